@@ -1,0 +1,3 @@
+export * from './actor.js';
+export * from './envelope.js';
+export * from './services.js';
