@@ -1,0 +1,113 @@
+import { fault } from './fault.js';
+import { mergeBlocks, parseTransfers } from './files.js';
+import { parseHeader } from './header.js';
+import {
+  APP_SECTIONS,
+  type App,
+  type AppSection,
+  type FileTransfer,
+  SCRIPT_SECTIONS,
+  type Script,
+  type ScriptSection,
+  type Stage,
+} from './model.js';
+import { type RawSection, splitSections, splitTitle } from './sections.js';
+
+const isScript = (name: string): name is ScriptSection =>
+  (SCRIPT_SECTIONS as readonly string[]).includes(name);
+const isApp = (name: string): name is AppSection => (APP_SECTIONS as readonly string[]).includes(name);
+
+/** A section whose name is known to be one. */
+interface NamedSection extends RawSection {
+  readonly name: string;
+  readonly args: string;
+}
+
+/**
+ * Reads one stage: header and sections.
+ * @param text the stage after substitution
+ * @param firstLine its first line in the file, for messages
+ * @throws DomainError `bad_request`
+ */
+export function parseStage(text: string, firstLine: number): Stage {
+  const [head, ...raw] = splitSections(text, firstLine);
+  const sections = nameSections(raw);
+  const header = parseHeader(head?.body ?? [], head?.line ?? firstLine);
+  const scripts = new Map<ScriptSection, Script>();
+  const apps = new Map<string, Map<AppSection, Script>>();
+  const blocks: { args: string; files: FileTransfer[] }[] = [];
+  const labels = new Map<string, string>();
+  for (const section of sections) {
+    const { name, args } = section;
+    if (name === 'files') blocks.push({ args, files: parseTransfers(section.body, section.line + 1) });
+    else if (name === 'labels') addLabels(labels, section.body);
+    else if (isScript(name)) scripts.set(name, join(scripts.get(name), section, args));
+    else if (isApp(name)) addApp(apps, name, section);
+  }
+  return {
+    name: header?.get('stage'),
+    header,
+    scripts,
+    labels,
+    files: mergeBlocks(blocks),
+    apps: [...apps].map(([name, sections]): App => ({ name, sections })),
+    text,
+    line: firstLine,
+  };
+}
+
+/** All unknown names are reported at once, as the stock parser does. */
+function nameSections(sections: readonly RawSection[]): NamedSection[] {
+  const named = sections.map((section) => {
+    const { name, args } = splitTitle(section.title ?? '');
+    // App titles must be lower case; all others may be written in any case (contract §3.1).
+    return {
+      ...section,
+      name: isApp(name) ? name : knownName(name.toLowerCase()),
+      shown: name.toLowerCase(),
+      args,
+    };
+  });
+  const unknown = named.filter((section) => section.name === undefined);
+  if (unknown.length > 0) {
+    throw fault(
+      `invalid section(s) specified: ${unknown.map((section) => section.shown).join(', ')}`,
+      unknown[0]?.line,
+    );
+  }
+  return named.map((section) => ({ ...section, name: section.name ?? '' }));
+}
+
+function knownName(name: string): string | undefined {
+  return isScript(name) || name === 'labels' || name === 'arguments' || name === 'files' ? name : undefined;
+}
+
+function join(before: Script | undefined, section: NamedSection, args: string): Script {
+  const text = section.body.map((line) => `${line}\n`).join('');
+  return {
+    args: args === '' ? (before?.args ?? '') : args,
+    script: (before?.script ?? '') + text,
+    pieces: [...(before?.pieces ?? []), { line: section.line + 1, text }],
+  };
+}
+
+function addApp(apps: Map<string, Map<AppSection, Script>>, kind: AppSection, section: NamedSection): void {
+  const [appName] = (section.args.split('#')[0] ?? '').trim().split(/\s+/);
+  if (appName === undefined || appName === '') {
+    throw fault(`app section ${kind}: could not be split into section name and app name`, section.line);
+  }
+  const sections = apps.get(appName) ?? new Map<AppSection, Script>();
+  apps.set(appName, sections);
+  sections.set(kind, join(sections.get(kind), section, ''));
+}
+
+/** One label per line: the name ends at the first space, the last of equal names wins (contract §3.3). */
+function addLabels(labels: Map<string, string>, lines: readonly string[]): void {
+  for (const line of lines) {
+    const trimmed = line.trim();
+    if (trimmed === '' || trimmed.startsWith('#')) continue;
+    const space = trimmed.indexOf(' ');
+    if (space < 0) labels.set(trimmed, '');
+    else labels.set(trimmed.slice(0, space), trimmed.slice(space + 1).trim());
+  }
+}
