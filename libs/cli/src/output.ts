@@ -1,0 +1,66 @@
+/** Where text and bytes for programs go: standard output, or a collector in tests. */
+export interface Sink {
+  write(chunk: string | Uint8Array): boolean;
+  once(event: 'drain', listener: () => void): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Standard output of a command. Only results go here; messages go to standard error. */
+export class Output {
+  readonly #sink: Sink;
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  /** Writes text as it is. */
+  text(text: string): void {
+    this.#sink.write(text);
+  }
+
+  line(text = ''): void {
+    this.#sink.write(`${text}\n`);
+  }
+
+  /** One JSON object, two-space indent, ending with a newline. */
+  json(value: unknown): void {
+    this.#sink.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  }
+
+  /** Bytes; resolves when the next chunk is welcome, so that large objects do not pile up in memory. */
+  async bytes(chunk: Uint8Array): Promise<void> {
+    if (this.#sink.write(chunk)) return;
+    await new Promise<void>((resolve) => this.#sink.once('drain', resolve));
+  }
+
+  /** Columns under their titles, two spaces apart. Control characters in cells are made visible. */
+  table(titles: readonly string[], rows: readonly (readonly string[])[]): void {
+    const cells = [titles, ...rows.map((row) => row.map(printable))];
+    const widths = titles.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
+    for (const row of cells) {
+      const padded = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+      this.line(padded.join('  ').trimEnd());
+    }
+  }
+}
+
+/** Text from elsewhere made safe for a terminal: control characters become their escapes. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\u0000-\u001F\u007F-\u009F]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+/** Bytes as people read them: `1.5 MiB`. */
+export function formatSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return unit === 0 ? `${bytes} B` : `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit] ?? ''}`;
+}

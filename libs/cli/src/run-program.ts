@@ -1,0 +1,68 @@
+import type { Program } from './command.js';
+import { Interrupted } from './failures.js';
+import { main } from './main.js';
+import { barsOn } from './progress.js';
+import { promptsOn } from './prompts.js';
+
+/** How long a command may clean up after a signal before the process ends anyway, in milliseconds. */
+const GRACE = 10_000;
+
+/** Exit status of a program whose reader went away: what a shell shows for SIGPIPE. */
+const BROKEN_PIPE_STATUS = 141;
+
+/**
+ * Runs a program as this process: words, streams and environment are the process's own, the process ends with the
+ * command's status, or by the signal that interrupted it after the command has cleaned up.
+ */
+export async function runProgram(program: Program, argv = process.argv.slice(2)): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // Whoever reads may stop reading (`sing key list | head -1`): that is the end, not an error.
+      if (error.code === 'EPIPE') process.exit(BROKEN_PIPE_STATUS);
+      throw error;
+    });
+  }
+  const interrupts = listenForSignals();
+  const interactive = process.stdin.isTTY && process.stderr.isTTY;
+  const status = await main(program, argv, {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    signal: interrupts.signal,
+    pid: process.pid,
+    progress: barsOn(process.stderr),
+    ...(process.getuid === undefined ? {} : { uid: process.getuid() }),
+    ...(interactive ? { prompts: promptsOn(process.stdin, process.stderr) } : {}),
+  });
+  const reason: unknown = interrupts.signal.reason;
+  interrupts.stop();
+  // A shell and a scheduler must see that the process died of the signal, not that it chose a number.
+  if (reason instanceof Interrupted) process.kill(process.pid, reason.signal);
+  process.exitCode = status;
+  // A terminal that was read from keeps the process alive otherwise.
+  process.stdin.pause().unref?.();
+}
+
+function listenForSignals(): { signal: AbortSignal; stop: () => void } {
+  const controller = new AbortController();
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const handlers = names.map((name) => {
+    const handler = () => {
+      if (controller.signal.aborted) die(name);
+      controller.abort(new Interrupted(name));
+      setTimeout(() => die(name), GRACE).unref();
+    };
+    process.on(name, handler);
+    return [name, handler] as const;
+  });
+  const stop = () => {
+    for (const [name, handler] of handlers) process.off(name, handler);
+  };
+  const die = (name: (typeof names)[number]) => {
+    stop();
+    process.kill(process.pid, name);
+  };
+  return { signal: controller.signal, stop };
+}
