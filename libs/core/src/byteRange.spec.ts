@@ -53,12 +53,11 @@ describe('readRange (RFC 9110 §14)', () => {
 
   it('never leaves the bytes that exist', () => {
     fc.assert(
-      fc.property(fc.string(), fc.nat(), (text, size) => {
+      fc.property(fc.string({ unit: fc.constantFrom('0', '9', '-', ',') }), fc.nat(), (text, size) => {
         const range = readRange(`bytes=${text}`, size);
-        if (range.kind !== 'part') return;
-        expect(range.start).toBeGreaterThanOrEqual(0);
-        expect(range.end).toBeLessThan(size);
-        expect(range.start).toBeLessThanOrEqual(range.end);
+        const sound =
+          range.kind !== 'part' || (0 <= range.start && range.start <= range.end && range.end < size);
+        expect(sound).toBe(true);
       }),
     );
   });
@@ -104,6 +103,6 @@ describe('splitIntoRanges', () => {
   });
 
   it.each([0, -1, 1.5, Number.NaN])('refuses a length of %d', (length) => {
-    expect(() => splitIntoRanges(10, length)).toThrow(RangeError);
+    expect(() => splitIntoRanges(10, length)).toThrow(/positive length/);
   });
 });
