@@ -39,8 +39,8 @@ export interface Host {
   openImage(path: AbsolutePath, writable: boolean): OpenedImage | HostFailure;
   /** The passwd entry of an id: /etc/passwd, then `getent passwd` with a deadline of 5 s. `ENOENT`: nobody has it. */
   account(uid: number): Account | HostFailure;
-  /** The name of a group id, found in the same way. */
-  groupName(gid: number): Bytes | HostFailure;
+  /** The names of group ids, found in the same way (one `getent group` for all that /etc/group does not know); null where there is none. */
+  groupNames(gids: readonly number[]): readonly (Bytes | null)[];
   /** Whether /dev/fuse can be opened for reading and writing (it is closed again at once). */
   mayUseFuse(): boolean;
   /** isatty of descriptor 0, 1 or 2. */

@@ -315,15 +315,17 @@ export interface Bind {
   readonly recursive: boolean;
   readonly flags: MountFlags;
   readonly onFailure: OnFailure;
-  /** Conditions under which the step does nothing, looked at when its turn comes. */
-  readonly unless: BindUnless | null;
+  /** Conditions looked at when its turn comes: if one holds, the step does nothing (told at DEBUG). */
+  readonly unless: readonly BindUnless[];
 }
 
 export type BindUnless =
   /** The target already is the same directory or file (device and inode) as the source. */
   | { readonly kind: 'same_file' }
-  /** The target resolves (inside the container) to exactly this path. */
-  | { readonly kind: 'resolves_to'; readonly path: AbsolutePath };
+  /** The target, with links followed inside the container, is exactly this path. */
+  | { readonly kind: 'resolves_to'; readonly path: AbsolutePath }
+  /** The target, with links followed inside the container, is another path than its own text. */
+  | { readonly kind: 'leads_elsewhere' };
 
 /**
  * Mounts a fresh file system of the kernel. Options beyond the flags: `tmpfs`: `mode` and `sizeLimit` (bytes; null: the kernel's default); `devpts`:
@@ -382,15 +384,15 @@ export interface Payload {
 export type ScriptWhen =
   | { readonly kind: 'always' }
   /**
-   * Some environment script of the image says something: a regular file matching `*.sh` directly in `directory`, or, when that directory does not exist,
-   * one of `files`, has a line that is neither blank nor begins (after blanks) with `#`. Files are looked at up to 64 KiB; longer or unreadable
-   * counts as saying something. A file whose name is in `ignore` does not count.
+   * Some environment script of the image says something: a regular file `*.sh` directly in `directory`, or, when that directory does not exist, one of
+   * `files`, has a line that is neither blank nor begins (after blanks) with `#`. Files are looked at up to 64 KiB; longer or unreadable counts as saying
+   * something. A file whose whole content is one of `known` does not count (the planner does its work itself).
    */
   | {
       readonly kind: 'image_sets_environment';
       readonly directory: AbsolutePath;
       readonly files: readonly AbsolutePath[];
-      readonly ignore: readonly Bytes[];
+      readonly known: readonly Bytes[];
     };
 
 /**
