@@ -1,0 +1,161 @@
+import { z } from 'zod';
+import { ADDRESSED, SERVICES, WITH_DATABASE } from './services.js';
+import {
+  AbsolutePath,
+  BaseUrl,
+  BlobsUrl,
+  DatabaseUrl,
+  Host,
+  LogLevel,
+  Names,
+  Port,
+  RedisUrl,
+  ServiceList,
+  YesNo,
+} from './values.js';
+
+/** What is written about a setting in `.env.example`. */
+export interface SettingNotes {
+  readonly about: string;
+  /** Shown as the value of the commented line. */
+  readonly example: string;
+  /** Holds a password or may hold one: also read from the file that `NAME_FILE` names, and printed as `***`. */
+  readonly secret?: true;
+}
+
+const notes = z.registry<SettingNotes>();
+/** The notes of a setting. @throws Error for a schema that is no setting, which is a bug */
+export function notesOf(schema: z.ZodType): SettingNotes {
+  const found = notes.get(schema);
+  if (found === undefined) throw new Error('A setting without notes');
+  return found;
+}
+
+function setting<T extends z.ZodType>(schema: T, about: SettingNotes): z.ZodOptional<T> {
+  const optional = schema.optional();
+  notes.add(optional, about);
+  return optional;
+}
+
+type Upper<S extends readonly string[], Suffix extends string> = `SCS_${Uppercase<S[number]>}_${Suffix}`;
+
+function perService<const S extends readonly string[], const Suffix extends string, T extends z.ZodType>(
+  services: S,
+  suffix: Suffix,
+  make: (service: S[number]) => z.ZodOptional<T>,
+): Record<Upper<S, Suffix>, z.ZodOptional<T>> {
+  return Object.fromEntries(
+    services.map((service) => [`SCS_${service.toUpperCase()}_${suffix}`, make(service)]),
+  ) as Record<Upper<S, Suffix>, z.ZodOptional<T>>;
+}
+
+const instance = z.object({
+  SCS_HOME: setting(AbsolutePath, {
+    about: 'State folder of the instance, mode 0700: data, keys, logs. Default: .scs in the checkout.',
+    example: '/var/lib/scs',
+  }),
+  SCS_HOST: setting(Host, {
+    about: 'Address to listen on. 0.0.0.0 or :: for every one.',
+    example: '127.0.0.1',
+  }),
+  SCS_PORT: setting(Port, { about: 'Port to listen on (https).', example: '8443' }),
+  SCS_PUBLIC_URL: setting(BaseUrl, {
+    about: 'What clients are told. Default: https, localhost (or the name of the machine), the port.',
+    example: 'https://scs.example.org',
+  }),
+  SCS_HTTP_PORT: setting(Port, {
+    about: 'A plain-HTTP port that does nothing but redirect (307) to https. Off by default.',
+    example: '8080',
+  }),
+  SCS_INSECURE_HTTP: setting(YesNo, {
+    about: 'yes = speak plain HTTP, for a proxy in front on the same machine. Refused on a public address.',
+    example: 'no',
+  }),
+});
+
+const tls = z.object({
+  SCS_NAMES: setting(Names, {
+    about: "Names and addresses in the instance's own certificate, besides localhost and the machine's.",
+    example: 'scs.example.org,192.0.2.10',
+  }),
+  SCS_TLS_CERT_FILE: setting(AbsolutePath, {
+    about:
+      'Certificate of the site, with its chain, in PEM; read again when it changes. Needs SCS_TLS_KEY_FILE.',
+    example: '/etc/scs/tls/server.pem',
+  }),
+  SCS_TLS_KEY_FILE: setting(AbsolutePath, {
+    about: 'Private key of SCS_TLS_CERT_FILE, in PEM.',
+    example: '/etc/scs/tls/server.key',
+  }),
+  SCS_TLS_CA_FILE: setting(AbsolutePath, {
+    about:
+      'Certificate authorities in PEM that services trust when they call each other, besides the system’s.',
+    example: '/etc/scs/tls/ca.pem',
+  }),
+});
+
+const services = z.object({
+  SCS_SERVICES: setting(ServiceList, {
+    about: 'Which services run here.',
+    example: SERVICES.join(','),
+  }),
+  ...perService(ADDRESSED, 'URL', (service) =>
+    setting(BaseUrl, {
+      about: `Where ${service} is, when it does not run here.`,
+      example: `https://${service}.example.org`,
+    }),
+  ),
+});
+
+const data = z.object({
+  SCS_DATABASE_URL: setting(DatabaseUrl, {
+    about:
+      'Documents: sqlite:<folder> (a folder per service inside it) or mongodb://… (a database per service). Default: sqlite in SCS_HOME/data.',
+    example: 'mongodb://scs:password@db.example.org/scs?tls=true',
+    secret: true,
+  }),
+  ...perService(WITH_DATABASE, 'DATABASE_URL', (service) =>
+    setting(DatabaseUrl, {
+      about: `The database of ${service} alone, exactly as given.`,
+      example: `mongodb://${service}:password@db.example.org/scs_${service}?tls=true`,
+      secret: true,
+    }),
+  ),
+  SCS_REDIS_URL: setting(RedisUrl, {
+    about:
+      'The queue of remote builds: unix:/path?username=…&password=…, redis://… or rediss://…. Default: a Redis of its own that scripts/up starts.',
+    example: 'rediss://scs:password@redis.example.org:6380',
+    secret: true,
+  }),
+  SCS_BLOBS_URL: setting(BlobsUrl, {
+    about: 'Image data: file:<folder>. Default: in SCS_HOME/data.',
+    example: 'file:/srv/scs/blobs',
+  }),
+});
+
+const observation = z.object({
+  SCS_LOG_LEVEL: setting(LogLevel, {
+    about: 'Least severe line that is logged: trace, debug, info, warn, error, fatal.',
+    example: 'info',
+  }),
+});
+
+/** Every setting, group by group, in the order of `.env.example`. */
+export const GROUPS = {
+  'The instance': instance,
+  Certificates: tls,
+  'One process or several': services,
+  Data: data,
+  Observation: observation,
+} as const;
+
+/** All groups as one schema: names → parsed values. */
+export const Settings = z.object({
+  ...instance.shape,
+  ...tls.shape,
+  ...services.shape,
+  ...data.shape,
+  ...observation.shape,
+});
+export type Settings = z.infer<typeof Settings>;
+export type SettingName = keyof Settings;

@@ -1,0 +1,113 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { SERVICES, type Service } from './services.js';
+
+/** Parsers of single settings. Each says what it expected; `loadConfig` adds the name and what it got. */
+
+const refuse = (context: z.RefinementCtx, expectedWhat: string): never => {
+  context.addIssue({ code: 'custom', message: expectedWhat });
+  return z.NEVER;
+};
+
+/** A TCP port to listen on. */
+export const Port = z.string().transform((text, context) => {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65_535 ? port : refuse(context, 'a port from 1 to 65535');
+});
+
+/** `yes` or `no`. */
+export const YesNo = z.string().transform((text, context) => {
+  if (text === 'yes') return true;
+  if (text === 'no') return false;
+  return refuse(context, 'yes or no');
+});
+
+/** An absolute path; a relative one is refused because the working directory of a service is nobody's choice. */
+export const AbsolutePath = z.string().refine((text) => text.startsWith('/') && !text.includes('\0'), {
+  error: 'an absolute path',
+});
+
+/** A host name: labels of letters, digits and hyphens. */
+export const isHostName = (text: string): boolean =>
+  text.length <= 253 &&
+  /^(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/i.test(text) &&
+  !/^[\d.]+$/.test(text);
+
+/** An address to listen on, or a name that resolves to one. */
+export const Host = z.string().refine((text) => isIP(text) !== 0 || isHostName(text), {
+  error: 'an IP address or a host name',
+});
+
+/** Comma-separated names and IP addresses for a certificate; wildcards are not made. */
+export const Names = z.string().transform((text, context) => {
+  const names = splitList(text);
+  return names.every((name) => isIP(name) !== 0 || isHostName(name))
+    ? names
+    : refuse(context, 'a comma-separated list of host names and IP addresses');
+});
+
+/**
+ * A base URL that paths are appended to, without a slash at its end: clients append `/version`, and a double slash
+ * would result (library contract §1 rule 4).
+ */
+export const BaseUrl = z.string().transform((text, context) => {
+  const what = 'an http or https URL without credentials, query and fragment';
+  const url = parseUrl(text);
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return refuse(context, what);
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    return refuse(context, what);
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+});
+
+/** Which services run in this process. */
+export const ServiceList = z.string().transform((text, context): readonly Service[] => {
+  const names = splitList(text);
+  const unknown = names.filter((name) => !(SERVICES as readonly string[]).includes(name));
+  if (unknown.length > 0 || names.length === 0)
+    return refuse(context, `a comma-separated list out of ${SERVICES.join(', ')}`);
+  return SERVICES.filter((name) => names.includes(name));
+});
+
+/** Where documents are kept: one SQLite file per service in a folder, or a MongoDB server. */
+export const DatabaseUrl = z.string().refine(
+  (text) => {
+    if (text.startsWith('sqlite:')) return text.startsWith('sqlite:/');
+    const url = parseUrl(text);
+    return url !== undefined && /^mongodb(\+srv)?:$/.test(url.protocol) && url.hostname !== '';
+  },
+  { error: 'sqlite:<absolute folder> or mongodb://…' },
+);
+
+/** The queue server: a unix socket (`unix:/path?username=…&password=…`) or a URL. */
+export const RedisUrl = z.string().refine(
+  (text) => {
+    const url = parseUrl(text);
+    if (url === undefined) return false;
+    if (url.protocol === 'unix:') return url.pathname.startsWith('/') && url.pathname.length > 1;
+    return /^rediss?:$/.test(url.protocol) && url.hostname !== '';
+  },
+  { error: 'unix:/path/to/socket, redis://… or rediss://…' },
+);
+
+/** Where image data is kept. */
+export const BlobsUrl = z
+  .string()
+  .refine((text) => text.startsWith('file:/') && !text.startsWith('file://'), {
+    error: 'file:<absolute folder>',
+  });
+
+export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
+  error: 'trace, debug, info, warn, error or fatal',
+});
+
+/** The parsed URL, or undefined where `text` is none. */
+export function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
