@@ -1,1 +1,3 @@
+export * from './limits.js';
+export * from './open.js';
 export * from './port.js';

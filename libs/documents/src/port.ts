@@ -3,7 +3,10 @@ import type { z } from 'zod';
 /** A value that an index can hold. Times are ISO strings or numbers. */
 export type IndexValue = string | number;
 
-/** An ordered tuple of top-level fields. A document that lacks one of them is not in the index. */
+/**
+ * An ordered tuple of top-level fields. A document that lacks one of them is not in the index.
+ * A field holds strings or numbers, not both; strings are ordered by their UTF-8 bytes, documents with equal values by id.
+ */
 export interface IndexSpec {
   readonly fields: readonly string[];
   readonly unique?: boolean;
@@ -16,7 +19,10 @@ export interface CollectionSpec<D extends object, I extends string = string> {
   readonly indexes: Readonly<Record<I, IndexSpec>>;
 }
 
-/** A document as it is stored: its natural id, a revision that grows with every write, and its value. */
+/**
+ * A document as it is stored: its natural id, a revision that grows with every write (and is not repeated when the
+ * document is deleted and made again), and its value.
+ */
 export interface Stored<D> {
   readonly id: string;
   readonly revision: number;
@@ -39,24 +45,17 @@ export interface ScanOptions {
 export const MAXIMUM_SCAN = 1000;
 
 export interface ScanResult<D> {
+  /** In the order of the index. Fewer than the limit, with a cursor, when the documents are large. */
   readonly items: readonly Stored<D>[];
-  /** Present when there may be more. */
+  /** Present when there is more. */
   readonly cursor?: string;
 }
 
-/** One write of a {@link Documents.commit}. Made by the methods of {@link Collection.write}; opaque to features. */
+/** One write of a {@link Documents.commit}. Made by the methods of {@link Collection.write} and by nothing else. */
 export interface Write {
   readonly collection: string;
   readonly kind: 'insert' | 'put' | 'replace' | 'delete' | 'increment';
   readonly id: string;
-  readonly value?: object;
-  readonly revision?: number;
-  readonly increment?: {
-    readonly field: string;
-    readonly by: number;
-    readonly minimum?: number;
-    readonly maximum?: number;
-  };
 }
 
 /** A commit was applied whole, or nothing of it was; then `failed` is the index of the first write that could not be. */
@@ -72,13 +71,19 @@ export type CommitResult =
 export interface WriteMaker<D extends object> {
   /** Fails with `exists` when the id, or a value of a unique index, is taken. */
   insert(id: string, value: D): Write;
-  /** Inserts or overwrites, whatever is there. */
+  /** Inserts or overwrites, whatever is there. Like replace and increment, fails with `exists` when a unique value is taken. */
   put(id: string, value: D): Write;
   /** Compare and set: fails with `changed` unless the stored revision is `revision`. */
   replace(id: string, revision: number, value: D): Write;
-  /** Fails with `changed` when a revision is given and differs. Deleting what is not there succeeds. */
+  /**
+   * Fails with `changed` when a revision is given and differs, with `missing` when it is given and there is no document.
+   * Without a revision, deleting what is not there succeeds.
+   */
   delete(id: string, revision?: number): Write;
-  /** Adds to a number field of an existing document; fails with `missing`, or with `bounds` when the result would leave them. */
+  /**
+   * Adds an integer to a number field; fails with `missing` when there is no such document or no number in it,
+   * with `bounds` when the result would leave them (the safe integers by default).
+   */
   increment(
     id: string,
     field: keyof D & string,
@@ -87,7 +92,12 @@ export interface WriteMaker<D extends object> {
   ): Write;
 }
 
-/** The documents of one kind. Every value is checked against the schema on its way in. */
+/**
+ * The documents of one kind. Every value is checked against the schema on its way in, and what the schema gives is stored;
+ * a value read is what was stored then, so new fields of a schema are optional. Ids and values that cannot be stored are
+ * refused with `bad_request` or `too_large`; what does not fit the schema is a mistake of ours (a plain Error).
+ * put, replace, update and increment throw `conflict` (`value_taken`) when a unique value belongs to another document.
+ */
 export interface Collection<D extends object, I extends string = string> {
   get(id: string): Promise<Stored<D> | undefined>;
   /** Those that exist, in the order asked. At most {@link MAXIMUM_SCAN} ids. */
@@ -112,7 +122,10 @@ export interface Collection<D extends object, I extends string = string> {
     | { readonly ok: true; readonly value: number }
     | { readonly ok: false; readonly because: 'missing' | 'bounds' }
   >;
-  /** Inserts or overwrites many documents fast, without atomicity between them. For imports and tests. */
+  /**
+   * Inserts or overwrites many documents fast, without atomicity between them. For imports and tests.
+   * @throws Error when a unique value is taken
+   */
   load(documents: Iterable<{ readonly id: string; readonly value: D }>): Promise<number>;
   readonly write: WriteMaker<D>;
 }
@@ -120,9 +133,15 @@ export interface Collection<D extends object, I extends string = string> {
 /** The database of one service. Two drivers, one behaviour suite. */
 export interface Documents {
   readonly driver: 'sqlite' | 'mongodb';
+  /** Declares a collection. Twice is fine if both say the same. */
   collection<D extends object, I extends string>(spec: CollectionSpec<D, I>): Collection<D, I>;
   /** Applies a list of writes (at most 500, over any collections of this service) atomically and durably. */
   commit(writes: readonly Write[]): Promise<CommitResult>;
+  /**
+   * Resolves when every collection declared so far is there with its indexes: await it before a service takes requests.
+   * (The operations wait for their own collection anyway.)
+   */
+  ready(): Promise<void>;
   /** Rejects with a sentence when the database cannot answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
