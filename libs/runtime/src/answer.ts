@@ -27,12 +27,13 @@ export interface NodeAnswer {
   readonly close: readonly Handle[];
 }
 
-/** Print the messages and `stdout` as it is, then end with `status`. */
+/** Print the messages, `stderr` and `stdout` as they are, then end with `status`. */
 export interface PrintAnswer {
   readonly kind: 'print';
   readonly messages: readonly Message[];
   readonly level: number;
   readonly colour: boolean;
+  readonly stderr: Bytes;
   readonly stdout: Bytes;
   readonly status: number;
 }

@@ -19,7 +19,8 @@
  *  7. Take the ids of `namespaces.user.enterAs`, when given (gid, groups, uid in this order), and check that they were taken.
  *  8. Mount the session (`session`), then do `steps` in order.
  *  9. Make `root` the root of the process: `pivot_root(".", ".")`, old root slave, detach it. (`sequence`: per command, see Command.)
- * 10. Apply `credentials`, go to the first possible entry of `workingDirectory`, set `PWD` to where that is, apply `umask`, run the payload.
+ * 10. Close every descriptor of its own that a path could reach (sources, handles, session: `/proc/self/fd/N` as working directory must lead nowhere),
+ *     apply `credentials`, go to the first possible entry of `workingDirectory`, set `PWD` to where that is, apply `umask`, run the payload.
  *
  * A step that fails is reported with its index, its kind, its path and the errno. With `onFailure: 'fatal'` the launch ends there: message
  * `FATAL:   while …: <reason>`, status 255. `/dev/fuse` is opened after step 3, never before (EINVAL otherwise). Everything the executor
@@ -227,8 +228,11 @@ export type ImageBackend =
   | { readonly kind: 'bind' }
   /** A read-only loop device (offset, size limit, AUTOCLEAR) and the kernel's driver. Root mode only. */
   | { readonly kind: 'loop' }
-  /** The own FUSE server that was forked in step 2 and serves the handle. Only for `squashfs`, read-only. */
-  | { readonly kind: 'fuse' }
+  /**
+   * The own FUSE server that was forked in step 2 and serves the handle. Only for `squashfs`, read-only. `allowOther`: mounted with allow_other,
+   * because other ids than the mounting one exist inside (sub-ids, root mode).
+   */
+  | { readonly kind: 'fuse'; readonly allowOther: boolean }
   /**
    * Unpack into a fresh 0700 directory below `directory` (host path) and bind that. The cleaner removes it when the process that became the
    * payload (with a PID namespace or a sequence: the namespace) has ended, also by SIGKILL. Unpacking stays inside the directory whatever
