@@ -1,0 +1,72 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { defineCommand, defineGroup, defineProgram } from './command.js';
+import { completionScript } from './completion.js';
+import { manualMarkdown, manualPage } from './manual.js';
+
+const program = defineProgram({
+  name: 'tool',
+  version: '1.2.3',
+  summary: 'a tool for tests',
+  prefixes: ['SING'],
+  commands: [
+    defineGroup({
+      name: 'key',
+      aliases: ['keys'],
+      summary: 'work with keys',
+      commands: [
+        defineCommand({
+          name: 'list',
+          summary: "list 'keys'",
+          flags: {
+            secret: { type: 'boolean', short: 's', summary: 'private keys' },
+            internal: { type: 'boolean', hidden: true, summary: 'not shown' },
+          },
+          run: () => undefined,
+        }),
+        defineCommand({ name: 'remove', summary: 'remove a key', run: () => undefined }),
+      ],
+    }),
+    defineCommand({ name: 'secret-verb', hidden: true, summary: 'not shown', run: () => undefined }),
+  ],
+});
+
+function complete(...words: readonly string[]): string[] {
+  const script = `${completionScript(program, 'bash')}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _tool
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).split('\n').filter(Boolean);
+}
+
+describe('bash completion', () => {
+  it('offers verbs of a noun, also behind its alias and behind global flags', () => {
+    expect(complete('tool', 'k')).toEqual(['key', 'keys']);
+    expect(complete('tool', 'key', '')).toEqual(['list', 'remove', '--help']);
+    expect(complete('tool', '-d', 'keys', 're')).toEqual(['remove']);
+  });
+
+  it('offers flags of a verb', () => {
+    expect(complete('tool', 'key', 'list', '--')).toEqual(['--secret', '--help']);
+  });
+
+  it('offers nothing that is hidden', () => {
+    expect(complete('tool', 'sec')).toEqual([]);
+  });
+});
+
+describe('other formats', () => {
+  it('fish knows every verb and quotes what it says', () => {
+    const script = completionScript(program, 'fish');
+    expect(script).toContain(`-a 'list' -d 'list '\\''keys'\\'''`);
+    expect(script).toContain('-l secret -s s');
+    expect(script).not.toContain('not shown');
+  });
+
+  it('the manual page and the Markdown name every verb and flag', () => {
+    for (const text of [manualPage(program), manualMarkdown(program)]) {
+      expect(text).toContain('tool key list [flags]');
+      expect(text.replaceAll('\\', '')).toContain('--secret');
+      expect(text).not.toContain('not shown');
+    }
+  });
+});

@@ -1,0 +1,44 @@
+import { defineCommand, type Command } from './command.js';
+
+/** `completion SHELL` and the hidden `manual`: what a program can say about itself in other formats. */
+export function generatedCommands(programName: string): readonly Command[] {
+  return [
+    defineCommand({
+      name: 'completion',
+      summary: 'print a completion script for a shell',
+      positionals: [{ name: 'shell', summary: 'bash, zsh or fish' }],
+      examples: [
+        { line: `source <(${programName} completion bash)`, summary: 'complete words in this shell' },
+      ],
+      async run({ args, out, program }) {
+        const { completionScript, SHELLS } = await import('./completion.js');
+        const { DomainError, expected } = await import('#libs/core');
+        const shell = SHELLS.find((each) => each === args.shell);
+        if (shell === undefined) {
+          throw new DomainError('bad_request', expected(SHELLS.join(', '), 'the shell', args.shell), {
+            exitCode: 1,
+          });
+        }
+        out.text(completionScript(program, shell));
+      },
+    }),
+    defineCommand({
+      name: 'manual',
+      summary: 'print the manual page, or the same as Markdown',
+      hidden: true,
+      flags: {
+        format: {
+          type: 'string',
+          value: 'FORMAT',
+          choices: ['man', 'markdown'],
+          default: 'man',
+          summary: 'which format',
+        },
+      },
+      async run({ flags, out, program }) {
+        const { manualMarkdown, manualPage } = await import('./manual.js');
+        out.text(flags.format === 'markdown' ? manualMarkdown(program) : manualPage(program));
+      },
+    }),
+  ];
+}
