@@ -47,7 +47,9 @@ describe('splitLibraryReference splits as stock command lines do (contract §8)'
 
   it('never throws, whatever the text', () => {
     fc.assert(
-      fc.property(fc.string(), (text) => expect(splitLibraryReference(text).tags.length).toBeGreaterThan(0)),
+      fc.property(fc.string(), (text) => {
+        expect(splitLibraryReference(text).tags.length).toBeGreaterThan(0);
+      }),
     );
   });
 });
@@ -136,7 +138,11 @@ describe('parseImagePath', () => {
 
   it('gives names and tags that keep their grammar, or a sentence', () => {
     const unit = fc.constantFrom('a', 'B', '/', ':', '.', '-', '_', '0', ' ', '%');
-    fc.assert(fc.property(fc.string({ unit }), (path) => expect(isSound(path)).toBe(true)));
+    fc.assert(
+      fc.property(fc.string({ unit }), (path) => {
+        expect(isSound(path)).toBe(true);
+      }),
+    );
   });
 });
 
