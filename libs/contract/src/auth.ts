@@ -1,0 +1,264 @@
+import { z } from 'zod';
+import { OrganisationRole } from './actor.js';
+import { envelope } from './envelope.js';
+import { Place, Scope } from './scopes.js';
+
+/** Where the auth service answers. */
+export const AUTH_PATHS = {
+  jwks: '/.well-known/jwks.json',
+  tokenStatus: '/v1/token-status',
+  tokens: '/v1/auth/tokens',
+  users: '/v1/auth/users',
+  exchange: '/v1/auth/token',
+  revocations: '/v1/auth/revocations',
+} as const;
+
+/** Stock clients read the first line of a token file and refuse other lengths (library contract §2.3). */
+export const TOKEN_LENGTH = { minimum: 200, maximum: 4096 } as const;
+
+/** The audience of a token that a person got: every service. An exchanged token names one service instead. */
+export const ANY_SERVICE = 'scs';
+
+/** `typ` headers keep our signed things apart: none can be presented as another. */
+export const SIGNED_TYPES = {
+  accessToken: 'at+jwt',
+  revocations: 'scs-revocations+jwt',
+  clientAssertion: 'client-authentication+jwt',
+} as const;
+
+/** A user name is also the name of the library entity that the account owns (library contract §8). */
+export const Username = z
+  .string()
+  .min(2)
+  .max(64)
+  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, {
+    error: 'Expected lower-case letters and digits, single . _ - between them, for a user name',
+  });
+
+export const TokenName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(64)
+  .regex(/^[^\p{Cc}]*$/u, { error: 'Expected no control characters in a token name' });
+const ObjectId = z.string().regex(/^[0-9a-f]{24}$/);
+const Time = z.iso.datetime();
+export const DAY_SECONDS = 86_400;
+
+export const TOKEN_LIMITS = {
+  scopes: 16,
+  /** Of a token that a person asks for, in seconds. */
+  lifetimeDefault: 90 * DAY_SECONDS,
+  lifetimeMaximum: 366 * DAY_SECONDS,
+  lifetimeMinimum: 60,
+  /** Of an exchanged token, in seconds from the exchange: no job runs longer. */
+  exchangedLifetimeMaximum: DAY_SECONDS,
+} as const;
+
+/** The claims of an access token. `jti` is the token's id, `sub` the account's. */
+export const TokenClaims = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  sub: ObjectId,
+  jti: ObjectId,
+  iat: z.number().int(),
+  exp: z.number().int(),
+  scope: z.string(),
+  username: Username,
+  email: z.string(),
+  name: z.string(),
+  administrator: z.boolean(),
+  organisations: z.record(z.string(), OrganisationRole),
+  /** Only in an exchanged token: who exchanged it (RFC 8693 §4.1), what it came from, what it is for. */
+  act: z.object({ sub: z.string() }).optional(),
+  origin: ObjectId.optional(),
+  subject: z.object({ job: z.string(), container: z.string() }).optional(),
+});
+export type TokenClaims = z.infer<typeof TokenClaims>;
+
+/** `POST /v1/auth/tokens`. */
+export const CreateTokenRequest = z.object({
+  name: TokenName,
+  scopes: z.array(Scope).min(1).max(TOKEN_LIMITS.scopes),
+  /** In seconds from now. */
+  lifetime: z
+    .number()
+    .int()
+    .min(TOKEN_LIMITS.lifetimeMinimum)
+    .max(TOKEN_LIMITS.lifetimeMaximum)
+    .default(TOKEN_LIMITS.lifetimeDefault),
+  /** Another account, for administrators. The caller's own when absent. */
+  username: Username.optional(),
+});
+export type CreateTokenRequest = z.infer<typeof CreateTokenRequest>;
+export type CreateTokenInput = z.input<typeof CreateTokenRequest>;
+
+/** What is told about a token. The token itself is told once, when it is made. */
+export const TokenRecord = z.object({
+  id: ObjectId,
+  name: z.string(),
+  username: Username,
+  scopes: z.array(z.string()),
+  createdAt: Time,
+  expiresAt: Time,
+  revokedAt: Time.nullable(),
+});
+export type TokenRecord = z.infer<typeof TokenRecord>;
+
+export const CreatedToken = TokenRecord.extend({ token: z.string() });
+export type CreatedToken = z.infer<typeof CreatedToken>;
+export const TokenAnswer = envelope(TokenRecord);
+export const CreatedTokenAnswer = envelope(CreatedToken);
+export const TokensAnswer = envelope(z.array(TokenRecord));
+
+/** Bytes, so that a hash of a megabyte of password is never asked for. */
+export const PASSWORD_LENGTH = { minimum: 10, maximum: 256 } as const;
+const Password = z.string().min(PASSWORD_LENGTH.minimum).max(PASSWORD_LENGTH.maximum);
+const DisplayName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}]*$/u);
+
+/** `POST /v1/auth/users`, for administrators. */
+export const CreateUserRequest = z.object({
+  username: Username,
+  password: Password,
+  email: z.email().max(254).optional(),
+  displayName: DisplayName.optional(),
+  administrator: z.boolean().default(false),
+});
+export type CreateUserRequest = z.infer<typeof CreateUserRequest>;
+export type CreateUserInput = z.input<typeof CreateUserRequest>;
+
+/** `PATCH /v1/auth/users/{username}`, for administrators. */
+export const ChangeUserRequest = z.object({ disabled: z.boolean() });
+export type ChangeUserRequest = z.infer<typeof ChangeUserRequest>;
+
+export const UserRecord = z.object({
+  id: ObjectId,
+  username: Username,
+  email: z.string(),
+  displayName: z.string(),
+  administrator: z.boolean(),
+  disabled: z.boolean(),
+  createdAt: Time,
+});
+export type UserRecord = z.infer<typeof UserRecord>;
+export const UserAnswer = envelope(UserRecord);
+export const UsersAnswer = envelope(z.array(UserRecord));
+
+/** `?limit=&cursor=` of the lists, and whose tokens are asked for. */
+export const ListQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  cursor: z.string().max(1000).optional(),
+});
+export type ListQuery = z.infer<typeof ListQuery>;
+export const ListTokensQuery = ListQuery.extend({ username: Username.optional() });
+export type ListTokensQuery = z.infer<typeof ListTokensQuery>;
+
+/** `GET /v1/token-status`: stock clients read the status only (library contract §2.3), `sing remote status` the rest. */
+export const TokenStatus = envelope(
+  z.object({
+    id: ObjectId,
+    username: Username,
+    scopes: z.array(z.string()),
+    expiresAt: Time,
+  }),
+);
+export type TokenStatus = z.infer<typeof TokenStatus>;
+
+/** The words of RFC 8693 and RFC 7523 in the form of `POST /v1/auth/token`. */
+export const EXCHANGE_WORDS = {
+  grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  accessToken: 'urn:ietf:params:oauth:token-type:access_token',
+  clientAssertion: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+} as const;
+
+/**
+ * `POST /v1/auth/token`, `application/x-www-form-urlencoded`: RFC 8693 §2.1 with the client authentication of RFC 7523 §2.2.
+ * `job`, `container` and `lifetime` (seconds) are ours: what the new token is limited to.
+ */
+export const ExchangeRequest = z.object({
+  grant_type: z.literal(EXCHANGE_WORDS.grantType),
+  subject_token: z.string().min(1).max(TOKEN_LENGTH.maximum),
+  subject_token_type: z.literal(EXCHANGE_WORDS.accessToken),
+  client_assertion_type: z.literal(EXCHANGE_WORDS.clientAssertion),
+  client_assertion: z.string().min(1).max(TOKEN_LENGTH.maximum),
+  audience: z.enum(['keystore', 'library', 'builder']),
+  scope: z
+    .string()
+    .min(1)
+    .max(2000)
+    .transform((text) => text.split(' '))
+    .pipe(z.array(Scope).min(1).max(TOKEN_LIMITS.scopes)),
+  job: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  container: Place.refine((place) => place.split('/').length === 3, {
+    error: 'Expected entity/collection/container for container',
+  }),
+  lifetime: z.coerce.number().int().min(1).max(TOKEN_LIMITS.exchangedLifetimeMaximum),
+});
+export type ExchangeRequest = z.infer<typeof ExchangeRequest>;
+
+/** RFC 8693 §2.2.1. No envelope: the words are the RFC's. */
+export const ExchangeAnswer = z.object({
+  access_token: z.string(),
+  issued_token_type: z.literal(EXCHANGE_WORDS.accessToken),
+  token_type: z.literal('Bearer'),
+  expires_in: z.number().int(),
+  scope: z.string(),
+});
+export type ExchangeAnswer = z.infer<typeof ExchangeAnswer>;
+
+/** A public signing key (RFC 7517). */
+export const SigningJwk = z.object({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string(),
+  y: z.string(),
+  kid: z.string(),
+  alg: z.literal('ES256'),
+  use: z.literal('sig'),
+});
+export type SigningJwk = z.infer<typeof SigningJwk>;
+
+/** `GET /.well-known/jwks.json`. `issuer` names the instance: tokens of another one are refused by it. */
+export const Jwks = z.object({ issuer: z.string(), keys: z.array(SigningJwk).min(1).max(50) });
+export type Jwks = z.infer<typeof Jwks>;
+
+/** One thing that became invalid, or the present state of an account whose rights changed. */
+export const RevocationEntry = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('token'),
+    sequence: z.number().int().positive(),
+    /** `jti`; whatever was exchanged from it ends too. */
+    id: ObjectId,
+    /** Unix seconds; nothing that came from the token is valid after it, so the entry may be forgotten. */
+    until: z.number().int(),
+  }),
+  z.object({
+    kind: z.literal('account'),
+    sequence: z.number().int().positive(),
+    id: ObjectId,
+    disabled: z.boolean(),
+    administrator: z.boolean(),
+  }),
+]);
+export type RevocationEntry = z.infer<typeof RevocationEntry>;
+
+export const MAXIMUM_FEED_ENTRIES = 500;
+
+/** The signed content of `GET /v1/auth/revocations?after=<sequence>`: a JWS, `typ` as in {@link SIGNED_TYPES}. */
+export const RevocationFeed = z.object({
+  iss: z.string(),
+  /** Unix milliseconds of the auth service: never goes back. */
+  time: z.number().int(),
+  after: z.number().int().nonnegative(),
+  /** The highest sequence that exists; more than the last entry's when another page follows. */
+  head: z.number().int().nonnegative(),
+  /** The key ids that are valid now: a key that is missing here is retired at once. */
+  keys: z.array(z.string()),
+  entries: z.array(RevocationEntry).max(MAXIMUM_FEED_ENTRIES),
+});
+export type RevocationFeed = z.infer<typeof RevocationFeed>;

@@ -1,0 +1,26 @@
+import type { ScopeName, AudienceName } from '#libs/contract';
+import { ACCESS_METADATA, AUDIENCE_METADATA, PASSWORD_METADATA, SCOPES_METADATA } from './decorators.js';
+
+/** What a route asks of its caller, as its decorators say. */
+export interface Access {
+  readonly kind: 'token' | 'anonymous' | 'self-authenticated';
+  readonly scopes: readonly ScopeName[];
+  readonly audience: AudienceName | undefined;
+  readonly acceptsPassword: boolean;
+}
+
+/**
+ * Reads the decorators of a handler and its controller; the handler's win.
+ * @param handler the controller's method
+ * @param controller the controller's class
+ */
+export function readAccess(handler: object, controller: object): Access {
+  const read = (key: string): unknown =>
+    Reflect.getMetadata(key, handler) ?? Reflect.getMetadata(key, controller);
+  return {
+    kind: (read(ACCESS_METADATA) ?? 'token') as Access['kind'],
+    scopes: (read(SCOPES_METADATA) ?? []) as readonly ScopeName[],
+    audience: read(AUDIENCE_METADATA) as AudienceName | undefined,
+    acceptsPassword: read(PASSWORD_METADATA) === true,
+  };
+}

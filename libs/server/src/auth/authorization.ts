@@ -1,0 +1,36 @@
+/** What an `Authorization` header presents. */
+export type Presented =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'bearer'; readonly token: string }
+  | { readonly kind: 'password'; readonly username: string; readonly password: string };
+
+const NOTHING: Presented = { kind: 'nothing' };
+/** Longer user names and passwords than anybody can have are not decoded. */
+const MAXIMUM_BASIC = 1024;
+
+/**
+ * Reads an `Authorization` header. The scheme word is matched without regard to case, and a bare `Bearer` presents nothing
+ * (library contract §1 rule 9). Schemes that we do not know present nothing.
+ */
+export function parseAuthorization(header: string | undefined): Presented {
+  const match = /^([A-Za-z]+)[ \t]+(\S+)[ \t]*$/.exec(header ?? '');
+  const [, scheme, credentials] = match ?? [];
+  if (scheme === undefined || credentials === undefined) return NOTHING;
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+      return { kind: 'bearer', token: credentials };
+    case 'basic':
+      return parseBasic(credentials);
+    default:
+      return NOTHING;
+  }
+}
+
+/** RFC 7617 §2: base64 of `user-id:password`; the password may contain colons. */
+function parseBasic(credentials: string): Presented {
+  if (credentials.length > MAXIMUM_BASIC) return NOTHING;
+  const text = Buffer.from(credentials, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon < 1) return NOTHING;
+  return { kind: 'password', username: text.slice(0, colon), password: text.slice(colon + 1) };
+}

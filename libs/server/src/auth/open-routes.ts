@@ -1,0 +1,53 @@
+import type { RouteAccess } from './routes.js';
+
+/**
+ * Every route that answers without a token of ours, and why that is right. This list is closed: a process with an open route
+ * that is not in it does not start, and a test walks the routes of all services. To open a route is to change this table.
+ */
+export const OPEN_ROUTES: Readonly<Record<string, string>> = {
+  // Every process
+  'GET /version': 'asked by clients before they have a token (library contract §2.4)',
+  'GET /healthz': 'asked by process managers; says up or not',
+  'GET /readyz': 'asked by load balancers; names what is not ready, no data',
+  // auth
+  'GET /.well-known/jwks.json': 'public keys, for everybody who checks tokens',
+  'GET /v1/auth/revocations':
+    'signed by the same keys; holds random ids only, and must be readable when a token is what ended',
+  'GET /v1/token-status': 'checks the token itself, because a bad one is 404 here (library contract §2.3)',
+  'POST /v1/auth/token': 'checks the client assertion and the subject token in its body (RFC 8693, RFC 7523)',
+  // web
+  'GET /': 'start page',
+  'GET /assets/config/config.prod.json': 'discovery document, read before login (library contract §2.1)',
+  // keystore
+  'GET /pks/lookup': 'public keys are public (keystore contract)',
+  // library
+  'GET /v1/entities/:entity': 'public objects; policy hides the rest (library contract §5)',
+  'GET /v1/collections/*': 'public objects; policy hides the rest',
+  'GET /v1/containers/*': 'public objects; policy hides the rest',
+  'GET /v1/images/*': 'public objects; policy hides the rest',
+  'GET /v1/imagefile/*': 'public objects; policy hides the rest',
+  'GET /v1/tags/:container': 'public objects; policy hides the rest',
+  'GET /v2/tags/:container': 'public objects; policy hides the rest',
+  'GET /v1/search': 'finds public objects; policy hides the rest (library contract §6.4)',
+  'GET /v1/oci-redirect': 'answers 404 without a registry (library contract §7.1)',
+};
+
+/**
+ * Finds open routes that nobody allowed.
+ * @returns one sentence for each; empty = all is well
+ */
+export function unlistedOpenRoutes(routes: readonly RouteAccess[]): string[] {
+  return routes
+    .filter((route) => route.access.kind !== 'token')
+    .filter((route) => OPEN_ROUTES[`${route.method} ${route.path}`] === undefined)
+    .map(
+      (route) =>
+        `${route.method} ${route.path} (${route.handler}) is ${route.access.kind}, but not in the table of open routes`,
+    );
+}
+
+/** Stops a process whose routes are more open than the table says. @throws Error naming every such route */
+export function requireListedRoutes(routes: readonly RouteAccess[]): void {
+  const faults = unlistedOpenRoutes(routes);
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+}

@@ -1,0 +1,29 @@
+import { DomainError } from '#libs/core';
+
+/** 401: the token that was presented is not good; `reason` says why as far as its holder may know. */
+export function refused(
+  reason: 'token_invalid' | 'token_expired' | 'token_revoked' | 'account_disabled' | 'wrong_audience',
+  cause?: unknown,
+): DomainError {
+  const message = {
+    token_invalid: 'The token is not valid here',
+    token_expired: 'The token has expired',
+    token_revoked: 'The token was revoked',
+    account_disabled: 'The account of this token is disabled',
+    wrong_audience: 'The token is not meant for this service',
+  }[reason];
+  return new DomainError('unauthorized', message, { reason, cause });
+}
+
+/** 401: nothing was presented where something is needed. */
+export function credentialsMissing(): DomainError {
+  return new DomainError('unauthorized', 'A token is needed', { reason: 'credentials_missing' });
+}
+
+/** 503: tokens cannot be checked, because the auth service was never reached. */
+export function cannotCheck(cause?: unknown): DomainError {
+  return new DomainError('unavailable', 'Tokens cannot be checked: the auth service does not answer', {
+    reason: 'auth_unreachable',
+    cause,
+  });
+}

@@ -1,0 +1,195 @@
+import { hash } from 'node:crypto';
+import { type Actor, ANY_SERVICE, type AudienceName, TOKEN_LENGTH, type TokenClaims } from '#libs/contract';
+import { type Clock, DomainError, messageOf, systemClock } from '#libs/core';
+import type { TokenAuthority } from './authority.js';
+import { KeyRing } from './key-ring.js';
+import { ACCESS_LIMITS } from './limits.js';
+import { cannotCheck, refused } from './refusals.js';
+import { RevocationList } from './revocation-list.js';
+import { SignatureCheck } from './strategy.js';
+
+export interface VerifierOptions {
+  readonly clock?: Clock;
+  /** Milliseconds that only grow; the machine's by default. */
+  readonly elapsed?: () => number;
+  /** Told once when revocations stop coming, and once when they come again. */
+  readonly warn?: (message: string) => void;
+}
+
+interface Checks {
+  readonly authority: TokenAuthority;
+  readonly keys: KeyRing;
+  readonly signatures: SignatureCheck;
+  readonly revocations: RevocationList;
+}
+
+/** Checks tokens without asking the auth service for each: its public keys and its list of revocations are held here. */
+export class TokenVerifier {
+  readonly #clock: Clock;
+  readonly #elapsed: () => number;
+  readonly #warn: (message: string) => void;
+  readonly #remembered = new Map<string, TokenClaims>();
+  #checks: Checks | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #reading: Promise<void> | undefined;
+  #failing = false;
+  #stopped = false;
+
+  constructor(options: VerifierOptions = {}) {
+    this.#clock = options.clock ?? systemClock;
+    this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#warn = options.warn ?? (() => undefined);
+  }
+
+  /** Says where keys and revocations come from. Once, before the first token is checked. */
+  useAuthority(authority: TokenAuthority): void {
+    if (this.#checks !== undefined) throw new Error('The verifier has an authority already');
+    const keys = new KeyRing({
+      authority,
+      elapsed: this.#elapsed,
+      onRetired: () => this.#remembered.clear(),
+    });
+    this.#checks = {
+      authority,
+      keys,
+      signatures: new SignatureCheck(keys),
+      revocations: new RevocationList(this.#clock, this.#elapsed),
+    };
+  }
+
+  /**
+   * Who presents `token`, if it is good for `audience` now. Without an audience only tokens of people are good.
+   * @throws DomainError `unauthorized` with a reason; `unavailable` when the auth service was never reached
+   */
+  async verify(token: string, audience?: AudienceName): Promise<Actor> {
+    const { keys, revocations } = this.#required();
+    const claims = await this.#claimsOf(token);
+    if (claims.iss !== keys.issuer) throw refused('token_invalid');
+    if (claims.aud !== ANY_SERVICE && claims.aud !== audience) throw refused('wrong_audience');
+    // An exchanged token names one service: one for all of them would be a token of a person.
+    if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
+    if (claims.exp * 1000 <= this.#clock.now().getTime()) throw refused('token_expired');
+    if (revocations.isRevoked(claims)) throw refused('token_revoked');
+    const account = revocations.account(claims.sub);
+    if (account?.disabled === true) throw refused('account_disabled');
+    return toActor(token, claims, account?.administrator ?? claims.administrator);
+  }
+
+  /** Whether revocations are known up to the documented bound. */
+  get fresh(): boolean {
+    return this.#checks?.revocations.fresh ?? false;
+  }
+
+  /**
+   * For everything that changes something: refuses while it is not known which tokens were revoked.
+   * @throws DomainError `unavailable`
+   */
+  requireFresh(): void {
+    if (this.fresh) return;
+    throw new DomainError(
+      'unavailable',
+      'Nothing can be changed while revoked tokens are not known: the auth service does not answer',
+      { reason: 'revocations_stale' },
+    );
+  }
+
+  /** Reads the feed to its end now. Rejects when that is not possible. Several callers share one reading. */
+  refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** After a change in this very process: reads again even if a reading is under way that may have missed it. */
+  async refreshAfterChange(): Promise<void> {
+    await this.#reading?.catch(() => undefined);
+    await this.refresh();
+  }
+
+  /** Keeps keys and revocations up to date until {@link stop}. Does not wait for the auth service to be there. */
+  start(): void {
+    const again = (): void => {
+      if (this.#stopped) return;
+      this.#timer = setTimeout(poll, ACCESS_LIMITS.feedPollMs);
+      this.#timer.unref();
+    };
+    const poll = (): void => {
+      this.refresh()
+        .then(
+          () => this.#note(undefined),
+          (error: unknown) => this.#note(error),
+        )
+        .finally(again);
+    };
+    poll();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #read(): Promise<void> {
+    const { authority, keys, revocations } = this.#required();
+    let more = true;
+    while (more) {
+      const asked = this.#elapsed();
+      const feed = await authority.revocations(revocations.head, keys);
+      if (keys.issuer === undefined || keys.keepOnly(feed.keys)) await keys.refresh();
+      if (feed.iss !== keys.issuer) throw new Error('The revocation feed is of another instance');
+      more = revocations.apply(feed, asked);
+    }
+  }
+
+  async #claimsOf(token: string): Promise<TokenClaims> {
+    if (token.length > TOKEN_LENGTH.maximum) throw refused('token_invalid');
+    const key = hash('sha256', token, 'base64');
+    const remembered = this.#remembered.get(key);
+    if (remembered !== undefined) return remembered;
+    const { keys, signatures } = this.#required();
+    const valid = keys.known;
+    const claims = await signatures.claimsOf(token);
+    // A key that was retired while the signature was checked must not leave its token behind.
+    if (valid.size === 0 || [...valid].every((kid) => keys.known.has(kid))) this.#remember(key, claims);
+    return claims;
+  }
+
+  #remember(key: string, claims: TokenClaims): void {
+    if (this.#remembered.size >= ACCESS_LIMITS.rememberedTokens) {
+      const [oldest] = this.#remembered.keys();
+      if (oldest !== undefined) this.#remembered.delete(oldest);
+    }
+    this.#remembered.set(key, claims);
+  }
+
+  #required(): Checks {
+    if (this.#checks === undefined) throw cannotCheck();
+    return this.#checks;
+  }
+
+  #note(error: unknown): void {
+    if (error === undefined && this.#failing) this.#warn('Revocations are read again');
+    if (error !== undefined && !this.#failing && !this.#stopped)
+      this.#warn(`Revocations cannot be read, writes are refused until they can: ${messageOf(error)}`);
+    this.#failing = error !== undefined;
+  }
+}
+
+function toActor(token: string, claims: TokenClaims, administrator: boolean): Actor {
+  return {
+    accountId: claims.sub,
+    username: claims.username,
+    email: claims.email,
+    displayName: claims.name,
+    administrator,
+    organisations: claims.organisations,
+    scopes: claims.scope.split(' '),
+    tokenId: claims.jti,
+    originTokenId: claims.origin ?? claims.jti,
+    expiresAt: new Date(claims.exp * 1000),
+    via: claims.act?.sub,
+    subject: claims.subject,
+    token,
+  };
+}
