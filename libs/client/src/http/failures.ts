@@ -1,0 +1,128 @@
+import { DomainError, ERROR_CODES, messageOf, systemCode, type ErrorCode } from '#libs/core';
+import { ErrorEnvelope } from '#libs/contract';
+
+/** A server's answer that says no. `code`, `reason` and message are the server's own where it sent an envelope. */
+export class ResponseError extends DomainError {
+  /** The HTTP status as it arrived. */
+  readonly httpStatus: number;
+
+  constructor(
+    httpStatus: number,
+    message: string,
+    options: { reason?: string; remedy?: string; code?: ErrorCode } = {},
+  ) {
+    const { code = codeOf(httpStatus), ...rest } = options;
+    super(code, message, rest);
+    this.httpStatus = httpStatus;
+  }
+}
+
+/** The code of our table whose status this is; the nearest for statuses that are not in it. */
+export function codeOf(status: number): ErrorCode {
+  for (const [code, entry] of Object.entries(ERROR_CODES)) {
+    if (entry.status === status && isErrorCode(code)) return code;
+  }
+  if (status === 502 || status === 504) return 'unavailable';
+  if (status >= 500) return 'internal';
+  if (status === 412) return 'conflict';
+  return 'bad_request';
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return code in ERROR_CODES;
+}
+
+/**
+ * The error that an answer with an unwelcome status stands for.
+ * @param what method and address, for messages
+ */
+export function responseError(status: number, body: string, what: string): ResponseError {
+  const envelope = ErrorEnvelope.safeParse(parseJson(body));
+  if (!envelope.success) return new ResponseError(status, `${what} was answered with status ${status}`);
+  const { message, reason } = envelope.data.error;
+  return new ResponseError(status, message, reason === undefined ? {} : { reason });
+}
+
+/** JSON, or undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const CERTIFICATE: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an authority that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an authority that is not trusted here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an authority that is not trusted here',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an authority that is not trusted here',
+};
+
+const CONNECTION: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was reset',
+  EAI_AGAIN: 'its name cannot be resolved at the moment',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ENOTFOUND: 'its name is unknown',
+  EPIPE: 'the connection was closed',
+  ETIMEDOUT: 'no answer came in time',
+  UND_ERR_BODY_TIMEOUT: 'the answer stopped arriving',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer came in time',
+  UND_ERR_SOCKET: 'the connection was closed',
+};
+
+/** Whether a failure is one of the network, after which a request that may be repeated is repeated. */
+export function isNetworkFailure(error: unknown): boolean {
+  const code = deepCode(error);
+  return code !== undefined && (code in CONNECTION || code.startsWith('UND_ERR_RES_EXCEEDED'));
+}
+
+/**
+ * The sentence for a request that got no answer. Errors that are none of the network's pass through as they are.
+ * @param origin scheme, host and port
+ */
+export function networkError(error: unknown, origin: string): unknown {
+  if (error instanceof DomainError) return error;
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return new DomainError('unavailable', `No answer from ${origin} in time`, {
+      reason: 'timeout',
+      cause: error,
+    });
+  }
+  const code = deepCode(error) ?? '';
+  const certificate = CERTIFICATE[code];
+  if (certificate !== undefined) {
+    return new DomainError('unavailable', `${origin} is not trusted: ${certificate}`, {
+      reason: 'untrusted_certificate',
+      remedy: 'Give the certificate of its authority (for example in SSL_CERT_FILE) or use the right name',
+      cause: error,
+    });
+  }
+  const connection = CONNECTION[code] ?? (/proxy/i.test(messageOf(error)) ? messageOf(error) : undefined);
+  if (connection === undefined) return error;
+  return new DomainError('unavailable', `Cannot reach ${origin}: ${connection}`, {
+    reason: 'unreachable',
+    remedy: 'Check the address and that the service runs',
+    cause: error,
+  });
+}
+
+function deepCode(error: unknown): string | undefined {
+  const own = systemCode(error);
+  if (own !== undefined && (own in CONNECTION || own in CERTIFICATE)) return own;
+  if (error instanceof AggregateError) {
+    for (const each of error.errors) {
+      const code = deepCode(each);
+      if (code !== undefined) return code;
+    }
+  }
+  if (error instanceof Error && error.cause !== undefined) return deepCode(error.cause) ?? own;
+  return own;
+}
