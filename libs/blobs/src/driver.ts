@@ -1,0 +1,53 @@
+import type { BlobKey, TemporaryKey } from './layout.js';
+
+/** Reads a committed blob. What was opened stays readable until it is closed, also when the blob is removed meanwhile. */
+export interface BlobReader {
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** Fills `target` from `position` on; returns how many bytes were read, fewer only at the end. */
+  read(target: Buffer, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Bytes that are not committed yet, open for writing at any position. */
+export interface TemporaryBlob {
+  /** Writes all of `chunks` one after the other from `position` on. The chunks may be reused when it resolves. */
+  write(chunks: readonly Buffer[], position: number): Promise<void>;
+  read(target: Buffer, position: number): Promise<number>;
+  /** Bytes up to the highest position that was written. */
+  size(): Promise<number>;
+  /** Resolves when everything written so far survives a power failure. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a sweep learns of bytes that are not committed. */
+export interface TemporaryListing {
+  readonly key: TemporaryKey;
+  readonly modifiedAt: Date;
+}
+
+/**
+ * A place for blobs. Drivers contain storage code only: what is asked of them has been checked by BlobStore, and what they
+ * throw is put into words there.
+ */
+export interface BlobDriver {
+  readonly name: 'file' | 'memory';
+  /** Bytes of a committed blob, or undefined when there is none. */
+  sizeOf(key: BlobKey): Promise<number | undefined>;
+  open(key: BlobKey): Promise<BlobReader | undefined>;
+  /** Whether there was something to remove. */
+  remove(key: BlobKey): Promise<boolean>;
+  /** Opens uncommitted bytes, making them when `create` says so; undefined when they are not there. */
+  openTemporary(key: TemporaryKey, options: { readonly create: boolean }): Promise<TemporaryBlob | undefined>;
+  /**
+   * Makes flushed bytes the blob `to`, atomically, and resolves when that survives a power failure. When the blob is there
+   * already it stays and the bytes are dropped. The caller has closed them.
+   */
+  publish(from: TemporaryKey, to: BlobKey): Promise<void>;
+  /** Removes uncommitted bytes; silently when there are none. */
+  discard(key: TemporaryKey): Promise<void>;
+  listTemporaries(): Promise<readonly TemporaryListing[]>;
+  /** Bytes that can still be stored, or undefined when nobody knows. */
+  freeBytes(): Promise<number | undefined>;
+}

@@ -1,0 +1,102 @@
+import type { BlobDriver, BlobReader, TemporaryBlob, TemporaryListing } from './driver.js';
+import type { BlobKey, TemporaryKey } from './layout.js';
+
+interface Bytes {
+  data: Buffer;
+  length: number;
+  modifiedAt: Date;
+}
+
+/** Keeps blobs in the memory of the process: for tests. */
+export class MemoryBlobDriver implements BlobDriver {
+  readonly name = 'memory';
+  readonly #blobs = new Map<BlobKey, Buffer>();
+  readonly #temporaries = new Map<TemporaryKey, Bytes>();
+
+  async sizeOf(key: BlobKey): Promise<number | undefined> {
+    return this.#blobs.get(key)?.length;
+  }
+
+  async open(key: BlobKey): Promise<BlobReader | undefined> {
+    const data = this.#blobs.get(key);
+    return (
+      data && {
+        size: data.length,
+        read: async (target, at) => data.copy(target, 0, at),
+        close: async () => undefined,
+      }
+    );
+  }
+
+  async remove(key: BlobKey): Promise<boolean> {
+    return this.#blobs.delete(key);
+  }
+
+  async openTemporary(key: TemporaryKey, options: { create: boolean }): Promise<TemporaryBlob | undefined> {
+    let bytes = this.#temporaries.get(key);
+    if (!bytes) {
+      if (!options.create) return undefined;
+      bytes = { data: Buffer.alloc(0), length: 0, modifiedAt: new Date() };
+      this.#temporaries.set(key, bytes);
+    }
+    return new MemoryTemporary(bytes);
+  }
+
+  async publish(from: TemporaryKey, to: BlobKey): Promise<void> {
+    const bytes = this.#temporaries.get(from);
+    if (!bytes) throw new Error(`Expected the bytes ${from}, got nothing`);
+    this.#temporaries.delete(from);
+    if (this.#blobs.get(to)?.length !== bytes.length)
+      this.#blobs.set(to, bytes.data.subarray(0, bytes.length));
+  }
+
+  async discard(key: TemporaryKey): Promise<void> {
+    this.#temporaries.delete(key);
+  }
+
+  async listTemporaries(): Promise<readonly TemporaryListing[]> {
+    return [...this.#temporaries].map(([key, { modifiedAt }]) => ({ key, modifiedAt }));
+  }
+
+  async freeBytes(): Promise<number | undefined> {
+    return undefined;
+  }
+}
+
+class MemoryTemporary implements TemporaryBlob {
+  readonly #bytes: Bytes;
+
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes;
+  }
+
+  async write(chunks: readonly Buffer[], position: number): Promise<void> {
+    const bytes = this.#bytes;
+    const end = chunks.reduce((sum, chunk) => sum + chunk.length, position);
+    if (end > bytes.data.length) {
+      const grown = Buffer.alloc(Math.max(end, bytes.data.length * 2));
+      bytes.data.copy(grown, 0, 0, bytes.length);
+      bytes.data = grown;
+    }
+    let at = position;
+    for (const chunk of chunks) at += chunk.copy(bytes.data, at);
+    bytes.length = Math.max(bytes.length, end);
+    bytes.modifiedAt = new Date();
+  }
+
+  async read(target: Buffer, position: number): Promise<number> {
+    return this.#bytes.data.copy(target, 0, position, this.#bytes.length);
+  }
+
+  async size(): Promise<number> {
+    return this.#bytes.length;
+  }
+
+  async flush(): Promise<void> {
+    // Memory does not survive a power failure, and nobody expects it to.
+  }
+
+  async close(): Promise<void> {
+    // Nothing is open.
+  }
+}
