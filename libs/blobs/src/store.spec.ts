@@ -143,6 +143,14 @@ describe.each(['memory', 'file'] as const)('a blob store on the %s driver', (kin
       );
     });
 
+    it('is refused when a part that was hashed is overwritten with other bytes', async () => {
+      const upload = store.upload(shape);
+      for (const number of [1, 2, 3, 4]) await sendPart(upload, number, data);
+      await sendPart(upload, 2, Buffer.alloc(data.length, 'x'));
+      await expect(upload.commit(digestOf(data))).rejects.toMatchObject({ reason: 'wrong_digest' });
+      await upload.cancel();
+    });
+
     it('goes on after a restart', async () => {
       await sendPart(store.upload(shape), 1, data);
       await sendPart(store.upload(shape), 2, data);
