@@ -149,7 +149,7 @@ function tlsOf(settings: Partial<Settings>, home: string): TlsSettings {
   return {
     mode: 'own',
     certFile: join(folder, 'server.pem'),
-    keyFile: join(folder, 'server.key'),
+    keyFile: join(folder, 'server.pem'),
     caFile: join(folder, 'ca.pem'),
     extraCaFile,
   };

@@ -1,0 +1,78 @@
+import {
+  Module,
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { ScsConfig } from '#libs/config';
+import type { Clock } from '#libs/core';
+import { PasswordCheck, TokenGuard, TokenVerifier } from './auth/index.js';
+import { InternalClient } from './internal-client.js';
+import { LOG, type Logger } from './log.js';
+import { Readiness } from './readiness.js';
+import { SystemController } from './system.controller.js';
+import { UpgradeRouter } from './upgrade.js';
+
+/** Injection token of the process's clock. */
+export const CLOCK = Symbol('CLOCK');
+
+export interface CoreParts {
+  readonly config: ScsConfig;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly verifier: TokenVerifier;
+  readonly upgrades: UpgradeRouter;
+  readonly readiness: Readiness;
+  readonly internal: InternalClient;
+}
+
+/** What every service can have injected, and the guard that stands before every route. */
+@Module({})
+export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutdown {
+  constructor(
+    private readonly upgrades: UpgradeRouter,
+    private readonly verifier: TokenVerifier,
+    private readonly internal: InternalClient,
+  ) {}
+
+  /** Websockets have no end of their own; the server would wait for them. */
+  beforeApplicationShutdown(): void {
+    this.upgrades.close();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.verifier.stop();
+    await this.internal.close();
+  }
+
+  static of(parts: CoreParts): DynamicModule {
+    const shared: Provider[] = [
+      { provide: ScsConfig, useValue: parts.config },
+      { provide: CLOCK, useValue: parts.clock },
+      { provide: LOG, useValue: parts.log },
+      { provide: TokenVerifier, useValue: parts.verifier },
+      { provide: UpgradeRouter, useValue: parts.upgrades },
+      { provide: Readiness, useValue: parts.readiness },
+      { provide: InternalClient, useValue: parts.internal },
+      PasswordCheck,
+    ];
+    return {
+      module: CoreModule,
+      global: true,
+      controllers: [SystemController],
+      providers: [...shared, { provide: APP_GUARD, useClass: TokenGuard }],
+      exports: [
+        ScsConfig,
+        CLOCK,
+        LOG,
+        TokenVerifier,
+        UpgradeRouter,
+        Readiness,
+        InternalClient,
+        PasswordCheck,
+      ],
+    };
+  }
+}

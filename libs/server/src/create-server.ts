@@ -1,0 +1,186 @@
+import 'reflect-metadata';
+import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { ScsConfig } from '#libs/config';
+import { DomainError, systemClock, systemCode, type Clock } from '#libs/core';
+import { requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
+import { CoreModule } from './core.module.js';
+import { takeRawBodies } from './http/bodies.js';
+import { answerClientError } from './http/client-error.js';
+import { failureOf } from './http/envelope.js';
+import { ErrorsFilter } from './http/errors.filter.js';
+import { addHooks } from './http/hooks.js';
+import { createRedirect } from './http/redirect.js';
+import { InternalClient } from './internal-client.js';
+import { LIMITS } from './limits.js';
+import { NestLog, type Logger } from './log.js';
+import { Readiness } from './readiness.js';
+import { Certificates } from './tls/certificates.js';
+import { UpgradeRouter } from './upgrade.js';
+
+export type ServiceModule = Type | DynamicModule;
+
+export interface ServerOptions {
+  readonly config: ScsConfig;
+  readonly modules: readonly ServiceModule[];
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly url: string;
+  readonly app: INestApplication;
+  /** The bare server, for tests that need its sockets. */
+  readonly http: HttpServer | HttpsServer;
+  readonly certificates: Certificates | undefined;
+  /** Refuses new requests, lets those in flight end (at most LIMITS.shutdownTime), closes what the services opened. */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds a server from the modules of services and starts to listen. The modules are initialised (recovery included) before the
+ * port opens.
+ * @throws DomainError one sentence for what an operator can repair: a taken port, a bad certificate, a database that refuses
+ */
+export async function createServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, modules, log, clock = systemClock } = options;
+  const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
+  const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
+  const parts = {
+    config,
+    clock,
+    log,
+    verifier,
+    upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
+    readiness: new Readiness(log),
+    internal: new InternalClient(config),
+  };
+  const core = CoreModule.of(parts);
+  requireListedRoutes(routesOf([core, ...modules]));
+  let stopping = false;
+  const adapter = new FastifyAdapter(fastifyOptions(config, certificates) as never);
+  const fastify = adapter.getInstance();
+  addHooks(fastify as never, { log, stopping: () => stopping });
+  takeRawBodies(fastify as never);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    { module: RootModule, imports: [core, ...modules] },
+    adapter,
+    {
+      logger: new NestLog(log),
+      bodyParser: false,
+      abortOnError: false,
+      routeConflictPolicy: { duplicate: 'error' },
+    },
+  );
+  app.useGlobalFilters(new ErrorsFilter(log));
+  const http = app.getHttpServer() as HttpServer;
+  http.on('checkExpectation', (_request, response) => {
+    response.writeHead(417, { 'content-type': 'application/json', connection: 'close' });
+    response.end(
+      '{"error":{"code":417,"message":"Expected no such expectation","reason":"expectation_failed"}}',
+    );
+  });
+  parts.upgrades.attach(http);
+  const redirect = config.httpPort === undefined ? undefined : createRedirect(config.publicUrl);
+  const close = async (): Promise<void> => {
+    stopping = true;
+    const force = setTimeout(() => http.closeAllConnections(), LIMITS.shutdownTime).unref();
+    redirect?.close();
+    redirect?.closeAllConnections();
+    certificates?.stop();
+    await app.close();
+    clearTimeout(force);
+  };
+  try {
+    await app.init();
+    verifier.start();
+    await listen(app, config);
+    if (redirect !== undefined) await listenRedirect(redirect, config);
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
+  certificates?.follow(http as HttpsServer);
+  return { url: config.publicUrl, app, http, certificates, close };
+}
+
+class RootModule {}
+
+function fastifyOptions(config: ScsConfig, certificates: Certificates | undefined): object {
+  const server = {
+    maxHeaderSize: LIMITS.headers,
+    headersTimeout: LIMITS.headersTime,
+    shouldUpgradeCallback: UpgradeRouter.wants,
+    noDelay: true,
+  };
+  return {
+    logger: false,
+    ...(certificates === undefined
+      ? { http: server }
+      : { https: { ...server, ...certificates.current, minVersion: 'TLSv1.2' } }),
+    routerOptions: { maxParamLength: LIMITS.routeParameter },
+    // Behind a proxy on this machine, and nowhere else, X-Forwarded-For says who asks.
+    trustProxy: config.insecureHttp ? 'loopback' : false,
+    // Bodies are streams: their handlers bound size and time, and the watch in bodies.ts cuts who stops sending.
+    requestTimeout: 0,
+    keepAliveTimeout: LIMITS.keepAliveTime,
+    return503OnClosing: false,
+    frameworkErrors: (
+      error: Error,
+      _request: unknown,
+      reply: { raw: import('node:http').ServerResponse },
+    ) => {
+      const { status, body } = failureOf(error);
+      reply.raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
+      reply.raw.end(JSON.stringify(body));
+    },
+    clientErrorHandler: answerClientError,
+  };
+}
+
+async function listen(app: INestApplication, config: ScsConfig): Promise<void> {
+  // Fastify would open one server for each address of the name; the certificate is replaced on one only.
+  const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
+  await app.listen(config.port, host).catch((error: unknown) => {
+    throw cannotListen(error, 'SCS_PORT', config.port, host);
+  });
+}
+
+function listenRedirect(redirect: HttpServer, config: ScsConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    redirect.once('error', (error) =>
+      reject(cannotListen(error, 'SCS_HTTP_PORT', config.httpPort ?? 0, config.host)),
+    );
+    redirect.listen(config.httpPort, config.host, resolve);
+  });
+}
+
+function cannotListen(error: unknown, setting: string, port: number, host: string): unknown {
+  switch (systemCode(error)) {
+    case 'EADDRINUSE':
+      return new DomainError('unprocessable', `Port ${port} of ${host} is taken by another program`, {
+        reason: 'port_taken',
+        remedy: `Choose a free port with ${setting}.`,
+        cause: error,
+      });
+    case 'EACCES':
+      return new DomainError('unprocessable', `Port ${port} may not be opened by this user`, {
+        reason: 'port_forbidden',
+        remedy: `Choose a port above 1023 with ${setting}.`,
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new DomainError('unprocessable', `This machine has no address ${host}`, {
+        reason: 'address_missing',
+        remedy: 'Choose an address of this machine with SCS_HOST.',
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}

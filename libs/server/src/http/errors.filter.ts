@@ -1,0 +1,56 @@
+import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { messageOf } from '#libs/core';
+import type { Logger } from '../log.js';
+import { redactUrl } from '../log.js';
+import { failureOf } from './envelope.js';
+
+/**
+ * The one place where errors become answers: always the envelope, never a stack. A client that went away is no error;
+ * an error after the first byte of the answer can only cut the connection, so that nobody takes half a file for a whole one.
+ */
+@Catch()
+export class ErrorsFilter implements ExceptionFilter {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const { status, body } = failureOf(error);
+    const line = { request: request.id, method: request.method, url: redactUrl(request.url) };
+    if (clientLeft(request)) {
+      this.#log.debug(line, 'The client went away');
+      reply.raw.destroy();
+      return;
+    }
+    if (status >= 500) this.#log.error({ ...line, error: detailsOf(error) }, messageOf(error));
+    if (reply.raw.headersSent) {
+      if (status < 500)
+        this.#log.warn({ ...line, error: detailsOf(error) }, 'Failed in the middle of an answer');
+      reply.raw.destroy();
+      return;
+    }
+    if (status === 401 && !reply.hasHeader('www-authenticate'))
+      reply.header('www-authenticate', 'Bearer realm="scs"');
+    void reply.status(status).header('content-type', 'application/json; charset=utf-8').send(body);
+  }
+}
+
+function clientLeft(request: FastifyRequest): boolean {
+  return request.raw.socket.destroyed || (request.raw.destroyed && !request.raw.complete);
+}
+
+/** What the log keeps of an error: the stack, and the chain of causes. */
+export function detailsOf(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { thrown: String(error) };
+  return {
+    name: error.name,
+    stack: error.stack,
+    ...(error.cause === undefined ? {} : { cause: detailsOf(error.cause) }),
+  };
+}

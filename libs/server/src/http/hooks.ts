@@ -1,0 +1,57 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { actorOf } from '../auth/index.js';
+import { LIMITS } from '../limits.js';
+import { redactUrl, type Logger } from '../log.js';
+import { failure, type Failure } from './envelope.js';
+
+/** Answers of an API are no documents: nothing in them may run, be framed or be guessed to be something else. */
+const SAFE_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
+export interface HookOptions {
+  readonly log: Logger;
+  /** True from the moment when the process is asked to stop. */
+  readonly stopping: () => boolean;
+}
+
+/** What happens to every request before and after its route. */
+export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOptions): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) reply.header(name, value);
+    if (request.raw.url !== undefined && request.raw.url.length > LIMITS.url)
+      return answer(
+        reply,
+        failure(414, `Expected a URL of at most ${LIMITS.url} characters`, 'url_too_long'),
+      );
+    if (stopping()) {
+      reply.header('connection', 'close');
+      return answer(reply, failure(503, 'The server is stopping', 'unavailable'));
+    }
+    done();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    log.info(accessLine(request, reply), 'request');
+    done();
+  });
+}
+
+function answer(reply: FastifyReply, { status, body }: Failure): void {
+  void reply.status(status).header('content-type', 'application/json; charset=utf-8').send(body);
+}
+
+function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string, unknown> {
+  const actor = actorOf(request);
+  return {
+    request: request.id,
+    method: request.method,
+    url: redactUrl(request.url),
+    status: reply.statusCode,
+    milliseconds: Math.round(reply.elapsedTime * 10) / 10,
+    address: request.ip,
+    ...(actor === undefined ? {} : { username: actor.username, tokenId: actor.tokenId }),
+    ...(reply.raw.writableFinished ? {} : { cut: true }),
+  };
+}

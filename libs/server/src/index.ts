@@ -1,0 +1,12 @@
+export * from './auth/index.js';
+export { check } from './body/check.js';
+export { Checked, FormBody, JsonBody, parseJson } from './body/json-body.js';
+export { readBytes } from './body/read-bytes.js';
+export { CLOCK } from './core.module.js';
+export { createServer, type RunningServer, type ServerOptions, type ServiceModule } from './create-server.js';
+export { InternalClient, type InternalAnswer, type InternalCall } from './internal-client.js';
+export { LIMITS } from './limits.js';
+export { createLog, LOG, redactUrl, type Logger } from './log.js';
+export { Readiness, type ReadinessReport } from './readiness.js';
+export { serve, type ServeOptions, type ServerMessage } from './serve.js';
+export { UpgradeRouter, type UpgradeContext, type UpgradeHandler } from './upgrade.js';

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { ErrorEnvelope } from '#libs/contract';
+import type { ScsConfig } from '#libs/config';
+import { DomainError, ERROR_CODES, messageOf, systemCode, type ErrorCode } from '#libs/core';
+import { LIMITS } from './limits.js';
+
+const CONNECT_TIME = 5_000;
+
+type Addressed = Parameters<ScsConfig['serviceUrl']>[0];
+
+export interface InternalCall {
+  readonly service: Addressed;
+  readonly method?: Dispatcher.HttpMethod;
+  /** Starts with a slash; appended to the service's URL. */
+  readonly path: string;
+  /** The token of the actor on whose behalf we ask; undefined only for what anybody may read. Never left out by accident. */
+  readonly token: string | undefined;
+  readonly json?: unknown;
+  readonly form?: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface InternalAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The parsed JSON body; undefined for an empty one. */
+  readonly body: unknown;
+}
+
+/**
+ * Calls from one service to another, over HTTPS, with the token of whoever asked. Trusts the instance's authority, the site's
+ * and the system's. Requests to the own public URL go straight to the own port, so that no proxy in front of it cuts them.
+ */
+export class InternalClient {
+  /** For typed clients (`HttpClient` of libs/client): same trust, same short way to the own process. */
+  readonly dispatcher: Agent;
+  readonly #config: ScsConfig;
+
+  constructor(config: ScsConfig) {
+    this.#config = config;
+    this.dispatcher = new Agent({
+      connect: ownWay(config),
+      maxResponseSize: -1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connections: 64,
+    });
+  }
+
+  /**
+   * Sends one request.
+   * @throws DomainError with the code, the message and the reason of the other service; `unavailable` when it cannot be reached
+   */
+  async call(call: InternalCall): Promise<InternalAnswer> {
+    const timeout = AbortSignal.timeout(call.timeout ?? LIMITS.internalCallTime);
+    const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout]);
+    const { body, type } = bodyOf(call);
+    try {
+      const answer = await this.dispatcher.request({
+        origin: new URL(this.#config.serviceUrl(call.service)).origin,
+        path: `${new URL(this.#config.serviceUrl(call.service)).pathname.replace(/\/$/, '')}${call.path}`,
+        method: call.method ?? 'GET',
+        headers: {
+          'user-agent': `scs/${this.#config.version}`,
+          accept: 'application/json',
+          ...(type === undefined ? {} : { 'content-type': type }),
+          ...(call.token === undefined ? {} : { authorization: `Bearer ${call.token}` }),
+        },
+        body,
+        signal,
+      });
+      const parsed = parse(await readAtMost(answer.body, LIMITS.internalAnswer));
+      if (answer.statusCode >= 400) throw refusal(call.service, answer.statusCode, parsed);
+      return { status: answer.statusCode, headers: answer.headers, body: parsed };
+    } catch (error) {
+      if (error instanceof DomainError || call.signal?.aborted === true) throw error;
+      throw unreachable(call.service, this.#config.serviceUrl(call.service), error);
+    }
+  }
+
+  /** Ends idle connections; call it when nothing will be asked any more. */
+  async close(): Promise<void> {
+    await this.dispatcher.destroy();
+  }
+}
+
+function bodyOf(call: InternalCall): { body: string | null; type: string | undefined } {
+  if (call.json !== undefined) return { body: JSON.stringify(call.json), type: 'application/json' };
+  if (call.form !== undefined)
+    return { body: new URLSearchParams(call.form).toString(), type: 'application/x-www-form-urlencoded' };
+  return { body: null, type: undefined };
+}
+
+function ownWay(config: ScsConfig): buildConnector.connector {
+  const own = new URL(config.publicUrl);
+  const narrow =
+    config.tls.caFile === undefined ? undefined : contextOf([config.tls.caFile], config.tls.extraCaFile);
+  // The system's authorities are many: their context is made when the first foreign address is called.
+  let wide: SecureContext | undefined;
+  const anybody = (): SecureContext =>
+    (wide ??= contextOf(rootCertificates, config.tls.caFile, config.tls.extraCaFile));
+  return (options, callback) => {
+    const port = options.port === '' ? defaultPort(options.protocol) : options.port;
+    const mine = options.hostname === own.hostname && port === (own.port || defaultPort(own.protocol));
+    if (!mine) return connector(anybody())(options, callback);
+    // The certificate still has to be good for the public name: the servername stays.
+    return connector(narrow ?? anybody())(
+      {
+        ...options,
+        protocol: config.insecureHttp ? 'http:' : 'https:',
+        servername: own.hostname.replace(/^\[|\]$/g, ''),
+        host: `${config.ownAddress}:${config.port}`,
+        hostname: config.ownAddress,
+        port: String(config.port),
+      },
+      callback,
+    );
+  };
+}
+
+const connectors = new WeakMap<SecureContext, buildConnector.connector>();
+
+function connector(secureContext: SecureContext): buildConnector.connector {
+  const known = connectors.get(secureContext);
+  if (known !== undefined) return known;
+  const made = buildConnector({ secureContext, timeout: CONNECT_TIME });
+  connectors.set(secureContext, made);
+  return made;
+}
+
+/** A context that trusts these authorities, given as PEM texts or files. */
+function contextOf(first: readonly string[], ...more: readonly (string | undefined)[]): SecureContext {
+  const all = [...first, ...more.filter((file) => file !== undefined)];
+  return createSecureContext({
+    ca: [...new Set(all)].map((entry) => (entry.startsWith('-----') ? entry : readFileSync(entry, 'utf8'))),
+  });
+}
+
+function defaultPort(protocol: string): string {
+  return protocol === 'https:' ? '443' : '80';
+}
+
+async function readAtMost(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > limit) throw new Error('The answer is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parse(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  return JSON.parse(bytes.toString('utf8'));
+}
+
+function refusal(service: string, status: number, body: unknown): DomainError {
+  const envelope = ErrorEnvelope.safeParse(body);
+  const found = (Object.keys(ERROR_CODES) as ErrorCode[]).find((code) => ERROR_CODES[code].status === status);
+  if (!envelope.success || found === undefined)
+    return new DomainError('unavailable', `${service} answered ${status}`, { reason: 'service_failed' });
+  const { message, reason } = envelope.data.error;
+  return new DomainError(found, message, reason === undefined ? {} : { reason });
+}
+
+function unreachable(service: string, url: string, error: unknown): DomainError {
+  const why = systemCode(error) ?? messageOf(error);
+  return new DomainError('unavailable', `${service} cannot be reached at ${url} (${why})`, {
+    reason: 'service_unreachable',
+    cause: error,
+  });
+}

@@ -1,0 +1,88 @@
+import { loadConfig, prepareHome, type ScsConfig } from '#libs/config';
+import { SERVICE_NAMES, type ServiceName } from '#libs/contract';
+import { DomainError, messageOf } from '#libs/core';
+import { createServer, type RunningServer, type ServiceModule } from './create-server.js';
+import { detailsOf } from './http/errors.filter.js';
+import { createLog, type Logger } from './log.js';
+
+export interface ServeOptions {
+  /** Names the process: its log file, and for a program of one service which one runs. */
+  readonly name: string;
+  /** The modules, or a function that finds those of the configured services. */
+  readonly modules: readonly ServiceModule[] | ((config: ScsConfig) => Promise<readonly ServiceModule[]>);
+}
+
+/** What a server process tells the one that started it, over the IPC channel, if there is one. */
+export type ServerMessage =
+  | { readonly type: 'ready'; readonly url: string }
+  | { readonly type: 'failed'; readonly message: string; readonly remedy: string | undefined };
+
+/**
+ * Runs a server process from start to end: settings, state folder, log, modules, port; then signals. SIGTERM, SIGINT and the loss
+ * of the supervisor end it in order. What an operator can repair ends it with one sentence and status 1.
+ */
+export async function serve(options: ServeOptions): Promise<void> {
+  process.umask(0o077);
+  let log: Logger | undefined;
+  try {
+    const config = loadConfig(undefined, onlyService(options.name));
+    prepareHome(config);
+    log = createLog(options.name, config.logLevel, config.logFolder);
+    for (const warning of config.warnings) log.warn(warning);
+    const modules = typeof options.modules === 'function' ? await options.modules(config) : options.modules;
+    const server = await createServer({ config, modules, log });
+    log.info({ url: server.url, services: config.services, version: config.version }, 'Ready');
+    endOnRequest(server, log);
+    tell({ type: 'ready', url: server.url });
+  } catch (error) {
+    log?.fatal({ error: detailsOf(error) }, messageOf(error));
+    fail(error);
+  }
+}
+
+function onlyService(name: string): readonly ServiceName[] | undefined {
+  const found = SERVICE_NAMES.find((service) => service === name);
+  return found === undefined ? undefined : [found];
+}
+
+function endOnRequest(server: RunningServer, log: Logger): void {
+  let ending = false;
+  const end = (why: string): void => {
+    if (ending) process.exit(1);
+    ending = true;
+    log.info(`Stopping: ${why}`);
+    server.close().then(
+      () => {
+        log.info('Stopped');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error({ error: detailsOf(error) }, 'Did not stop in order');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => end('asked by SIGTERM'));
+  process.on('SIGINT', () => end('asked by SIGINT'));
+  process.on('disconnect', () => end('the supervisor is gone'));
+  const crash = (error: unknown): void => {
+    log.fatal({ error: detailsOf(error) }, `A bug: ${messageOf(error)}`);
+    process.exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+}
+
+function tell(message: ServerMessage): void {
+  process.send?.(message);
+}
+
+function fail(error: unknown): void {
+  const known = error instanceof DomainError;
+  const message = known ? error.message : `A bug stopped the start: ${messageOf(error)}`;
+  const remedy = known ? error.remedy : undefined;
+  process.stderr.write(`${message}\n${remedy === undefined ? '' : `${remedy}\n`}`);
+  const leave = (): never => process.exit(1);
+  if (process.send === undefined) leave();
+  else process.send({ type: 'failed', message, remedy } satisfies ServerMessage, leave);
+}

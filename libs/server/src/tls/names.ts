@@ -1,0 +1,35 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { isIP } from 'node:net';
+import type { ScsConfig } from '#libs/config';
+
+/** A certificate with more names than this would be refused by some clients. */
+const MOST_NAMES = 100;
+
+/**
+ * Every name and address that the own certificate must be good for: localhost, the machine's own, the address to listen on,
+ * the public URL and SCS_NAMES. Sorted, lower case, without repetition.
+ */
+export function certificateNames(config: ScsConfig): string[] {
+  const publicHost = new URL(config.publicUrl).hostname.replace(/^\[|\]$/g, '');
+  const names = [
+    'localhost',
+    '127.0.0.1',
+    '::1',
+    hostname(),
+    ...machineAddresses(),
+    ...(config.host === '0.0.0.0' || config.host === '::' ? [] : [config.host]),
+    publicHost,
+    ...config.names,
+  ].map((name) => name.toLowerCase());
+  return [...new Set(names)]
+    .filter((name) => isIP(name) !== 0 || /^[a-z0-9.-]+$/.test(name))
+    .sort()
+    .slice(0, MOST_NAMES);
+}
+
+function machineAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal, address, scopeid }) => !internal && !scopeid && !address.startsWith('fe80:'))
+    .map(({ address }) => address);
+}

@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createNetServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Agent } from 'undici';
+import { loadConfig, prepareHome, type ScsConfig } from '#libs/config';
+import { systemCode, type Clock, type DomainError } from '#libs/core';
+import { createLog, createServer, type RunningServer, type ServiceModule } from '#libs/server';
+
+export interface StartAppOptions {
+  /** The modules of services, as in `serve`. */
+  readonly modules: readonly ServiceModule[];
+  /** More settings, by their environment names: `{ SCS_SERVICES: 'auth,keystore' }`. Services that are not here need a URL. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  /** An existing state folder, for a second start on the same data; it is not removed at the end. */
+  readonly home?: string;
+  /** Changes the modules' neighbours before they start, for example to make tokens without an auth service. */
+  readonly prepare?: (config: ScsConfig) => Promise<readonly ServiceModule[]>;
+}
+
+/** A server with real TLS on a free port of 127.0.0.1. */
+export interface StartedApp {
+  /** `https://localhost:<port>`. */
+  readonly url: string;
+  readonly config: ScsConfig;
+  readonly server: RunningServer;
+  /** Trusts the instance's authority: pass it to undici's `request` or `fetch`. */
+  readonly dispatcher: Agent;
+  /** The instance's authority in PEM, for supertest (`.ca(…)`), `ws` and `https`. */
+  readonly ca: string;
+  /** The folder of all state. Its log is `log/test.log`. */
+  readonly home: string;
+  /** One of the app's providers, by its class or token. */
+  get<T>(token: (abstract new (...parameters: never[]) => T) | symbol | string): T;
+  /** Sends a request and reads the answer: JSON is parsed, everything else is text. */
+  request(path: string, options?: AppRequest): Promise<AppAnswer>;
+  stop(): Promise<void>;
+}
+
+export interface AppRequest {
+  readonly method?: string;
+  readonly token?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  readonly body?: string | Uint8Array | NodeJS.ReadableStream;
+}
+
+export interface AppAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The parsed JSON, or the text where the answer is no JSON. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers whose shape they assert
+  readonly body: any;
+}
+
+const ATTEMPTS = 10;
+
+/**
+ * Starts an app for a test in `test/http`, in this process, on a free port, with a state folder of its own that `stop` removes:
+ *
+ * ```ts
+ * const app = await startApp({ modules: [KeystoreModule], env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1' } });
+ * const answer = await app.request('/pks/lookup?op=get&search=0x1234', { token });
+ * expect(answer.status).toBe(404);
+ * await app.stop();
+ * ```
+ */
+export async function startApp(options: StartAppOptions): Promise<StartedApp> {
+  const home = options.home ?? mkdtempSync(join(tmpdir(), 'scs-test-'));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options, home);
+    } catch (error) {
+      // Another program took the free port before we did.
+      const taken = (error as Partial<DomainError>).reason === 'port_taken' || systemCode(error) === 'EADDRINUSE';
+      if (taken && attempt < ATTEMPTS) continue;
+      if (options.home === undefined) rmSync(home, { recursive: true, force: true });
+      throw error;
+    }
+  }
+}
+
+async function startOnce(options: StartAppOptions, home: string): Promise<StartedApp> {
+  const config = loadConfig({
+    SCS_HOME: home,
+    SCS_PORT: String(await freePort()),
+    SCS_LOG_LEVEL: 'debug',
+    ...options.env,
+  });
+  prepareHome(config);
+  const extra = (await options.prepare?.(config)) ?? [];
+  const server = await createServer({
+    config,
+    modules: [...options.modules, ...extra],
+    log: createLog('test', config.logLevel, config.logFolder),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  });
+  const ca = server.certificates?.current.cert ?? '';
+  const dispatcher = new Agent({ connect: ca === '' ? {} : { ca } });
+  return {
+    url: config.publicUrl,
+    config,
+    server,
+    dispatcher,
+    ca,
+    home,
+    get: (token) => server.app.get(token, { strict: false }),
+    request: (path, request) => send(dispatcher, config.publicUrl, path, request ?? {}),
+    stop: async () => {
+      await dispatcher.destroy();
+      await server.close();
+      if (options.home === undefined) rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function send(dispatcher: Agent, origin: string, path: string, request: AppRequest): Promise<AppAnswer> {
+  const body = request.json === undefined ? request.body : JSON.stringify(request.json);
+  const answer = await dispatcher.request({
+    origin,
+    path,
+    method: request.method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` }),
+      ...request.headers,
+    },
+    body: (body ?? null) as string | null,
+  });
+  const text = await answer.body.text();
+  const json = String(answer.headers['content-type'] ?? '').includes('json') && text !== '';
+  return { status: answer.statusCode, headers: answer.headers, body: json ? JSON.parse(text) : text };
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createNetServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
