@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OrganisationRole } from './actor.js';
 import { envelope } from './envelope.js';
 import { Place, Scope } from './scopes.js';
+import { ServiceName } from './services.js';
 
 /** Where the auth service answers. */
 export const AUTH_PATHS = {
@@ -262,3 +263,23 @@ export const RevocationFeed = z.object({
   entries: z.array(RevocationEntry).max(MAXIMUM_FEED_ENTRIES),
 });
 export type RevocationFeed = z.infer<typeof RevocationFeed>;
+
+/** `GET /v1/auth/revocations?after=<sequence>`: the feed as a compact JWS. */
+export const SignedRevocations = envelope(z.object({ signed: z.string().max(1_000_000) }));
+export type SignedRevocations = z.infer<typeof SignedRevocations>;
+export const RevocationsQuery = z.object({ after: z.coerce.number().int().nonnegative().default(0) });
+
+/** The name under which a service proves itself to the auth service, and the claims of that proof (RFC 7523 §3). */
+export const ClientAssertion = z.object({
+  iss: ServiceName,
+  sub: ServiceName,
+  aud: z.string(),
+  jti: z.string().min(16).max(64),
+  iat: z.number().int(),
+  exp: z.number().int(),
+});
+export type ClientAssertion = z.infer<typeof ClientAssertion>;
+
+/** `$SCS_HOME/service-keys/<service>.json`: the public keys by which a service may prove itself. */
+export const ServiceKeys = z.object({ keys: z.array(SigningJwk).min(1).max(10) });
+export type ServiceKeys = z.infer<typeof ServiceKeys>;

@@ -28,6 +28,8 @@ export interface DomainErrorOptions {
   readonly remedy?: string;
   /** Exit status of a command line that ends with this error; the command's default when absent. */
   readonly exitCode?: number;
+  /** Whole seconds after which it is worth trying again (`Retry-After`). */
+  readonly retryAfter?: number;
   readonly cause?: unknown;
 }
 
@@ -41,6 +43,7 @@ export class DomainError extends Error {
   readonly reason: string;
   readonly remedy: string | undefined;
   readonly exitCode: number | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message?: string, options: DomainErrorOptions = {}) {
     super(
@@ -51,6 +54,7 @@ export class DomainError extends Error {
     this.reason = options.reason ?? code;
     this.remedy = options.remedy;
     this.exitCode = options.exitCode;
+    this.retryAfter = options.retryAfter;
   }
 
   /** The HTTP status that belongs to the code. */

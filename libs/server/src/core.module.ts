@@ -9,14 +9,12 @@ import { APP_GUARD } from '@nestjs/core';
 import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
 import { PasswordCheck, TokenGuard, TokenVerifier } from './auth/index.js';
+import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
 import { LOG, type Logger } from './log.js';
 import { Readiness } from './readiness.js';
 import { SystemController } from './system.controller.js';
 import { UpgradeRouter } from './upgrade.js';
-
-/** Injection token of the process's clock. */
-export const CLOCK = Symbol('CLOCK');
 
 export interface CoreParts {
   readonly config: ScsConfig;

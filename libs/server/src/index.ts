@@ -2,7 +2,7 @@ export * from './auth/index.js';
 export { check } from './body/check.js';
 export { Checked, FormBody, JsonBody, parseJson } from './body/json-body.js';
 export { readBytes } from './body/read-bytes.js';
-export { CLOCK } from './core.module.js';
+export { CLOCK } from './clock.js';
 export { createServer, type RunningServer, type ServerOptions, type ServiceModule } from './create-server.js';
 export { InternalClient, type InternalAnswer, type InternalCall } from './internal-client.js';
 export { LIMITS } from './limits.js';

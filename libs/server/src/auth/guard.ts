@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { type Actor, hasScope, type ScopeName } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import { type Access, readAccess } from './access.js';
@@ -22,21 +22,13 @@ export class TokenGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const access = readAccess(context.getHandler(), context.getClass());
     if (access.kind === 'self-authenticated') return true;
-    const http = context.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    try {
-      const actor = await this.#actorOf(request, access);
-      if (actor === undefined) return true;
-      requireScopes(actor, access.scopes);
-      if (!READING.has(request.method)) this.verifier.requireFresh();
-      setActor(request, actor);
-      return true;
-    } catch (error) {
-      // RFC 9110 §11.6.1: a 401 says how to authenticate.
-      if (error instanceof DomainError && error.code === 'unauthorized')
-        http.getResponse<FastifyReply>().header('www-authenticate', 'Bearer realm="scs"');
-      throw error;
-    }
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const actor = await this.#actorOf(request, access);
+    if (actor === undefined) return true;
+    requireScopes(actor, access.scopes);
+    if (!READING.has(request.method)) this.verifier.requireFresh();
+    setActor(request, actor);
+    return true;
   }
 
   async #actorOf(request: FastifyRequest, access: Access): Promise<Actor | undefined> {

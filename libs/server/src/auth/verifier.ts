@@ -41,6 +41,11 @@ export class TokenVerifier {
     this.#warn = options.warn ?? (() => undefined);
   }
 
+  /** Whether it is known where keys and revocations come from. */
+  get connected(): boolean {
+    return this.#checks !== undefined;
+  }
+
   /** Says where keys and revocations come from. Once, before the first token is checked. */
   useAuthority(authority: TokenAuthority): void {
     if (this.#checks !== undefined) throw new Error('The verifier has an authority already');
@@ -73,6 +78,15 @@ export class TokenVerifier {
     const account = revocations.account(claims.sub);
     if (account?.disabled === true) throw refused('account_disabled');
     return toActor(token, claims, account?.administrator ?? claims.administrator);
+  }
+
+  /** The name of the instance whose tokens are taken. @throws DomainError `unavailable` while it is not known */
+  async issuer(): Promise<string> {
+    const { keys } = this.#required();
+    if (keys.issuer === undefined)
+      await keys.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
+    if (keys.issuer === undefined) throw cannotCheck();
+    return keys.issuer;
   }
 
   /** Whether revocations are known up to the documented bound. */

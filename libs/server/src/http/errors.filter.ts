@@ -1,6 +1,6 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { messageOf } from '#libs/core';
+import { DomainError, messageOf } from '#libs/core';
 import type { Logger } from '../log.js';
 import { redactUrl } from '../log.js';
 import { failureOf } from './envelope.js';
@@ -37,6 +37,8 @@ export class ErrorsFilter implements ExceptionFilter {
     }
     if (status === 401 && !reply.hasHeader('www-authenticate'))
       reply.header('www-authenticate', 'Bearer realm="scs"');
+    if (error instanceof DomainError && error.retryAfter !== undefined)
+      reply.header('retry-after', String(error.retryAfter));
     void reply.status(status).header('content-type', 'application/json; charset=utf-8').send(body);
   }
 }

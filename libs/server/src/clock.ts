@@ -1,0 +1,2 @@
+/** Injection token of the process's clock. */
+export const CLOCK = Symbol('CLOCK');
