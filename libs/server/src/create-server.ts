@@ -1,25 +1,26 @@
 import 'reflect-metadata';
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ScsConfig } from '#libs/config';
-import { DomainError, systemClock, systemCode, type Clock } from '#libs/core';
-import { requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
+import { systemClock, type Clock } from '#libs/core';
+import { RemoteAuthority, requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
 import { CoreModule } from './core.module.js';
 import { takeRawBodies } from './http/bodies.js';
 import { answerClientError } from './http/client-error.js';
 import { failureOf } from './http/envelope.js';
 import { ErrorsFilter } from './http/errors.filter.js';
 import { addHooks } from './http/hooks.js';
+import { listen, listenRedirect } from './http/listen.js';
 import { createRedirect } from './http/redirect.js';
 import { InternalClient } from './internal-client.js';
 import { LIMITS } from './limits.js';
 import { NestLog, type Logger } from './log.js';
 import { Readiness } from './readiness.js';
 import { Certificates } from './tls/certificates.js';
-import { UpgradeRouter } from './upgrade.js';
+import { UpgradeRouter, wantsWebSocket } from './upgrade.js';
 
 export type ServiceModule = Type | DynamicModule;
 
@@ -59,13 +60,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     readiness: new Readiness(log),
     internal: new InternalClient(config),
   };
+  parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);
   requireListedRoutes(routesOf([core, ...modules]));
   let stopping = false;
   const adapter = new FastifyAdapter(fastifyOptions(config, certificates) as never);
   const fastify = adapter.getInstance();
-  addHooks(fastify as never, { log, stopping: () => stopping });
-  takeRawBodies(fastify as never);
+  addHooks(fastify, { log, stopping: () => stopping });
+  takeRawBodies(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [core, ...modules] },
     adapter,
@@ -77,7 +79,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     },
   );
   app.useGlobalFilters(new ErrorsFilter(log));
-  const http = app.getHttpServer() as HttpServer;
+  const http = app.getHttpServer();
   http.on('checkExpectation', (_request, response) => {
     response.writeHead(417, { 'content-type': 'application/json', connection: 'close' });
     response.end(
@@ -97,6 +99,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   };
   try {
     await app.init();
+    // The auth service has said by now that it is here; otherwise it is asked over HTTPS.
+    if (!verifier.connected) verifier.useAuthority(new RemoteAuthority(parts.internal));
     verifier.start();
     await listen(app, config);
     if (redirect !== undefined) await listenRedirect(redirect, config);
@@ -114,7 +118,7 @@ function fastifyOptions(config: ScsConfig, certificates: Certificates | undefine
   const server = {
     maxHeaderSize: LIMITS.headers,
     headersTimeout: LIMITS.headersTime,
-    shouldUpgradeCallback: UpgradeRouter.wants,
+    shouldUpgradeCallback: wantsWebSocket,
     noDelay: true,
   };
   return {
@@ -132,7 +136,7 @@ function fastifyOptions(config: ScsConfig, certificates: Certificates | undefine
     frameworkErrors: (
       error: Error,
       _request: unknown,
-      reply: { raw: import('node:http').ServerResponse },
+      reply: { raw: ServerResponse },
     ) => {
       const { status, body } = failureOf(error);
       reply.raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
@@ -140,47 +144,4 @@ function fastifyOptions(config: ScsConfig, certificates: Certificates | undefine
     },
     clientErrorHandler: answerClientError,
   };
-}
-
-async function listen(app: INestApplication, config: ScsConfig): Promise<void> {
-  // Fastify would open one server for each address of the name; the certificate is replaced on one only.
-  const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
-  await app.listen(config.port, host).catch((error: unknown) => {
-    throw cannotListen(error, 'SCS_PORT', config.port, host);
-  });
-}
-
-function listenRedirect(redirect: HttpServer, config: ScsConfig): Promise<void> {
-  return new Promise((resolve, reject) => {
-    redirect.once('error', (error) =>
-      reject(cannotListen(error, 'SCS_HTTP_PORT', config.httpPort ?? 0, config.host)),
-    );
-    redirect.listen(config.httpPort, config.host, resolve);
-  });
-}
-
-function cannotListen(error: unknown, setting: string, port: number, host: string): unknown {
-  switch (systemCode(error)) {
-    case 'EADDRINUSE':
-      return new DomainError('unprocessable', `Port ${port} of ${host} is taken by another program`, {
-        reason: 'port_taken',
-        remedy: `Choose a free port with ${setting}.`,
-        cause: error,
-      });
-    case 'EACCES':
-      return new DomainError('unprocessable', `Port ${port} may not be opened by this user`, {
-        reason: 'port_forbidden',
-        remedy: `Choose a port above 1023 with ${setting}.`,
-        cause: error,
-      });
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new DomainError('unprocessable', `This machine has no address ${host}`, {
-        reason: 'address_missing',
-        remedy: 'Choose an address of this machine with SCS_HOST.',
-        cause: error,
-      });
-    default:
-      return error;
-  }
 }

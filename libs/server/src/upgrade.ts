@@ -67,11 +67,6 @@ export class UpgradeRouter {
     this.#routes.push({ segments: path.split('/'), handler, audience: options.audience });
   }
 
-  /** Whether this request wants to be a websocket; every other `Upgrade` header is ignored, as HTTP allows. */
-  static wants(request: IncomingMessage): boolean {
-    return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
-  }
-
   /** Takes the upgrades of a server. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -139,6 +134,11 @@ export class UpgradeRouter {
     }
     return undefined;
   }
+}
+
+/** Whether a request asks to become a websocket; every other `Upgrade` header is ignored, as HTTP allows. */
+export function wantsWebSocket(request: IncomingMessage): boolean {
+  return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 function target(url: string): { path: string; query: URLSearchParams } {

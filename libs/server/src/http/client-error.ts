@@ -9,10 +9,10 @@ export function answerClientError(error: Error, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  writeFailure(socket, describe(systemCode(error)));
+  writeFailure(socket, describe(systemCode(error) ?? ''));
 }
 
-function describe(code: string | undefined): Failure {
+function describe(code: string): Failure {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return failure(431, 'Expected smaller headers', 'headers_too_large');

@@ -117,9 +117,7 @@ async function parse(pem: string, file: string): Promise<{ certificate: string; 
     if (der === undefined || certificate === undefined) throw new Error('A part is missing');
     return {
       certificate,
-      key: (await webcrypto.subtle.importKey('pkcs8', der.rawData, KEY, false, [
-        'sign',
-      ])) as webcrypto.CryptoKey,
+      key: await webcrypto.subtle.importKey('pkcs8', der.rawData, KEY, false, ['sign']),
     };
   } catch (error) {
     throw new DomainError(
@@ -134,7 +132,7 @@ async function parse(pem: string, file: string): Promise<{ certificate: string; 
 }
 
 function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
+  return webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
 }
 
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
