@@ -1,0 +1,25 @@
+import type { KeyFacts } from '../packets/key.js';
+import type { Packet } from '../packets/reader.js';
+import type { SignatureFacts } from '../packets/signature.js';
+
+/** A user id or subkey with the signatures that bind it or revoke it. */
+export interface Component {
+  readonly packet: Packet;
+  /** Self-certifications or subkey bindings, newest first. */
+  readonly bindings: readonly SignatureFacts[];
+  readonly revocations: readonly SignatureFacts[];
+}
+
+export interface Subkey extends Component {
+  readonly facts: KeyFacts;
+}
+
+/** A certificate all of whose parts were verified. Order inside the lists is canonical (keystore contract §3.4). */
+export interface Certificate {
+  readonly primary: Packet;
+  readonly facts: KeyFacts;
+  readonly revocations: readonly SignatureFacts[];
+  readonly direct: readonly SignatureFacts[];
+  readonly userIds: readonly Component[];
+  readonly subkeys: readonly Subkey[];
+}

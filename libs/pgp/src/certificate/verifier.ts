@@ -1,0 +1,65 @@
+import type { AnyKeyPacket } from 'openpgp';
+import type { Packet } from '../packets/reader.js';
+import { Tag } from '../packets/tags.js';
+import { SignatureType } from '../packets/signature.js';
+
+/** What a signature of a certificate is made over: the primary key, and perhaps a component of it. */
+export interface Signed {
+  readonly primary: Packet;
+  readonly component?: Packet;
+}
+
+/**
+ * Checks single signatures with OpenPGP.js. User ids go in as the bytes that came, never re-encoded: a text that is not UTF-8 would otherwise
+ * fail (keystore contract §3.1).
+ */
+export class SignatureVerifier {
+  readonly #keys = new Map<Packet, Promise<AnyKeyPacket>>();
+
+  /** Whether `signer` made this signature of the given type over `signed`. Anything broken is just not valid. */
+  async verify(body: Uint8Array, type: number, signed: Signed, signer: Packet): Promise<boolean> {
+    const openpgp = await import('openpgp');
+    try {
+      const signature = new openpgp.SignaturePacket();
+      signature.read(body);
+      const key = await this.#key(signer);
+      const data = await this.#data(type, signed);
+      // The date is checked by the caller, who knows which skew is allowed; null asks for no check.
+      await signature.verify(
+        key,
+        // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- types of packets are numbers everywhere here
+        type,
+        data,
+        null as unknown as Date,
+        false,
+        openpgp.config,
+      );
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #data(type: number, { primary, component }: Signed): Promise<object> {
+    const key = await this.#key(primary);
+    if (component === undefined) return { key };
+    if (component.tag === Tag.userId) return { key, userID: { write: () => component.body } };
+    if (type === SignatureType.keyRevocation) return { key };
+    return { key, bind: await this.#key(component) };
+  }
+
+  /** Each key is parsed once per upload. */
+  #key(packet: Packet): Promise<AnyKeyPacket> {
+    const known = this.#keys.get(packet) ?? this.#parse(packet);
+    this.#keys.set(packet, known);
+    return known;
+  }
+
+  async #parse(packet: Packet): Promise<AnyKeyPacket> {
+    const openpgp = await import('openpgp');
+    const key =
+      packet.tag === Tag.publicKey ? new openpgp.PublicKeyPacket() : new openpgp.PublicSubkeyPacket();
+    await (key.read(packet.body) as unknown as Promise<void> | void);
+    return key;
+  }
+}

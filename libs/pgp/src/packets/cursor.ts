@@ -1,0 +1,33 @@
+import { badKey } from './fault.js';
+import { PACKET_LIMITS } from './limits.js';
+
+/** Reads a packet body from front to back; running over its end is a sentence, never an undefined. */
+export class Cursor {
+  #at = 0;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get left(): number {
+    return this.bytes.length - this.#at;
+  }
+
+  take(count: number): Uint8Array {
+    if (count > this.left) throw badKey('An OpenPGP packet is shorter than it says');
+    const part = this.bytes.subarray(this.#at, this.#at + count);
+    this.#at += count;
+    return part;
+  }
+
+  number(count: 1 | 2 | 4): number {
+    return this.take(count).reduce((value, byte) => value * 256 + byte, 0);
+  }
+
+  /** A multiprecision integer (RFC 9580 §3.2); returns its size in bits. */
+  mpiBits(): number {
+    const bits = this.number(2);
+    if (bits > PACKET_LIMITS.mpiBits)
+      throw badKey(`Expected numbers of at most ${PACKET_LIMITS.mpiBits} bits in a key, got ${bits}`);
+    this.take(Math.ceil(bits / 8));
+    return bits;
+  }
+}
