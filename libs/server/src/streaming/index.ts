@@ -1,0 +1,3 @@
+export * from './limits.js';
+export * from './receive.js';
+export * from './send.js';
