@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
+import type WebSocket from 'ws';
 import type { z } from 'zod';
 import { DomainError, expected } from '#libs/core';
 import { Answer } from './http/answer.js';
@@ -113,6 +114,23 @@ export class HttpClient {
     const headers = { 'content-type': 'application/json', ...options.headers };
     const body = JSON.stringify(value);
     return (await this.request({ ...options, method, url, headers, body })).json(schema);
+  }
+
+  /** Opens a websocket below the base, with the token; it is paused. @throws ResponseError when the handshake is refused */
+  async openSocket(path: string, options: { timeout: number; signal?: AbortSignal }): Promise<WebSocket> {
+    const { openSocket } = await import('./http/websocket.js');
+    const { token, userAgent, ca, proxies } = this.#options;
+    const url = new URL(this.baseUrl.replace(/^http/, 'ws') + path);
+    return openSocket({
+      url,
+      headers: {
+        'user-agent': userAgent,
+        ...(token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }),
+      },
+      ...options,
+      ...(ca === undefined ? {} : { ca }),
+      ...(proxies === undefined ? {} : { proxies }),
+    });
   }
 
   /** Ends open connections. */
