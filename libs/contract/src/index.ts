@@ -5,3 +5,4 @@ export * from './discovery.js';
 export * from './envelope.js';
 export * from './scopes.js';
 export * from './services.js';
+export * from './keystore.js';

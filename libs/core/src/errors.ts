@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   conflict: { status: 409, message: 'Already exists or was changed meanwhile' },
   gone: { status: 410, message: 'No longer there' },
   too_large: { status: 413, message: 'Larger than allowed' },
+  unsupported_media_type: { status: 415, message: 'This content type is not taken here' },
   unprocessable: { status: 422, message: 'Understood, but not acceptable' },
   too_many_requests: { status: 429, message: 'Too many requests' },
   internal: { status: 500, message: 'Something went wrong on our side' },

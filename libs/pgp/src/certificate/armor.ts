@@ -63,3 +63,8 @@ function crc24(bytes: Uint8Array): number {
   }
   return crc & 0xffffff;
 }
+
+/** One armor block that holds the content of several. */
+export function joinArmor(armors: readonly string[]): string {
+  return writeArmor(Buffer.concat(armors.flatMap((armor) => readArmor(armor))));
+}

@@ -1,6 +1,6 @@
-export { readArmor, writeArmor } from './armor.js';
+export { joinArmor, readArmor, writeArmor } from './armor.js';
 export { mergeCertificates, writeCertificate } from './canonical.js';
-export { cleanCertificate } from './clean.js';
+export { cleanCertificate, readCleanCertificate } from './clean.js';
 export type { Certificate } from './components.js';
 export { type RawCertificate, splitCertificates } from './split.js';
 export { type CertificateSummary, summarise, type UserIdSummary } from './summary.js';

@@ -1,0 +1,100 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
+import { DATABASE, type Database } from './database.store.js';
+import type { Handle } from './handles.js';
+
+const Certificate = z.object({
+  /** What `op=get` serves. */
+  armor: z.string(),
+  /** 40 lower-case hex digits. */
+  fingerprint: z.string(),
+  algorithm: z.number(),
+  bits: z.number(),
+  /** Unix seconds, like all times here. */
+  created: z.number(),
+  expires: z.number().optional(),
+  revoked: z.boolean(),
+  userIds: z.array(z.object({ text: z.string(), created: z.number(), revoked: z.boolean() })),
+  subkeys: z.array(z.string()),
+  /** Every handle under which it is found, for taking back those that go. */
+  handles: z.array(z.string()),
+  updatedAt: z.string(),
+  /** Account that brought the last change. */
+  updatedBy: z.string(),
+});
+export type StoredCertificate = z.infer<typeof Certificate>;
+
+const CERTIFICATES = {
+  name: 'certificates',
+  schema: Certificate,
+  indexes: {},
+} as const satisfies CollectionSpec<StoredCertificate>;
+
+const HandleDocument = z.object({ handle: z.string(), place: z.number(), fingerprint: z.string() });
+type HandleDocument = z.infer<typeof HandleDocument>;
+const HANDLES = {
+  name: 'handles',
+  schema: HandleDocument,
+  indexes: { byHandle: { fields: ['handle', 'place', 'fingerprint'] } },
+} as const satisfies CollectionSpec<HandleDocument>;
+
+export interface FoundHandle {
+  readonly fingerprint: string;
+  readonly place: number;
+}
+
+/** Certificates by fingerprint, and the handles that lead to them. Both change in one commit. */
+@Injectable()
+export class CertificatesStore {
+  readonly #database: Database;
+  readonly #certificates: Collection<StoredCertificate, never>;
+  readonly #handles: Collection<HandleDocument, 'byHandle'>;
+
+  constructor(@Inject(DATABASE) database: Database) {
+    this.#database = database;
+    this.#certificates = database.collection<StoredCertificate, never>(CERTIFICATES);
+    this.#handles = database.collection<HandleDocument, 'byHandle'>(HANDLES);
+  }
+
+  get(fingerprint: string): Promise<Stored<StoredCertificate> | undefined> {
+    return this.#certificates.get(fingerprint);
+  }
+
+  async getMany(fingerprints: readonly string[]): Promise<readonly StoredCertificate[]> {
+    return (await this.#certificates.getMany(fingerprints)).map(({ value }) => value);
+  }
+
+  /** Certificates that a handle leads to: those whose primary key matches first, then by fingerprint. */
+  async find(handle: string, limit: number): Promise<FoundHandle[]> {
+    const { items } = await this.#handles.scan('byHandle', { equal: [handle], limit });
+    return items.map(({ value }) => ({ fingerprint: value.fingerprint, place: value.place }));
+  }
+
+  /**
+   * Stores a certificate with its handles, unless somebody was faster.
+   * @param before what was read, undefined for a new one
+   */
+  async store(
+    before: Stored<StoredCertificate> | undefined,
+    value: StoredCertificate,
+    handles: readonly Handle[],
+  ): Promise<boolean> {
+    const { fingerprint } = value;
+    const certificate = before
+      ? this.#certificates.write.replace(fingerprint, before.revision, value)
+      : this.#certificates.write.insert(fingerprint, value);
+    const known = new Set(before?.value.handles);
+    const wanted = new Set(handles.map(({ handle }) => handle));
+    const writes: Write[] = [
+      certificate,
+      ...handles
+        .filter(({ handle }) => !known.has(handle))
+        .map((one) => this.#handles.write.put(`${one.handle} ${fingerprint}`, { ...one, fingerprint })),
+      ...[...known]
+        .filter((handle) => !wanted.has(handle))
+        .map((handle) => this.#handles.write.delete(`${handle} ${fingerprint}`)),
+    ];
+    return (await this.#database.commit(writes)).ok;
+  }
+}

@@ -1,0 +1,41 @@
+import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { ScsConfig } from '#libs/config';
+import { openDocuments } from '#libs/documents';
+import { LOG, type Logger, Readiness } from '#libs/server';
+import { AddController } from './add.controller.js';
+import { CertificatesStore } from './certificates.store.js';
+import { DATABASE, type Database } from './database.store.js';
+import { LookupController } from './lookup.controller.js';
+import { LookupService } from './lookup.service.js';
+import { SubmitService } from './submit.service.js';
+
+/** The keystore: OpenPGP certificates over HKP. */
+@Module({
+  controllers: [LookupController, AddController],
+  providers: [
+    {
+      provide: DATABASE,
+      inject: [ScsConfig, LOG],
+      useFactory: (config: ScsConfig, log: Logger) =>
+        openDocuments(config.databaseUrl('keystore'), {
+          service: 'keystore',
+          log: (message) => log.warn(message),
+        }),
+    },
+    CertificatesStore,
+    LookupService,
+    SubmitService,
+  ],
+})
+export class KeystoreModule implements OnApplicationShutdown {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    readiness: Readiness,
+  ) {
+    readiness.register('keystore database', () => database.ping());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.database.close();
+  }
+}

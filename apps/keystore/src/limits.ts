@@ -1,0 +1,16 @@
+/** Limits of the keystore (keystore contract §4.1). */
+export const LIMITS = {
+  /** Bytes of a request to `/pks/add`. */
+  uploadBytes: 2 * 1024 * 1024,
+  /** Bytes of a search term. */
+  searchBytes: 512,
+  words: 8,
+  /** Certificates in one answer of `op=get`. */
+  certificates: 10,
+  /** Certificates in one listing. */
+  listed: 256,
+  /** Words under which one certificate is found, over all its user ids. */
+  indexedWords: 200,
+  /** Bytes of an e-mail address or word that is looked up. */
+  handleBytes: 254,
+} as const;

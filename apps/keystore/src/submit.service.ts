@@ -1,0 +1,110 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor } from '#libs/contract';
+import { type Clock, DomainError } from '#libs/core';
+import {
+  type Certificate,
+  cleanCertificate,
+  mergeCertificates,
+  PACKET_LIMITS,
+  type RawCertificate,
+  readArmor,
+  readCleanCertificate,
+  readPackets,
+  splitCertificates,
+  summarise,
+  writeArmor,
+  writeCertificate,
+} from '#libs/pgp';
+import { CLOCK } from '#libs/server';
+import { CertificatesStore } from './certificates.store.js';
+import { handlesOf } from './handles.js';
+
+/** What became of one certificate of an upload. */
+export interface Submitted {
+  readonly fingerprint: string;
+  readonly outcome: 'inserted' | 'updated' | 'unchanged' | 'invalid';
+  /** Why it is invalid. */
+  readonly comment: string | undefined;
+}
+
+/** Writers that change one certificate at once are few; more lost races than this mean that something is wrong. */
+const ATTEMPTS = 20;
+
+/** Takes certificates in: cleaned, merged with what is known, stored with their handles. */
+@Injectable()
+export class SubmitService {
+  constructor(
+    private readonly certificates: CertificatesStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * @param keys armored text or binary packets
+   * @throws DomainError `unprocessable` when nothing of the upload could be accepted
+   */
+  async submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
+    const blocks = typeof keys === 'string' ? readArmor(keys) : [keys];
+    const raw = splitCertificates(blocks.flatMap((block) => readPackets(block)));
+    const results: Submitted[] = [];
+    let refused: DomainError | undefined;
+    for (const certificate of raw) {
+      try {
+        results.push(await this.#take(certificate, actor));
+      } catch (error) {
+        if (!(error instanceof DomainError) || error.code !== 'unprocessable') throw error;
+        refused ??= error;
+        results.push({ fingerprint: '', outcome: 'invalid', comment: error.message });
+      }
+    }
+    if (refused !== undefined && results.every(({ outcome }) => outcome === 'invalid')) throw refused;
+    return results;
+  }
+
+  async #take(raw: RawCertificate, actor: Actor): Promise<Submitted> {
+    const sent = await cleanCertificate(raw, this.clock);
+    const { fingerprint } = sent.facts;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const before = await this.certificates.get(fingerprint);
+      const merged =
+        before === undefined ? sent : mergeCertificates(await parseStored(before.value.armor), sent);
+      const bytes = writeCertificate(merged);
+      if (bytes.length > PACKET_LIMITS.certificateBytes) {
+        throw new DomainError(
+          'too_large',
+          `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
+        );
+      }
+      const armor = writeArmor(bytes);
+      if (before?.value.armor === armor) return { fingerprint, outcome: 'unchanged', comment: undefined };
+      const summary = summarise(merged);
+      const handles = handlesOf(summary);
+      const value = {
+        armor,
+        fingerprint,
+        algorithm: summary.algorithm,
+        bits: summary.bits,
+        created: summary.created,
+        ...(summary.expires !== undefined && { expires: summary.expires }),
+        revoked: summary.revoked,
+        userIds: [...summary.userIds],
+        subkeys: [...summary.subkeys],
+        handles: handles.map(({ handle }) => handle),
+        updatedAt: this.clock.now().toISOString(),
+        updatedBy: actor.accountId,
+      };
+      if (await this.certificates.store(before, value, handles)) {
+        return { fingerprint, outcome: before === undefined ? 'inserted' : 'updated', comment: undefined };
+      }
+    }
+    throw new DomainError(
+      'conflict',
+      `Key ${fingerprint.toUpperCase()} is being changed by others, try again`,
+    );
+  }
+}
+
+async function parseStored(armor: string): Promise<Certificate> {
+  const [raw] = splitCertificates(readArmor(armor).flatMap((block) => readPackets(block)));
+  if (raw === undefined) throw new Error('a stored certificate is empty');
+  return readCleanCertificate(raw);
+}
