@@ -17,6 +17,8 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'POST /v1/auth/token': 'checks the client assertion and the subject token in its body (RFC 8693, RFC 7523)',
   // web
   'GET /': 'start page',
+  'GET /auth/tokens': 'says how to get a token (library contract §2.3)',
+  'GET /ca.pem': 'the public half of the own certificate authority',
   'GET /assets/config/config.prod.json': 'discovery document, read before login (library contract §2.1)',
   // keystore
   'GET /pks/lookup': 'public keys are public (keystore contract)',

@@ -1,0 +1,4 @@
+import { serve } from '#libs/server';
+import { chosenModules } from './modules.js';
+
+await serve({ name: 'server', modules: chosenModules });

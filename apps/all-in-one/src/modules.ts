@@ -1,0 +1,20 @@
+import type { ScsConfig } from '#libs/config';
+import type { ServiceModule } from '#libs/server';
+
+type Service = ScsConfig['services'][number];
+
+/** The module file of every service; loaded only where the service is chosen. */
+const MODULES: Readonly<Record<Service, (() => Promise<ServiceModule>) | undefined>> = {
+  auth: undefined,
+  keystore: undefined,
+  library: undefined,
+  builder: undefined,
+  worker: undefined,
+  web: async () => (await import('../../web/src/web.module.js')).WebModule,
+};
+
+/** The modules of the services that SCS_SERVICES names, in start order. */
+export async function chosenModules(config: ScsConfig): Promise<readonly ServiceModule[]> {
+  const loaded = await Promise.all(config.services.map(async (service) => await MODULES[service]?.()));
+  return loaded.filter((module) => module !== undefined);
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+
+/** Text that is HTML already; everything else is escaped when it is put into a page. */
+export class Html {
+  constructor(readonly text: string) {}
+}
+
+type Part = Html | string | readonly Html[];
+
+/** A template whose values are escaped unless they are Html. (Not called `html`: the formatter would rewrite its spaces.) */
+export function markup(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  return new Html(strings.map((text, index) => text + render(parts[index] ?? '')).join(''));
+}
+
+function render(part: Part): string {
+  if (part instanceof Html) return part.text;
+  return typeof part === 'string' ? escape(part) : part.map((one) => one.text).join('\n');
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
+}
+
+const STYLE = `
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
+body { max-width: 46rem; margin: 3rem auto; padding: 0 1rem; }
+pre { padding: 0.75rem 1rem; overflow-x: auto; border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 0.4rem; }
+h1 { line-height: 1.2; }
+h2 { margin-top: 2rem; font-size: 1.1rem; }
+td, th { padding: 0.1rem 1rem 0.1rem 0; text-align: left; vertical-align: top; font-weight: normal; }
+code { overflow-wrap: anywhere; }
+`;
+
+/** No script, no frame, nothing from elsewhere; the one style sheet is named by its hash. */
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** A whole page. */
+export function page(title: string, body: Html): string {
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<main>
+${body}
+</main>
+</body>
+</html>
+`.text;
+}

@@ -1,0 +1,4 @@
+import { serve } from '#libs/server';
+import { WebModule } from './web.module.js';
+
+await serve({ name: 'web', modules: [WebModule] });

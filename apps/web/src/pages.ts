@@ -1,0 +1,66 @@
+import type { ScsConfig } from '#libs/config';
+import { markup, page, type Html } from './html.js';
+
+export interface PageFacts {
+  readonly config: ScsConfig;
+  /** SHA-256 of the authority's certificate, as `openssl x509 -fingerprint -sha256` prints it; undefined without one. */
+  readonly caFingerprint: string | undefined;
+}
+
+/** What this instance is and what to type. */
+export function startPage({ config, caFingerprint }: PageFacts): string {
+  const url = config.publicUrl;
+  return page(
+    'SCS',
+    markup`<h1>SCS</h1>
+<p>Self-hosted Singularity Container Services: a library of container images, a keystore for the keys that sign them
+and a remote builder. This instance runs version ${config.version} at <code>${url}</code>.</p>
+${caFingerprint === undefined ? markup`` : authority(url, caFingerprint)}
+<h2>Connect</h2>
+<pre>sing remote add site ${url}
+sing remote login site
+sing remote status site</pre>
+<p>A token for the login: <a href="/auth/tokens">how to get one</a>.</p>
+${stockClients(url)}
+<h2>Services</h2>
+<table>
+${(['library', 'keystore', 'auth', 'builder'] as const).map(
+  (name) => markup`<tr><th scope="row">${name}</th><td><code>${config.serviceUrl(name)}</code></td></tr>`,
+)}
+</table>`,
+  );
+}
+
+function authority(url: string, fingerprint: string): Html {
+  return markup`<h2>Trust</h2>
+<p>The certificate of this server comes from an authority of its own: <a href="/ca.pem" download="scs-ca.pem">ca.pem</a>.
+Compare its SHA-256 fingerprint with the one that your administrator names:</p>
+<pre>${fingerprint}</pre>
+<pre>curl --insecure --output scs-ca.pem ${url}/ca.pem
+openssl x509 -in scs-ca.pem -noout -fingerprint -sha256</pre>`;
+}
+
+/** Stock clients lose a port on the way (library contract §2.2), so they are only told what works for them. */
+function stockClients(url: string): Html {
+  const { host, port, protocol } = new URL(url);
+  const add = `singularity remote add ${protocol === 'http:' ? '--insecure ' : ''}site ${host}`;
+  return port === ''
+    ? markup`<p>With SingularityCE or Apptainer:</p>
+<pre>${add}</pre>`
+    : markup`<p>SingularityCE and Apptainer reach a remote on the standard port only; this instance is on port ${port}.</p>`;
+}
+
+/** Clients send people to this address for a token (library contract §2.3). */
+export function tokensPage(): string {
+  return page(
+    'Tokens – SCS',
+    markup`<h1>How to get a token</h1>
+<p>A token stands for you when a program talks to this server. With your user name and password, or with a token that
+you already have, make one on the command line:</p>
+<pre>scs token create --name laptop</pre>
+<p>It is shown once. Hand it to the program that asks for it:</p>
+<pre>sing remote login site</pre>
+<p>List and end tokens with <code>scs token list</code> and <code>scs token revoke</code>.</p>
+<p><a href="/">Start page</a></p>`,
+  );
+}

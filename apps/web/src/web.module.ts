@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryController } from './discovery.controller.js';
+import { PagesController } from './pages.controller.js';
+
+/** The front end: what clients read first, and pages for people. */
+@Module({ controllers: [DiscoveryController, PagesController] })
+export class WebModule {}
