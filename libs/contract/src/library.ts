@@ -1,0 +1,261 @@
+import { z } from 'zod';
+import { envelope } from './envelope.js';
+
+/** Texts that clients may put into an object, in characters. */
+export const LIBRARY_TEXT_LIMITS = {
+  name: 255,
+  description: 8192,
+  fullDescription: 65_536,
+  customData: 65_536,
+} as const;
+
+/**
+ * Bodies of stock clients carry the whole model with zero values (`""`, `false`, `null`): a missing or null member is its
+ * zero value, members that a client cannot set are dropped (library contract §1 rule 7).
+ */
+const text = (maximum: number) =>
+  z
+    .string()
+    .max(maximum)
+    .nullish()
+    .transform((value) => value ?? '');
+const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? false);
+const count = z
+  .int()
+  .min(0)
+  .nullish()
+  .transform((value) => value ?? 0);
+const name = text(LIBRARY_TEXT_LIMITS.name);
+const description = text(LIBRARY_TEXT_LIMITS.description);
+const customData = text(LIBRARY_TEXT_LIMITS.customData);
+const id = z.string().max(64);
+
+/** `POST /v1/entities` (library contract §5 no. 6). `quota` counts from administrators only. */
+export const EntityRequest = z.object({ name, description, customData, defaultPrivate: flag, quota: count });
+export type EntityRequest = z.output<typeof EntityRequest>;
+
+/** `POST /v1/collections` (no. 8); `entity` is an id. */
+export const CollectionRequest = z.object({ name, description, customData, entity: id, private: flag });
+export type CollectionRequest = z.output<typeof CollectionRequest>;
+
+/** `POST /v1/containers` (no. 10); `collection` is an id. */
+export const ContainerRequest = z.object({
+  name,
+  description,
+  fullDescription: text(LIBRARY_TEXT_LIMITS.fullDescription),
+  customData,
+  collection: id,
+  private: flag,
+  readOnly: flag,
+});
+export type ContainerRequest = z.output<typeof ContainerRequest>;
+
+/** `POST /v1/images` (no. 12); `container` is an id. */
+export const ImageRequest = z.object({ hash: z.string().max(100), description, customData, container: id });
+export type ImageRequest = z.output<typeof ImageRequest>;
+
+/** `POST /v1/tags/{container}` (no. 16): the keys are capitalised (rule 6). */
+export const TagRequest = z.object({ Tag: z.string().max(255), ImageID: id });
+export type TagRequest = z.output<typeof TagRequest>;
+
+/** `POST /v2/tags/{container}` (no. 18). */
+export const ArchTagRequest = TagRequest.extend({ Arch: z.string().max(64) });
+export type ArchTagRequest = z.output<typeof ArchTagRequest>;
+
+/** `POST /v2/imagefile/{image}` (no. 21). */
+export const UploadRequest = z.object({
+  filesize: z.int().min(1),
+  sha256sum: z.string().max(64).nullish(),
+  md5sum: z.string().max(32).nullish(),
+});
+export type UploadRequest = z.output<typeof UploadRequest>;
+
+/** `POST /v2/imagefile/{image}/_multipart` (no. 24). `resume` is ours: go on with an upload that was interrupted. */
+export const MultipartRequest = z.object({ filesize: z.int().min(1), resume: flag });
+export type MultipartRequest = z.output<typeof MultipartRequest>;
+
+/** `PUT /v2/imagefile/{image}/_multipart` (no. 25). */
+export const PartRequest = z.object({
+  uploadID: id,
+  partNumber: z.int(),
+  partSize: z.int().min(0).nullish(),
+  sha256sum: z.string().max(64).nullish(),
+});
+export type PartRequest = z.output<typeof PartRequest>;
+
+/** `PUT /v2/imagefile/{image}/_multipart_complete` (no. 27); a token is an ETag, quotes included. */
+export const MultipartCompletion = z.object({
+  uploadID: id,
+  completedParts: z
+    .array(z.object({ partNumber: z.int(), token: text(200) }))
+    .max(10_000)
+    .nullish()
+    .transform((value) => value ?? []),
+});
+export type MultipartCompletion = z.output<typeof MultipartCompletion>;
+
+/** `PUT /v2/imagefile/{image}/_multipart_abort` (no. 28). */
+export const MultipartAbort = z.object({ uploadID: id });
+export type MultipartAbort = z.output<typeof MultipartAbort>;
+
+// Answers. Clients decode leniently: unknown members are dropped, `null` and absent are the zero value.
+const answerText = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+const answerFlag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? false);
+const answerNumber = z
+  .number()
+  .nullish()
+  .transform((value) => value ?? 0);
+const answerList = z
+  .array(z.string())
+  .nullish()
+  .transform((value) => value ?? []);
+const tagMap = z.record(z.string(), z.string());
+
+/** What all objects share (library contract §4). */
+const common = {
+  id: z.string().min(1),
+  deleted: answerFlag,
+  createdBy: answerText,
+  createdAt: answerText,
+  updatedBy: answerText,
+  updatedAt: answerText,
+  owner: answerText,
+};
+
+export const LibraryEntity = z.object({
+  ...common,
+  name: z.string(),
+  description: answerText,
+  customData: answerText,
+  collections: answerList,
+  size: answerNumber,
+  quota: answerNumber,
+  defaultPrivate: answerFlag,
+});
+export type LibraryEntity = z.output<typeof LibraryEntity>;
+
+export const LibraryCollection = z.object({
+  ...common,
+  name: z.string(),
+  description: answerText,
+  customData: answerText,
+  entity: answerText,
+  entityName: answerText,
+  containers: answerList,
+  size: answerNumber,
+  private: answerFlag,
+});
+export type LibraryCollection = z.output<typeof LibraryCollection>;
+
+export const LibraryContainer = z.object({
+  ...common,
+  name: z.string(),
+  description: answerText,
+  fullDescription: answerText,
+  customData: answerText,
+  collection: answerText,
+  collectionName: answerText,
+  entity: answerText,
+  entityName: answerText,
+  images: answerList,
+  imageTags: tagMap.nullish().transform((value) => value ?? {}),
+  archTags: z
+    .record(z.string(), tagMap)
+    .nullish()
+    .transform((value) => value ?? {}),
+  size: answerNumber,
+  downloadCount: answerNumber,
+  stars: answerNumber,
+  private: answerFlag,
+  readOnly: answerFlag,
+});
+export type LibraryContainer = z.output<typeof LibraryContainer>;
+
+export const LibraryImage = z.object({
+  ...common,
+  hash: z.string(),
+  description: answerText,
+  customData: answerText,
+  container: answerText,
+  containerName: answerText,
+  collection: answerText,
+  collectionName: answerText,
+  entity: answerText,
+  entityName: answerText,
+  size: answerNumber,
+  uploaded: answerFlag,
+  signed: answerFlag,
+  encrypted: answerFlag,
+  arch: answerText,
+  fingerprints: answerList,
+  tags: answerList,
+});
+export type LibraryImage = z.output<typeof LibraryImage>;
+
+export const EntityAnswer = envelope(LibraryEntity);
+export const CollectionAnswer = envelope(LibraryCollection);
+export const ContainerAnswer = envelope(LibraryContainer);
+export const ImageAnswer = envelope(LibraryImage);
+
+/** `GET /v1/tags/{container}` (no. 15). */
+export const TagsAnswer = envelope(tagMap.nullable());
+/** `GET /v2/tags/{container}` (no. 17). */
+export const ArchTagsAnswer = envelope(z.record(z.string(), tagMap).nullable());
+
+/** Answer to no. 21. */
+export const UploadAnswer = envelope(z.object({ uploadURL: z.string().min(1) }));
+
+/** Answer to no. 24; `options` is a map of strings (rule 17). `received` in it is ours: parts that are there, and their tokens. */
+export const MultipartAnswer = envelope(
+  z.object({
+    uploadID: z.string().min(1),
+    totalParts: z.int().min(1),
+    partSize: z.int().min(1),
+    options: z
+      .record(z.string(), z.string())
+      .nullish()
+      .transform((value) => value ?? {}),
+  }),
+);
+
+/** Answer to no. 25. */
+export const PartAnswer = envelope(z.object({ presignedURL: z.string().min(1) }));
+
+/** Answer to nos. 23 and 27: what is used of the quota (0 = unlimited), and where people see the container. */
+export const UploadCompletion = z.object({
+  quota: z.object({ quotaTotal: z.number(), quotaUsage: z.number() }),
+  containerUrl: z.string(),
+});
+export type UploadCompletion = z.output<typeof UploadCompletion>;
+export const CompletionAnswer = envelope(UploadCompletion);
+
+/** Answer to no. 29. */
+export const SearchResult = z.object({
+  entity: z
+    .array(LibraryEntity)
+    .nullish()
+    .transform((value) => value ?? []),
+  collection: z
+    .array(LibraryCollection)
+    .nullish()
+    .transform((value) => value ?? []),
+  container: z
+    .array(LibraryContainer)
+    .nullish()
+    .transform((value) => value ?? []),
+  image: z
+    .array(LibraryImage)
+    .nullish()
+    .transform((value) => value ?? []),
+});
+export type SearchResult = z.output<typeof SearchResult>;
+export const SearchAnswer = envelope(SearchResult);
