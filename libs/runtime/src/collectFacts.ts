@@ -1,0 +1,135 @@
+import { loadConfiguration } from './configuration/load.js';
+import type { Facts, SubordinateIds } from './facts.js';
+import type { Account, FileStatus, Host, HostIdentity, OpenedImage } from './host.js';
+import type { LaunchPaths } from './launch/launchPaths.js';
+import { wantedPaths } from './launch/wantedPaths.js';
+import { environmentMap } from './options/environmentFlags.js';
+import type { LaunchOptions } from './options/launchOptions.js';
+import { absolutePath } from './paths.js';
+import type { AbsolutePath, Bytes, GroupLine } from './plan.js';
+import { refusal } from './refusal.js';
+import { findSubordinate } from './subordinate.js';
+
+const LARGEST_SUBID_FILE = 4 * 1024 * 1024;
+/** Where the id map programs may lie: a fixed list, so that nobody's PATH chooses a program. */
+const PROGRAM_FOLDERS = ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
+
+/**
+ * Asks the host everything that the plan for these options depends on. Opens the image (its handle stays open).
+ * @throws DomainError (status 255) when the image or the configuration cannot be used at all
+ */
+export function collectFacts(host: Host, options: LaunchOptions): Facts {
+  const directory = host.workingDirectory();
+  const workingDirectory = typeof directory === 'string' ? directory : null;
+  const configuration = loadConfiguration(host, options.configuration, workingDirectory);
+  const identity = host.identity();
+  const found = host.account(identity.uid);
+  const account = 'error' in found ? null : found;
+  const environment = environmentMap(host.environment());
+  const image = openImage(host, absolutePath(workingDirectory, options.image), options);
+  const launch: LaunchPaths = { account, configuration, environment, workingDirectory };
+  const paths = new Map<AbsolutePath, FileStatus | null>();
+  for (const path of wantedPaths(options, launch)) {
+    const status = host.status(path);
+    paths.set(path, 'error' in status ? null : status);
+  }
+  return {
+    identity,
+    account,
+    groups: options.fakeroot ? [] : groupLines(host, identity),
+    environment,
+    workingDirectory,
+    installation: host.installation(),
+    configuration,
+    image,
+    paths,
+    fuse: image.type !== 'directory' && host.mayUseFuse(),
+    terminal: host.isTerminal(0),
+    subordinate: options.fakeroot ? subordinateIds(host, identity, account) : null,
+    interpreter: foreignInterpreter(host, identity, image),
+  };
+}
+
+function openImage(host: Host, path: AbsolutePath, options: LaunchOptions): OpenedImage {
+  const image = host.openImage(path, options.writable === 'image');
+  if ('error' in image) throw refusal(`could not open image ${path}: ${image.message}`);
+  return image;
+}
+
+function groupLines(host: Host, identity: HostIdentity): readonly GroupLine[] {
+  const ids = [...new Set([identity.gid, ...identity.groups])];
+  const names = host.groupNames(ids);
+  return ids.flatMap((gid, index) => {
+    const name = names[index] ?? null;
+    return name === null ? [] : [{ gid, name }];
+  });
+}
+
+function subordinateIds(host: Host, identity: HostIdentity, account: Account | null): SubordinateIds {
+  const user = account?.name ?? String(identity.uid);
+  const entry = (path: AbsolutePath): ReturnType<typeof findSubordinate> => {
+    const file = host.readFile(path, LARGEST_SUBID_FILE, 'follow');
+    return 'error' in file
+      ? { kind: 'none' }
+      : findSubordinate(file.content, account?.name ?? null, identity.uid);
+  };
+  const uid = entry('/etc/subuid');
+  const gid = entry('/etc/subgid');
+  if (uid.kind === 'range' && gid.kind === 'range')
+    return { kind: 'ranges', uid: uid.range, gid: gid.range, programs: idMapPrograms(host) };
+  const wrong = uid.kind === 'range' ? gid : uid;
+  const file = uid.kind === 'range' ? '/etc/subgid' : '/etc/subuid';
+  if (wrong.kind === 'disabled')
+    return { kind: 'refused', reason: 'your fakeroot mapping has been disabled by the administrator' };
+  if (wrong.kind === 'small')
+    return { kind: 'refused', reason: `the entry of ${user} in ${file} has a range count lower than 65536` };
+  const reason = `no mapping entry found in ${file} for ${user}`;
+  // One file with an entry and the other without is a mistake of the administrator, not a machine without sub-ids.
+  return { kind: uid.kind === gid.kind ? 'none' : 'refused', reason };
+}
+
+function idMapPrograms(
+  host: Host,
+): { readonly newuidmap: AbsolutePath; readonly newgidmap: AbsolutePath } | null {
+  const find = (name: Bytes): AbsolutePath | null => {
+    for (const folder of PROGRAM_FOLDERS) {
+      const status = host.status(`${folder}/${name}`);
+      if (!('error' in status) && status.type === 'file' && status.uid === 0) return `${folder}/${name}`;
+    }
+    return null;
+  };
+  const newuidmap = find('newuidmap');
+  const newgidmap = find('newgidmap');
+  return newuidmap === null || newgidmap === null ? null : { newuidmap, newgidmap };
+}
+
+/** GOARCH by the kernel's machine word, with what else runs there natively. */
+const NATIVE: Readonly<Record<string, readonly string[]>> = {
+  x86_64: ['amd64', '386'],
+  i686: ['386'],
+  aarch64: ['arm64', 'arm'],
+  armv7l: ['arm'],
+  ppc64le: ['ppc64le'],
+  riscv64: ['riscv64'],
+  s390x: ['s390x'],
+};
+
+/** binfmt_misc entries by GOARCH, as qemu-user registers them. */
+const INTERPRETERS: Readonly<Record<string, string>> = {
+  amd64: 'qemu-x86_64',
+  '386': 'qemu-i386',
+  arm64: 'qemu-aarch64',
+  arm: 'qemu-arm',
+  ppc64le: 'qemu-ppc64le',
+  riscv64: 'qemu-riscv64',
+  s390x: 'qemu-s390x',
+};
+
+function foreignInterpreter(host: Host, identity: HostIdentity, image: OpenedImage): boolean | null {
+  const architecture = image.partition?.architecture ?? null;
+  if (architecture === null || NATIVE[identity.machine]?.includes(architecture) === true) return null;
+  const name = INTERPRETERS[architecture];
+  if (name === undefined) return false;
+  const file = host.readFile(`/proc/sys/fs/binfmt_misc/${name}`, 4096, 'follow');
+  return !('error' in file) && file.content.startsWith('enabled');
+}

@@ -1,0 +1,120 @@
+import { DomainError } from '#libs/core';
+import type { Answer, Message, PrintAnswer } from './answer.js';
+import { bytesOfMixed } from './bytes.js';
+import { collectFacts } from './collectFacts.js';
+import type { Host } from './host.js';
+import { planLaunch } from './launch/planLaunch.js';
+import { ACTION_FLAGS, GLOBAL_FLAGS } from './options/actionFlags.js';
+import { environmentMap, withEnvironment } from './options/environmentFlags.js';
+import { VERBS } from './options/flag.js';
+import type { FlagValues, Verb } from './options/flag.js';
+import { imageKind } from './options/imageReference.js';
+import { parseWords } from './options/parseWords.js';
+import { readOptions } from './options/readOptions.js';
+import type { Bytes, MessageSettings } from './plan.js';
+import { notOffered, STATUS_FATAL, STATUS_USAGE, usageError } from './refusal.js';
+
+const TO_NODE: Answer = { kind: 'node', close: [] };
+
+/**
+ * Answers a command line of the native program (see `Answer`). Whatever a person did wrong comes back as an answer to print; only bugs are thrown.
+ * @param words the arguments behind the program's own name, as byte strings
+ */
+export function answerCommandLine(words: readonly Bytes[], host: Host): Answer {
+  const environment = environmentMap(host.environment());
+  let messages: MessageSettings = { level: 1, colour: false };
+  try {
+    const globals = parseWords(GLOBAL_FLAGS, words, 'sing');
+    if (globals.help) return TO_NODE;
+    const values = withEnvironment(GLOBAL_FLAGS, globals.values, environment);
+    messages = messageSettings(values, environment.get('TERM') ?? '', host);
+    if (values.get('version')?.on === true)
+      return printed(messages, `sing version ${host.installation().version}\n`);
+    const [verb = '', ...rest] = globals.rest;
+    if (verb === 'version' && rest.length === 0) return printed(messages, `${host.installation().version}\n`);
+    if (!isVerb(verb)) return TO_NODE;
+    return answerVerb({
+      verb,
+      words: rest,
+      configuration: values.get('config')?.texts[0] ?? null,
+      messages,
+      host,
+    });
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    return failed(error, messages);
+  }
+}
+
+interface VerbWords {
+  readonly verb: Verb;
+  readonly words: readonly Bytes[];
+  readonly configuration: Bytes | null;
+  readonly messages: MessageSettings;
+  readonly host: Host;
+}
+
+function answerVerb(call: VerbWords): Answer {
+  const { verb, host } = call;
+  const flags = ACTION_FLAGS.filter((flag) => flag.verbs === undefined || flag.verbs.includes(verb));
+  const parsed = parseWords(flags, call.words, verb);
+  if (parsed.help) return TO_NODE;
+  const [image, ...words] = parsed.rest;
+  if (image === undefined) throw usageError(verb, 'expected an image');
+  if (verb === 'exec' && words.length === 0) throw usageError(verb, 'expected a command behind the image');
+  const kind = imageKind(image);
+  if (kind === 'instance') throw notOffered('joining an instance');
+  if (kind === 'fetched') return TO_NODE;
+  const messages: Message[] = [];
+  const values = withEnvironment(flags, parsed.values, environmentMap(host.environment()));
+  const options = readOptions(
+    { verb, image, words, values, messages: call.messages, configuration: call.configuration },
+    messages,
+  );
+  const planned = planLaunch(options, collectFacts(host, options));
+  messages.push(...planned.messages);
+  if (values.get('dry-run')?.on === true) return printed(call.messages, planText(planned.plan), messages);
+  return { kind: 'launch', messages: messages.map(asBytes), plan: planned.plan };
+}
+
+function isVerb(word: Bytes): word is Verb {
+  return VERBS.some((verb) => verb === word);
+}
+
+/** Runtime contract §1.1 and §1.2: levels −3 to 5, colours only on a terminal. */
+function messageSettings(values: FlagValues, terminal: Bytes, host: Host): MessageSettings {
+  const on = (name: string): boolean => values.get(name)?.on === true;
+  const colour = !on('nocolor') && terminal !== 'dumb' && host.isTerminal(2);
+  if (on('debug')) return { level: 5, colour };
+  if (on('silent')) return { level: -3, colour };
+  if (on('quiet')) return { level: -1, colour };
+  return { level: on('verbose') ? 4 : 1, colour };
+}
+
+/** The plan as text that survives every terminal and tool: bytes above 0x7E as JSON escapes. */
+function planText(plan: object): Bytes {
+  let text = '';
+  for (const character of JSON.stringify(plan, null, 2)) {
+    const code = character.charCodeAt(0);
+    text += code > 0x7e ? `\\u${code.toString(16).padStart(4, '0')}` : character;
+  }
+  return `${text}\n`;
+}
+
+function printed(settings: MessageSettings, stdout: Bytes, messages: readonly Message[] = []): PrintAnswer {
+  return { kind: 'print', messages: messages.map(asBytes), ...settings, stderr: '', stdout, status: 0 };
+}
+
+function failed(error: DomainError, settings: MessageSettings): PrintAnswer {
+  const status = error.exitCode ?? STATUS_FATAL;
+  const answer = { ...printed(settings, ''), status };
+  if (status === STATUS_USAGE)
+    return { ...answer, stderr: bytesOfMixed(`${error.message}\nRun 'sing help' for usage.\n`) };
+  const remedy: readonly Message[] =
+    error.remedy === undefined ? [] : [{ level: 'INFO', text: `To change that: ${error.remedy}` }];
+  return { ...answer, messages: [{ level: 'FATAL' as const, text: error.message }, ...remedy].map(asBytes) };
+}
+
+function asBytes(message: Message): Message {
+  return { level: message.level, text: bytesOfMixed(message.text) };
+}

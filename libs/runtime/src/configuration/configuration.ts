@@ -1,0 +1,87 @@
+import type { Bytes } from '../plan.js';
+import { defaultValues, parseConfiguration } from './parse.js';
+import type { DirectiveValue } from './parse.js';
+
+/** The rules of the site that a launch obeys, from singularity.conf or built in. */
+export interface Configuration {
+  readonly allowUserNamespace: boolean;
+  readonly allowPidNamespace: boolean;
+  readonly allowIpcNamespace: boolean;
+  readonly allowUtsNamespace: boolean;
+  readonly configPasswd: boolean;
+  readonly configGroup: boolean;
+  readonly configResolvConf: boolean;
+  readonly mountProc: boolean;
+  readonly mountSys: boolean;
+  readonly mountDev: 'yes' | 'no' | 'minimal';
+  readonly mountDevpts: boolean;
+  readonly mountHome: boolean;
+  readonly mountTmp: boolean;
+  readonly mountSlave: boolean;
+  /** `src[:dst]` as written. */
+  readonly bindPaths: readonly Bytes[];
+  readonly userBindControl: boolean;
+  readonly overlay: boolean;
+  /** MiB. */
+  readonly sessionSize: number;
+  readonly allowSif: boolean;
+  readonly allowSquashfs: boolean;
+  readonly allowExtfs: boolean;
+  readonly allowDirectory: boolean;
+  readonly allowEncrypted: boolean;
+  /** The kernel's squashfs driver over a loop device, where the caller may use it. */
+  readonly kernelSquashfs: boolean;
+  readonly extraction: boolean;
+  readonly rootCapabilities: 'full' | 'no';
+}
+
+/** The configuration of an installation without a file. */
+export function builtInConfiguration(): Configuration {
+  return fromValues(defaultValues());
+}
+
+/** @throws DomainError (status 255), see parseConfiguration */
+export function readConfiguration(content: Bytes, name: string): Configuration {
+  return fromValues(parseConfiguration(content, name));
+}
+
+function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration {
+  const on = (name: string): boolean => values.get(name) === true;
+  const count = (name: string): number => {
+    const value = values.get(name);
+    return typeof value === 'number' ? value : 0;
+  };
+  const list = (name: string): readonly Bytes[] => {
+    const value = values.get(name);
+    return typeof value === 'object' ? value : [];
+  };
+  const dev = values.get('mount dev');
+  return {
+    allowUserNamespace: on('allow user ns'),
+    allowPidNamespace: on('allow pid ns'),
+    allowIpcNamespace: on('allow ipc ns'),
+    allowUtsNamespace: on('allow uts ns'),
+    configPasswd: on('config passwd'),
+    configGroup: on('config group'),
+    configResolvConf: on('config resolv_conf'),
+    mountProc: on('mount proc'),
+    mountSys: on('mount sys'),
+    mountDev: dev === 'no' || dev === 'minimal' ? dev : 'yes',
+    mountDevpts: on('mount devpts'),
+    mountHome: on('mount home'),
+    mountTmp: on('mount tmp'),
+    mountSlave: on('mount slave'),
+    bindPaths: list('bind path'),
+    userBindControl: on('user bind control'),
+    overlay: values.get('enable overlay') !== 'no',
+    sessionSize: count('sessiondir max size'),
+    allowSif: on('allow container sif'),
+    allowSquashfs: on('allow container squashfs'),
+    allowExtfs: on('allow container extfs'),
+    allowDirectory: on('allow container dir'),
+    allowEncrypted: on('allow container encrypted'),
+    kernelSquashfs: on('allow kernel squashfs') && count('max loop devices') > 0,
+    extraction: on('tmp sandbox'),
+    rootCapabilities: values.get('root default capabilities') === 'no' ? 'no' : 'full',
+  };
+}

@@ -1,0 +1,41 @@
+import type { Configuration } from './configuration/configuration.js';
+import type { Account, FileStatus, HostIdentity, Installation, OpenedImage } from './host.js';
+import type { Environment } from './options/environmentFlags.js';
+import type { AbsolutePath, Bytes, GroupLine, IdRange } from './plan.js';
+
+/** What a launch needs to know about the host: plain values, so that a plan depends on nothing else. */
+export interface Facts {
+  readonly identity: HostIdentity;
+  readonly account: Account | null;
+  /** The caller's groups (own and supplementary) that have a name. */
+  readonly groups: readonly GroupLine[];
+  readonly environment: Environment;
+  /** Null: it was deleted, or cannot be told. */
+  readonly workingDirectory: AbsolutePath | null;
+  readonly installation: Installation;
+  readonly configuration: Configuration;
+  readonly image: OpenedImage;
+  /** Of the paths that a plan may name (links followed); null: not there, or not to be reached. */
+  readonly paths: ReadonlyMap<AbsolutePath, FileStatus | null>;
+  readonly fuse: boolean;
+  /** Standard input is a terminal. */
+  readonly terminal: boolean;
+  /** For --fakeroot; null when it was not asked. */
+  readonly subordinate: SubordinateIds | null;
+  /** binfmt_misc has an enabled interpreter for the image's architecture. Null: the image has the machine's own, or says none. */
+  readonly interpreter: boolean | null;
+}
+
+/** Ranges of /etc/subuid and /etc/subgid for the caller, or the sentence why there is none. */
+export type SubordinateIds =
+  | {
+      readonly kind: 'ranges';
+      readonly uid: IdRangeStart;
+      readonly gid: IdRangeStart;
+      /** The setuid programs that write the maps for a user; null when one is missing (root needs none). */
+      readonly programs: { readonly newuidmap: AbsolutePath; readonly newgidmap: AbsolutePath } | null;
+    }
+  | { readonly kind: 'none'; readonly reason: Bytes }
+  | { readonly kind: 'refused'; readonly reason: Bytes };
+
+export type IdRangeStart = Pick<IdRange, 'outside' | 'count'>;

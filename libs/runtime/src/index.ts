@@ -1,0 +1,14 @@
+export type { Answer, LaunchAnswer, Message, NodeAnswer, PrintAnswer } from './answer.js';
+export { bytesOf } from './bytes.js';
+export { collectFacts } from './collectFacts.js';
+export { answerCommandLine } from './commandLine.js';
+export type { Configuration } from './configuration/configuration.js';
+export type { Facts } from './facts.js';
+export type * from './host.js';
+export { planLaunch } from './launch/planLaunch.js';
+export { ACTION_FLAGS, GLOBAL_FLAGS } from './options/actionFlags.js';
+export type { Flag, Verb } from './options/flag.js';
+export { plainOptions } from './options/launchOptions.js';
+export type { LaunchOptions } from './options/launchOptions.js';
+export type * from './plan.js';
+export { STANDARD_ENVIRONMENT } from './standardEnvironment.js';

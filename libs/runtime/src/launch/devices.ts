@@ -1,0 +1,74 @@
+import type { Facts } from '../facts.js';
+import type { LaunchOptions } from '../options/launchOptions.js';
+import { NO_FLAGS, SESSION } from './layout.js';
+import type { Mode } from './mode.js';
+import type { MountList } from './mountList.js';
+import { DEVICES } from './wantedPaths.js';
+
+/** Group `tty` owns terminals; every distribution numbers it so. */
+const TTY_GROUP = 5;
+
+/** What /dev is in a launch. */
+export function deviceStyle(options: LaunchOptions, facts: Facts): 'yes' | 'no' | 'minimal' {
+  const configured = facts.configuration.mountDev;
+  if (configured === 'no' || options.noMount.includes('dev')) return 'no';
+  return options.contain ? 'minimal' : configured;
+}
+
+/** /dev of runtime contract §2.5: the host's, or a minimal one from the session. */
+export function addDevices(list: MountList, options: LaunchOptions, facts: Facts, mode: Mode): void {
+  const style = deviceStyle(options, facts);
+  if (style === 'yes')
+    list.bind({
+      source: { kind: 'host', path: '/dev' },
+      to: '/dev',
+      prepare: 'directory',
+      flags: NO_FLAGS,
+      onFailure: 'warning',
+    });
+  if (style === 'minimal') addMinimal(list, options, facts, mode);
+}
+
+function addMinimal(list: MountList, options: LaunchOptions, facts: Facts, mode: Mode): void {
+  const devpts = facts.configuration.mountDevpts && !options.noMount.includes('devpts');
+  const at = (name: string): string => `${SESSION.dev}/${name}`;
+  list.directory(SESSION.dev, 0o755);
+  list.directory(at('shm'), 0o755);
+  const devices = DEVICES.filter((path) => facts.paths.get(path)?.type === 'character');
+  for (const path of devices) list.file(at(path.slice('/dev/'.length)), '', 0o644);
+  list.link(at('fd'), '/proc/self/fd');
+  list.link(at('stdin'), 'fd/0');
+  list.link(at('stdout'), 'fd/1');
+  list.link(at('stderr'), 'fd/2');
+  if (devpts) {
+    list.directory(at('pts'), 0o755);
+    list.link(at('ptmx'), 'pts/ptmx');
+  }
+  if (options.ipc && facts.configuration.allowIpcNamespace) list.directory(at('mqueue'), 0o755);
+
+  list.bind({
+    source: { kind: 'session', path: SESSION.dev },
+    to: '/dev',
+    prepare: 'directory',
+    recursive: false,
+    flags: NO_FLAGS,
+    onFailure: 'fatal',
+  });
+  list.fileSystem('tmpfs', '/dev/shm', false, { mode: 0o1777 });
+  if (devpts)
+    list.fileSystem('devpts', '/dev/pts', false, {
+      flags: { ...NO_FLAGS, nosuid: true, noexec: true },
+      // The group must exist inside: it does where ids are the host's, or a range is mapped.
+      ttyGroup: mode.severalIds ? TTY_GROUP : null,
+    });
+  if (options.ipc && facts.configuration.allowIpcNamespace) list.fileSystem('mqueue', '/dev/mqueue', false);
+  for (const path of devices)
+    list.bind({
+      source: { kind: 'host', path },
+      to: path,
+      prepare: null,
+      recursive: false,
+      flags: NO_FLAGS,
+      onFailure: 'warning',
+    });
+}

@@ -1,0 +1,97 @@
+import type {
+  AbsolutePath,
+  Bind,
+  BindUnless,
+  MountFileSystem,
+  MountFlags,
+  OnFailure,
+  PreparedTarget,
+  SessionPath,
+  Source,
+  Step,
+} from '../plan.js';
+import { isWithin } from '../paths.js';
+import { NO_FLAGS, PLAIN } from './layout.js';
+
+export interface BindWish {
+  readonly source: Source;
+  readonly to: AbsolutePath;
+  /** What the mount point must be; null: it must be there already (below another mount). */
+  readonly prepare: PreparedTarget['type'] | null;
+  readonly recursive?: boolean;
+  readonly flags?: MountFlags;
+  readonly onFailure: OnFailure;
+  readonly unless?: readonly BindUnless[];
+}
+
+/** Collects, in order, what is put into the session, what is mounted in the container, and the mount points that this needs. */
+export class MountList {
+  /** Steps before the container's root is put together. */
+  readonly session: Step[] = [];
+  /** Mounts in the container's root. */
+  readonly mounts: (Bind | MountFileSystem)[] = [];
+  readonly targets: PreparedTarget[] = [];
+
+  directory(path: SessionPath, mode: number): void {
+    this.session.push({ kind: 'make_directory', path, mode });
+  }
+
+  file(path: SessionPath, content: string, mode: number): void {
+    this.session.push({ kind: 'write_file', path, content, mode });
+  }
+
+  link(path: SessionPath, target: string): void {
+    this.session.push({ kind: 'make_link', path, target });
+  }
+
+  bind(wish: BindWish): void {
+    if (wish.prepare !== null) this.#prepare(wish.to, wish.prepare);
+    const step: Bind = {
+      kind: 'bind',
+      source: wish.source,
+      target: { kind: 'container', path: wish.to },
+      recursive: wish.recursive ?? true,
+      flags: wish.flags ?? PLAIN,
+      onFailure: wish.onFailure,
+      unless: wish.unless ?? [],
+    };
+    this.mounts.push(step);
+  }
+
+  /** A bind of the host with the usual flags. */
+  host(
+    path: AbsolutePath,
+    to: AbsolutePath,
+    prepare: PreparedTarget['type'],
+    onFailure: OnFailure,
+    unless: readonly BindUnless[] = [],
+  ): void {
+    this.bind({ source: { kind: 'host', path }, to, prepare, onFailure, unless });
+  }
+
+  fileSystem(
+    fileSystem: MountFileSystem['fileSystem'],
+    to: AbsolutePath,
+    prepare: boolean,
+    more: Partial<Pick<MountFileSystem, 'flags' | 'mode' | 'sizeLimit' | 'ttyGroup' | 'onFailure'>> = {},
+  ): void {
+    if (prepare) this.#prepare(to, 'directory');
+    this.mounts.push({
+      kind: 'mount_file_system',
+      fileSystem,
+      target: { kind: 'container', path: to },
+      flags: { ...NO_FLAGS, nosuid: true, nodev: true },
+      mode: 0,
+      sizeLimit: null,
+      ttyGroup: null,
+      onFailure: 'warning',
+      ...more,
+    });
+  }
+
+  /** What lies below an earlier mount is hidden by it: its mount points are there already, or nowhere. */
+  #prepare(path: AbsolutePath, type: PreparedTarget['type']): void {
+    const hidden = this.mounts.some((step) => isWithin(path, step.target.path));
+    if (!hidden && path !== '/') this.targets.push({ path, type });
+  }
+}

@@ -1,0 +1,82 @@
+import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
+import type { BindRequest } from './bindSpec.js';
+import type { Verb } from './flag.js';
+import type { Variable } from './variables.js';
+
+/** What a command line (or a caller in Node) asks for, read and checked for form, with nothing of the host in it. */
+export interface LaunchOptions {
+  readonly verb: Verb;
+  /** A path as it was written. */
+  readonly image: Bytes;
+  /** `exec`: the command with its arguments; the others: the arguments of the script. */
+  readonly words: readonly Bytes[];
+  readonly binds: readonly BindRequest[];
+  /** Null: the home of the account. The source may be relative. */
+  readonly home: { readonly source: Bytes; readonly destination: AbsolutePath | null } | null;
+  readonly mountHome: boolean;
+  readonly scratch: readonly AbsolutePath[];
+  /** Words of --no-mount. */
+  readonly noMount: readonly Bytes[];
+  readonly contain: boolean;
+  readonly cleanEnvironment: boolean;
+  readonly pid: boolean;
+  readonly shim: boolean;
+  readonly ipc: boolean;
+  readonly uts: boolean;
+  readonly hostname: Bytes | null;
+  readonly userNamespace: boolean;
+  readonly net: 'host' | 'none';
+  readonly nameServers: readonly Bytes[];
+  readonly fakeroot: boolean;
+  /** `image`: the directory itself; `tmpfs`: a layer in memory. */
+  readonly writable: 'no' | 'image' | 'tmpfs';
+  /** Capabilities of root: as configured, all, none. Without meaning for users. */
+  readonly privileges: 'default' | 'keep' | 'none';
+  /** Absolute, or null: where the caller is. */
+  readonly workingDirectory: AbsolutePath | null;
+  /** From --env, in order. */
+  readonly variables: readonly Variable[];
+  /** False: injected values are literal. */
+  readonly evaluate: boolean;
+  readonly ownUmask: boolean;
+  readonly app: Bytes | null;
+  readonly shell: Bytes | null;
+  readonly messages: MessageSettings;
+  /** Another singularity.conf; may be relative. */
+  readonly configuration: Bytes | null;
+}
+
+/** Options of a plain `exec` of an image: a starting point for callers in Node and for tests. */
+export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptions {
+  return {
+    verb: 'exec',
+    image,
+    words,
+    binds: [],
+    home: null,
+    mountHome: true,
+    scratch: [],
+    noMount: [],
+    contain: false,
+    cleanEnvironment: false,
+    pid: false,
+    shim: true,
+    ipc: false,
+    uts: false,
+    hostname: null,
+    userNamespace: false,
+    net: 'host',
+    nameServers: [],
+    fakeroot: false,
+    writable: 'no',
+    privileges: 'default',
+    workingDirectory: null,
+    variables: [],
+    evaluate: true,
+    ownUmask: true,
+    app: null,
+    shell: null,
+    messages: { level: 1, colour: false },
+    configuration: null,
+  };
+}

@@ -1,0 +1,86 @@
+import { answerCommandLine } from '../commandLine.js';
+import type { Bytes } from '../plan.js';
+import { baseHost, hostOf } from './fakeHost.js';
+import type { FakeHost } from './fakeHost.js';
+
+/** A command line on a host, whose whole answer is kept as golden/<name>.json and compared in Node and in the planner's engine. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly words: readonly Bytes[];
+  readonly host: FakeHost;
+}
+
+const base = baseHost();
+const root: FakeHost = {
+  ...base,
+  identity: {
+    ...base.identity,
+    uid: 0,
+    gid: 0,
+    effectiveUid: 0,
+    effectiveGid: 0,
+    groups: [0],
+    systemAdmin: true,
+  },
+  groups: { 0: 'root' },
+  environment: ['HOME=/root', 'TERM=xterm'],
+  workingDirectory: '/srv',
+  files: { ...base.files, '/root': 'directory', '/srv': 'directory' },
+};
+const subordinate: FakeHost = {
+  ...base,
+  files: {
+    ...base.files,
+    '/etc/subuid': { content: 'alice:100000:65536\n' },
+    '/etc/subgid': { content: 'alice:200000:65536\n' },
+    '/usr/bin/newuidmap': { content: 'elf' },
+    '/usr/bin/newgidmap': { content: 'elf' },
+  },
+};
+
+export const GOLDEN_CASES: readonly GoldenCase[] = [
+  { name: 'exec-directory', words: ['exec', '/img', 'true'], host: base },
+  { name: 'exec-sif', words: ['exec', '/img.sif', 'ls', '-l', '/'], host: base },
+  { name: 'exec-sif-without-fuse', words: ['exec', '/img.sif', 'true'], host: { ...base, fuse: false } },
+  { name: 'exec-as-root', words: ['exec', '/img.sif', 'true'], host: root },
+  {
+    name: 'exec-binds',
+    words: ['exec', '-B', '/data:/mnt:ro,/data/file:/new', '-B', '../other:/o', '/img', 'true'],
+    host: { ...base, files: { ...base.files, '/home/alice/other': 'directory' } },
+  },
+  { name: 'exec-contained', words: ['-q', 'exec', '-C', '-B', '/dev/kvm', '/img', 'true'], host: base },
+  { name: 'exec-fakeroot', words: ['exec', '-f', '--writable-tmpfs', '/img.sif', 'id'], host: subordinate },
+  { name: 'exec-fakeroot-single-id', words: ['exec', '--fakeroot', '/img', 'id'], host: base },
+  { name: 'exec-writable', words: ['exec', '-w', '/img', 'touch', '/f'], host: base },
+  {
+    name: 'exec-not-utf-8',
+    words: ['exec', '-B', '/d\xe4ta:/m\xff', '/img', 'echo', '\x80\xfe', "it's"],
+    host: {
+      ...base,
+      files: { ...base.files, '/d\xe4ta': 'directory' },
+      environment: [
+        ...base.environment,
+        'NAME=\xc3\x28',
+        'SINGULARITYENV_X=a"b\xf0$HOME',
+        'APPTAINERENV_Y=\xa0',
+      ],
+    },
+  },
+  { name: 'run-sif', words: ['run', '/img.sif', 'a', 'b c'], host: base },
+  {
+    name: 'shell-sif',
+    words: ['shell', '-s', '/bin/zsh', '/img.sif'],
+    host: { ...base, terminals: [0, 1, 2] },
+  },
+  { name: 'test-app', words: ['test', '--app', 'foo', '/img.sif'], host: base },
+  { name: 'refused-image', words: ['exec', '/nope', 'true'], host: base },
+  { name: 'refused-flag', words: ['exec', '--bogus', '/img', 'true'], host: base },
+  { name: 'not-offered', words: ['exec', '--nv', '/img', 'true'], host: base },
+  { name: 'fetched-image', words: ['exec', 'library://a/b/c:1', 'true'], host: base },
+  { name: 'dry-run', words: ['exec', '--dry-run', '/img', 'echo', '\xe4'], host: base },
+];
+
+/** The answer as the golden file holds it. */
+export function goldenText(golden: GoldenCase): string {
+  return `${JSON.stringify(answerCommandLine(golden.words, hostOf(golden.host)), null, 2)}\n`;
+}
