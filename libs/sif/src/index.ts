@@ -1,0 +1,43 @@
+export { readExactly, SliceAccess, type RandomAccess, type ReadAccess } from './access/access.js';
+export { FileAccess, type FileMode } from './access/file.js';
+export { MemoryAccess } from './access/memory.js';
+export { addObject } from './add.js';
+export { assembleImage, type ImageParts } from './assemble.js';
+export type { ChangeContext } from './change.js';
+export * from './codes.js';
+export { createSif, newImageId, type CreateOptions } from './create.js';
+export { deleteObject, type DeleteOptions } from './delete.js';
+export { groupOf, linkOf, nameOf, type Descriptor, type Link } from './descriptor.js';
+export { escapeText } from './escape.js';
+export {
+  isPartitionOfType,
+  messageOf,
+  ociDigestOf,
+  partitionOf,
+  sbomOf,
+  signatureOf,
+  type Extra,
+  type Partition,
+  type SignatureExtra,
+} from './extra.js';
+export { headerArchitecture, imageId, withoutPadding, type SifHeader } from './header.js';
+export type { ObjectInput } from './input.js';
+export { LAUNCH_SCRIPT, ZERO_TIME } from './layout.js';
+export { SIF_LIMITS } from './limits.js';
+export { chunksOf, digestOf, objectProblem, openObject, readObject } from './object.js';
+export { setPrimary } from './primary.js';
+export { isDeterministic, readSif, type SifImage } from './read.js';
+export {
+  groupsOf,
+  objectById,
+  objectsInGroup,
+  objectsLinkedTo,
+  objectsOfType,
+  openOciObject,
+  openPartition,
+  rootPartition,
+  type RootPartition,
+} from './select.js';
+export { headerText, infoText, listText } from './text.js';
+export { updateSifFile, withSifFile } from './update.js';
+export { imageWarnings } from './warnings.js';
