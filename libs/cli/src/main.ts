@@ -1,4 +1,4 @@
-import { DomainError, messageOf } from '#libs/core';
+import { DomainError, fileError, messageOf } from '#libs/core';
 import type { Command, Program, Surroundings } from './command.js';
 import { Environment } from './environment.js';
 import { Interrupted, UsageError } from './failures.js';
@@ -206,7 +206,8 @@ function messages(options: MainOptions, level: number, coloured: boolean): Messa
   });
 }
 
-function tell(program: Program, error: unknown, options: MainOptions, telling: Telling): number {
+function tell(program: Program, thrown: unknown, options: MainOptions, telling: Telling): number {
+  const error = fileError(thrown) ?? thrown;
   const { log, json, debug } = telling;
   if (debug && error instanceof Error) log.debug(error.stack ?? error.message);
   if (error instanceof Interrupted) {
