@@ -23,6 +23,11 @@ export async function openDocuments(url: string, options: OpenOptions): Promise<
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(options.service))
     throw new Error(expected('the name of a service', 'openDocuments', options.service));
   if (url.startsWith('sqlite:')) return openSqlite(url, options);
+  if (/^mongodb(\+srv)?:\/\//.test(url)) {
+    // Loaded here, like SQLite below: a process has the library of its own database only.
+    const { MongoDriver } = await import('./mongodb/driver.js');
+    return new CheckedDocuments(await MongoDriver.open(url, options));
+  }
   throw new DomainError(
     'bad_request',
     expected("'sqlite:<folder>' or 'mongodb://…'", 'the database address', url.replace(/\/\/.*@/, '//***@')),
@@ -31,7 +36,6 @@ export async function openDocuments(url: string, options: OpenOptions): Promise<
 }
 
 async function openSqlite(url: string, { service }: OpenOptions): Promise<Documents> {
-  // Loaded here: a site on MongoDB needs no SQLite library.
   const { SqliteDriver } = await import('./sqlite/driver.js');
   const temporary = url === TEMPORARY_DATABASE;
   const folder = temporary

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cachedProgram } from './cache.js';
+import { startServer } from './child.js';
+import { temporaryFolder } from './temporary.js';
+
+const VERSION = 'v1.24.2';
+
+/**
+ * FerretDB from the Go module proxy: it speaks MongoDB's protocol, authentication and TLS, and stands in for a MongoDB
+ * where none is given by SCS_TEST_MONGO_URL. It knows no transactions, and its reads are no measure of speed.
+ */
+export function ferretDbProgram(): Promise<string> {
+  // The module is built from a writable copy: it reads its version from a file that releases generate.
+  return cachedProgram(
+    'ferretdb',
+    VERSION,
+    `go mod init x
+    go get -tool github.com/FerretDB/FerretDB/cmd/ferretdb@${VERSION}
+    cp -r "$(GOFLAGS=-mod=mod go list -m -f '{{.Dir}}' github.com/FerretDB/FerretDB)" source
+    chmod -R u+w source
+    mkdir -p source/build/version
+    echo ${VERSION} > source/build/version/version.txt
+    go mod edit -replace github.com/FerretDB/FerretDB=./source
+    go build -trimpath -tags ferretdb_no_postgresql -o ferretdb github.com/FerretDB/FerretDB/cmd/ferretdb`,
+  );
+}
+
+export interface MongoServer {
+  /**
+   * The address for SCS_DATABASE_URL, with user and password, without a database; `database` names one. On FerretDB it
+   * carries the switch that makes commits sequential, which nothing but a stand-in accepts.
+   */
+  url(options?: { readonly database?: string; readonly password?: string }): string;
+  readonly kind: 'ferretdb' | 'mongodb';
+  readonly socket: string | undefined;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts a FerretDB of its own, on a private socket, or with TLS on a port when certificate files are given. */
+export async function startFerretDb(tls?: {
+  readonly port: number;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+}): Promise<MongoServer> {
+  const program = await ferretDbProgram();
+  const folder = await temporaryFolder();
+  await mkdir(join(folder.path, 'data'));
+  const socket = join(folder.path, 'mongo.sock');
+  const password = randomBytes(12).toString('hex');
+  const server = await startServer({
+    command: program,
+    args: [
+      '--handler=sqlite',
+      `--sqlite-url=file:${join(folder.path, 'data')}/`,
+      '--state-dir=-',
+      '--telemetry=disable',
+      '--debug-addr=-',
+      '--listen-addr=',
+      '--log-level=error',
+      '--test-enable-new-auth',
+      '--setup-database=admin',
+      '--setup-username=scs',
+      ...(tls === undefined
+        ? [`--listen-unix=${socket}`]
+        : [
+            `--listen-tls=127.0.0.1:${tls.port}`,
+            `--listen-tls-cert-file=${tls.certFile}`,
+            `--listen-tls-key-file=${tls.keyFile}`,
+            `--listen-tls-ca-file=${tls.caFile}`,
+          ]),
+    ],
+    env: { FERRETDB_SETUP_PASSWORD: password },
+    door: tls === undefined ? { socket } : { host: '127.0.0.1', port: tls.port },
+  });
+  const host = tls === undefined ? encodeURIComponent(socket) : `127.0.0.1:${tls.port}`;
+  return {
+    kind: 'ferretdb',
+    socket: tls === undefined ? socket : undefined,
+    url: (options = {}) =>
+      `mongodb://scs:${options.password ?? password}@${host}/${options.database ?? ''}?authSource=admin&scsTestOnly=sequential-commits`,
+    stop: async (signal) => {
+      await server.stop(signal);
+      await folder.remove();
+    },
+  };
+}
+
+/** The MongoDB of SCS_TEST_MONGO_URL where there is one, a FerretDB otherwise. */
+export async function startMongo(): Promise<MongoServer> {
+  const given = process.env['SCS_TEST_MONGO_URL'];
+  if (given === undefined || given === '') return startFerretDb();
+  return {
+    kind: 'mongodb',
+    socket: undefined,
+    url: ({ database = '' } = {}) => given.replace(/^([a-z+]+:\/\/[^/]*)\/?[^?]*/, `$1/${database}`),
+    stop: () => Promise.resolve(),
+  };
+}
