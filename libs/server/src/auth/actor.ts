@@ -1,4 +1,5 @@
 import type { Actor } from '#libs/contract';
+import { credentialsMissing } from './refusals.js';
 
 /** The caller of a request, kept beside it: nothing that a client sends can put an actor here. */
 const actors = new WeakMap<object, Actor>();
@@ -23,4 +24,10 @@ export function describeActor(actor: Actor): Record<string, unknown> {
     ...(actor.via === undefined ? {} : { via: actor.via }),
     ...(actor.subject === undefined ? {} : { subject: actor.subject }),
   };
+}
+
+/** The actor of a route that the guard does not let anybody reach without one. @throws DomainError `unauthorized` */
+export function requireActor(actor: Actor | undefined): Actor {
+  if (actor === undefined) throw credentialsMissing();
+  return actor;
 }

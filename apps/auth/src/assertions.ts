@@ -1,0 +1,74 @@
+import { decodeJwt, importJWK, jwtVerify } from 'jose';
+import { ClientAssertion, ServiceName, SIGNED_TYPES, type SigningJwk } from '#libs/contract';
+import { type Clock, DomainError } from '#libs/core';
+import { AUTH_LIMITS } from './limits.js';
+
+/** Clocks of two machines may differ by this much, in seconds. */
+const TOLERANCE = 30;
+const MAXIMUM_AGE = 60;
+
+export interface AssertionOptions {
+  readonly clock: Clock;
+  /** The public key of a service by its id. */
+  readonly find: (service: ServiceName, kid: string) => Promise<SigningJwk | undefined>;
+}
+
+/** Checks which service asks (RFC 7523 §3): signed by that service's key, for this instance, fresh, and used once. */
+export class Assertions {
+  readonly #options: AssertionOptions;
+  /** `jti` → Unix seconds after which it is refused for its age. */
+  readonly #used = new Map<string, number>();
+
+  constructor(options: AssertionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param issuer the name of this instance: the audience that an assertion must have
+   * @throws DomainError `unauthorized` for whatever is wrong with it
+   */
+  async serviceOf(assertion: string, issuer: string): Promise<ServiceName> {
+    const { clock, find } = this.#options;
+    const now = clock.now();
+    try {
+      const claimed = ServiceName.parse(decodeJwt(assertion).iss);
+      const { payload } = await jwtVerify(
+        assertion,
+        async (header) => {
+          const key = header.kid === undefined ? undefined : await find(claimed, header.kid);
+          if (key === undefined) throw new Error(`No such key of ${claimed}`);
+          return importJWK(key, 'ES256');
+        },
+        {
+          algorithms: ['ES256'],
+          typ: SIGNED_TYPES.clientAssertion,
+          issuer: claimed,
+          subject: claimed,
+          audience: issuer,
+          currentDate: now,
+          clockTolerance: TOLERANCE,
+          maxTokenAge: MAXIMUM_AGE,
+        },
+      );
+      const claims = ClientAssertion.parse(payload);
+      this.#useOnce(`${claimed} ${claims.jti}`, Math.floor(now.getTime() / 1000));
+      return claimed;
+    } catch (error) {
+      throw new DomainError('unauthorized', 'The service did not prove which one it is', {
+        reason: 'client_assertion_invalid',
+        cause: error,
+      });
+    }
+  }
+
+  #useOnce(id: string, now: number): void {
+    for (const [old, until] of this.#used) {
+      if (until > now) break;
+      this.#used.delete(old);
+    }
+    if (this.#used.has(id)) throw new Error('The assertion was used before');
+    // Forgetting one would let it be used again: full means wait.
+    if (this.#used.size >= AUTH_LIMITS.rememberedAssertions) throw new Error('Too many assertions at once');
+    this.#used.set(id, now + MAXIMUM_AGE + 2 * TOLERANCE);
+  }
+}

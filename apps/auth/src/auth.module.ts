@@ -1,0 +1,47 @@
+import { Module } from '@nestjs/common';
+import { ScsConfig } from '#libs/config';
+import { openDocuments } from '#libs/documents';
+import { LOG, type Logger } from '#libs/server';
+import { AccountsService } from './accounts.service.js';
+import { AccountsStore } from './accounts.store.js';
+import { DATABASE } from './database.store.js';
+import { ExchangeController } from './exchange.controller.js';
+import { ExchangeService } from './exchange.service.js';
+import { Issuer } from './issuer.js';
+import { KeysController } from './keys.controller.js';
+import { RevocationsService } from './revocations.service.js';
+import { RevocationsStore } from './revocations.store.js';
+import { SettingsStore } from './settings.store.js';
+import { StartService } from './start.service.js';
+import { TokenStatusController } from './token-status.controller.js';
+import { TokensController } from './tokens.controller.js';
+import { TokensService } from './tokens.service.js';
+import { TokensStore } from './tokens.store.js';
+import { UsersController } from './users.controller.js';
+
+/** Accounts, tokens, signing keys, token exchange, revocation. */
+@Module({
+  controllers: [TokenStatusController, TokensController, UsersController, ExchangeController, KeysController],
+  providers: [
+    {
+      provide: DATABASE,
+      inject: [ScsConfig, LOG],
+      useFactory: (config: ScsConfig, log: Logger) =>
+        openDocuments(config.databaseUrl('auth'), {
+          service: 'auth',
+          log: (message) => log.warn(message),
+        }),
+    },
+    AccountsStore,
+    TokensStore,
+    RevocationsStore,
+    SettingsStore,
+    Issuer,
+    AccountsService,
+    RevocationsService,
+    TokensService,
+    ExchangeService,
+    StartService,
+  ],
+})
+export class AuthModule {}

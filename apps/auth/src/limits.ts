@@ -1,0 +1,29 @@
+/** Every bound of the auth service, in one place. */
+export const AUTH_LIMITS = {
+  /** Bytes of a JSON or form body: the largest is an exchange with two tokens. */
+  body: 16_384,
+  /** Tokens of one account that are valid at the same time. */
+  tokensPerAccount: 200,
+  /** Argon2id runs at once (19 MiB each), and how many more may wait. */
+  hashesAtOnce: 2,
+  hashesWaiting: 32,
+  /** Wrong passwords in one window, before the next try has to wait for its end. */
+  attemptWindowMs: 60_000,
+  attemptsPerAccountAndAddress: 5,
+  attemptsPerAddress: 30,
+  /** From everywhere together: high, so that a stranger cannot keep the owner out by guessing. */
+  attemptsPerAccount: 100,
+  /** Counters that are kept; the oldest go first. */
+  attemptCounters: 20_000,
+  /** Client assertions that are remembered until they expire, so that none is taken twice. */
+  rememberedAssertions: 10_000,
+  /** A service key that is not known is looked for on disk at most this often. */
+  serviceKeyRefreshMs: 1_000,
+  /** The token of the first start is made anew at a start when less than this is left of it. */
+  renewBeforeSeconds: 30 * 86_400,
+  /** Expired documents are kept this long for people to look at, then swept. */
+  keepExpiredMs: 30 * 86_400_000,
+  sweepMs: 3_600_000,
+  /** Documents removed in one commit of the sweep. */
+  sweepBatch: 200,
+} as const;

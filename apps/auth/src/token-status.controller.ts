@@ -1,0 +1,27 @@
+import { Controller, Get, Header, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { TokenStatus } from '#libs/contract';
+import { DomainError } from '#libs/core';
+import { credentialsMissing, parseAuthorization, SelfAuthenticated, TokenVerifier } from '#libs/server';
+
+/** Asked by `remote login` and `remote status` (library contract §2.3). */
+@Controller('v1/token-status')
+export class TokenStatusController {
+  constructor(private readonly verifier: TokenVerifier) {}
+
+  /** "404 for a presented-but-invalid token, 401 when no credentials are presented" (library contract §2.3). */
+  @Get()
+  @SelfAuthenticated()
+  @Header('cache-control', 'no-store')
+  async status(@Req() request: FastifyRequest): Promise<TokenStatus> {
+    const presented = parseAuthorization(request.headers.authorization);
+    if (presented.kind !== 'bearer') throw credentialsMissing();
+    try {
+      const { tokenId: id, username, scopes, expiresAt } = await this.verifier.verify(presented.token);
+      return { data: { id, username, scopes: [...scopes], expiresAt: expiresAt.toISOString() } };
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code !== 'unauthorized') throw error;
+      throw new DomainError('not_found', error.message, { reason: error.reason, cause: error });
+    }
+  }
+}
