@@ -88,7 +88,8 @@ function subordinateIds(host: Host, identity: HostIdentity, account: Account | n
   return { kind: uid.kind === gid.kind ? 'none' : 'refused', reason };
 }
 
-function idMapPrograms(
+/** The setuid programs that write id maps for users, or null when one is not there. */
+export function idMapPrograms(
   host: Host,
 ): { readonly newuidmap: AbsolutePath; readonly newgidmap: AbsolutePath } | null {
   const find = (name: Bytes): AbsolutePath | null => {

@@ -6,7 +6,7 @@ import { GOLDEN_CASES, goldenText } from './testing/goldenCases.js';
 describe('golden plans', () => {
   it.each(GOLDEN_CASES)('$name is decided as written down', async (golden) => {
     await expect(goldenText(golden)).toMatchFileSnapshot(
-      resolve(import.meta.dirname, `../golden/${golden.name}.json`),
+      resolve(import.meta.dirname, `../../../test/fixtures/plans/${golden.name}.json`),
     );
   });
 });

@@ -1,5 +1,11 @@
 export type { Answer, LaunchAnswer, Message, NodeAnswer, PrintAnswer } from './answer.js';
 export { bytesOf } from './bytes.js';
+export { buildIds } from './build/buildIds.js';
+export type { BuildIds } from './build/buildIds.js';
+export { planCommands } from './build/planCommands.js';
+export type { BuildCommand, CommandsOptions } from './build/planCommands.js';
+export { planEnclosure } from './build/planEnclosure.js';
+export type { EnclosureOptions } from './build/planEnclosure.js';
 export { collectFacts } from './collectFacts.js';
 export { answerCommandLine } from './commandLine.js';
 export type { Configuration } from './configuration/configuration.js';

@@ -1,6 +1,7 @@
 import type { Facts } from '../facts.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import { NO_FLAGS, SESSION } from './layout.js';
+import type { AbsolutePath } from '../plan.js';
 import type { Mode } from './mode.js';
 import type { MountList } from './mountList.js';
 import { DEVICES } from './wantedPaths.js';
@@ -26,25 +27,39 @@ export function addDevices(list: MountList, options: LaunchOptions, facts: Facts
       flags: NO_FLAGS,
       onFailure: 'warning',
     });
-  if (style === 'minimal') addMinimal(list, options, facts, mode);
+  if (style === 'minimal')
+    addMinimalDevices(list, {
+      devices: DEVICES.filter((path) => facts.paths.get(path)?.type === 'character'),
+      devpts: facts.configuration.mountDevpts && !options.noMount.includes('devpts'),
+      messageQueues: options.ipc,
+      // The group must exist inside: it does where ids are the host's, or a range is mapped.
+      ttyGroup: mode.severalIds ? TTY_GROUP : null,
+    });
 }
 
-function addMinimal(list: MountList, options: LaunchOptions, facts: Facts, mode: Mode): void {
-  const devpts = facts.configuration.mountDevpts && !options.noMount.includes('devpts');
+export interface MinimalDevices {
+  /** Of the host, by their paths. */
+  readonly devices: readonly AbsolutePath[];
+  readonly devpts: boolean;
+  readonly messageQueues: boolean;
+  readonly ttyGroup: number | null;
+}
+
+/** A /dev in the session with the few devices that every program expects. */
+export function addMinimalDevices(list: MountList, wanted: MinimalDevices): void {
   const at = (name: string): string => `${SESSION.dev}/${name}`;
   list.directory(SESSION.dev, 0o755);
   list.directory(at('shm'), 0o755);
-  const devices = DEVICES.filter((path) => facts.paths.get(path)?.type === 'character');
-  for (const path of devices) list.file(at(path.slice('/dev/'.length)), '', 0o644);
+  for (const path of wanted.devices) list.file(at(path.slice('/dev/'.length)), '', 0o644);
   list.link(at('fd'), '/proc/self/fd');
   list.link(at('stdin'), 'fd/0');
   list.link(at('stdout'), 'fd/1');
   list.link(at('stderr'), 'fd/2');
-  if (devpts) {
+  if (wanted.devpts) {
     list.directory(at('pts'), 0o755);
     list.link(at('ptmx'), 'pts/ptmx');
   }
-  if (options.ipc && facts.configuration.allowIpcNamespace) list.directory(at('mqueue'), 0o755);
+  if (wanted.messageQueues) list.directory(at('mqueue'), 0o755);
 
   list.bind({
     source: { kind: 'session', path: SESSION.dev },
@@ -55,14 +70,13 @@ function addMinimal(list: MountList, options: LaunchOptions, facts: Facts, mode:
     onFailure: 'fatal',
   });
   list.fileSystem('tmpfs', '/dev/shm', false, { mode: 0o1777 });
-  if (devpts)
+  if (wanted.devpts)
     list.fileSystem('devpts', '/dev/pts', false, {
       flags: { ...NO_FLAGS, nosuid: true, noexec: true },
-      // The group must exist inside: it does where ids are the host's, or a range is mapped.
-      ttyGroup: mode.severalIds ? TTY_GROUP : null,
+      ttyGroup: wanted.ttyGroup,
     });
-  if (options.ipc && facts.configuration.allowIpcNamespace) list.fileSystem('mqueue', '/dev/mqueue', false);
-  for (const path of devices)
+  if (wanted.messageQueues) list.fileSystem('mqueue', '/dev/mqueue', false);
+  for (const path of wanted.devices)
     list.bind({
       source: { kind: 'host', path },
       to: path,

@@ -181,7 +181,8 @@ function session(facts: Facts, mode: Mode, options: LaunchOptions): Session {
     throw refusal(`expected one of the directories ${SESSION_PLACES.join(', ')} on the host, got none`);
   // Root has no limit for its session, but what a payload writes to memory has one for everybody (runtime contract §3.1).
   const limited = mode.kind !== 'root' || options.writable === 'tmpfs';
-  return { mountPoint, sizeLimit: limited ? facts.configuration.sessionSize * MIB : null };
+  const size = facts.configuration.sessionSize * MIB;
+  return { mountPoint, sizeLimit: limited && size > 0 ? size : null };
 }
 
 /** Runtime contract §2.12. */

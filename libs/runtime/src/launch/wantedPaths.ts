@@ -1,8 +1,10 @@
+import type { Host } from '../host.js';
 import type { Environment } from '../options/environmentFlags.js';
 import { settingOf } from '../options/environmentFlags.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import { absolutePath, cleanPath } from '../paths.js';
 import type { AbsolutePath } from '../plan.js';
+import { refusal } from '../refusal.js';
 import { resolveHome } from './home.js';
 import type { LaunchPaths } from './launchPaths.js';
 import { siteBinds, userBinds } from './binds.js';
@@ -41,4 +43,18 @@ export function wantedPaths(options: LaunchOptions, launch: LaunchPaths): Readon
     ...binds.map((bind) => bind.source),
     ...(workingDirectory === null ? [] : [absolutePath(null, workingDirectory)]),
   ]);
+}
+
+/**
+ * The first of SESSION_PLACES that the host has.
+ * @throws DomainError (status 255) when it has none
+ */
+export function firstSessionPlace(host: Host): AbsolutePath {
+  const place = SESSION_PLACES.find((path) => {
+    const status = host.status(path);
+    return !('error' in status) && status.type === 'directory';
+  });
+  if (place === undefined)
+    throw refusal(`expected one of the directories ${SESSION_PLACES.join(', ')} on the host, got none`);
+  return place;
 }

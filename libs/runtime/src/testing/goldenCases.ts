@@ -3,7 +3,7 @@ import type { Bytes } from '../plan.js';
 import { baseHost, hostOf } from './fakeHost.js';
 import type { FakeHost } from './fakeHost.js';
 
-/** A command line on a host, whose whole answer is kept as golden/<name>.json and compared in Node and in the planner's engine. */
+/** A command line on a host, whose whole answer is kept as test/fixtures/plans/<name>.json and compared in Node and in the planner's engine. */
 export interface GoldenCase {
   readonly name: string;
   readonly words: readonly Bytes[];
