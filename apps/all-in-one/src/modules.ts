@@ -5,8 +5,8 @@ type Service = ScsConfig['services'][number];
 
 /** The module file of every service; loaded only where the service is chosen. */
 const MODULES: Readonly<Record<Service, (() => Promise<ServiceModule>) | undefined>> = {
-  auth: undefined,
-  keystore: undefined,
+  auth: async () => (await import('../../auth/src/auth.module.js')).AuthModule,
+  keystore: async () => (await import('../../keystore/src/keystore.module.js')).KeystoreModule,
   library: undefined,
   builder: undefined,
   worker: undefined,

@@ -12,6 +12,11 @@ import { parseUrl } from './values.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The environment of this process, for programs that it starts. Settings are read with {@link loadConfig}. */
+export function environment(): NodeJS.ProcessEnv {
+  return { ...process.env };
+}
+
 /** Secrets are a line; a megabyte is somebody's mistake. */
 const LARGEST_SECRET_FILE = 64 * 1024;
 const shapes = Object.assign(
@@ -22,11 +27,11 @@ const NAMES = Object.keys(shapes) as SettingName[];
 
 /**
  * Reads the settings of a server process. Everything has a default that works for one machine.
- * @param env the environment; `process.env` when absent
+ * @param env the environment; that of this process when absent
  * @param only what runs in this process whatever SCS_SERVICES says: a program of one service names itself
  * @throws DomainError `unprocessable` that lists every wrong setting by name with what was expected
  */
-export function loadConfig(env: Environment = process.env, only?: readonly Service[]): ScsConfig {
+export function loadConfig(env: Environment = environment(), only?: readonly Service[]): ScsConfig {
   const faults: string[] = [];
   const raw = readRaw(env, faults);
   const parsed = Settings.safeParse(raw);

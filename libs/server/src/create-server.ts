@@ -38,6 +38,7 @@ export interface RunningServer {
   /** The bare server, for tests that need its sockets. */
   readonly http: HttpServer | HttpsServer;
   readonly certificates: Certificates | undefined;
+  readonly readiness: Readiness;
   /** Refuses new requests, lets those in flight end (at most LIMITS.shutdownTime), closes what the services opened. */
   close(): Promise<void>;
 }
@@ -109,7 +110,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     throw error;
   }
   certificates?.follow(http as HttpsServer);
-  return { url: config.publicUrl, app, http, certificates, close };
+  return { url: config.publicUrl, app, http, certificates, readiness: parts.readiness, close };
 }
 
 class RootModule {}
@@ -133,11 +134,7 @@ function fastifyOptions(config: ScsConfig, certificates: Certificates | undefine
     requestTimeout: 0,
     keepAliveTimeout: LIMITS.keepAliveTime,
     return503OnClosing: false,
-    frameworkErrors: (
-      error: Error,
-      _request: unknown,
-      reply: { raw: ServerResponse },
-    ) => {
+    frameworkErrors: (error: Error, _request: unknown, reply: { raw: ServerResponse }) => {
       const { status, body } = failureOf(error);
       reply.raw.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
       reply.raw.end(JSON.stringify(body));

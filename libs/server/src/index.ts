@@ -8,6 +8,6 @@ export { InternalClient, type InternalAnswer, type InternalCall } from './intern
 export { LIMITS } from './limits.js';
 export { createLog, LOG, redactUrl, type Logger } from './log.js';
 export { Readiness, type ReadinessReport } from './readiness.js';
-export { serve, type ServeOptions, type ServerMessage } from './serve.js';
+export { serve, type ServeOptions } from './serve.js';
 export * from './streaming/index.js';
 export { UpgradeRouter, type UpgradeContext, type UpgradeHandler } from './upgrade.js';

@@ -20,6 +20,8 @@ export const LIMITS = {
   keepAliveTime: 75_000,
   /** How long requests in flight may take to end when the process is asked to stop. */
   shutdownTime: 20_000,
+  /** What a service needs has to work within this time after the port opened. */
+  startTime: 15_000,
   /** A readiness check that takes longer has failed. */
   readinessTime: 3_000,
   /** A call from one service to another, where the caller names no other time. */

@@ -1,9 +1,12 @@
-import { loadConfig, prepareHome, type ScsConfig } from '#libs/config';
+import { setTimeout as wait } from 'node:timers/promises';
+import { loadConfig, prepareHome, type ScsConfig, type ServerMessage } from '#libs/config';
 import { SERVICE_NAMES, type ServiceName } from '#libs/contract';
 import { DomainError, messageOf } from '#libs/core';
 import { createServer, type RunningServer, type ServiceModule } from './create-server.js';
 import { detailsOf } from './http/errors.filter.js';
+import { LIMITS } from './limits.js';
 import { createLog, type Logger } from './log.js';
+import type { Readiness } from './readiness.js';
 
 export interface ServeOptions {
   /** Names the process: its log file, and for a program of one service which one runs. */
@@ -11,11 +14,6 @@ export interface ServeOptions {
   /** The modules, or a function that finds those of the configured services. */
   readonly modules: readonly ServiceModule[] | ((config: ScsConfig) => Promise<readonly ServiceModule[]>);
 }
-
-/** What a server process tells the one that started it, over the IPC channel, if there is one. */
-export type ServerMessage =
-  | { readonly type: 'ready'; readonly url: string }
-  | { readonly type: 'failed'; readonly message: string; readonly remedy: string | undefined };
 
 /**
  * Runs a server process from start to end: settings, state folder, log, modules, port; then signals. SIGTERM, SIGINT and the loss
@@ -31,9 +29,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     for (const warning of config.warnings) log.warn(warning);
     const modules = typeof options.modules === 'function' ? await options.modules(config) : options.modules;
     const server = await createServer({ config, modules, log });
-    log.info({ url: server.url, services: config.services, version: config.version }, 'Ready');
     endOnRequest(server, log);
-    tell({ type: 'ready', url: server.url });
+    const failing = await untilReady(server.readiness);
+    log.info({ failing, url: server.url, services: config.services, version: config.version }, 'Ready');
+    tell({ type: 'ready', url: server.url, failing });
   } catch (error) {
     log?.fatal({ error: detailsOf(error) }, messageOf(error));
     fail(error);
@@ -43,6 +42,20 @@ export async function serve(options: ServeOptions): Promise<void> {
 function onlyService(name: string): readonly ServiceName[] | undefined {
   const found = SERVICE_NAMES.find((service) => service === name);
   return found === undefined ? undefined : [found];
+}
+
+/**
+ * Whoever waits for the start wants to use the instance: it is told when everything works that was promised.
+ * @returns the names of what still does not work after LIMITS.startTime; it may come later, so the process stays
+ */
+async function untilReady(readiness: Readiness): Promise<string[]> {
+  const deadline = performance.now() + LIMITS.startTime;
+  for (;;) {
+    const { ready, checks } = await readiness.report();
+    const failing = Object.keys(checks).filter((name) => checks[name] === 'failed');
+    if (ready || performance.now() > deadline) return failing;
+    await wait(100);
+  }
 }
 
 function endOnRequest(server: RunningServer, log: Logger): void {

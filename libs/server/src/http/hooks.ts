@@ -33,9 +33,17 @@ export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOption
     done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    log.info(accessLine(request, reply), 'request');
+    const level = isPoll(request) && reply.statusCode < 400 ? 'debug' : 'info';
+    log[level](accessLine(request, reply), 'request');
     done();
   });
+}
+
+/** What machines ask every second says nothing when it goes well. */
+const POLLED = ['/healthz', '/readyz', '/v1/auth/revocations'];
+
+function isPoll(request: FastifyRequest): boolean {
+  return POLLED.some((path) => request.url === path || request.url.startsWith(`${path}?`));
 }
 
 function answer(reply: FastifyReply, { status, body }: Failure): void {
