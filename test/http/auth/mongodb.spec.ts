@@ -1,0 +1,4 @@
+import { mongoDatabase } from '../../support/databases.js';
+import { authSuite } from './auth.suite.js';
+
+authSuite('MongoDB', mongoDatabase);
