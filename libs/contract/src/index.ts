@@ -7,3 +7,4 @@ export * from './library.js';
 export * from './scopes.js';
 export * from './services.js';
 export * from './keystore.js';
+export * from './job.js';

@@ -1,0 +1,99 @@
+import { type Script, scriptCommand } from '#libs/deffile';
+import type { RootTree } from '#libs/core';
+import { describeResult, buildFailure } from './failure.js';
+import { POST_LABELS } from './rootfs/labels.js';
+import { POST_ENVIRONMENT } from './rootfs/metadata.js';
+import type { ContainerRunner, RunBind } from './runner.js';
+import type { BuildLog } from './log.js';
+
+const FILE = '.post.script';
+/** The shell writes its trace with the line of the definition, so that a failure names it. */
+const TRACE_PREFIX = '+ line ${LINENO}: ';
+const TRACE_LINE = /^\++ line (\d+): /;
+
+export interface PostRequest {
+  readonly tree: RootTree;
+  readonly script: Script;
+  readonly runner: ContainerRunner;
+  /** Host's resolv.conf and hosts, where the image has such files (definition contract §6 step 7). */
+  readonly binds: readonly RunBind[];
+  readonly log: BuildLog;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * The script text with every piece on the line that it has in the definition: blank lines stand for what is above and between. Messages
+ * of the shell and `$LINENO` then agree with what the author sees.
+ */
+export function alignedScript(script: Script): string {
+  let text = '';
+  let line = 1;
+  for (const piece of script.pieces) {
+    const missing = Math.max(0, piece.line - line);
+    text += '\n'.repeat(missing) + piece.text;
+    line += missing + piece.text.split('\n').length - 1;
+  }
+  return text;
+}
+
+/**
+ * Runs `%post` inside the root (definition contract §6): clean environment, working directory `/`.
+ * @throws DomainError that names the line and the exit status when the script fails
+ */
+export async function runPost(request: PostRequest): Promise<void> {
+  const { tree, script, runner, log } = request;
+  const command = scriptCommand('post', script, `/${FILE}`);
+  if ((await tree.stat('bin/sh')) === undefined) {
+    throw buildFailure('%post needs /bin/sh in the image, and there is none', {
+      remedy:
+        'Copy a static shell to /bin/sh with %files (busybox for example), or start from a base that has one.',
+    });
+  }
+  await tree.write(FILE, alignedScript(script), 0o755);
+  const trace = new TraceReader();
+  try {
+    const result = await runner.run({
+      name: '%post',
+      root: tree.root,
+      writable: true,
+      command,
+      environment: {
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        HOME: '/root',
+        PS4: TRACE_PREFIX,
+        SINGULARITY_ENVIRONMENT: `/${POST_ENVIRONMENT}`,
+        SINGULARITY_LABELS: `/${POST_LABELS}`,
+        APPTAINER_ENVIRONMENT: `/${POST_ENVIRONMENT}`,
+        APPTAINER_LABELS: `/${POST_LABELS}`,
+      },
+      binds: request.binds,
+      output: (chunk) => {
+        trace.feed(chunk);
+        log.output(chunk);
+      },
+      signal: request.signal,
+    });
+    request.signal?.throwIfAborted();
+    if (result.status !== 0) {
+      const place = trace.line === undefined ? '' : ` at line ${trace.line} of the definition`;
+      throw buildFailure(`while running %post${place}: ${describeResult(result)}`);
+    }
+  } finally {
+    await tree.remove(FILE);
+  }
+}
+
+/** Remembers the last line number that the shell's trace named. */
+class TraceReader {
+  line: number | undefined;
+  #rest = '';
+
+  feed(chunk: Uint8Array): void {
+    const lines = (this.#rest + Buffer.from(chunk).toString('latin1')).split('\n');
+    this.#rest = (lines.at(-1) ?? '').slice(-200);
+    for (const line of lines) {
+      const found = TRACE_LINE.exec(line)?.[1];
+      if (found !== undefined) this.line = Number(found);
+    }
+  }
+}
