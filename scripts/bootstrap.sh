@@ -233,6 +233,7 @@ npm_cli() {
 }
 
 link_programs() {
+  [ -d bin ] || mkdir bin 2> /dev/null || return 0
   [ -L bin/sing ] || [ ! -w bin ] || ln -sf ../addon/build/sing bin/sing
   [ -x bin/scs ] || [ ! -w bin ] || {
     cat > bin/scs.new << 'EOF'

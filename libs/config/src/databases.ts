@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { formatMongoUrl, parseMongoUrl } from './mongo-url.js';
 import { Secret } from './secret.js';
 import { WITH_DATABASE, type AddressedService } from './services.js';
 import type { Settings } from './settings.js';
@@ -18,11 +19,15 @@ export function databaseUrls(settings: Partial<Settings>, home: string): Record<
 
 function forService(common: string, service: string): string {
   if (common.startsWith('sqlite:')) return `sqlite:${join(common.slice('sqlite:'.length), service)}`;
-  const url = new URL(common);
-  const database = url.pathname.replace(/^\//, '');
+  const url = parseMongoUrl(common);
+  if (url === undefined) throw new Error('A database URL that was checked is none');
+  const options = new URLSearchParams(url.options);
   // The driver authenticates against the database of the path unless told otherwise: keep meaning what was written.
-  if (url.username !== '' && !url.searchParams.has('authSource'))
-    url.searchParams.set('authSource', database === '' ? 'admin' : database);
-  url.pathname = `/${database === '' ? 'scs' : database}_${service}`;
-  return url.href;
+  if (url.credentials !== undefined && !options.has('authSource'))
+    options.set('authSource', url.database === '' ? 'admin' : url.database);
+  return formatMongoUrl({
+    ...url,
+    database: `${url.database === '' ? 'scs' : url.database}_${service}`,
+    options,
+  });
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseMongoUrl } from './mongo-url.js';
 import { SERVICES, type Service } from './services.js';
 
 /** Parsers of single settings. Each says what it expected; `loadConfig` adds the name and what it got. */
@@ -72,8 +73,7 @@ export const ServiceList = z.string().transform((text, context): readonly Servic
 export const DatabaseUrl = z.string().refine(
   (text) => {
     if (text.startsWith('sqlite:')) return text.startsWith('sqlite:/');
-    const url = parseUrl(text);
-    return url !== undefined && /^mongodb(\+srv)?:$/.test(url.protocol) && url.hostname !== '';
+    return parseMongoUrl(text) !== undefined;
   },
   { error: 'sqlite:<absolute folder> or mongodb://…' },
 );
