@@ -38,13 +38,13 @@ export interface Surroundings {
   /** Working directory, absolute. */
   readonly cwd: string;
   readonly program: Program;
+  /** Values of the program's global flags. */
+  readonly globals: Readonly<Record<string, AnyFlagValue>>;
 }
 
 export interface Context<F extends Flags, P extends readonly Positional[]> extends Surroundings {
   readonly flags: FlagValues<F>;
   readonly args: PositionalValues<P>;
-  /** Values of the program's global flags. */
-  readonly globals: Readonly<Record<string, AnyFlagValue>>;
   /** Everything after the words of the command, as it was typed. */
   readonly argv: readonly string[];
 }
@@ -53,7 +53,6 @@ export interface Context<F extends Flags, P extends readonly Positional[]> exten
 export interface AnyContext extends Surroundings {
   readonly flags: Readonly<Record<string, AnyFlagValue>>;
   readonly args: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly globals: Readonly<Record<string, AnyFlagValue>>;
   readonly argv: readonly string[];
 }
 

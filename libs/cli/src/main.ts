@@ -102,10 +102,11 @@ async function dispatch(
     signal: options.signal,
     cwd: options.cwd,
     program,
+    globals,
   };
   const values = completeFlags(node.flags, parsed.values, env);
   const args = positionals(program, node, path, parsed.rest);
-  const status = await node.run({ ...surroundings, flags: values, args, globals, argv: rest });
+  const status = await node.run({ ...surroundings, flags: values, args, argv: rest });
   options.signal.throwIfAborted();
   return status ?? 0;
 }

@@ -1,0 +1,44 @@
+import { defineCommand, formatSize } from '#libs/cli';
+import { listCache, removeFromCache } from './store.js';
+import { chosenTypes, typeFlag } from './types.js';
+
+const DAY = 24 * 60 * 60 * 1000;
+
+export const cacheClean = defineCommand({
+  name: 'clean',
+  summary: 'remove images that were fetched and kept',
+  flags: {
+    ...typeFlag,
+    days: { type: 'integer', short: 'D', value: 'N', summary: 'only what is older than N days' },
+    'dry-run': { type: 'boolean', short: 'n', summary: 'only say what would be removed' },
+    force: { type: 'boolean', short: 'f', summary: 'do not ask' },
+  },
+  examples: [
+    { line: 'sing cache clean --dry-run', summary: 'see what would go' },
+    { line: 'sing cache clean --force --days 30', summary: 'remove what is older than a month' },
+  ],
+  async run(ctx) {
+    const { flags, log, prompts, signal } = ctx;
+    const types = chosenTypes(flags.type);
+    const before = flags.days === undefined ? Number.POSITIVE_INFINITY : Date.now() - flags.days * DAY;
+    const entries = (await listCache(ctx, types)).filter(({ created }) => created.getTime() <= before);
+    if (entries.length === 0) {
+      log.info('Nothing to remove.');
+      return;
+    }
+    const size = formatSize(entries.reduce((sum, entry) => sum + entry.size, 0));
+    if (!flags['dry-run'] && !flags.force) {
+      const message = `Remove ${entries.length} entries (${size}) from the cache?`;
+      if (!(await prompts.confirm({ message, flag: '--force' }))) {
+        log.info('Nothing was removed.');
+        return;
+      }
+    }
+    for (const entry of entries) {
+      signal.throwIfAborted();
+      if (!flags['dry-run']) await removeFromCache(entry);
+      log.info(`${flags['dry-run'] ? 'Would remove' : 'Removed'} ${entry.type} ${entry.name}`);
+    }
+    log.info(`${flags['dry-run'] ? 'Would free' : 'Freed'} ${size}.`);
+  },
+});

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Surroundings } from '#libs/cli';
+import { placeFile, systemCode, hexOf, type Digest } from '#libs/core';
+import { cacheFolder, makePrivate } from '../folders.js';
+
+/** Kinds of entries in the cache, shared with the stock program (runtime contract §1.7). */
+export const CACHE_TYPES = ['library', 'oci-tmp', 'shub', 'oras', 'net', 'oci-sif', 'blob'] as const;
+export type CacheType = (typeof CACHE_TYPES)[number];
+
+type Place = Pick<Surroundings, 'env' | 'cwd' | 'log' | 'signal'>;
+
+export interface CacheEntry {
+  readonly type: CacheType;
+  readonly name: string;
+  readonly path: string;
+  readonly created: Date;
+  readonly size: number;
+}
+
+/** What is in the cache, oldest first. Half-written files are no entries. */
+export async function listCache(
+  place: Place,
+  types: readonly CacheType[] = CACHE_TYPES,
+): Promise<readonly CacheEntry[]> {
+  const entries: CacheEntry[] = [];
+  for (const type of types) {
+    const folder = join(cacheFolder(place), type);
+    for (const name of await readdir(folder).catch(absent)) {
+      if (name.startsWith('.')) continue;
+      const path = join(folder, name);
+      const found = await stat(path).catch(() => undefined);
+      if (found === undefined) continue;
+      const size = found.isDirectory() ? await folderSize(path) : found.size;
+      entries.push({ type, name, path, created: found.mtime, size });
+    }
+  }
+  return entries.sort((a, b) => a.created.getTime() - b.created.getTime());
+}
+
+/** Removes an entry. */
+export async function removeFromCache(entry: CacheEntry): Promise<void> {
+  await rm(entry.path, { recursive: true, force: true });
+}
+
+/**
+ * The cached image with this digest, or undefined. "Entries are keyed by content hash and re-verified by size/hash on use"
+ * (runtime contract §1.7): the content is hashed unless the file is untouched since it last was.
+ */
+export async function cachedImage(place: Place, digest: Digest): Promise<string | undefined> {
+  const path = imagePath(place, digest);
+  const before = await stamp(path);
+  if (before === undefined) return undefined;
+  const record = stampPath(place, digest);
+  if ((await readFile(record, 'utf8').catch(() => '')) === before) return path;
+  if ((await hashFile(path, place.signal)) === hexOf(digest) && (await stamp(path)) === before) {
+    await writeStamp(place, record, before);
+    return path;
+  }
+  place.log.warning(`The cached image ${digest} is damaged; it is fetched again`);
+  await rm(path, { force: true });
+  return undefined;
+}
+
+/**
+ * Puts an image into the cache. `fetch` writes it and has to see to it that the content is that of the digest.
+ * @returns the path of the cached image
+ */
+export async function addToCache(
+  place: Place,
+  digest: Digest,
+  fetch: (file: FileHandle, temporaryPath: string) => Promise<void>,
+): Promise<string> {
+  const path = imagePath(place, digest);
+  const parent = cacheFolder(place);
+  await makePrivate(parent, place);
+  await makePrivate(join(parent, 'library'), place);
+  await placeFile(path, { overwrite: true, mode: 0o755 }, fetch);
+  const made = await stamp(path);
+  if (made !== undefined) await writeStamp(place, stampPath(place, digest), made);
+  return path;
+}
+
+function imagePath(place: Place, digest: Digest): string {
+  return join(cacheFolder(place), 'library', digest);
+}
+
+/** Records of what was verified lie apart: the stock program lists every file among the images. */
+function stampPath(place: Place, digest: Digest): string {
+  return join(cacheFolder(place), 'verified', digest);
+}
+
+async function writeStamp(place: Place, path: string, text: string): Promise<void> {
+  await makePrivate(join(cacheFolder(place), 'verified'), place);
+  await placeFile(path, { overwrite: true, mode: 0o600 }, (file) => file.writeFile(text));
+}
+
+/** Changes with every write to the file: the kernel alone sets the change time. */
+async function stamp(path: string): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (found === undefined || !found.isFile()) return undefined;
+  return [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(' ');
+}
+
+async function hashFile(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
+    hash.update(chunk as Buffer);
+  }
+  return hash.digest('hex');
+}
+
+async function folderSize(path: string): Promise<number> {
+  let size = 0;
+  for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    size += (await stat(join(entry.parentPath, entry.name)).catch(() => undefined))?.size ?? 0;
+  }
+  return size;
+}
+
+function absent(error: unknown): string[] {
+  if (systemCode(error) === 'ENOENT') return [];
+  throw error;
+}

@@ -1,0 +1,53 @@
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Surroundings } from '#libs/cli';
+import { DomainError } from '#libs/core';
+
+type Place = Pick<Surroundings, 'env' | 'cwd' | 'log'>;
+
+/** The person's own folder, shared with the stock program: `~/.singularity` (runtime contract §1.8). */
+export function configFolder({ env, cwd }: Place): string {
+  const setting = env.setting('CONFIGDIR')?.value;
+  return setting === undefined ? join(env.get('HOME') ?? homedir(), '.singularity') : resolve(cwd, setting);
+}
+
+/** Key rings: `~/.singularity/sypgp` unless `SINGULARITY_SYPGPDIR` says otherwise (runtime contract §1.3). */
+export function keysFolder(place: Place): string {
+  const setting = place.env.setting('SYPGPDIR', 'KEYSDIR')?.value;
+  return setting === undefined ? join(configFolder(place), 'sypgp') : resolve(place.cwd, setting);
+}
+
+/** Images that were pulled: `<CACHEDIR>/cache` (runtime contract §1.7). */
+export function cacheFolder(place: Place): string {
+  const setting = place.env.setting('CACHEDIR')?.value;
+  const parent = setting === undefined ? configFolder(place) : resolve(place.cwd, setting);
+  return join(parent, 'cache');
+}
+
+/** Where temporary files of builds go. */
+export function temporaryFolder({ env, cwd }: Place): string {
+  const setting = env.setting('TMPDIR')?.value ?? env.get('TMPDIR');
+  return setting === undefined ? '/tmp' : resolve(cwd, setting);
+}
+
+/**
+ * Makes a folder for this person's eyes only: "`~/.singularity` 0700 forced on use" (runtime contract §1.8).
+ * @throws DomainError when it belongs to somebody else
+ */
+export async function makePrivate(folder: string, { log }: Pick<Surroundings, 'log'>): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { uid, mode } = await stat(folder);
+  const self = process.geteuid?.() ?? uid;
+  if (uid !== self && self !== 0) {
+    throw new DomainError('forbidden', `${folder} belongs to somebody else`, {
+      reason: 'not_owner',
+      remedy: 'Choose another folder with SING_CONFIGDIR',
+    });
+  }
+  if ((mode & 0o077) !== 0) {
+    log.verbose(`Taking away the rights of others on ${folder}`);
+    await chmod(folder, 0o700);
+  }
+  return folder;
+}

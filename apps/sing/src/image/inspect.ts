@@ -1,0 +1,85 @@
+import { resolve } from 'node:path';
+import { defineCommand, jsonFlag } from '#libs/cli';
+import { DomainError } from '#libs/core';
+import type { Attributes } from './metadata.js';
+
+const NOTHING: Readonly<Record<string, string>> = {
+  deffile: 'No definition file was found in this image',
+  helpfile: 'No help sections were defined for this image',
+  runscript: 'No runscript was found in this image',
+  startscript: 'No startscript was found in this image',
+  test: 'No test was found in this image',
+};
+
+export const inspect = defineCommand({
+  name: 'inspect',
+  summary: 'show what an image says about itself',
+  description: 'Shows the labels unless something else is asked for. No program of the image runs.',
+  positionals: [{ name: 'image', summary: 'SIF file, squashfs file or folder' }],
+  flags: {
+    labels: { type: 'boolean', short: 'l', summary: 'labels (the default)' },
+    deffile: { type: 'boolean', short: 'd', summary: 'definition file' },
+    runscript: { type: 'boolean', short: 'r', summary: 'what sing run does' },
+    startscript: { type: 'boolean', short: 's', summary: 'what instances start' },
+    test: { type: 'boolean', short: 't', summary: 'what sing test does' },
+    environment: { type: 'boolean', short: 'e', summary: 'scripts that set the environment' },
+    helpfile: { type: 'boolean', short: 'H', summary: 'help text' },
+    app: { type: 'string', value: 'NAME', summary: 'of an app of the image' },
+    'list-apps': { type: 'boolean', summary: 'names of the apps' },
+    all: { type: 'boolean', summary: 'everything, as JSON' },
+    ...jsonFlag,
+  },
+  examples: [
+    { line: 'sing inspect hello.sif', summary: 'labels' },
+    { line: 'sing inspect --deffile hello.sif', summary: 'how it was made' },
+    { line: 'sing inspect --all hello.sif', summary: 'everything, for programs' },
+  ],
+  async run(ctx) {
+    const { flags, out } = ctx;
+    const { readAttributes } = await import('./metadata-source.js');
+    const all = await readAttributes(ctx, resolve(ctx.cwd, ctx.args.image));
+    if (flags['list-apps'] && !flags.json) {
+      for (const name of Object.keys(all.apps ?? {})) out.line(name);
+      return;
+    }
+    const attributes = flags.app === undefined ? all : appNamed(all, flags.app);
+    const keys = (
+      ['labels', 'deffile', 'runscript', 'startscript', 'test', 'environment', 'helpfile'] as const
+    ).filter((key) => flags[key] || flags.all);
+    const wanted = keys.length === 0 && !flags['list-apps'] ? (['labels'] as const) : keys;
+    if (flags.json || flags.all) {
+      const chosen: Record<string, unknown> = {};
+      if (flags.all || flags['list-apps']) chosen['apps'] = attributes.apps;
+      for (const key of wanted) chosen[key] = attributes[key];
+      // "JSON {"data":{"attributes":{…}},"type":"container"}" (runtime contract §1.6).
+      out.json({ data: { attributes: chosen }, type: 'container' });
+      return;
+    }
+    for (const key of wanted) {
+      if (key === 'labels') {
+        for (const [name, value] of Object.entries(attributes.labels ?? {})) out.line(`${name}: ${value}`);
+      } else if (key === 'environment') {
+        for (const [path, script] of Object.entries(attributes.environment ?? {})) {
+          out.line(`=== ${path} ===`);
+          out.line(script);
+          out.line();
+        }
+      } else if (attributes[key] === undefined) {
+        ctx.log.info(NOTHING[key] ?? 'Nothing was found in this image');
+      } else {
+        out.line(attributes[key]);
+      }
+    }
+  },
+});
+
+function appNamed(attributes: Attributes, name: string): Attributes {
+  const app = attributes.apps?.[name];
+  if (app !== undefined) return app;
+  const known = Object.keys(attributes.apps ?? {}).join(', ');
+  throw new DomainError('not_found', 'Could not locate the container application', {
+    reason: 'unknown_app',
+    exitCode: 1,
+    remedy: known === '' ? 'The image has no apps' : `Apps of the image: ${known}`,
+  });
+}

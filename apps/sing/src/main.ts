@@ -1,0 +1,4 @@
+import { runProgram } from '#libs/cli';
+import { sing } from './program.js';
+
+await runProgram(sing);

@@ -1,0 +1,69 @@
+import { defineCommand } from '#libs/cli';
+import { DomainError, expected } from '#libs/core';
+import { changeRemoteFile, readRemoteFile } from '../remotes/remote-file.js';
+import { LOCAL, listRemotes, remoteNamed, uriForFile } from '../remotes/remotes.js';
+import { logIn, tokenFlags } from './token.js';
+
+export const remoteAdd = defineCommand({
+  name: 'add',
+  summary: 'add a remote, log in and use it from now on',
+  positionals: [
+    { name: 'name', summary: 'how you call it' },
+    { name: 'address', summary: 'host name or https:// address of its front end' },
+  ],
+  flags: {
+    insecure: {
+      type: 'boolean',
+      short: 'i',
+      env: ['ADD_INSECURE'],
+      summary: 'speak plain HTTP to its front end',
+    },
+    'no-default': { type: 'boolean', short: 'n', summary: 'do not use it from now on' },
+    'no-login': { type: 'boolean', summary: 'do not log in' },
+    global: { type: 'boolean', short: 'g', hidden: true, summary: 'for all users' },
+    ...tokenFlags,
+  },
+  examples: [
+    { line: 'sing remote add lab https://scs.lab.example.org', summary: 'add a site and log in' },
+    {
+      line: 'sing remote add --no-login lab https://scs.lab.example.org:8443',
+      summary: 'add a site on another port; log in later',
+    },
+  ],
+  async run(ctx) {
+    const { args, flags, log } = ctx;
+    if (flags.global) {
+      throw new DomainError('not_implemented', 'Remotes for all users are not offered: add it for yourself');
+    }
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(args.name)) {
+      throw new DomainError(
+        'bad_request',
+        expected('letters, digits, ".", "_" and "-"', 'a name', args.name),
+      );
+    }
+    if (args.name === LOCAL) {
+      throw new DomainError('conflict', `${LOCAL} is the name of the instance on this machine`, {
+        reason: 'reserved_name',
+        remedy: 'Choose another name',
+      });
+    }
+    const uri = uriForFile(args.address, flags.insecure);
+    if ((await readRemoteFile(ctx)).get(args.name) !== undefined) throw taken(args.name);
+    await changeRemoteFile(ctx, (file) => {
+      if (file.get(args.name) !== undefined) throw taken(args.name);
+      const added = file.with(args.name, { uri, insecure: flags.insecure });
+      return flags['no-default'] ? added : added.withActive(args.name);
+    });
+    log.info(`Remote "${args.name}" added.`);
+    if (!flags['no-default']) log.info(`"${args.name}" is used from now on.`);
+    if (flags['no-login']) return;
+    await logIn(ctx, remoteNamed((await listRemotes(ctx)).remotes, args.name), flags);
+  },
+});
+
+function taken(name: string): DomainError {
+  return new DomainError('conflict', `A remote named ${name} exists already`, {
+    reason: 'exists',
+    remedy: `Remove it first: sing remote remove ${name}`,
+  });
+}

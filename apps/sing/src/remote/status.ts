@@ -1,0 +1,112 @@
+import { defineCommand, jsonFlag, type Surroundings } from '#libs/cli';
+import { DomainError, messageOf } from '#libs/core';
+import { currentRemote, listRemotes, remoteNamed, type Remote } from '../remotes/remotes.js';
+import { withRemote, type Session } from '../session.js';
+
+interface ServiceState {
+  readonly service: string;
+  readonly status: 'OK' | 'N/A';
+  readonly version: string;
+  readonly uri: string;
+  readonly problem: string | undefined;
+}
+
+interface State {
+  readonly services: readonly ServiceState[];
+  readonly username: string | undefined;
+  /** undefined: there is no token. */
+  readonly tokenValid: boolean | undefined;
+}
+
+export const remoteStatus = defineCommand({
+  name: 'status',
+  summary: 'ask every service of a remote how it is, and whether you are logged in',
+  description:
+    'Fails when the front end cannot be reached, when there is no library, when a service does not answer, or when the stored token is refused.',
+  positionals: [{ name: 'name', summary: 'name of the remote; the one in use when absent', optional: true }],
+  flags: jsonFlag,
+  async run(ctx) {
+    const { name } = ctx.args;
+    const remote =
+      name === undefined ? await currentRemote(ctx) : remoteNamed((await listRemotes(ctx)).remotes, name);
+    const state = await withRemote(ctx, remote, (session) => ask(ctx, session));
+    if (ctx.flags.json) printJson(ctx, remote, state);
+    else print(ctx, remote, state);
+    judge(remote, state);
+  },
+});
+
+async function ask(place: Surroundings, session: Session): Promise<State> {
+  const { serviceVersion, currentUser, isTokenValid } = await import('#libs/client');
+  const { signal } = place;
+  await session.uri('library');
+  const uris = await session.uris();
+  const services = await Promise.all(
+    [...uris]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(async ([service, uri]): Promise<ServiceState> => {
+        try {
+          const version = await serviceVersion(await session.at(uri, { authorize: false }), { signal });
+          return { service, status: 'OK', version, uri, problem: undefined };
+        } catch (error) {
+          signal.throwIfAborted();
+          return { service, status: 'N/A', version: 'N/A', uri, problem: messageOf(error) };
+        }
+      }),
+  );
+  if (session.remote.token === undefined) return { services, username: undefined, tokenValid: undefined };
+  const [user, tokenValid] = await Promise.all([
+    currentUser(await session.service('library'), { signal }),
+    isTokenValid(await session.service('token'), { signal }),
+  ]);
+  return { services, username: user?.username === '' ? undefined : user?.username, tokenValid };
+}
+
+function print({ out, log }: Surroundings, remote: Remote, { services, username, tokenValid }: State): void {
+  log.info(`Checking status of remote "${remote.name}" at ${remote.frontend}`);
+  out.table(
+    ['SERVICE', 'STATUS', 'VERSION', 'URI'],
+    services.map(({ service, status, version, uri }) => [title(service), status, version, uri]),
+  );
+  out.line();
+  for (const { service, problem } of services) {
+    if (problem !== undefined) log.warning(`${title(service)}: ${problem}`);
+  }
+  if (tokenValid === undefined) log.info(`Not logged in. Log in: sing remote login ${remote.name}`);
+  else if (tokenValid) out.line(username === undefined ? 'Logged in.' : `Logged in as: ${username}`);
+}
+
+function printJson({ out }: Surroundings, remote: Remote, { services, username, tokenValid }: State): void {
+  out.json({
+    remote: remote.name,
+    uri: remote.frontend,
+    services: services.map(({ service, status, version, uri, problem }) => ({
+      service,
+      status,
+      version,
+      uri,
+      ...(problem === undefined ? {} : { problem }),
+    })),
+    loggedIn: tokenValid === true,
+    username: username ?? null,
+  });
+}
+
+function judge(remote: Remote, { services, tokenValid }: State): void {
+  const away = services.filter(({ status }) => status !== 'OK').map(({ service }) => title(service));
+  if (away.length > 0) {
+    throw new DomainError('unavailable', `Of ${remote.name} do not answer: ${away.join(', ')}`, {
+      reason: 'services_away',
+    });
+  }
+  if (tokenValid === false) {
+    throw new DomainError('unauthorized', `${remote.name} refuses the stored token`, {
+      reason: 'invalid_token',
+      remedy: `It may have expired or been revoked. Log in again: sing remote login ${remote.name}`,
+    });
+  }
+}
+
+function title(service: string): string {
+  return `${service.charAt(0).toUpperCase()}${service.slice(1)}`;
+}

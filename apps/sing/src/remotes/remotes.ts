@@ -1,0 +1,119 @@
+import type { Surroundings } from '#libs/cli';
+import { DomainError, expected } from '#libs/core';
+import { findInstance } from './instance.js';
+import { readRemoteFile, type RemoteEntry } from './remote-file.js';
+
+/** The name under which a running instance of this machine is a remote. */
+export const LOCAL = 'local';
+
+/** A front end with everything that is needed to use it. */
+export interface Remote {
+  readonly name: string;
+  /** Address of the front end, without a trailing slash. */
+  readonly frontend: string;
+  readonly token: string | undefined;
+  /** PEM of the authority that the instance's certificates come from. */
+  readonly ca: string | undefined;
+  /** The person asked for plain HTTP. */
+  readonly insecure: boolean;
+  readonly exclusive: boolean;
+  /** Where it is written down. */
+  readonly origin: 'instance' | 'file';
+}
+
+export interface RemoteList {
+  readonly remotes: readonly Remote[];
+  readonly active: string | undefined;
+}
+
+type Place = Pick<Surroundings, 'env' | 'cwd' | 'log' | 'globals'>;
+
+/** All remotes: the running instance of this machine first, then those of remote.yaml. */
+export async function listRemotes(place: Place): Promise<RemoteList> {
+  const [instance, file] = await Promise.all([findInstance(place), readRemoteFile(place)]);
+  const remotes: Remote[] = [];
+  if (instance !== undefined) {
+    remotes.push({
+      name: LOCAL,
+      frontend: instance.url,
+      token: instance.token,
+      ca: instance.ca,
+      insecure: instance.url.startsWith('http:'),
+      exclusive: false,
+      origin: 'instance',
+    });
+  }
+  for (const name of file.names) {
+    const entry = file.get(name);
+    if (entry === undefined || remotes.some((remote) => remote.name === name)) continue;
+    const frontend = frontendOf(entry);
+    const { token, insecure, exclusive } = entry;
+    if (frontend === undefined) place.log.verbose(`The remote ${name} has no usable address: ${entry.uri}`);
+    else remotes.push({ name, frontend, token, ca: undefined, insecure, exclusive, origin: 'file' });
+  }
+  const active = file.active ?? (instance === undefined ? undefined : LOCAL);
+  return { remotes, active };
+}
+
+/**
+ * The remote that a command works with: `--remote NAME`, else the one of `remote use`, else the running instance.
+ * @throws DomainError `not_found` with reason `no_remote`
+ */
+export async function currentRemote(place: Place): Promise<Remote> {
+  const { remotes, active } = await listRemotes(place);
+  const asked = place.globals['remote'];
+  const name = typeof asked === 'string' ? asked : active;
+  if (name === undefined) {
+    const home = place.env.get('SCS_HOME');
+    const where = home === undefined ? '' : `, and no instance runs in SCS_HOME (${home})`;
+    throw new DomainError('not_found', `No remote is chosen${where}`, {
+      reason: 'no_remote',
+      remedy: 'Start an instance with ./scripts/up, or add one: sing remote add NAME ADDRESS',
+    });
+  }
+  return remoteNamed(remotes, name);
+}
+
+/** @throws DomainError `not_found` with reason `unknown_remote` */
+export function remoteNamed(remotes: readonly Remote[], name: string): Remote {
+  const remote = remotes.find((each) => each.name === name);
+  if (remote !== undefined) return remote;
+  const known = remotes.map((each) => each.name).join(', ');
+  throw new DomainError('not_found', `There is no remote named ${name}`, {
+    reason: 'unknown_remote',
+    remedy: known === '' ? 'Add it: sing remote add NAME ADDRESS' : `Known are: ${known}`,
+  });
+}
+
+/** The address of an entry of remote.yaml; undefined when it is none. */
+function frontendOf({ uri, insecure }: RemoteEntry): string | undefined {
+  const rest = uri.replace(/^https?:/i, '').replace(/^\/\//, '');
+  const url = URL.parse(`${insecure ? 'http' : 'https'}://${rest}`);
+  return url === null || url.hostname === '' ? undefined : url.href.replace(/\/+$/, '');
+}
+
+/**
+ * Reads an address as a person types it for `remote add` and returns the form that remote.yaml holds: host and path for
+ * the standard port, `//host:port/path` otherwise, which the stock program can read, too (library contract §2.2).
+ * @throws DomainError `bad_request`
+ */
+export function uriForFile(address: string, insecure: boolean): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(address)?.[1]?.toLowerCase();
+  if (scheme === 'http' && !insecure) {
+    throw new DomainError('bad_request', `${address} is not encrypted`, {
+      reason: 'insecure_address',
+      remedy: 'Use https://, or say --insecure when you are sure',
+    });
+  }
+  const wrong = new DomainError(
+    'bad_request',
+    expected('a host name or an https:// address', 'a remote', address),
+  );
+  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') throw wrong;
+  const rest = address.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').replace(/^\/\//, '');
+  const url = URL.parse(`${insecure ? 'http' : 'https'}://${rest}`);
+  if (url === null || url.hostname === '' || url.username !== '' || url.search !== '' || url.hash !== '')
+    throw wrong;
+  const path = url.pathname.replace(/\/+$/, '');
+  return url.port === '' ? `${url.hostname}${path}` : `//${url.host}${path}`;
+}

@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { resolve } from 'node:path';
+import type { Surroundings } from '#libs/cli';
+import { DomainError } from '#libs/core';
+import type { BuilderClient, HttpClient, KeystoreClient, Proxies, ServiceUris } from '#libs/client';
+import { currentRemote, type Remote } from './remotes/remotes.js';
+
+type Place = Surroundings;
+type Client = typeof import('#libs/client');
+
+const SERVICE_TITLES: Readonly<Record<string, string>> = {
+  library: 'library',
+  keystore: 'key server',
+  builder: 'builder',
+  token: 'token service',
+};
+
+/** Go's name of this machine's architecture, as libraries use it (library contract §9). */
+export function goArchitecture(): string {
+  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+  return names[arch()] ?? arch();
+}
+
+/** `sing/0.1.0 (linux amd64)` */
+export function userAgent(version: string): string {
+  return `sing/${version} (linux ${goArchitecture()})`;
+}
+
+/** One remote and its services. The HTTP client is loaded with the first request. */
+export class Session {
+  readonly remote: Remote;
+  readonly #place: Place;
+  readonly #open: HttpClient[] = [];
+  #uris: Promise<ServiceUris> | undefined;
+
+  constructor(place: Place, remote: Remote) {
+    this.#place = place;
+    this.remote = remote;
+  }
+
+  /** Addresses of the services, asked for once. */
+  uris(): Promise<ServiceUris> {
+    return (this.#uris ??= this.#discover());
+  }
+
+  /** The address of a service. @throws DomainError `not_found` when the remote has none */
+  async uri(service: string): Promise<string> {
+    const uri = (await this.uris()).get(service);
+    if (uri !== undefined) return uri;
+    const title = SERVICE_TITLES[service] ?? service;
+    throw new DomainError('not_found', `The remote ${this.remote.name} has no ${title}`, {
+      reason: 'no_service',
+      remedy: 'Choose another remote: sing remote list, sing remote use NAME',
+    });
+  }
+
+  /** A client of a service of this remote, with its token. */
+  async service(name: string): Promise<HttpClient> {
+    return this.at(await this.uri(name), { authorize: true });
+  }
+
+  async keystore(): Promise<KeystoreClient> {
+    const { KeystoreClient } = await this.#client();
+    return new KeystoreClient(await this.service('keystore'));
+  }
+
+  async builder(): Promise<BuilderClient> {
+    const { BuilderClient } = await this.#client();
+    return new BuilderClient(await this.service('builder'));
+  }
+
+  /**
+   * A client of an address. "A token stored for a remote is attached only to that remote's advertised services" (builder
+   * contract §7): say `authorize` for those alone.
+   * @throws DomainError when a token would travel unencrypted though the person did not ask for that
+   */
+  async at(baseUrl: string, { authorize }: { authorize: boolean }): Promise<HttpClient> {
+    const { HttpClient } = await this.#client();
+    const { token, insecure, name } = this.remote;
+    if (
+      authorize &&
+      token !== undefined &&
+      baseUrl.startsWith('http:') &&
+      !insecure &&
+      !isLoopback(baseUrl)
+    ) {
+      throw new DomainError('forbidden', `The token of ${name} would travel unencrypted to ${baseUrl}`, {
+        reason: 'insecure_address',
+        remedy: 'The site should offer https; sing remote add --insecure allows it all the same',
+      });
+    }
+    const ca = await this.#authority();
+    const client = new HttpClient({
+      baseUrl,
+      userAgent: userAgent(this.#place.program.version),
+      proxies: proxiesFrom(this.#place),
+      ...(ca === undefined ? {} : { ca }),
+      ...(authorize && token !== undefined ? { token } : {}),
+    });
+    this.#open.push(client);
+    return client;
+  }
+
+  /** The token. @throws DomainError `unauthorized` when nobody is logged in */
+  requireToken(): string {
+    const { token, name, origin } = this.remote;
+    if (token !== undefined) return token;
+    throw new DomainError('unauthorized', `You are not logged in to the remote ${name}`, {
+      reason: 'no_token',
+      remedy:
+        origin === 'instance' ? 'Its token file is missing: start it again' : `sing remote login ${name}`,
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map((client) => client.close()));
+  }
+
+  async #client(): Promise<Client> {
+    return import('#libs/client');
+  }
+
+  async #discover(): Promise<ServiceUris> {
+    const { discoverServices } = await this.#client();
+    const frontend = await this.at(this.remote.frontend, { authorize: false });
+    return discoverServices(frontend, { signal: this.#place.signal });
+  }
+
+  /** What this remote is trusted by: the instance's own authority, or the system's store and a file that was named. */
+  async #authority(): Promise<string | undefined> {
+    if (this.remote.ca !== undefined) return this.remote.ca;
+    const { env, cwd } = this.#place;
+    const file = env.setting('CA_FILE')?.value ?? env.get('NODE_EXTRA_CA_CERTS');
+    if (file === undefined) return undefined;
+    const { systemCertificates } = await this.#client();
+    return [...systemCertificates(), await readFile(resolve(cwd, file), 'utf8')].join('\n');
+  }
+}
+
+/** Runs work with the services of the current remote and closes the connections afterwards. */
+export async function withSession<T>(place: Place, work: (session: Session) => Promise<T>): Promise<T> {
+  return withRemote(place, await currentRemote(place), work);
+}
+
+/** As {@link withSession} for a given remote. Refusals of the token get the remedy that fits the remote. */
+export async function withRemote<T>(
+  place: Place,
+  remote: Remote,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = new Session(place, remote);
+  try {
+    return await work(session);
+  } catch (error) {
+    throw withRemedy(error, remote);
+  } finally {
+    await session.close();
+  }
+}
+
+function withRemedy(error: unknown, remote: Remote): unknown {
+  if (!(error instanceof DomainError) || error.code !== 'unauthorized' || error.remedy !== undefined)
+    return error;
+  return new DomainError('unauthorized', error.message, {
+    reason: error.reason,
+    remedy: `Log in: sing remote login ${remote.name}`,
+    cause: error,
+    ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
+  });
+}
+
+function isLoopback(address: string): boolean {
+  const { hostname } = new URL(address);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/** Proxies of the environment, in both spellings; lower case wins. */
+function proxiesFrom({ env }: Pick<Surroundings, 'env'>): Proxies {
+  const http = env.get('http_proxy') ?? env.get('HTTP_PROXY');
+  const https = env.get('https_proxy') ?? env.get('HTTPS_PROXY');
+  const none = env.get('no_proxy') ?? env.get('NO_PROXY');
+  return {
+    ...(http === undefined ? {} : { http }),
+    ...(https === undefined ? {} : { https }),
+    ...(none === undefined ? {} : { none }),
+  };
+}
