@@ -1,0 +1,181 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import pino from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '#libs/core';
+import { openDocuments, TEMPORARY_DATABASE, type Documents } from '#libs/documents';
+import { TokenVerifier } from '#libs/server';
+import { AccountsService } from './accounts.service.js';
+import { AccountsStore } from './accounts.store.js';
+import { beginInstance, completeTokenFile, type FirstStartParts } from './first-start.js';
+import { Issuer } from './issuer.js';
+import { LocalAuthority } from './local-authority.js';
+import { RevocationsService } from './revocations.service.js';
+import { RevocationsStore } from './revocations.store.js';
+import { SettingsStore } from './settings.store.js';
+import { SigningKeys } from './signing-keys.js';
+import { TokensService } from './tokens.service.js';
+import { TokensStore } from './tokens.store.js';
+
+let home: string;
+let database: Documents;
+let clock: ManualClock;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'scs-first-'));
+  database = await openDocuments(TEMPORARY_DATABASE, { service: 'auth' });
+  clock = new ManualClock('2026-05-01T12:00:00Z');
+});
+afterEach(async () => {
+  await database.close();
+  await rm(home, { recursive: true });
+});
+
+/** One start on what is there, up to where the port would open. */
+async function start(): Promise<{
+  verifier: TokenVerifier;
+  revocations: RevocationsService;
+  parts: FirstStartParts;
+}> {
+  const keys = await SigningKeys.open(join(home, 'signing-keys'));
+  const [accountsStore, tokensStore, settings] = [
+    new AccountsStore(database),
+    new TokensStore(database),
+    new SettingsStore(database),
+  ];
+  const issuer = new Issuer();
+  const verifier = new TokenVerifier({ clock });
+  const accounts = new AccountsService(accountsStore, clock);
+  const revocations = new RevocationsService(
+    new RevocationsStore(database),
+    tokensStore,
+    accountsStore,
+    issuer,
+    verifier,
+    clock,
+  );
+  const tokens = new TokensService(tokensStore, accounts, issuer, revocations, clock);
+  const log = pino({ enabled: false });
+  const parts = { home, keys, settings, accounts, accountsStore, tokens, tokensStore, clock, log };
+  const instance = await beginInstance(parts);
+  issuer.open(instance.issuer, keys);
+  await completeTokenFile(parts, instance);
+  verifier.useAuthority(new LocalAuthority(issuer, revocations));
+  await verifier.refresh();
+  return { verifier, revocations, parts };
+}
+
+const tokenFile = () => readFile(join(home, 'admin.token'), 'utf8');
+const password = async () => (await readFile(join(home, 'admin.password'), 'utf8')).trim();
+const signIn = async ({ accounts }: FirstStartParts) =>
+  accounts.checkPassword({ username: 'admin', password: await password(), address: '127.0.0.1' });
+
+describe('first start', () => {
+  test('makes an account whose password and token are in the files', async () => {
+    const { verifier, parts } = await start();
+    expect(await password()).toHaveLength(24);
+    expect((await signIn(parts)).administrator).toBe(true);
+    expect((await tokenFile()).split('\n')).toHaveLength(2);
+    expect(await verifier.verify((await tokenFile()).trim())).toMatchObject({
+      username: 'admin',
+      administrator: true,
+    });
+  });
+
+  test('a second start changes nothing', async () => {
+    await start();
+    const before = [await tokenFile(), await password(), await readdir(join(home, 'signing-keys'))];
+    await start();
+    expect([await tokenFile(), await password(), await readdir(join(home, 'signing-keys'))]).toEqual(before);
+  });
+
+  test('killed after the password file: the next start takes that password', async () => {
+    await writeFile(join(home, 'admin.password'), 'from the first try\n');
+    const { parts } = await start();
+    expect(await password()).toBe('from the first try');
+    expect((await signIn(parts)).username).toBe('admin');
+  });
+
+  test('killed before the token file: the next start writes it, for the same token', async () => {
+    await mkdir(join(home, 'admin.token'));
+    await expect(start()).rejects.toThrow();
+    await rm(join(home, 'admin.token'), { recursive: true });
+    const { verifier, parts } = await start();
+    const actor = await verifier.verify((await tokenFile()).trim());
+    const { items } = await parts.tokensStore.list(actor.accountId, { limit: 10 });
+    expect(items.map((item) => item.id)).toEqual([actor.tokenId]);
+  });
+
+  test('killed while the signing key was written: no half of a file is taken', async () => {
+    await mkdir(join(home, 'signing-keys'));
+    await writeFile(join(home, 'signing-keys', '0001.json.abc.tmp'), '{"kty":');
+    await start();
+    expect(await readdir(join(home, 'signing-keys'))).toEqual(['0001.json']);
+  });
+
+  test('two at once agree on the account, the key and the password', async () => {
+    const [one, two] = await Promise.all([start(), start()]);
+    const token = (await tokenFile()).trim();
+    expect(await one.verifier.verify(token)).toEqual(await two.verifier.verify(token));
+    expect((await signIn(one.parts)).accountId).toBe((await signIn(two.parts)).accountId);
+  });
+
+  test('a password file that is too short stops the start with a sentence', async () => {
+    await writeFile(join(home, 'admin.password'), 'short\n');
+    await expect(start()).rejects.toThrow(
+      /Expected a password of 10 to 256 characters in the first line of .*admin\.password/,
+    );
+  });
+});
+
+describe('the token file later', () => {
+  const days = (count: number) => clock.advance(count * 86_400_000);
+  const idInFile = async () => decodeJwt(await tokenFile()).jti;
+
+  test('stays as it is while the token is good for long', async () => {
+    await start();
+    const before = await tokenFile();
+    days(300);
+    await start();
+    expect(await tokenFile()).toBe(before);
+  });
+
+  test('is renewed when the token is about to expire, also after it did', async () => {
+    await start();
+    const before = await idInFile();
+    days(340);
+    const { verifier } = await start();
+    expect(await idInFile()).not.toBe(before);
+    days(400);
+    const later = await start();
+    expect((await later.verifier.verify((await tokenFile()).trim())).username).toBe('admin');
+    await expect(verifier.verify('x')).rejects.toThrow();
+  });
+
+  test('is not made again when somebody removed it', async () => {
+    await start();
+    await rm(join(home, 'admin.token'));
+    await start();
+    await expect(tokenFile()).rejects.toThrow(/ENOENT/);
+  });
+
+  test('is not renewed when its token was revoked', async () => {
+    const { revocations } = await start();
+    const id = await idInFile();
+    await revocations.revokeToken(id ?? '');
+    days(340);
+    await start();
+    expect(await idInFile()).toBe(id);
+  });
+
+  test('is signed anew when the signing key was retired', async () => {
+    await start();
+    const before = await tokenFile();
+    await rm(join(home, 'signing-keys', '0001.json'));
+    const { verifier } = await start();
+    expect(decodeProtectedHeader(await tokenFile()).kid).not.toBe(decodeProtectedHeader(before).kid);
+    expect((await verifier.verify((await tokenFile()).trim())).username).toBe('admin');
+    await expect(verifier.verify(before.trim())).rejects.toThrow('not valid');
+  });
+});
