@@ -23,13 +23,12 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   // keystore
   'GET /pks/lookup': 'public keys are public (keystore contract)',
   // library
-  'GET /v1/entities/:entity': 'public objects; policy hides the rest (library contract §5)',
+  'GET /v1/entities/*': 'public objects; policy hides the rest (library contract §5)',
   'GET /v1/collections/*': 'public objects; policy hides the rest',
   'GET /v1/containers/*': 'public objects; policy hides the rest',
   'GET /v1/images/*': 'public objects; policy hides the rest',
   'GET /v1/imagefile/*': 'public objects; policy hides the rest',
-  'GET /v1/tags/:container': 'public objects; policy hides the rest',
-  'GET /v2/tags/:container': 'public objects; policy hides the rest',
+  'PUT /v2/upload/:upload/:part': 'a signed address for one part of one upload (library contract rule 14)',
   'GET /v1/search': 'finds public objects; policy hides the rest (library contract §6.4)',
   'GET /v1/oci-redirect': 'answers 404 without a registry (library contract §7.1)',
 };

@@ -80,6 +80,16 @@ export class TokenVerifier {
     return toActor(token, claims, account?.administrator ?? claims.administrator);
   }
 
+  /**
+   * Whether a token that was good before, the one that it was exchanged from, or its account was ended since: for addresses
+   * that were signed on its behalf and carry no token. Expiry does not count.
+   */
+  hasEnded(actor: Pick<Actor, 'accountId' | 'tokenId' | 'originTokenId'>): boolean {
+    const { revocations } = this.#required();
+    const claims = { jti: actor.tokenId, origin: actor.originTokenId };
+    return revocations.isRevoked(claims) || revocations.account(actor.accountId)?.disabled === true;
+  }
+
   /** The name of the instance whose tokens are taken. @throws DomainError `unavailable` while it is not known */
   async issuer(): Promise<string> {
     const { keys } = this.#required();
