@@ -1,0 +1,54 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type BlobReader, BlobStore } from '#libs/blobs';
+import type { Actor } from '#libs/contract';
+import { DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
+import { LOG, type Logger } from '#libs/server';
+import { ContainersStore } from './containers.store.js';
+import { ImagesService } from './images.service.js';
+import { missing } from './missing.js';
+import { enforce, mayDownload } from './policy.js';
+import { containerSubject } from './subjects.js';
+
+export interface Download {
+  /** Close it when it was sent. */
+  readonly source: BlobReader;
+  /** Strong: it is the hash of the bytes. */
+  readonly etag: string;
+  readonly container: string;
+}
+
+/** The bytes of images. */
+@Injectable()
+export class DownloadsService {
+  constructor(
+    @Inject(LOG) private readonly log: Logger,
+    private readonly blobs: BlobStore,
+    private readonly images: ImagesService,
+    private readonly containers: ContainersStore,
+  ) {}
+
+  /** @throws DomainError `not_found`, `forbidden`, `unprocessable` for what is no image (library contract case 70) */
+  async open(
+    reference: ImageReference,
+    arch: string | undefined,
+    actor: Actor | undefined,
+  ): Promise<Download> {
+    const { image, container } = await this.images.find(reference, arch, actor);
+    const absent = () => missing('image', image.value.hash);
+    enforce(mayDownload(actor, containerSubject(container)), absent);
+    if (!image.value.uploaded) throw absent();
+    if (image.value.format !== 'sif')
+      throw new DomainError('unprocessable', 'What was uploaded here is not an image in the SIF format', {
+        reason: 'not_an_image',
+      });
+    const { hash } = image.value;
+    return { source: await this.blobs.open(parseDigest(hash)), etag: `"${hash}"`, container: container.id };
+  }
+
+  /** After a download from the first byte on. Never fails: the number is informational. */
+  async count(container: string): Promise<void> {
+    await this.containers
+      .countDownload(container)
+      .catch((error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`));
+  }
+}

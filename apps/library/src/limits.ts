@@ -1,0 +1,51 @@
+/** Every bound of the library in one place. Sizes in bytes, times in milliseconds. */
+export const LIMITS = {
+  /** A part of a multipart upload. Stock clients send more than 64 MiB in parts of the size that the server names. */
+  partBytes: 64 * 1024 * 1024,
+  /** Parts of one upload; larger files get larger parts. */
+  parts: 10_000,
+  /** Uploads that one account may have open at the same time for one image. */
+  uploadsPerImage: 20,
+  /** An upload for which nothing arrived for this long is dead: its bytes and its reservation are given back. */
+  uploadIdle: 60 * 60 * 1000,
+  /** How long the end of an upload is remembered, so that a repeated completion gets the same answer. */
+  uploadMemory: 60 * 60 * 1000,
+  /** A signed upload URL is good for this long, and as long as its upload is open. */
+  uploadUrl: 24 * 60 * 60 * 1000,
+  /** How often dead uploads are looked for. */
+  sweepInterval: 60 * 1000,
+  /** Uploads that one round of the sweep ends. */
+  sweepBatch: 200,
+  /** Bytes on disk that were touched by another process of this service less than this long ago are left alone. */
+  sweepGrace: 2 * 60 * 60 * 1000,
+  /** Tags of one container over all architectures. */
+  tagsPerContainer: 5000,
+  /** Tags of an image that an answer lists. */
+  tagsInAnswer: 100,
+  /** Writes of one commit that only remove tags, below what the document port takes at once. */
+  tagsPerCommit: 400,
+  /** Entities that a list shows. */
+  entitiesListed: 1000,
+  /** Images with the same content that are looked at to find one that the caller may read. */
+  sameContent: 50,
+  /** Attempts of a commit that loses races. */
+  commitAttempts: 50,
+  /** How long a commit waits for a blob that is just being removed, and how often it looks. */
+  removalWait: 20,
+  /** Shortest and longest search text, in characters (library contract §5 no. 29). */
+  searchMinimum: 3,
+  searchMaximum: 255,
+  /** Objects of one kind, and images, that a search finds. */
+  searchObjects: 100,
+  searchImages: 200,
+  /** Index entries that a search reads for one kind and audience. */
+  searchScan: 300,
+  /** Images of one container that a search looks at, newest first. */
+  searchImagesPerContainer: 100,
+} as const;
+
+/** Names for short references (library contract §8: "configurable default entity and collection"). */
+export const DEFAULTS = { entity: 'library', collection: 'default' } as const;
+
+/** What tag calls without an architecture act on (library contract §9). */
+export const DEFAULT_ARCH = 'amd64';

@@ -1,0 +1,135 @@
+import { type Actor, scopeAllowsAt, scopeTouches } from '#libs/contract';
+import { DomainError } from '#libs/core';
+
+/** An entity, a collection or a container, and whether strangers may know of it. */
+export interface Subject {
+  readonly entity: string;
+  readonly collection?: string;
+  readonly container?: string;
+  readonly private: boolean;
+  /** A container that takes no more images. */
+  readonly readOnly?: boolean;
+}
+
+/** Whether something may be done. `hidden`: for this actor it does not exist. */
+export type Decision =
+  | { readonly allowed: true }
+  | {
+      readonly allowed: false;
+      readonly as: 'hidden' | 'forbidden';
+      readonly reason: string;
+      readonly message: string;
+    };
+
+type Asker = Pick<Actor, 'username' | 'organisations' | 'administrator' | 'scopes'>;
+
+const ALLOWED: Decision = { allowed: true };
+const HIDDEN: Decision = { allowed: false, as: 'hidden', reason: 'not_found', message: 'Not found' };
+
+/** `entity/collection/container`, as deep as the subject goes. */
+export function placeOf({ entity, collection, container }: Subject): string {
+  return [entity, collection, container].filter((part) => part !== undefined).join('/');
+}
+
+/**
+ * What an actor is to an entity: an entity belongs to the account or to the organisation of the same name; administrators
+ * own everything.
+ */
+export function roleIn(actor: Asker | undefined, entity: string): 'owner' | 'writer' | 'reader' | 'stranger' {
+  if (actor === undefined) return 'stranger';
+  if (actor.administrator || actor.username === entity) return 'owner';
+  return Object.hasOwn(actor.organisations, entity)
+    ? (actor.organisations[entity] ?? 'stranger')
+    : 'stranger';
+}
+
+function writes(actor: Asker, entity: string): boolean {
+  const role = roleIn(actor, entity);
+  return role === 'owner' || role === 'writer';
+}
+
+/**
+ * Whether the actor may know of the subject and of what lies in it: everybody what is public; members what is private, with
+ * a token for anything there. A stranger is told that a private object does not exist.
+ */
+export function mayRead(actor: Asker | undefined, subject: Subject): Decision {
+  if (!subject.private) return ALLOWED;
+  if (actor === undefined || roleIn(actor, subject.entity) === 'stranger') return HIDDEN;
+  const place = placeOf(subject);
+  const touched = (['library:read', 'library:write', 'library:delete'] as const).some((scope) =>
+    scopeTouches(actor, scope, place),
+  );
+  return touched ? ALLOWED : HIDDEN;
+}
+
+/** Whether the actor may have the bytes of an image: as {@link mayRead}, and for what is private with a token for reading. */
+export function mayDownload(actor: Asker | undefined, subject: Subject): Decision {
+  const read = mayRead(actor, subject);
+  if (!read.allowed || !subject.private || actor === undefined) return read;
+  if (scopeAllowsAt(actor, 'library:read', placeOf(subject))) return ALLOWED;
+  return forbidden('scope_missing', `The token does not allow reading ${placeOf(subject)}`);
+}
+
+/** Whether the actor may make the subject, or find it by making it again. Says the same whether it exists or not. */
+export function mayCreate(actor: Asker, subject: Subject): Decision {
+  const place = placeOf(subject);
+  if (!writes(actor, subject.entity))
+    return forbidden('not_owner', `${subject.entity} belongs to somebody else: ${place} cannot be created`);
+  if (!scopeTouches(actor, 'library:write', place))
+    return forbidden('scope_missing', `The token does not allow creating ${place}`);
+  return ALLOWED;
+}
+
+/** Whether the actor may add images and tags to a container. */
+export function mayWrite(actor: Asker, subject: Subject): Decision {
+  const read = mayRead(actor, subject);
+  if (!read.allowed) return read;
+  const place = placeOf(subject);
+  if (!writes(actor, subject.entity)) return forbidden('not_owner', `${place} belongs to somebody else`);
+  if (!scopeAllowsAt(actor, 'library:write', place))
+    return forbidden('scope_missing', `The token does not allow writing to ${place}`);
+  if (subject.readOnly === true)
+    return forbidden('read_only', `${place} is read-only: it takes no more images`);
+  return ALLOWED;
+}
+
+/** Whether the actor may list the tags for changing them (library contract case 59). */
+export function mayListTags(actor: Asker, subject: Subject): Decision {
+  const read = mayRead(actor, subject);
+  if (!read.allowed || roleIn(actor, subject.entity) !== 'stranger') return read;
+  return forbidden('not_owner', `${placeOf(subject)} belongs to somebody else`);
+}
+
+/** Whether the actor may delete images of a container. */
+export function mayDelete(actor: Asker, subject: Subject): Decision {
+  const read = mayRead(actor, subject);
+  if (!read.allowed) return read;
+  const place = placeOf(subject);
+  if (!writes(actor, subject.entity)) return forbidden('not_owner', `${place} belongs to somebody else`);
+  if (!scopeAllowsAt(actor, 'library:delete', place))
+    return forbidden('scope_missing', `The token does not allow deleting from ${place}`);
+  return ALLOWED;
+}
+
+/** Whether an image whose upload has not ended is shown: to whoever could upload it (library contract §6.1). */
+export function maySeeUnfinished(actor: Asker | undefined, subject: Subject): boolean {
+  return (
+    actor !== undefined &&
+    writes(actor, subject.entity) &&
+    scopeAllowsAt(actor, 'library:write', placeOf(subject))
+  );
+}
+
+/**
+ * Stops unless allowed. What is hidden is answered exactly like what does not exist.
+ * @param missing the error for what does not exist
+ */
+export function enforce(decision: Decision, missing: () => DomainError): void {
+  if (decision.allowed) return;
+  if (decision.as === 'hidden') throw missing();
+  throw new DomainError('forbidden', decision.message, { reason: decision.reason });
+}
+
+function forbidden(reason: string, message: string): Decision {
+  return { allowed: false, as: 'forbidden', reason, message };
+}

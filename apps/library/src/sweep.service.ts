@@ -1,0 +1,91 @@
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { BlobStore } from '#libs/blobs';
+import { type Clock, messageOf, parseDigest } from '#libs/core';
+import { CLOCK, LOG, type Logger } from '#libs/server';
+import { DATABASE, type Database } from './database.store.js';
+import { FinishUploadService } from './finishUpload.service.js';
+import { readImageFacts } from './imageFacts.js';
+import { LIMITS } from './limits.js';
+import { type Upload, UploadsStore } from './uploads.store.js';
+import { UsageService } from './usage.service.js';
+
+/** Finishes or takes back what a crash interrupted, before the port opens, and gives back what nobody goes on with. */
+@Injectable()
+export class SweepService implements OnModuleInit, OnApplicationShutdown {
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | undefined;
+
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOG) private readonly log: Logger,
+    private readonly blobs: BlobStore,
+    private readonly uploads: UploadsStore,
+    private readonly usage: UsageService,
+    private readonly finishing: FinishUploadService,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.database.ready();
+    // Two replicas share a MongoDB, and what the other one is storing at this moment is not interrupted.
+    if (this.database.driver === 'sqlite') await this.recover();
+    this.#timer = setInterval(() => void this.#runQuietly(), LIMITS.sweepInterval).unref();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#round;
+  }
+
+  /** For the start of the only process of this service: nothing is under way. */
+  async recover(): Promise<void> {
+    for (const upload of await this.uploads.inState('storing', LIMITS.sweepBatch)) await this.#settle(upload);
+    for (const upload of await this.uploads.inState('ended', LIMITS.sweepBatch))
+      await this.finishing.end(upload.id);
+    await this.usage.discardAll();
+    const removed = await this.blobs.sweep({ isAlive: (id) => this.#isAlive(id) });
+    if (removed > 0) this.log.info({ removed }, 'Bytes of dead uploads were removed');
+  }
+
+  /** Gives back what uploads hold for which nothing arrives any more. */
+  async sweep(): Promise<void> {
+    const now = this.clock.now().getTime();
+    for (const upload of await this.uploads.expiredBefore(now, LIMITS.sweepBatch)) {
+      const alive = await this.#aliveUntil(upload);
+      if (alive > now) await this.uploads.extend(upload, alive);
+      else if (upload.value.state === 'storing') await this.#settle(upload);
+      else await this.finishing.end(upload.id);
+    }
+    await this.blobs.sweep({ isAlive: (id) => this.#isAlive(id), before: new Date(now - LIMITS.sweepGrace) });
+  }
+
+  /** Stored but not yet said, or not yet stored: whichever it is, it is settled. */
+  async #settle(upload: Upload): Promise<void> {
+    const digest = parseDigest(upload.value.hash);
+    if ((await this.blobs.sizeOf(digest)) !== upload.value.size) return this.finishing.takeBack(upload.id);
+    const reader = await this.blobs.open(digest);
+    try {
+      await this.finishing.publish(upload.id, await readImageFacts(reader));
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #aliveUntil({ id, value }: Upload): Promise<number> {
+    if (value.state !== 'open') return value.expiresAt;
+    if (this.blobs.isActive(id)) return this.clock.now().getTime() + LIMITS.uploadIdle;
+    return ((await this.uploads.lastArrival(id)) ?? value.createdAt) + LIMITS.uploadIdle;
+  }
+
+  async #isAlive(uploadId: string): Promise<boolean> {
+    const upload = await this.uploads.get(uploadId);
+    return upload !== undefined && (upload.value.state === 'open' || upload.value.state === 'storing');
+  }
+
+  #runQuietly(): Promise<void> {
+    this.#round ??= this.sweep()
+      .catch((error: unknown) => this.log.warn(`Dead uploads could not be removed: ${messageOf(error)}`))
+      .finally(() => (this.#round = undefined));
+    return this.#round;
+  }
+}

@@ -1,0 +1,47 @@
+import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { type Actor, ArchTagRequest, TagRequest } from '#libs/contract';
+import { Audience, CurrentActor, JsonBody, Requires } from '#libs/server';
+import { parseArch } from './archQuery.js';
+import { TagsService, withoutArch } from './tags.service.js';
+
+/** Tags (library contract §5 nos. 15–18); setting one answers exactly 200 (rule 11). */
+@Controller()
+@Audience('library')
+export class TagsController {
+  constructor(private readonly tags: TagsService) {}
+
+  @Get('v1/tags/:container')
+  async list(@Param('container') container: string, @CurrentActor() actor: Actor): Promise<object> {
+    return { data: withoutArch(await this.tags.list(container, actor)) };
+  }
+
+  @Post('v1/tags/:container')
+  @HttpCode(200)
+  @Requires('library:write')
+  async set(
+    @Param('container') container: string,
+    @Body(new JsonBody(TagRequest)) request: TagRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    await this.tags.set({ container, tag: request.Tag, image: request.ImageID, arch: undefined, actor });
+    return this.list(container, actor);
+  }
+
+  @Get('v2/tags/:container')
+  async listByArch(@Param('container') container: string, @CurrentActor() actor: Actor): Promise<object> {
+    return { data: await this.tags.list(container, actor) };
+  }
+
+  @Post('v2/tags/:container')
+  @HttpCode(200)
+  @Requires('library:write')
+  async setForArch(
+    @Param('container') container: string,
+    @Body(new JsonBody(ArchTagRequest)) request: ArchTagRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    const arch = parseArch(request.Arch);
+    await this.tags.set({ container, tag: request.Tag, image: request.ImageID, arch, actor });
+    return this.listByArch(container, actor);
+  }
+}

@@ -1,0 +1,200 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor, CollectionRequest, ContainerRequest, EntityRequest } from '#libs/contract';
+import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#libs/core';
+import { CLOCK } from '#libs/server';
+import { type Collection, CollectionsStore } from './collections.store.js';
+import { type Container, ContainersStore } from './containers.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
+import { EntitiesStore, type Entity } from './entities.store.js';
+import { LIMITS } from './limits.js';
+import { missing } from './missing.js';
+import { NamesStore } from './names.store.js';
+import { enforce, mayCreate, mayRead } from './policy.js';
+import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
+import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
+
+/** Entities, collections and containers: finding them and making them. Making one again finds it. */
+@Injectable()
+export class TreeService {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly names: NamesStore,
+    private readonly terms: TermsStore,
+    private readonly entities: EntitiesStore,
+    private readonly collections: CollectionsStore,
+    private readonly containers: ContainersStore,
+  ) {}
+
+  /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
+  async entity(name: string, actor: Actor | undefined): Promise<Entity> {
+    const id = await this.names.find(name);
+    const entity = id === undefined ? undefined : await this.entities.get(id);
+    if (!entity) throw missing('entity', name);
+    enforce(mayRead(actor, entitySubject(entity)), () => missing('entity', name));
+    return entity;
+  }
+
+  async collection(path: string, actor: Actor | undefined): Promise<Collection> {
+    const id = await this.names.find(path);
+    const collection = id === undefined ? undefined : await this.collections.get(id);
+    if (!collection) throw missing('collection', path);
+    enforce(mayRead(actor, collectionSubject(collection)), () => missing('collection', path));
+    return collection;
+  }
+
+  /** @param what the error for a container that is not there; a request for an image says that there is no image */
+  async container(
+    path: string,
+    actor: Actor | undefined,
+    what: () => DomainError = () => missing('container', path),
+  ): Promise<Container> {
+    const id = await this.names.find(path);
+    return this.#readable(id === undefined ? undefined : await this.containers.get(id), actor, what);
+  }
+
+  async containerById(id: string, actor: Actor | undefined): Promise<Container> {
+    return this.#readable(await this.containers.get(id), actor, () => missing('container', id));
+  }
+
+  /** The entities of the actor and their organisations; all of them for administrators. By name. */
+  async listEntities(actor: Actor): Promise<readonly Entity[]> {
+    if (actor.administrator) return this.entities.list(LIMITS.entitiesListed);
+    return this.entities.getMany(await this.entityIdsOf(actor));
+  }
+
+  /** The ids of the entities that belong to the actor or to their organisations. */
+  async entityIdsOf(actor: Actor): Promise<string[]> {
+    const names = [actor.username, ...Object.keys(actor.organisations)].slice(0, LIMITS.entitiesListed);
+    return this.names.findMany([...new Set(names)]);
+  }
+
+  async createEntity(request: EntityRequest, actor: Actor): Promise<Entity> {
+    const name = checkName(request.name);
+    enforce(mayCreate(actor, { entity: name, private: false }), () => missing('entity', name));
+    return this.#make(
+      'entity',
+      name,
+      (id) => this.entities.get(id),
+      (id) => {
+        const audience = request.defaultPrivate ? id : EVERYBODY;
+        const { description, customData, defaultPrivate } = request;
+        // Nobody gives quota to themselves.
+        const quota = actor.administrator ? request.quota : 0;
+        const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
+        return [
+          this.entities.creation(id, { ...entity, ...this.#creation(actor) }),
+          ...this.#terms('entity', name, id, audience),
+        ];
+      },
+    );
+  }
+
+  async createCollection(request: CollectionRequest, actor: Actor): Promise<Collection> {
+    const name = checkName(request.name);
+    const entity = await this.entities.get(request.entity);
+    if (!entity) throw missing('entity', request.entity);
+    enforce(mayRead(actor, entitySubject(entity)), () => missing('entity', request.entity));
+    const entityName = entity.value.name;
+    enforce(mayCreate(actor, { entity: entityName, collection: name, private: false }), () =>
+      missing('entity', request.entity),
+    );
+    return this.#make(
+      'collection',
+      `${entityName}/${name}`,
+      (id) => this.collections.get(id),
+      (id) => {
+        // "Client bodies always carry private:false; it must not override the inherited value" (library contract §9).
+        const isPrivate = entity.value.defaultPrivate || request.private;
+        const { description, customData } = request;
+        const collection = { entity: entity.id, entityName, name, description, customData };
+        return [
+          this.collections.creation(id, {
+            ...collection,
+            private: isPrivate,
+            size: 0,
+            ...this.#creation(actor),
+          }),
+          ...this.#terms('collection', name, id, isPrivate ? entity.id : EVERYBODY),
+        ];
+      },
+    );
+  }
+
+  async createContainer(request: ContainerRequest, actor: Actor): Promise<Container> {
+    const name = checkName(request.name);
+    const collection = await this.collections.get(request.collection);
+    if (!collection) throw missing('collection', request.collection);
+    enforce(mayRead(actor, collectionSubject(collection)), () => missing('collection', request.collection));
+    const { entity, entityName, name: collectionName } = collection.value;
+    enforce(
+      mayCreate(actor, { entity: entityName, collection: collectionName, container: name, private: false }),
+      () => missing('collection', request.collection),
+    );
+    return this.#make(
+      'container',
+      `${entityName}/${collectionName}/${name}`,
+      (id) => this.containers.get(id),
+      (id) => {
+        const isPrivate = collection.value.private || request.private;
+        const { description, fullDescription, customData, readOnly } = request;
+        const place = { entity, entityName, collection: collection.id, collectionName, name };
+        const counters = { size: 0, downloadCount: 0, stars: 0, tags: 0 };
+        const texts = { description, fullDescription, customData };
+        return [
+          this.containers.creation(id, {
+            ...place,
+            ...texts,
+            ...counters,
+            private: isPrivate,
+            readOnly,
+            ...this.#creation(actor),
+          }),
+          ...this.#terms('container', name, id, isPrivate ? entity : EVERYBODY),
+        ];
+      },
+    );
+  }
+
+  #readable(container: Container | undefined, actor: Actor | undefined, what: () => DomainError): Container {
+    if (!container) throw what();
+    enforce(mayRead(actor, containerSubject(container)), what);
+    return container;
+  }
+
+  /** Finds or makes the object at a path. Two at once make one: the path can be taken only once. */
+  async #make<T>(
+    kind: SearchKind,
+    path: string,
+    get: (id: string) => Promise<T | undefined>,
+    create: (id: string) => Change[],
+  ): Promise<T> {
+    const id = await commitPlan(this.database, async () => {
+      const existing = await this.names.find(path);
+      if (existing !== undefined) return { writes: [], result: existing };
+      const made = newObjectId();
+      return { writes: [this.names.take(path, made), ...create(made)], result: made };
+    });
+    const object = await get(id);
+    if (!object) throw missing(kind, path);
+    return object;
+  }
+
+  #creation(actor: Actor): { createdBy: string; createdAt: string } {
+    return { createdBy: actor.username, createdAt: this.clock.now().toISOString() };
+  }
+
+  #terms(kind: SearchKind, name: string, target: string, audience: string): Change[] {
+    return this.terms.creation({ kind, name, target, audience });
+  }
+}
+
+/** @throws DomainError `bad_request` (library contract cases 15 and 25: capitals are refused, never a second object) */
+function checkName(name: string): string {
+  if (isLibraryName(name)) return name;
+  throw new DomainError(
+    'bad_request',
+    expected('lower-case letters and digits joined by single ".", "_" or "-"', 'a name', name),
+    { reason: 'invalid_name' },
+  );
+}

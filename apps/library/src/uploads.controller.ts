@@ -1,0 +1,124 @@
+import { Body, Controller, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  type Actor,
+  MultipartAbort,
+  MultipartCompletion,
+  MultipartRequest,
+  PartRequest,
+  UploadRequest,
+} from '#libs/contract';
+import { Audience, CurrentActor, JsonBody, Requires, SelfAuthenticated } from '#libs/server';
+import { UploadsService } from './uploads.service.js';
+import { readGrant } from './uploadUrls.js';
+
+/** Uploads (library contract §5 nos. 20–28). */
+@Controller()
+@Audience('library')
+export class UploadsController {
+  constructor(private readonly uploads: UploadsService) {}
+
+  @Post('v1/imagefile/:image')
+  @HttpCode(200)
+  @Requires('library:write')
+  async raw(
+    @Param('image') image: string,
+    @Req() request: FastifyRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    await this.uploads.receiveRaw(image, request.raw, actor);
+    return { data: {} };
+  }
+
+  @Post('v2/imagefile/:image')
+  @HttpCode(200)
+  @Requires('library:write')
+  async start(
+    @Param('image') image: string,
+    @Body(new JsonBody(UploadRequest)) request: UploadRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    const sha256 = request.sha256sum ?? '';
+    return {
+      data: { uploadURL: await this.uploads.startSingle(image, { size: request.filesize, sha256 }, actor) },
+    };
+  }
+
+  @Put('v2/imagefile/:image/_complete')
+  @HttpCode(200)
+  @Requires('library:write')
+  async complete(@Param('image') image: string, @CurrentActor() actor: Actor): Promise<object> {
+    return { data: await this.uploads.completeSingle(image, actor) };
+  }
+
+  @Post('v2/imagefile/:image/_multipart')
+  @HttpCode(200)
+  @Requires('library:write')
+  async startMultipart(
+    @Param('image') image: string,
+    @Body(new JsonBody(MultipartRequest)) request: MultipartRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    const { filesize: size, resume } = request;
+    const started = await this.uploads.startMultipart(image, { size, resume }, actor);
+    const { id: uploadID, totalParts, partSize, received } = started;
+    // A map of strings (rule 17). The whole is hashed here: clients need not hash every part as S3 would want it.
+    const options: Record<string, string> = { s3compliant: 'false' };
+    if (resume)
+      options['received'] = JSON.stringify(
+        Object.fromEntries(received.map(({ number, token }) => [number, token])),
+      );
+    return { data: { uploadID, totalParts, partSize, options } };
+  }
+
+  @Put('v2/imagefile/:image/_multipart')
+  @HttpCode(200)
+  @Requires('library:write')
+  async part(
+    @Param('image') image: string,
+    @Body(new JsonBody(PartRequest)) request: PartRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    const { uploadID, partNumber } = request;
+    return { data: { presignedURL: await this.uploads.partAddress(image, uploadID, partNumber, actor) } };
+  }
+
+  @Put('v2/imagefile/:image/_multipart_complete')
+  @HttpCode(200)
+  @Requires('library:write')
+  async completeMultipart(
+    @Param('image') image: string,
+    @Body(new JsonBody(MultipartCompletion, { limit: 4 * 1024 * 1024 })) request: MultipartCompletion,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    return { data: await this.uploads.completeMultipart(image, request, actor) };
+  }
+
+  @Put('v2/imagefile/:image/_multipart_abort')
+  @HttpCode(200)
+  @Requires('library:write')
+  async abort(
+    @Param('image') image: string,
+    @Body(new JsonBody(MultipartAbort)) request: MultipartAbort,
+    @CurrentActor() actor: Actor,
+  ): Promise<object> {
+    await this.uploads.abort(image, request.uploadID, actor);
+    return { data: {} };
+  }
+
+  /** A signed address: exactly 200 and an ETag (rule 15); the token of the client is not looked at (rule 14). */
+  @Put('v2/upload/:upload/:part')
+  @HttpCode(200)
+  @SelfAuthenticated()
+  async receive(
+    @Param('upload') upload: string,
+    @Param('part') part: string,
+    @Query() query: Readonly<Record<string, unknown>>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { grant, signature } = readGrant({ upload, part, query });
+    void reply.header('etag', await this.uploads.receive(grant, signature, request.raw));
+    return {};
+  }
+}

@@ -1,0 +1,371 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { BlobStore, type BlobUpload, partCount, type PartWriter } from '#libs/blobs';
+import type { Actor, MultipartCompletion, UploadCompletion } from '#libs/contract';
+import { type Clock, DomainError, expected, newObjectId, newSecret, parseDigest } from '#libs/core';
+import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
+import type { Container } from './containers.store.js';
+import { commitPlan, DATABASE, type Database, TryAgain } from './database.store.js';
+import { EntitiesStore } from './entities.store.js';
+import { FinishUploadService } from './finishUpload.service.js';
+import { type FoundImage, ImagesService } from './images.service.js';
+import { KeyedLock } from './keyedLock.js';
+import { LIMITS } from './limits.js';
+import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
+import { type UploadGrant, UploadUrls } from './uploadUrls.js';
+import { overQuota, UsageService } from './usage.service.js';
+
+/** How a client has to send a file. */
+export interface StartedUpload {
+  readonly id: string;
+  readonly partSize: number;
+  readonly totalParts: number;
+  /** Parts that are there already, of an upload that goes on. */
+  readonly received: readonly PartDocument[];
+}
+
+/** Uploads: from the announcement to the image. */
+@Injectable()
+export class UploadsService {
+  readonly #locks = new KeyedLock();
+
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly blobs: BlobStore,
+    private readonly urls: UploadUrls,
+    private readonly verifier: TokenVerifier,
+    private readonly images: ImagesService,
+    private readonly uploads: UploadsStore,
+    private readonly entities: EntitiesStore,
+    private readonly usage: UsageService,
+    private readonly finishing: FinishUploadService,
+  ) {}
+
+  /** One piece (library contract §5 no. 21). @returns the address that the bytes are sent to */
+  async startSingle(
+    imageId: string,
+    request: { size: number; sha256: string },
+    actor: Actor,
+  ): Promise<string> {
+    const found = await this.images.findForWriting(imageId, actor);
+    const { hash } = found.image.value;
+    if (request.sha256 !== '' && `sha256.${request.sha256.toLowerCase()}` !== hash)
+      throw new DomainError('unprocessable', expected(hash, 'the announced hash', request.sha256), {
+        reason: 'wrong_digest',
+      });
+    const upload = await this.#start(
+      found,
+      { kind: 'single', size: request.size, partSize: request.size },
+      actor,
+    );
+    return this.#addressOf(upload.id, 1);
+  }
+
+  /** Several pieces (no. 24). @param resume goes on with an upload of the same file by the same account, if there is one */
+  async startMultipart(
+    imageId: string,
+    request: { size: number; resume: boolean },
+    actor: Actor,
+  ): Promise<StartedUpload> {
+    const found = await this.images.findForWriting(imageId, actor);
+    const { size, resume } = request;
+    const known = resume ? await this.#resumable(found, size, actor) : undefined;
+    const partSize = Math.max(LIMITS.partBytes, Math.ceil(size / LIMITS.parts));
+    const upload = known ?? (await this.#start(found, { kind: 'multipart', size, partSize }, actor));
+    return {
+      id: upload.id,
+      partSize: upload.value.partSize,
+      totalParts: partCount(upload.value),
+      received: known ? await this.uploads.parts(known.id) : [],
+    };
+  }
+
+  /** The address of one part (no. 25). The same part may be asked for again (case 45). */
+  async partAddress(imageId: string, uploadId: string, number: number, actor: Actor): Promise<string> {
+    const { id, value } = await this.#openUpload(imageId, uploadId, actor);
+    if (!Number.isSafeInteger(number) || number < 1 || number > partCount(value))
+      throw new DomainError('bad_request', expected(`1 to ${partCount(value)}`, 'partNumber', number), {
+        reason: 'invalid_part_number',
+      });
+    return this.#addressOf(id, number);
+  }
+
+  /**
+   * Receives the bytes of a signed address (nos. 22 and 26).
+   * @returns the ETag, with its quotes
+   * @throws DomainError `forbidden`, `gone`, `conflict`, `unprocessable`, `bad_request` when the client stops, `out_of_space`
+   */
+  async receive(grant: UploadGrant, signature: string, body: IncomingMessage): Promise<string> {
+    this.urls.check(grant, signature, this.clock.now().getTime() / 1000);
+    const upload = await this.uploads.get(grant.upload);
+    if (upload?.value.state !== 'open') throw closed();
+    this.#refuseRevoked(upload.value);
+    if (upload.value.kind === 'single' && (await this.uploads.part(upload.id, 1)) !== undefined)
+      throw new DomainError('conflict', 'The bytes have been received already', {
+        reason: 'already_received',
+      });
+    return this.#receivePart(upload, grant.part, body);
+  }
+
+  /** Ends an upload in one piece (no. 23). Repeating it is fine. */
+  async completeSingle(imageId: string, actor: Actor): Promise<UploadCompletion> {
+    return this.#locks.run(imageId, async () => {
+      const { image, container } = await this.images.findForWriting(imageId, actor);
+      if (await this.images.isStored(image)) return this.#completion(container);
+      for (const upload of await this.uploads.ofImage(imageId, LIMITS.uploadsPerImage)) {
+        const { kind, state } = upload.value;
+        if (kind !== 'single' || state !== 'open' || !(await this.uploads.part(upload.id, 1))) continue;
+        await this.#store(upload);
+        return this.#completion(container);
+      }
+      throw new DomainError('conflict', 'Nothing was uploaded for this image', {
+        reason: 'nothing_uploaded',
+      });
+    });
+  }
+
+  /** Ends an upload in several pieces (no. 27). Repeating it is fine. */
+  async completeMultipart(
+    imageId: string,
+    request: MultipartCompletion,
+    actor: Actor,
+  ): Promise<UploadCompletion> {
+    return this.#locks.run(imageId, async () => {
+      const { image, container } = await this.images.findForWriting(imageId, actor);
+      const upload = await this.uploads.get(request.uploadID);
+      if (upload?.value.image !== imageId || upload.value.state !== 'open') {
+        if (await this.images.isStored(image)) return this.#completion(container);
+        throw closed();
+      }
+      checkParts(upload.value, await this.uploads.parts(upload.id), request);
+      await this.#store(upload);
+      return this.#completion(container);
+    });
+  }
+
+  /** Gives an upload up (no. 28). Repeating it is fine. */
+  async abort(imageId: string, uploadId: string, actor: Actor): Promise<void> {
+    await this.images.findForWriting(imageId, actor);
+    const upload = await this.uploads.get(uploadId);
+    if (upload?.value.image === imageId && upload.value.state === 'open') await this.finishing.end(uploadId);
+  }
+
+  /** Announcement, bytes and end in one request (no. 20). Nothing of it stays when it fails. */
+  async receiveRaw(imageId: string, body: IncomingMessage, actor: Actor): Promise<void> {
+    const found = await this.images.findForWriting(imageId, actor);
+    const size = Number(body.headers['content-length'] ?? Number.NaN);
+    if (!Number.isSafeInteger(size) || size < 1)
+      throw new DomainError(
+        'bad_request',
+        expected('a length above 0', 'Content-Length', body.headers['content-length']),
+        {
+          reason: 'length_required',
+        },
+      );
+    const upload = await this.#start(found, { kind: 'single', size, partSize: size }, actor);
+    try {
+      await this.#receivePart(upload, 1, body);
+      await this.#locks.run(imageId, () => this.#store(upload));
+    } catch (error) {
+      await this.finishing.end(upload.id);
+      throw error;
+    }
+  }
+
+  async #start(
+    { image, container }: FoundImage,
+    shape: Pick<UploadDocument, 'kind' | 'size' | 'partSize'>,
+    actor: Actor,
+  ): Promise<Upload> {
+    await this.blobs.checkSpace(shape.size);
+    const idle = await this.#idleUploads(image.id, actor);
+    const id = newObjectId();
+    const now = this.clock.now().getTime();
+    await commitPlan(this.database, async () => {
+      const entity = await this.entities.get(container.value.entity);
+      if (!entity) throw new DomainError('not_found', `There is no entity ${container.value.entityName}`);
+      if (!(await this.usage.fits(entity, image.value.hash, shape.size))) {
+        // What an interrupted push of the same file still holds makes room for this one.
+        const dead = idle.pop();
+        if (!dead) throw overQuota(entity, shape.size);
+        await this.finishing.end(dead.id);
+        throw new TryAgain();
+      }
+      const reserved = (await this.usage.isHeld(entity, image.value.hash)) ? 0 : shape.size;
+      const upload: UploadDocument = {
+        image: image.id,
+        container: container.id,
+        entity: entity.id,
+        hash: image.value.hash,
+        ...shape,
+        state: 'open',
+        reserved,
+        account: actor.accountId,
+        username: actor.username,
+        token: actor.tokenId,
+        originToken: actor.originTokenId,
+        createdAt: now,
+        expiresAt: now + LIMITS.uploadIdle,
+      };
+      const writes = [this.uploads.creation(id, upload)];
+      if (reserved > 0) writes.push(this.entities.holding(entity, reserved));
+      return { writes, result: undefined };
+    });
+    const upload = await this.uploads.get(id);
+    if (!upload) throw closed();
+    return upload;
+  }
+
+  /**
+   * Open uploads of the image by the same account for which nothing arrives at this moment, newest first.
+   * @throws DomainError `too_many_requests` when too many are under way
+   */
+  async #idleUploads(imageId: string, actor: Actor): Promise<Upload[]> {
+    const open = (await this.uploads.ofImage(imageId, LIMITS.uploadsPerImage)).filter(
+      ({ value }) => value.state === 'open',
+    );
+    const idle = open.filter(
+      ({ id, value }) => value.account === actor.accountId && !this.blobs.isActive(id),
+    );
+    if (open.length < LIMITS.uploadsPerImage) return idle;
+    const oldest = idle.pop();
+    if (!oldest)
+      throw new DomainError(
+        'too_many_requests',
+        `Expected at most ${LIMITS.uploadsPerImage} uploads of one image at a time`,
+        {
+          reason: 'too_many_uploads',
+        },
+      );
+    await this.finishing.end(oldest.id);
+    return idle;
+  }
+
+  async #resumable({ image }: FoundImage, size: number, actor: Actor): Promise<Upload | undefined> {
+    const uploads = await this.uploads.ofImage(image.id, LIMITS.uploadsPerImage);
+    return uploads.find(
+      ({ id, value }) =>
+        value.kind === 'multipart' &&
+        value.state === 'open' &&
+        value.size === size &&
+        value.account === actor.accountId &&
+        !this.blobs.isActive(id),
+    );
+  }
+
+  async #openUpload(imageId: string, uploadId: string, actor: Actor): Promise<Upload> {
+    await this.images.findForWriting(imageId, actor);
+    const upload = await this.uploads.get(uploadId);
+    if (upload?.value.image !== imageId || upload.value.state !== 'open') throw closed();
+    return upload;
+  }
+
+  async #receivePart(upload: Upload, number: number, body: IncomingMessage): Promise<string> {
+    const blob = this.#blobOf(upload);
+    const length = lengthOf(upload.value, number);
+    const announced = body.headers['content-length'];
+    if (announced !== undefined && Number(announced) !== length)
+      throw new DomainError(
+        'unprocessable',
+        expected(`${length} bytes`, 'the length of the part', announced),
+        {
+          reason: 'wrong_length',
+        },
+      );
+    const writer = await blob.beginPart(number);
+    try {
+      // From here on the earlier bytes of this part are gone.
+      await this.uploads.removePart(upload.id, number);
+      await receiveBody(body, writer, { limit: length, signal: writer.signal });
+      await writer.finish();
+      if (upload.value.kind === 'single') await blob.verify(parseDigest(upload.value.hash));
+    } catch (error) {
+      await this.#dropPart(upload, blob, writer);
+      throw error;
+    }
+    const token = newSecret(12);
+    await this.uploads.putPart({ upload: upload.id, number, token, receivedAt: this.clock.now().getTime() });
+    return `"${token}"`;
+  }
+
+  /** Bytes that nobody can go on with do not stay: whoever sends again begins with an empty file. */
+  async #dropPart(upload: Upload, blob: BlobUpload, writer: PartWriter): Promise<void> {
+    await writer.cancel();
+    if ((await this.uploads.lastArrival(upload.id)) === undefined) await blob.rewind();
+  }
+
+  async #store(upload: Upload): Promise<void> {
+    try {
+      await this.finishing.store(upload, this.#blobOf(upload));
+    } catch (error) {
+      // Wrong bytes do not become right: the next push begins anew.
+      if (error instanceof DomainError && WRONG.has(error.reason)) await this.finishing.end(upload.id);
+      throw error;
+    }
+  }
+
+  #blobOf({ id, value: { size, partSize } }: Upload): BlobUpload {
+    return this.blobs.upload({ id, size, partSize });
+  }
+
+  #addressOf(upload: string, part: number): string {
+    const expires = Math.floor((this.clock.now().getTime() + LIMITS.uploadUrl) / 1000);
+    return this.urls.sign({ upload, part, expires });
+  }
+
+  #refuseRevoked({ account, token, originToken }: UploadDocument): void {
+    if (this.verifier.hasEnded({ accountId: account, tokenId: token, originTokenId: originToken }))
+      throw new DomainError('unauthorized', 'The token that began this upload was revoked', {
+        reason: 'token_revoked',
+      });
+  }
+
+  async #completion(container: Container): Promise<UploadCompletion> {
+    const entity = await this.entities.get(container.value.entity);
+    const { entityName, collectionName, name } = container.value;
+    return {
+      quota: { quotaTotal: entity?.value.quota ?? 0, quotaUsage: entity?.value.size ?? 0 },
+      containerUrl: `library/${entityName}/${collectionName}/${name}`,
+    };
+  }
+}
+
+const WRONG = new Set(['wrong_digest', 'wrong_length', 'upload_gone']);
+
+function lengthOf({ size, partSize }: UploadDocument, number: number): number {
+  return Math.min(partSize, size - (number - 1) * partSize);
+}
+
+/** Never 404: that would make stock clients begin again in one piece, from the wrong place (library contract §6.1). */
+function closed(): DomainError {
+  return new DomainError('conflict', 'The upload has ended or never began', {
+    reason: 'upload_closed',
+    remedy: 'Push again.',
+  });
+}
+
+/** @throws DomainError `conflict` when a part is missing, or was replaced after the client got its token */
+function checkParts(
+  upload: UploadDocument,
+  parts: readonly PartDocument[],
+  request: MultipartCompletion,
+): void {
+  const tokens = new Map(parts.map(({ number, token }) => [number, token]));
+  const named = new Map(
+    request.completedParts.map(({ partNumber, token }) => [partNumber, token.replace(/^"|"$/g, '')]),
+  );
+  for (let number = 1; number <= partCount(upload); number += 1) {
+    const token = tokens.get(number);
+    const given = named.get(number);
+    if (token === undefined || given === undefined)
+      throw new DomainError('conflict', `Part ${number} of ${partCount(upload)} is missing`, {
+        reason: 'part_missing',
+      });
+    // Something on the way may have removed the ETag; the hash over everything is checked in any case.
+    if (given !== '' && given !== token)
+      throw new DomainError('conflict', `Part ${number} was sent again after its token ${given} was given`, {
+        reason: 'part_replaced',
+      });
+  }
+}
