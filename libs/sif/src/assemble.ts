@@ -1,7 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { open, rename, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import type { Clock } from '#libs/core';
+import { placeFile, type Clock } from '#libs/core';
 import type { ReadAccess } from './access/access.js';
 import { FileAccess } from './access/file.js';
 import { DataType, FileSystem, PartitionType } from './codes.js';
@@ -33,29 +30,15 @@ export interface ImageParts {
  * @throws DomainError `unknown architecture: …` or when there is no space; nothing is left behind then
  */
 export async function assembleImage(destination: string, parts: ImageParts): Promise<void> {
-  const partial = join(
-    dirname(destination),
-    `.${basename(destination)}.${randomBytes(6).toString('hex')}.partial`,
-  );
-  const access = await FileAccess.open(partial, 'create');
-  try {
-    try {
-      await createSif(access, {
-        objects: objectsOf(parts),
-        clock: parts.clock,
-        launchScript: LAUNCH_SCRIPT,
-        deterministic: parts.deterministic ?? false,
-        ...(parts.signal === undefined ? {} : { signal: parts.signal }),
-      });
-    } finally {
-      await access.close();
-    }
-    await rename(partial, destination);
-  } catch (error) {
-    await unlink(partial).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(dirname(destination));
+  await placeFile(destination, { overwrite: true, mode: 0o755 }, async (file) => {
+    await createSif(await FileAccess.fromDescriptor(file.fd), {
+      objects: objectsOf(parts),
+      clock: parts.clock,
+      launchScript: LAUNCH_SCRIPT,
+      deterministic: parts.deterministic ?? false,
+      ...(parts.signal === undefined ? {} : { signal: parts.signal }),
+    });
+  });
 }
 
 function objectsOf(parts: ImageParts): ObjectInput[] {
@@ -84,13 +67,3 @@ function objectsOf(parts: ImageParts): ObjectInput[] {
 
 const bytesOf = (text: string | Uint8Array): Uint8Array =>
   typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
-
-/** The new name is only durable when the folder is. Not every file system lets a folder be synced. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync().catch(() => undefined);
-  } finally {
-    await handle.close();
-  }
-}

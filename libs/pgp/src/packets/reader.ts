@@ -37,7 +37,8 @@ function refuse(tag: number): void {
   if (DATA_TAGS.has(tag)) throw badKey('Expected a public key, got an OpenPGP message');
 }
 
-function readHeader(bytes: Uint8Array, at: number): { tag: number; start: number; end: number } {
+/** Where the packet at `at` has its body; `end` may lie behind the bytes. @throws DomainError `unprocessable` */
+export function readHeader(bytes: Uint8Array, at: number): { tag: number; start: number; end: number } {
   const first = bytes[at] ?? 0;
   if ((first & 0x80) === 0) throw badKey('Expected an OpenPGP packet, got something else');
   return (first & 0x40) === 0 ? oldHeader(bytes, at, first) : newHeader(bytes, at, first & 0x3f);

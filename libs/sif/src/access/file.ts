@@ -1,6 +1,6 @@
 import { close, constants, fstat, fsync, ftruncate, open, read, write } from 'node:fs';
 import { promisify } from 'node:util';
-import { DomainError, systemCode, type ErrorCode } from '#libs/core';
+import { fileError } from '#libs/core';
 import { sifError } from '../fault.js';
 import type { RandomAccess } from './access.js';
 
@@ -39,16 +39,11 @@ export class FileAccess implements RandomAccess {
   }
 
   /**
-   * Opens a regular file. New files get mode 0777 & ~umask of `mode` (0755 by default, SIF contract §1.12).
+   * Opens a regular file. A new one gets `mode` without the bits of the umask (SIF contract §1.12).
    * @throws DomainError when it cannot be opened or is no regular file
    */
   static async open(path: string, how: FileMode, mode = 0o755): Promise<FileAccess> {
-    let descriptor: number;
-    try {
-      descriptor = await calls.open(path, FLAGS[how], mode);
-    } catch (error) {
-      throw openError(path, error);
-    }
+    const descriptor = await calls.open(path, FLAGS[how], mode).catch(asSentence);
     try {
       return await FileAccess.#make(descriptor, true);
     } catch (error) {
@@ -98,19 +93,19 @@ export class FileAccess implements RandomAccess {
     while (count < data.length) {
       const { bytesWritten } = await calls
         .write(this.#descriptor, data, count, data.length - count, offset + count)
-        .catch(storageError);
+        .catch(asSentence);
       count += bytesWritten;
       this.#size = Math.max(this.#size, offset + count);
     }
   }
 
   async truncate(size: number): Promise<void> {
-    await calls.ftruncate(this.#descriptor, size).catch(storageError);
+    await calls.ftruncate(this.#descriptor, size).catch(asSentence);
     this.#size = size;
   }
 
   async sync(): Promise<void> {
-    await calls.fsync(this.#descriptor).catch(storageError);
+    await calls.fsync(this.#descriptor).catch(asSentence);
   }
 
   /** Closes a file that this object opened; a foreign descriptor stays open. */
@@ -119,26 +114,6 @@ export class FileAccess implements RandomAccess {
   }
 }
 
-function storageError(cause: unknown): never {
-  const code = systemCode(cause);
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    throw new DomainError('out_of_space', 'There is no space left for the image', { cause });
-  throw cause;
+function asSentence(cause: unknown): never {
+  throw fileError(cause) ?? cause;
 }
-
-function openError(path: string, cause: unknown): unknown {
-  const known = OPEN_ERRORS[systemCode(cause) ?? ''];
-  if (known === undefined) return cause;
-  const [code, reason, message] = known;
-  return new DomainError(code, message(path), { reason, cause });
-}
-
-const OPEN_ERRORS: Partial<Record<string, readonly [ErrorCode, string, (path: string) => string]>> = {
-  ENOENT: ['not_found', 'file_not_found', (path) => `There is no file ${path}`],
-  ENOTDIR: ['not_found', 'file_not_found', (path) => `There is no file ${path}`],
-  EACCES: ['forbidden', 'file_forbidden', (path) => `No permission to open ${path}`],
-  EPERM: ['forbidden', 'file_forbidden', (path) => `No permission to open ${path}`],
-  EROFS: ['forbidden', 'file_read_only', (path) => `${path} lies on a read-only file system`],
-  EISDIR: ['unprocessable', 'sif_not_a_file', (path) => `Expected an image file, got the folder ${path}`],
-  EEXIST: ['conflict', 'file_exists', (path) => `${path} exists already`],
-};
