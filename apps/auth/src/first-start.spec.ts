@@ -99,7 +99,7 @@ describe('first start', () => {
 
   test('killed before the token file: the next start writes it, for the same token', async () => {
     await mkdir(join(home, 'admin.token'));
-    await expect(start()).rejects.toThrow();
+    await expect(start()).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
     await rm(join(home, 'admin.token'), { recursive: true });
     const { verifier, parts } = await start();
     const actor = await verifier.verify((await tokenFile()).trim());
@@ -150,7 +150,7 @@ describe('the token file later', () => {
     days(400);
     const later = await start();
     expect((await later.verifier.verify((await tokenFile()).trim())).username).toBe('admin');
-    await expect(verifier.verify('x')).rejects.toThrow();
+    await expect(verifier.verify('x')).rejects.toThrow('not valid');
   });
 
   test('is not made again when somebody removed it', async () => {

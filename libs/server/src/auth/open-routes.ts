@@ -16,7 +16,7 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /v1/token-status': 'checks the token itself, because a bad one is 404 here (library contract §2.3)',
   'POST /v1/auth/token': 'checks the client assertion and the subject token in its body (RFC 8693, RFC 7523)',
   // web
-  'GET /': 'start page',
+  'GET /': 'the start page says what this is and where to go',
   'GET /auth/tokens': 'says how to get a token (library contract §2.3)',
   'GET /ca.pem': 'the public half of the own certificate authority',
   'GET /assets/config/config.prod.json': 'discovery document, read before login (library contract §2.1)',

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { parseAuthorization } from './authorization.js';
+
+test.each([
+  ['Bearer abc', 'abc'],
+  ['BEARER abc', 'abc'],
+  ['bearer   abc ', 'abc'],
+  ['Bearer\tabc', 'abc'],
+])('%j presents a token', (header, token) => {
+  expect(parseAuthorization(header)).toEqual({ kind: 'bearer', token });
+});
+
+test.each([undefined, '', 'Bearer', 'Bearer ', 'BEARER  ', 'abc', 'Bearer a b', 'Digest abc', ' Bearer abc'])(
+  '%j presents nothing',
+  (header) => {
+    expect(parseAuthorization(header)).toEqual({ kind: 'nothing' });
+  },
+);
+
+test('a password may hold colons, and any letters', () => {
+  const header = `basic ${Buffer.from('alice:pass:wörd').toString('base64')}`;
+  expect(parseAuthorization(header)).toEqual({ kind: 'password', username: 'alice', password: 'pass:wörd' });
+});
+
+test.each(['Basic YWxpY2U=', 'Basic OnBhc3M=', `Basic ${'A'.repeat(2000)}`])(
+  '%j presents nothing',
+  (header) => {
+    expect(parseAuthorization(header)).toEqual({ kind: 'nothing' });
+  },
+);

@@ -1,0 +1,230 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '#libs/core';
+import { ACCESS_LIMITS } from './limits.js';
+import { newPrivateJwk } from './service-key.js';
+import { FakeAuthority } from './testing/fake-authority.js';
+import { TokenVerifier } from './verifier.js';
+
+let clock: ManualClock;
+let ticks: number;
+let authority: FakeAuthority;
+let verifier: TokenVerifier;
+const advance = (milliseconds: number): void => {
+  clock.advance(milliseconds);
+  ticks += milliseconds;
+};
+const reasonOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'accepted',
+    (error: unknown) => (error as { reason?: string }).reason ?? String(error),
+  );
+
+beforeEach(async () => {
+  clock = new ManualClock('2026-05-01T12:00:00Z');
+  ticks = 0;
+  authority = await FakeAuthority.make(() => clock.now().getTime());
+  verifier = new TokenVerifier({ clock, elapsed: () => ticks });
+  verifier.useAuthority(authority);
+  await verifier.refresh();
+});
+
+describe('a token', () => {
+  test('tells who asks', async () => {
+    const token = await authority.token();
+    expect(await verifier.verify(token)).toEqual({
+      accountId: 'a'.repeat(24),
+      username: 'alice',
+      email: 'alice@example.com',
+      displayName: 'Alice',
+      administrator: true,
+      organisations: { physics: 'writer' },
+      scopes: ['library:read', 'admin'],
+      tokenId: '1'.repeat(24),
+      originTokenId: '1'.repeat(24),
+      expiresAt: new Date('2026-05-01T12:10:00Z'),
+      via: undefined,
+      subject: undefined,
+      token,
+    });
+  });
+
+  test('ends at its second, also when it was remembered', async () => {
+    const token = await authority.token();
+    advance(599_999);
+    expect(await reasonOf(verifier.verify(token))).toBe('accepted');
+    advance(1);
+    expect(await reasonOf(verifier.verify(token))).toBe('token_expired');
+  });
+
+  test.each([
+    ['another issuer', { iss: 'urn:scs:other' }, {}],
+    ['another type', {}, { typ: 'scs-revocations+jwt' }],
+    ['no type', {}, { typ: undefined }],
+    ['no key id', {}, { kid: undefined }],
+    ['a key id that is a path', {}, { kid: '../../0001' }],
+    ['no expiry', { exp: undefined }, {}],
+    ['an account id that is none', { sub: 'admin' }, {}],
+    ['an origin but every service as its audience', { origin: '2'.repeat(24) }, {}],
+    ['an unknown role', { organisations: { physics: 'king' } }, {}],
+  ])('with %s is refused', async (_, claims, header) => {
+    expect(await reasonOf(verifier.verify(await authority.token(claims, header)))).toBe('token_invalid');
+  });
+
+  test('for one service is good there and nowhere else', async () => {
+    const token = await authority.token({ aud: 'library', origin: '2'.repeat(24), act: { sub: 'builder' } });
+    expect(await verifier.verify(token, 'library')).toMatchObject({
+      via: 'builder',
+      originTokenId: '2'.repeat(24),
+    });
+    expect(await reasonOf(verifier.verify(token, 'keystore'))).toBe('wrong_audience');
+    expect(await reasonOf(verifier.verify(token))).toBe('wrong_audience');
+  });
+});
+
+describe('revocation', () => {
+  test('ends a token and what was exchanged from it', async () => {
+    const token = await authority.token();
+    const exchanged = await authority.token({ aud: 'library', jti: '3'.repeat(24), origin: '1'.repeat(24) });
+    expect(await reasonOf(verifier.verify(exchanged, 'library'))).toBe('accepted');
+    authority.end({ kind: 'token', id: '1'.repeat(24), until: 4_000_000_000 });
+    await verifier.refresh();
+    expect(await reasonOf(verifier.verify(token))).toBe('token_revoked');
+    expect(await reasonOf(verifier.verify(exchanged, 'library'))).toBe('token_revoked');
+  });
+
+  test('of an account takes its rank, or everything, and gives it back', async () => {
+    const token = await authority.token();
+    const state = async (disabled: boolean, administrator: boolean) => {
+      authority.end({ kind: 'account', id: 'a'.repeat(24), disabled, administrator });
+      await verifier.refresh();
+    };
+    await state(false, false);
+    expect((await verifier.verify(token)).administrator).toBe(false);
+    await state(true, true);
+    expect(await reasonOf(verifier.verify(token))).toBe('account_disabled');
+    await state(false, true);
+    expect((await verifier.verify(token)).administrator).toBe(true);
+  });
+
+  test('a feed of many pages is read to its end', async () => {
+    for (let one = 0; one < 1203; one += 1)
+      authority.end({ kind: 'token', id: one.toString(16).padStart(24, '0'), until: 4_000_000_000 });
+    await verifier.refresh();
+    const last = await authority.token({ jti: (1202).toString(16).padStart(24, '0') });
+    expect(await reasonOf(verifier.verify(last))).toBe('token_revoked');
+  });
+
+  test('a change made while the feed is being read is not missed', async () => {
+    const token = await authority.token();
+    const reading = verifier.refresh();
+    authority.end({ kind: 'token', id: '1'.repeat(24), until: 4_000_000_000 });
+    await verifier.refreshAfterChange();
+    await reading;
+    expect(await reasonOf(verifier.verify(token))).toBe('token_revoked');
+  });
+});
+
+describe('when the auth service is silent', () => {
+  test('reads go on, and writes stop after the bound until it answers again', async () => {
+    const token = await authority.token();
+    authority.silent = true;
+    advance(ACCESS_LIMITS.feedStaleMs);
+    await expect(verifier.refresh()).rejects.toThrow('No answer');
+    expect(() => verifier.requireFresh()).not.toThrow();
+    advance(1);
+    expect(() => verifier.requireFresh()).toThrow('Nothing can be changed');
+    expect(await reasonOf(verifier.verify(token))).toBe('accepted');
+    authority.silent = false;
+    await verifier.refresh();
+    expect(() => verifier.requireFresh()).not.toThrow();
+  });
+
+  test('from the start, nothing is taken', async () => {
+    const token = await authority.token();
+    authority.silent = true;
+    const lonely = new TokenVerifier({ clock, elapsed: () => ticks });
+    expect(await reasonOf(lonely.verify(token))).toBe('auth_unreachable');
+    lonely.useAuthority(authority);
+    expect(await reasonOf(lonely.verify(token))).toBe('auth_unreachable');
+    expect(() => lonely.requireFresh()).toThrow('Nothing can be changed');
+    // Broken tokens are still broken: no key is needed to see it.
+    expect(await reasonOf(lonely.verify('x.y.z'))).toBe('token_invalid');
+  });
+
+  test('a slow answer is as old as its question', async () => {
+    const answer = authority.revocations.bind(authority);
+    authority.revocations = async (after) => {
+      const feed = await answer(after);
+      ticks += ACCESS_LIMITS.feedStaleMs + 1;
+      return feed;
+    };
+    await verifier.refresh();
+    expect(verifier.fresh).toBe(false);
+  });
+});
+
+describe('a feed that is not right closes writes', () => {
+  const lies: [string, () => void, RegExp][] = [
+    ['rolled back', () => (authority.lie = { head: 1, after: 2 }), /went back from 2 to 1/],
+    ['of another instance', () => (authority.lie = { iss: 'urn:scs:other' }), /another instance/],
+    [
+      'an old one',
+      () => (authority.lie = { time: clock.now().getTime() - ACCESS_LIMITS.clockSkewMs - 1 }),
+      /feed is old .* compare the clocks/,
+    ],
+    [
+      'an answer to another question',
+      () => (authority.lie = { after: 7, head: 7 }),
+      /after 2, got those after 7/,
+    ],
+  ];
+
+  test.each(lies)('%s', async (_, lie, message) => {
+    authority.end({ kind: 'token', id: '2'.repeat(24), until: 4_000_000_000 });
+    authority.end({ kind: 'token', id: '3'.repeat(24), until: 4_000_000_000 });
+    await verifier.refresh();
+    lie();
+    await expect(verifier.refresh()).rejects.toThrow(message);
+    advance(ACCESS_LIMITS.feedStaleMs + 1);
+    await expect(verifier.refresh()).rejects.toThrow(message);
+    expect(verifier.fresh).toBe(false);
+    // And what was known stays known.
+    expect(await reasonOf(verifier.verify(await authority.token({ jti: '2'.repeat(24) })))).toBe(
+      'token_revoked',
+    );
+  });
+});
+
+describe('keys', () => {
+  test('a new one is found when it turns up', async () => {
+    authority.keys.push(await newPrivateJwk());
+    ticks += ACCESS_LIMITS.keyRefreshMs;
+    expect(await reasonOf(verifier.verify(await authority.token()))).toBe('accepted');
+  });
+
+  test('unknown ones cost one question in the bound, however many there are', async () => {
+    ticks += ACCESS_LIMITS.keyRefreshMs;
+    const before = authority.asked.keys;
+    const tokens = await Promise.all(
+      Array.from({ length: 100 }, (_, one) => authority.token({}, { kid: `unknown-${one}` })),
+    );
+    const reasons = await Promise.all(tokens.map((token) => reasonOf(verifier.verify(token))));
+    expect(new Set(reasons)).toEqual(new Set(['token_invalid']));
+    expect(authority.asked.keys).toBe(before + 1);
+  });
+
+  test('a retired one ends what it signed with the next look at the feed, remembered or not', async () => {
+    const token = await authority.token();
+    expect(await reasonOf(verifier.verify(token))).toBe('accepted');
+    authority.keys = [await newPrivateJwk()];
+    await verifier.refresh();
+    expect(await reasonOf(verifier.verify(token))).toBe('token_invalid');
+    expect(await reasonOf(verifier.verify(await authority.token()))).toBe('accepted');
+  });
+
+  test('an instance does not become another one', async () => {
+    authority.issuer = 'urn:scs:other';
+    await expect(verifier.refresh()).rejects.toThrow('another instance');
+    expect(await reasonOf(verifier.verify(await authority.token()))).toBe('token_invalid');
+  });
+});
