@@ -8,7 +8,7 @@ import { evaluated, isActive, quoted } from './shellText.js';
 
 /**
  * The shell script that brings a container to its payload (runtime contract §2.8 steps 4–7, §2.9). It is written here and handed to the shell as an argument;
- * nothing in the image can replace it. It works in any POSIX shell, and with options that the image's scripts may have set (-e, -u, IFS). Its own names
+ * nothing in the image can replace it. It works in any POSIX shell, and with options that the image's scripts may have set (-a, -e, -u, IFS). Its own names
  * begin with `__sing_`. The shell is started with the `own` variables only, so that the image's scripts see a clean environment.
  */
 export function actionScript(options: LaunchOptions, environment: ContainerEnvironment): Bytes {
@@ -22,8 +22,9 @@ export function actionScript(options: LaunchOptions, environment: ContainerEnvir
     LIBRARIES,
     host(environment.host),
     `[ "\${PS1-}" = 'Singularity> ' ] || unset PROMPT_COMMAND`,
+    'set +aeu',
     'unset __sing_file __sing_folder __sing_injected',
-    'set +eu',
+    'unset -f __sing_source __sing_inject __sing_host',
     verbText(options),
   ]
     .filter((part) => part !== '')

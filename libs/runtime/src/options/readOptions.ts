@@ -4,7 +4,7 @@ import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { MOST_BINDS, parseBinds, parseMounts } from './bindSpec.js';
 import type { BindRequest } from './bindSpec.js';
-import type { FlagValues, Verb } from './flag.js';
+import type { FlagValue, FlagValues, Verb } from './flag.js';
 import { isHostName, isNameServer } from './hostNames.js';
 import type { LaunchOptions } from './launchOptions.js';
 import { parseVariables } from './variables.js';
@@ -25,8 +25,7 @@ export interface CommandWords {
 export function readOptions(command: CommandWords, messages: Message[]): LaunchOptions {
   const { verb, values } = command;
   for (const value of values.values()) {
-    if (value.flag.summary === undefined && value.on)
-      throw notOffered(`${value.givenBy} (--${value.flag.name})`);
+    if (value.flag.summary === undefined && value.on) throw notOffered(shownAs(value));
   }
   const on = (name: string): boolean => values.get(name)?.on === true;
   const texts = (name: string): readonly Bytes[] => values.get(name)?.texts ?? [];
@@ -69,6 +68,11 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     messages: command.messages,
     configuration: command.configuration,
   };
+}
+
+/** `--nv`, `-o (--overlay)`, `SINGULARITY_NV (--nv)`. */
+function shownAs({ givenBy, flag }: FlagValue): string {
+  return givenBy === `--${flag.name}` ? givenBy : `${givenBy} (--${flag.name})`;
 }
 
 function readBinds(binds: readonly Bytes[], mounts: readonly Bytes[]): readonly BindRequest[] {

@@ -80,7 +80,9 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
   { name: 'dry-run', words: ['exec', '--dry-run', '/img', 'echo', '\xe4'], host: base },
 ];
 
-/** The answer as the golden file holds it. */
+/** The answer as the golden file holds it: JSON, with texts of several lines as lists of lines, so that a change can be read. */
 export function goldenText(golden: GoldenCase): string {
-  return `${JSON.stringify(answerCommandLine(golden.words, hostOf(golden.host)), null, 2)}\n`;
+  const lines = (_: string, value: unknown): unknown =>
+    typeof value === 'string' && value.includes('\n') ? value.split('\n') : value;
+  return `${JSON.stringify(answerCommandLine(golden.words, hostOf(golden.host)), lines, 2)}\n`;
 }
