@@ -2,7 +2,7 @@ export * from './certificate/index.js';
 export { PACKET_LIMITS } from './packets/limits.js';
 export { type Packet, readPackets } from './packets/reader.js';
 export { decodeArmors, encodeArmor, type ArmorBlock, type ArmorType } from './armor.js';
-export { clearSign, type ClearSigned, type ClearSignOptions } from './clearSign.js';
+export { clearSign, type ClearSignOptions } from './clearSign.js';
 export { looksClearSigned, splitClearSigned, type ClearSignedParts } from './clearText.js';
 export { findKey, matchesKey, parseKeyQuery, type KeyQuery } from './find.js';
 export {

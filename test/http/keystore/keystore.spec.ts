@@ -1,0 +1,188 @@
+import * as openpgp from 'openpgp';
+import { KeystoreModule } from '#apps/keystore/src/keystore.module';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type StartedApp, startApp } from '../../support/app.js';
+import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { TestAuthority } from '../../support/tokens.js';
+
+const form = (keytext: string) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  body: new URLSearchParams({ keytext }).toString(),
+});
+
+async function newKey(name: string): Promise<{
+  armored: string;
+  privateKey: string;
+  fingerprint: string;
+  subkeys: string[];
+  revocation: string;
+}> {
+  const made = await openpgp.generateKey({
+    userIDs: [{ name, email: `${/\w+/.exec(name)?.[0].toLowerCase()}@example.org` }],
+    type: 'ecc',
+    curve: 'ed25519Legacy',
+    date: new Date(Date.now() - 60_000),
+    config: { v6Keys: false },
+  });
+  const key = await openpgp.readKey({ armoredKey: made.publicKey });
+  return {
+    armored: made.publicKey,
+    privateKey: made.privateKey,
+    fingerprint: key.getFingerprint(),
+    subkeys: key.getSubkeys().map((subkey) => subkey.getFingerprint()),
+    revocation: made.revocationCertificate,
+  };
+}
+
+describe.each([
+  { name: 'SQLite', open: sqliteDatabase },
+  { name: 'MongoDB', open: mongoDatabase },
+])('the keystore on $name', ({ open }) => {
+  let app: StartedApp;
+  let database: TestDatabase;
+  let authority: TestAuthority;
+  let token: string;
+  let ann: Awaited<ReturnType<typeof newKey>>;
+
+  beforeAll(async () => {
+    database = await open();
+    authority = await TestAuthority.make();
+    app = await startApp({
+      modules: [KeystoreModule, authority.module()],
+      env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
+    });
+    token = await authority.token({ username: 'ann' });
+    ann = await newKey('Ann');
+  });
+  afterAll(async () => {
+    await app.stop();
+    await database.stop();
+  });
+
+  const add = (keytext: string) => app.request('/pks/add', { ...form(keytext), token });
+  const get = (search: string) => app.request(`/pks/lookup?op=get&search=${encodeURIComponent(search)}`);
+
+  it('stores a key with exactly 200, and says unchanged the second time', async () => {
+    const first = await add(ann.armored);
+    expect([first.status, first.body]).toEqual([200, `${ann.fingerprint.toUpperCase()} inserted\n`]);
+    const second = await add(ann.armored);
+    expect([second.status, second.body]).toEqual([200, `${ann.fingerprint.toUpperCase()} unchanged\n`]);
+  });
+
+  it('serves it by fingerprint, key id, subkey, address and words, in one armor block', async () => {
+    await add(ann.armored);
+    const { fingerprint, subkeys } = ann;
+    const searches = [
+      fingerprint,
+      fingerprint.slice(-16),
+      fingerprint.slice(-8),
+      ...subkeys,
+      ...subkeys.map((one) => one.slice(-16)),
+    ].map((hex) => `0x${hex}`);
+    for (const search of [...searches, 'ann@example.org', 'Ann <ann@example.org>', 'ANN']) {
+      const answer = await get(search);
+      expect([search, answer.status, answer.headers['content-type']]).toEqual([
+        search,
+        200,
+        'application/pgp-keys',
+      ]);
+      const key = await openpgp.readKey({ armoredKey: answer.body as string });
+      expect(key.getFingerprint()).toBe(fingerprint);
+      await key.verifyPrimaryKey();
+    }
+  });
+
+  it('lists in mr form: LF only, seven fields, the last line ended', async () => {
+    await add(ann.armored);
+    const answer = await app.request('/pks/lookup?op=index&options=mr&search=ann@example.org');
+    expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8');
+    const lines = (answer.body as string).split('\n');
+    expect(lines[0]).toBe('info:1:1');
+    expect(lines[1]).toMatch(new RegExp(`^pub:${ann.fingerprint.toUpperCase()}:22:256:[0-9]+::$`));
+    expect(lines[2]).toMatch(/^uid:Ann <ann@example\.org>:[0-9]+::$/);
+    expect(lines.slice(3)).toEqual(['']);
+  });
+
+  it('escapes what would break a line', async () => {
+    const key = await newKey('Lib: Ops + 100%');
+    await add(key.armored);
+    const answer = await app.request(`/pks/lookup?op=index&options=mr&search=0x${key.fingerprint}`);
+    expect(answer.body).toContain('uid:Lib%3A Ops %2B 100%25 <');
+  });
+
+  it('adds a revocation to what it has', async () => {
+    const key = await newKey('Revoked');
+    await add(key.armored);
+    const revoked = await openpgp.revokeKey({
+      key: await openpgp.readKey({ armoredKey: key.armored }),
+      revocationCertificate: key.revocation,
+      format: 'armored',
+    });
+    const answer = await add(revoked.publicKey);
+    expect(answer.body).toContain('updated');
+    expect((await app.request(`/pks/lookup?op=index&search=0x${key.fingerprint}`)).body).toMatch(/:r\n/);
+    // Uploading the old form again loses nothing.
+    expect((await add(key.armored)).body).toContain('unchanged');
+  });
+
+  it('refuses a key without a token, with an empty one, and with one that lacks the scope', async () => {
+    const statusOf = async (options: object) => {
+      const answer = await app.request('/pks/add', { ...form(ann.armored), ...options });
+      return [answer.status, answer.body.error.code];
+    };
+    expect(await statusOf({})).toEqual([401, 401]);
+    expect(await statusOf({ headers: { ...form('').headers, authorization: 'Bearer ' } })).toEqual([
+      401, 401,
+    ]);
+    expect(
+      await statusOf({ token: await authority.token({ username: 'bob', scopes: ['library:read'] }) }),
+    ).toEqual([403, 403]);
+  });
+
+  it('answers a lookup whatever token comes with it', async () => {
+    await add(ann.armored);
+    const answer = await app.request(`/pks/lookup?op=get&search=0x${ann.fingerprint}`, { token: 'nonsense' });
+    expect(answer.status).toBe(200);
+  });
+
+  it('refuses a secret key and does not store it', async () => {
+    const key = await newKey('Secret');
+    const answer = await add(key.privateKey);
+    expect(answer.status).toBe(422);
+    expect(answer.body.error.message).toContain('It was not stored');
+    expect((await get(`0x${key.fingerprint}`)).status).toBe(404);
+  });
+
+  it.each([
+    ['/pks/lookup', 400],
+    ['/pks/lookup?op=get', 400],
+    ['/pks/lookup?op=get&search=', 400],
+    ['/pks/lookup?op=get&search=0xZZ', 400],
+    ['/pks/lookup?op=hget&search=x', 501],
+    ['/pks/lookup?op=get&search=nobody', 404],
+    ['/pks/lookup?op=get&search[$ne]=1', 400],
+    ['/pks/unknown', 404],
+  ])('answers %s with %i and the envelope', async (path, status) => {
+    const answer = await app.request(path);
+    expect(answer.status).toBe(status);
+    expect(answer.body.error.code).toBe(status);
+  });
+
+  it.each([
+    ['empty', form(''), 400],
+    ['no key', form('hello'), 422],
+    ['another content type', { ...form('x'), headers: { 'content-type': 'application/json' } }, 415],
+    ['too much', { ...form('x'), body: `keytext=${'a'.repeat(2 * 1024 * 1024)}` }, 413],
+  ])('refuses an upload that is %s', async (_, request, status) => {
+    const answer = await app.request('/pks/add', { ...request, token });
+    expect([answer.status, answer.body.error.code]).toEqual([status, status]);
+  });
+
+  it('ends in one certificate when the same key comes from many at once', async () => {
+    const key = await newKey('Crowd');
+    const answers = await Promise.all(Array.from({ length: 10 }, () => add(key.armored)));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+    expect(answers.filter(({ body }) => (body as string).includes('inserted'))).toHaveLength(1);
+  });
+});
