@@ -127,14 +127,14 @@ export class Session {
     return discoverServices(frontend, { signal: this.#place.signal });
   }
 
-  /** What this remote is trusted by: the instance's own authority, or the system's store and a file that was named. */
+  /** What this remote is trusted by: the instance's own authority, or a file that was named and everybody else. */
   async #authority(): Promise<string | undefined> {
     if (this.remote.ca !== undefined) return this.remote.ca;
     const { env, cwd } = this.#place;
     const file = env.setting('CA_FILE')?.value ?? env.get('NODE_EXTRA_CA_CERTS');
     if (file === undefined) return undefined;
-    const { systemCertificates } = await this.#client();
-    return [...systemCertificates(), await readFile(resolve(cwd, file), 'utf8')].join('\n');
+    const { rootCertificates } = await import('node:tls');
+    return [...rootCertificates, await readFile(resolve(cwd, file), 'utf8')].join('\n');
   }
 }
 

@@ -6,7 +6,13 @@ import type { z } from 'zod';
 import { DomainError, expected } from '#libs/core';
 import { Answer } from './http/answer.js';
 import { Connections, type ConnectionOptions } from './http/connections.js';
-import { isNetworkFailure, networkError, responseError, ResponseError } from './http/failures.js';
+import {
+  isNetworkFailure,
+  isUnknownAuthority,
+  networkError,
+  responseError,
+  ResponseError,
+} from './http/failures.js';
 import { CLIENT_LIMITS } from './http/limits.js';
 import { isRedirect, nextHop } from './http/redirects.js';
 
@@ -88,6 +94,8 @@ export class HttpClient {
         options.signal?.throwIfAborted();
         if (error instanceof DomainError) throw error;
         const origin = this.#resolve(options).origin;
+        // Nothing was sent yet: a site's own authority may be in the store of the machine.
+        if (replayable && isUnknownAuthority(error) && (await this.#connections.trustSystem())) continue;
         if (last || !isNetworkFailure(error)) throw networkError(error, origin);
         await pause(attempt, undefined, options.signal);
       }
@@ -119,8 +127,9 @@ export class HttpClient {
   /** Opens a websocket below the base, with the token; it is paused. @throws ResponseError when the handshake is refused */
   async openSocket(path: string, options: { timeout: number; signal?: AbortSignal }): Promise<WebSocket> {
     const { openSocket } = await import('./http/websocket.js');
-    const { token, userAgent, ca, proxies } = this.#options;
+    const { token, userAgent, proxies } = this.#options;
     const url = new URL(this.baseUrl.replace(/^http/, 'ws') + path);
+    const ca = this.#connections.authorities();
     return openSocket({
       url,
       headers: {

@@ -124,6 +124,13 @@ function squashfsReader(path: string, offset: number, signal: AbortSignal): Tree
         remedy: 'Install it: apt install squashfs-tools',
       });
     }
+    // 1 is a file system that cannot be read, 2 a name that is not in it.
+    if (result.exitCode === 1) {
+      throw new DomainError('bad_request', `The file system in ${path} cannot be read`, {
+        reason: 'bad_file_system',
+        cause: new Error(result.stderr),
+      });
+    }
     return result.exitCode === 0 ? result.stdout : undefined;
   };
   return {

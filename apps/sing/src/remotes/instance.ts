@@ -1,17 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import type { Surroundings } from '#libs/cli';
 import { DomainError, systemCode } from '#libs/core';
 import { installation } from '../installation.js';
-
-/** What `scripts/up` writes about a running instance. */
-const Endpoint = z.object({
-  url: z.url({ protocol: /^https?$/ }),
-  caFile: z.string(),
-  tokenFile: z.string(),
-  username: z.string(),
-});
 
 /** An instance of ours on this machine. */
 export interface Instance {
@@ -44,14 +35,14 @@ export async function findInstance({
     if (named === undefined && code === 'EACCES') return undefined;
     throw error;
   }
-  const endpoint = Endpoint.safeParse(parse(text));
-  if (!endpoint.success) {
+  const endpoint = parseEndpoint(text);
+  if (endpoint === undefined) {
     throw new DomainError('bad_request', `${path} is not what scripts/up writes`, {
       reason: 'bad_endpoint_file',
       remedy: 'Start the instance again with ./scripts/up',
     });
   }
-  const { url, caFile, tokenFile } = endpoint.data;
+  const { url, caFile, tokenFile } = endpoint;
   return {
     url: url.replace(/\/+$/, ''),
     ca: await readOptional(resolve(home, caFile)),
@@ -69,10 +60,23 @@ async function readOptional(path: string): Promise<string | undefined> {
   }
 }
 
-function parse(text: string): unknown {
+interface Endpoint {
+  readonly url: string;
+  readonly caFile: string;
+  readonly tokenFile: string;
+}
+
+/** What `scripts/up` writes about a running instance; undefined for anything else. By hand: every command waits for it. */
+function parseEndpoint(text: string): Endpoint | undefined {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     return undefined;
   }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { url, caFile, tokenFile } = value as Record<string, unknown>;
+  if (typeof url !== 'string' || typeof caFile !== 'string' || typeof tokenFile !== 'string')
+    return undefined;
+  return /^https?:$/.test(URL.parse(url)?.protocol ?? '') ? { url, caFile, tokenFile } : undefined;
 }

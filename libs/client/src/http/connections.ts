@@ -23,13 +23,14 @@ const LOOPBACK = 'localhost,127.0.0.1,::1';
 
 /**
  * Connections to one server and to wherever it redirects. The server's own certificate authority is all that its own
- * origin is trusted by; other hosts are trusted by the system's store and by that authority.
+ * origin is trusted by; other hosts are trusted by public authorities and by that one.
  */
 export class Connections {
   readonly #origin: string;
   readonly #options: ConnectionOptions;
   #own: Dispatcher | undefined;
   #others: Dispatcher | undefined;
+  #system: string[] | undefined;
 
   constructor(origin: string, options: ConnectionOptions) {
     this.#origin = origin;
@@ -39,20 +40,42 @@ export class Connections {
   /** The dispatcher for an address. */
   to(url: URL): Dispatcher {
     if (url.origin === this.#origin) return (this.#own ??= this.#make(this.#options.ca));
-    return (this.#others ??= this.#make(undefined));
+    return (this.#others ??= this.#make(this.#options.ca === undefined ? undefined : this.#everybody()));
+  }
+
+  /**
+   * Trusts the machine's own store besides the authorities that Node brings along, and says whether that is news. Reading
+   * the store takes a tenth of a second, so it is done when a certificate was not trusted, and not before.
+   */
+  async trustSystem(): Promise<boolean> {
+    if (this.#system !== undefined || this.#options.ca !== undefined) return false;
+    this.#system = systemCertificates();
+    await this.close();
+    return true;
+  }
+
+  /** Authorities for a connection that is made elsewhere; undefined: those that Node brings along. */
+  authorities(): string | string[] | undefined {
+    return this.#options.ca ?? (this.#system === undefined ? undefined : this.#everybody());
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#own?.destroy(), this.#others?.destroy()]);
+    const open = [this.#own, this.#others];
+    this.#own = undefined;
+    this.#others = undefined;
+    for (const dispatcher of open) await dispatcher?.destroy();
   }
 
-  #make(ca: string | undefined): Dispatcher {
-    const trusted = ca ?? [
-      ...systemCertificates(),
-      ...(this.#options.ca === undefined ? [] : [this.#options.ca]),
-    ];
+  #everybody(): string[] {
+    const { ca } = this.#options;
+    const system = this.#system ?? (ca === undefined ? [] : systemCertificates());
+    return [...getCACertificates('bundled'), ...system, ...(ca === undefined ? [] : [ca])];
+  }
+
+  #make(ca: string | string[] | undefined): Dispatcher {
+    const trusted = ca ?? (this.#system === undefined ? undefined : this.#everybody());
     const options = {
-      connect: { ca: trusted, timeout: CLIENT_LIMITS.connect },
+      connect: { timeout: CLIENT_LIMITS.connect, ...(trusted === undefined ? {} : { ca: trusted }) },
       headersTimeout: CLIENT_LIMITS.idle,
       bodyTimeout: CLIENT_LIMITS.idle,
       allowH2: false,
@@ -62,7 +85,6 @@ export class Connections {
     return new EnvHttpProxyAgent({
       ...options,
       requestTls: options.connect,
-      proxyTls: { ca: systemCertificates() },
       httpProxy: proxies.http ?? '',
       httpsProxy: proxies.https ?? '',
       noProxy: proxies.none === undefined ? LOOPBACK : `${proxies.none},${LOOPBACK}`,
@@ -70,11 +92,7 @@ export class Connections {
   }
 }
 
-/**
- * What the machine trusts: its own store (also `SSL_CERT_FILE`), where a site installs its authority; else what Node
- * brings along.
- */
+/** The machine's own store (also `SSL_CERT_FILE`), where a site installs its authority. */
 export function systemCertificates(): string[] {
-  const system = getCACertificates('system');
-  return system.length > 0 ? system : getCACertificates('bundled');
+  return getCACertificates('system');
 }

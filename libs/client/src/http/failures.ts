@@ -78,6 +78,12 @@ const CONNECTION: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection was closed',
 };
 
+/** Whether a server was turned away because nobody that is trusted here vouches for it. */
+export function isUnknownAuthority(error: unknown): boolean {
+  const code = deepCode(error);
+  return code !== undefined && /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/.test(code);
+}
+
 /** Whether a failure is one of the network, after which a request that may be repeated is repeated. */
 export function isNetworkFailure(error: unknown): boolean {
   const code = deepCode(error);
@@ -101,7 +107,8 @@ export function networkError(error: unknown, origin: string): unknown {
   if (certificate !== undefined) {
     return new DomainError('unavailable', `${origin} is not trusted: ${certificate}`, {
       reason: 'untrusted_certificate',
-      remedy: 'Give the certificate of its authority (for example in SSL_CERT_FILE) or use the right name',
+      remedy:
+        'Install the certificate of its authority on this machine, or name its file in SING_CA_FILE or SSL_CERT_FILE',
       cause: error,
     });
   }

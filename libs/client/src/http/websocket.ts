@@ -3,11 +3,12 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type WebSocket from 'ws';
 import { DomainError } from '#libs/core';
-import { systemCertificates, type ConnectionOptions } from './connections.js';
+import type { ConnectionOptions } from './connections.js';
 import { networkError, responseError } from './failures.js';
 import { CLIENT_LIMITS } from './limits.js';
 
-export interface SocketOptions extends ConnectionOptions {
+export interface SocketOptions extends Pick<ConnectionOptions, 'proxies'> {
+  readonly ca?: string | string[];
   /** `ws:` or `wss:` address. */
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
@@ -29,7 +30,7 @@ export async function openSocket(options: SocketOptions): Promise<WebSocket> {
     headers,
     handshakeTimeout: timeout,
     perMessageDeflate: false,
-    ca: ca ?? systemCertificates(),
+    ...(ca === undefined ? {} : { ca }),
     ...(tunnel === undefined ? {} : { createConnection: () => tunnel as never }),
   });
   const what = `GET ${url.origin}${url.pathname}`;
@@ -99,7 +100,7 @@ async function openTunnel({ url, proxies, timeout, ca }: SocketOptions): Promise
     connecting.end();
   });
   if (!secure) return socket;
-  return connectTls({ socket, servername: url.hostname, ca: ca ?? systemCertificates() });
+  return connectTls({ socket, servername: url.hostname, ...(ca === undefined ? {} : { ca }) });
 }
 
 /** Whether a host is reached without proxy: this machine, or named by `NO_PROXY`. */

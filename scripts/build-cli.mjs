@@ -1,0 +1,87 @@
+// Bundles the command lines and the launch planner: `npm run build:cli`.
+//
+// dist/cli/sing.mjs, dist/cli/scs.mjs  entry of each command line; what a command needs more lies beside it in lazy chunks
+// dist/planner/planner.js              the planner for the engine inside the native program (build-planner.mjs)
+// dist/cli/share/                      manual page and completion scripts, made by the bundled program itself
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { rolldown } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const at = (...parts) => join(root, ...parts);
+
+const common = {
+  cwd: root,
+  resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
+  transform: { target: 'node24' },
+  logLevel: 'warn',
+};
+
+/** Parts of undici that our client uses: the package's own index also loads fetch, caches, mocks and web sockets. */
+const slimUndici = {
+  name: 'slim-undici',
+  resolveId(source, importer) {
+    if (source === 'undici' && importer !== undefined) return '\0undici';
+    return undefined;
+  },
+  load(id) {
+    if (id !== '\0undici') return undefined;
+    const part = (path) => JSON.stringify(at('node_modules/undici/lib', path));
+    return `import Agent from ${part('dispatcher/agent.js')};
+import EnvHttpProxyAgent from ${part('dispatcher/env-http-proxy-agent.js')};
+import Dispatcher from ${part('dispatcher/dispatcher.js')};
+import api from ${part('api/index.js')};
+Object.assign(Dispatcher.prototype, api);
+export { Agent, EnvHttpProxyAgent, Dispatcher };`;
+  },
+};
+
+async function bundleCommandLines() {
+  const names = ['sing', 'scs'].filter((name) => existsSync(at(`apps/${name}/src/main.ts`)));
+  const bundle = await rolldown({
+    ...common,
+    platform: 'node',
+    input: Object.fromEntries(names.map((name) => [name, at(`apps/${name}/src/main.ts`)])),
+    // Native modules stay outside; a command that needs one loads it from where npm put it.
+    external: [/\.node$/, '#addon', '@node-rs/argon2', 'better-sqlite3', 'mongodb'],
+    plugins: [slimUndici],
+  });
+  await rm(at('dist/cli'), { recursive: true, force: true });
+  await bundle.write({
+    dir: at('dist/cli'),
+    format: 'esm',
+    entryFileNames: '[name].mjs',
+    chunkFileNames: 'chunks/[name]-[hash].mjs',
+    minify: { compress: true, mangle: true, codegen: true },
+    keepNames: true,
+    sourcemap: false,
+    comments: { legal: false },
+  });
+  await bundle.close();
+  return names;
+}
+
+async function writeShare(names) {
+  const run = promisify(execFile);
+  const outputs = names.flatMap((name) => [
+    [`man/man1/${name}.1`, [name, 'manual']],
+    [`bash-completion/completions/${name}`, [name, 'completion', 'bash']],
+    [`zsh/site-functions/_${name}`, [name, 'completion', 'zsh']],
+    [`fish/vendor_completions.d/${name}.fish`, [name, 'completion', 'fish']],
+  ]);
+  await Promise.all(
+    outputs.map(async ([path, [name, ...words]]) => {
+      const { stdout } = await run(process.execPath, [at(`dist/cli/${name}.mjs`), ...words]);
+      const target = at('dist/cli/share', path);
+      await mkdir(join(target, '..'), { recursive: true });
+      await writeFile(target, stdout);
+    }),
+  );
+}
+
+const [names] = await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
+await writeShare(names);
