@@ -39,12 +39,10 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
     groups: options.fakeroot ? [] : groupLines(host, identity),
     environment,
     workingDirectory,
-    installation: host.installation(),
     configuration,
     image,
     paths,
     fuse: image.type !== 'directory' && host.mayUseFuse(),
-    terminal: host.isTerminal(0),
     subordinate: options.fakeroot ? subordinateIds(host, identity, account) : null,
     interpreter: foreignInterpreter(host, identity, image),
   };

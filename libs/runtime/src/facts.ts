@@ -1,5 +1,5 @@
 import type { Configuration } from './configuration/configuration.js';
-import type { Account, FileStatus, HostIdentity, Installation, OpenedImage } from './host.js';
+import type { Account, FileStatus, HostIdentity, OpenedImage } from './host.js';
 import type { Environment } from './options/environmentFlags.js';
 import type { AbsolutePath, Bytes, GroupLine, IdRange } from './plan.js';
 
@@ -12,14 +12,11 @@ export interface Facts {
   readonly environment: Environment;
   /** Null: it was deleted, or cannot be told. */
   readonly workingDirectory: AbsolutePath | null;
-  readonly installation: Installation;
   readonly configuration: Configuration;
   readonly image: OpenedImage;
   /** Of the paths that a plan may name (links followed); null: not there, or not to be reached. */
   readonly paths: ReadonlyMap<AbsolutePath, FileStatus | null>;
   readonly fuse: boolean;
-  /** Standard input is a terminal. */
-  readonly terminal: boolean;
   /** For --fakeroot; null when it was not asked. */
   readonly subordinate: SubordinateIds | null;
   /** binfmt_misc has an enabled interpreter for the image's architecture. Null: the image has the machine's own, or says none. */
