@@ -8,7 +8,7 @@ import { type Change, commitPlan, DATABASE, type Database } from './database.sto
 import { EntitiesStore } from './entities.store.js';
 import { type ImageFacts, readImageFacts } from './imageFacts.js';
 import { ImagesStore } from './images.store.js';
-import { LIMITS } from './limits.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from './usage.service.js';
 
@@ -29,6 +29,7 @@ export class FinishUploadService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
     private readonly uploads: UploadsStore,
     private readonly images: ImagesStore,
@@ -121,7 +122,7 @@ export class FinishUploadService {
       ...upload.value,
       state: 'complete',
       reserved: 0,
-      expiresAt: this.clock.now().getTime() + LIMITS.uploadMemory,
+      expiresAt: this.clock.now().getTime() + this.limits.uploadMemory,
     });
     const image = await this.images.get(upload.value.image);
     const container = await this.containers.get(upload.value.container);

@@ -1,4 +1,4 @@
-import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
@@ -14,6 +14,7 @@ import { FinishUploadService } from './finishUpload.service.js';
 import { ImagesController } from './images.controller.js';
 import { ImagesService } from './images.service.js';
 import { ImagesStore } from './images.store.js';
+import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
 import { NamesStore } from './names.store.js';
 import { SearchController } from './search.controller.js';
 import { SearchService } from './search.service.js';
@@ -62,6 +63,7 @@ import { UsageService } from './usage.service.js';
       useFactory: async (config: ScsConfig) =>
         new UploadUrls(await loadUploadKey(config.dataFolder('library')), config.serviceUrl('library')),
     },
+    { provide: LIBRARY_LIMITS, useValue: LIMITS },
     CollectionsStore,
     ContainersStore,
     ContentsStore,
@@ -88,6 +90,12 @@ export class LibraryModule implements OnApplicationShutdown {
     readiness: Readiness,
   ) {
     readiness.register('library database', () => database.ping());
+  }
+
+  /** The same with other bounds, for tests at their edges. */
+  static with(limits: Partial<LibraryLimits>): DynamicModule {
+    const provider = { provide: LIBRARY_LIMITS, useValue: { ...LIMITS, ...limits } };
+    return { module: LibraryModule, providers: [provider] };
   }
 
   async onApplicationShutdown(): Promise<void> {

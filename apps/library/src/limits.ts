@@ -35,6 +35,8 @@ export const LIMITS = {
   /** Shortest and longest search text, in characters (library contract §5 no. 29). */
   searchMinimum: 3,
   searchMaximum: 255,
+  /** Words of a search that the index is asked for. */
+  searchKeys: 4,
   /** Objects of one kind, and images, that a search finds. */
   searchObjects: 100,
   searchImages: 200,
@@ -43,6 +45,10 @@ export const LIMITS = {
   /** Images of one container that a search looks at, newest first. */
   searchImagesPerContainer: 100,
 } as const;
+
+/** The bounds that are passed in: small ones in tests. */
+export const LIBRARY_LIMITS = Symbol('library limits');
+export type LibraryLimits = { readonly [Name in keyof typeof LIMITS]: number };
 
 /** Names for short references (library contract §8: "configurable default entity and collection"). */
 export const DEFAULTS = { entity: 'library', collection: 'default' } as const;

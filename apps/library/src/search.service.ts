@@ -42,7 +42,7 @@ export class SearchService {
   /** @throws DomainError `bad_request` for a text that is too short or too long */
   async search(query: SearchQuery, actor: Actor | undefined): Promise<Found> {
     const text = readSearchText(query.value);
-    if (text.key.length < LIMITS.searchMinimum || query.value.length > LIMITS.searchMaximum)
+    if (text.keys.length === 0 || query.value.length > LIMITS.searchMaximum)
       throw new DomainError(
         'bad_request',
         expected(
@@ -79,12 +79,12 @@ export class SearchService {
     text: SearchText,
     audiences: readonly string[] | undefined,
   ): Promise<string[]> {
-    const found: string[] = [];
-    for (const audience of audiences ?? [undefined]) {
-      found.push(...(await this.terms.find(kind, text.key, audience, LIMITS.searchScan)));
-      if (found.length >= LIMITS.searchObjects) break;
-    }
-    return [...new Set(found)].slice(0, LIMITS.searchObjects);
+    const found = new Set<string>();
+    for (const audience of audiences ?? [undefined])
+      for (const key of text.keys)
+        for (const id of await this.terms.find(kind, key, audience, LIMITS.searchScan))
+          if (found.size < LIMITS.searchObjects) found.add(id);
+    return [...found];
   }
 
   async #containers(

@@ -12,23 +12,25 @@ export function searchTerms(name: string): string[] {
 
 /** A search text taken apart. */
 export interface SearchText {
-  /** The longest word: what the index is asked for. */
-  readonly key: string;
+  /** Words that are long enough for the index: what is found has one of them in its own name. */
+  readonly keys: readonly string[];
   /** All words, lower-case: each must occur in the path of what is found. */
   readonly words: readonly string[];
   /** The beginning of a hash, when the text can be one. */
   readonly hash: string | undefined;
 }
 
-/** Words are separated by blanks and slashes; the first of the longest ones is the key. */
+/** Words are separated by blanks, slashes and colons. */
 export function readSearchText(value: string): SearchText {
   const words = value
     .toLowerCase()
     .split(/[\s/:]+/)
     .filter((word) => word !== '');
-  const key = words.reduce((longest, word) => (word.length > longest.length ? word : longest), '');
+  const keys = [...new Set(words)]
+    .filter((word) => word.length >= LIMITS.searchMinimum)
+    .slice(0, LIMITS.searchKeys);
   const hex = /^(?:sha256\.)?([0-9a-f]{6,64})$/.exec(value.trim().toLowerCase())?.[1];
-  return { key, words, hash: hex === undefined ? undefined : `sha256.${hex}` };
+  return { keys, words, hash: hex === undefined ? undefined : `sha256.${hex}` };
 }
 
 /** Whether every word occurs in the path. */

@@ -5,7 +5,7 @@ import { CLOCK, LOG, type Logger } from '#libs/server';
 import { DATABASE, type Database } from './database.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
 import { readImageFacts } from './imageFacts.js';
-import { LIMITS } from './limits.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from './usage.service.js';
 
@@ -19,6 +19,7 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Logger,
+    @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
     private readonly uploads: UploadsStore,
     private readonly usage: UsageService,
@@ -29,7 +30,7 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     await this.database.ready();
     // Two replicas share a MongoDB, and what the other one is storing at this moment is not interrupted.
     if (this.database.driver === 'sqlite') await this.recover();
-    this.#timer = setInterval(() => void this.#runQuietly(), LIMITS.sweepInterval).unref();
+    this.#timer = setInterval(() => void this.#runQuietly(), this.limits.sweepInterval).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -39,8 +40,9 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
 
   /** For the start of the only process of this service: nothing is under way. */
   async recover(): Promise<void> {
-    for (const upload of await this.uploads.inState('storing', LIMITS.sweepBatch)) await this.#settle(upload);
-    for (const upload of await this.uploads.inState('ended', LIMITS.sweepBatch))
+    for (const upload of await this.uploads.inState('storing', this.limits.sweepBatch))
+      await this.#settle(upload);
+    for (const upload of await this.uploads.inState('ended', this.limits.sweepBatch))
       await this.finishing.end(upload.id);
     await this.usage.discardAll();
     const removed = await this.blobs.sweep({ isAlive: (id) => this.#isAlive(id) });
@@ -50,13 +52,16 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
   /** Gives back what uploads hold for which nothing arrives any more. */
   async sweep(): Promise<void> {
     const now = this.clock.now().getTime();
-    for (const upload of await this.uploads.expiredBefore(now, LIMITS.sweepBatch)) {
+    for (const upload of await this.uploads.expiredBefore(now, this.limits.sweepBatch)) {
       const alive = await this.#aliveUntil(upload);
       if (alive > now) await this.uploads.extend(upload, alive);
       else if (upload.value.state === 'storing') await this.#settle(upload);
       else await this.finishing.end(upload.id);
     }
-    await this.blobs.sweep({ isAlive: (id) => this.#isAlive(id), before: new Date(now - LIMITS.sweepGrace) });
+    await this.blobs.sweep({
+      isAlive: (id) => this.#isAlive(id),
+      before: new Date(now - this.limits.sweepGrace),
+    });
   }
 
   /** Stored but not yet said, or not yet stored: whichever it is, it is settled. */
@@ -73,8 +78,8 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
 
   async #aliveUntil({ id, value }: Upload): Promise<number> {
     if (value.state !== 'open') return value.expiresAt;
-    if (this.blobs.isActive(id)) return this.clock.now().getTime() + LIMITS.uploadIdle;
-    return ((await this.uploads.lastArrival(id)) ?? value.createdAt) + LIMITS.uploadIdle;
+    if (this.blobs.isActive(id)) return this.clock.now().getTime() + this.limits.uploadIdle;
+    return ((await this.uploads.lastArrival(id)) ?? value.createdAt) + this.limits.uploadIdle;
   }
 
   async #isAlive(uploadId: string): Promise<boolean> {

@@ -10,7 +10,7 @@ import { EntitiesStore } from './entities.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
 import { KeyedLock } from './keyedLock.js';
-import { LIMITS } from './limits.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
 import { type UploadGrant, UploadUrls } from './uploadUrls.js';
 import { overQuota, UsageService } from './usage.service.js';
@@ -32,6 +32,7 @@ export class UploadsService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
     private readonly urls: UploadUrls,
     private readonly verifier: TokenVerifier,
@@ -71,7 +72,7 @@ export class UploadsService {
     const found = await this.images.findForWriting(imageId, actor);
     const { size, resume } = request;
     const known = resume ? await this.#resumable(found, size, actor) : undefined;
-    const partSize = Math.max(LIMITS.partBytes, Math.ceil(size / LIMITS.parts));
+    const partSize = Math.max(this.limits.partBytes, Math.ceil(size / this.limits.parts));
     const upload = known ?? (await this.#start(found, { kind: 'multipart', size, partSize }, actor));
     return {
       id: upload.id,
@@ -113,7 +114,7 @@ export class UploadsService {
     return this.#locks.run(imageId, async () => {
       const { image, container } = await this.images.findForWriting(imageId, actor);
       if (await this.images.isStored(image)) return this.#completion(container);
-      for (const upload of await this.uploads.ofImage(imageId, LIMITS.uploadsPerImage)) {
+      for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)) {
         const { kind, state } = upload.value;
         if (kind !== 'single' || state !== 'open' || !(await this.uploads.part(upload.id, 1))) continue;
         await this.#store(upload);
@@ -206,7 +207,7 @@ export class UploadsService {
         token: actor.tokenId,
         originToken: actor.originTokenId,
         createdAt: now,
-        expiresAt: now + LIMITS.uploadIdle,
+        expiresAt: now + this.limits.uploadIdle,
       };
       const writes = [this.uploads.creation(id, upload)];
       if (reserved > 0) writes.push(this.entities.holding(entity, reserved));
@@ -222,18 +223,18 @@ export class UploadsService {
    * @throws DomainError `too_many_requests` when too many are under way
    */
   async #idleUploads(imageId: string, actor: Actor): Promise<Upload[]> {
-    const open = (await this.uploads.ofImage(imageId, LIMITS.uploadsPerImage)).filter(
+    const open = (await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)).filter(
       ({ value }) => value.state === 'open',
     );
     const idle = open.filter(
       ({ id, value }) => value.account === actor.accountId && !this.blobs.isActive(id),
     );
-    if (open.length < LIMITS.uploadsPerImage) return idle;
+    if (open.length < this.limits.uploadsPerImage) return idle;
     const oldest = idle.pop();
     if (!oldest)
       throw new DomainError(
         'too_many_requests',
-        `Expected at most ${LIMITS.uploadsPerImage} uploads of one image at a time`,
+        `Expected at most ${this.limits.uploadsPerImage} uploads of one image at a time`,
         {
           reason: 'too_many_uploads',
         },
@@ -243,7 +244,7 @@ export class UploadsService {
   }
 
   async #resumable({ image }: FoundImage, size: number, actor: Actor): Promise<Upload | undefined> {
-    const uploads = await this.uploads.ofImage(image.id, LIMITS.uploadsPerImage);
+    const uploads = await this.uploads.ofImage(image.id, this.limits.uploadsPerImage);
     return uploads.find(
       ({ id, value }) =>
         value.kind === 'multipart' &&
@@ -310,7 +311,7 @@ export class UploadsService {
   }
 
   #addressOf(upload: string, part: number): string {
-    const expires = Math.floor((this.clock.now().getTime() + LIMITS.uploadUrl) / 1000);
+    const expires = Math.floor((this.clock.now().getTime() + this.limits.uploadUrl) / 1000);
     return this.urls.sign({ upload, part, expires });
   }
 
