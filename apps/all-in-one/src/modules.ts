@@ -7,8 +7,8 @@ type Service = ScsConfig['services'][number];
 const MODULES: Readonly<Record<Service, (() => Promise<ServiceModule>) | undefined>> = {
   auth: async () => (await import('../../auth/src/auth.module.js')).AuthModule,
   keystore: async () => (await import('../../keystore/src/keystore.module.js')).KeystoreModule,
-  library: undefined,
-  builder: undefined,
+  library: async () => (await import('../../library/src/library.module.js')).LibraryModule,
+  builder: async () => (await import('../../builder/src/builder.module.js')).BuilderModule,
   worker: undefined,
   web: async () => (await import('../../web/src/web.module.js')).WebModule,
 };

@@ -31,6 +31,9 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'PUT /v2/upload/:upload/:part': 'a signed address for one part of one upload (library contract rule 14)',
   'GET /v1/search': 'finds public objects; policy hides the rest (library contract §6.4)',
   'GET /v1/oci-redirect': 'answers 404 without a registry (library contract §7.1)',
+  // builder
+  'PUT /v1/build-context/:digest/_upload': 'signed address with an end (builder contract §3.11)',
+  'POST /v1/build/:id/_ticket': 'checks the proof of a worker in its body (RFC 7523)',
 };
 
 /**

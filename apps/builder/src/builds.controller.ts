@@ -1,0 +1,81 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Req,
+} from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type Actor, type BuildMetadata, BuildRequest } from '#libs/contract';
+import { Checked, CurrentActor, JsonBody, readBytes, Requires } from '#libs/server';
+import { BuildsService } from './builds.service.js';
+import { LIMITS } from './limits.js';
+
+const Text = z.string().max(100).optional();
+const ListBuildsQuery = z.object({ from: Text, to: Text, user: Text, includeDeleted: Text });
+
+/** What people and their clients ask of the builder (builder contract §3). */
+@Controller('v1')
+@Requires('build')
+export class BuildsController {
+  constructor(private readonly builds: BuildsService) {}
+
+  @Post('build')
+  @HttpCode(200)
+  async submit(
+    @Body(new JsonBody(BuildRequest, { limit: LIMITS.submitBytes })) body: BuildRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<{ data: BuildMetadata }> {
+    return { data: await this.builds.submit(body, actor) };
+  }
+
+  /** The oldest form: the definition as plain text (builder contract §3.10). */
+  @Post('build-def-file')
+  @HttpCode(200)
+  async submitText(
+    @Req() request: FastifyRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<{ data: BuildMetadata }> {
+    const buildRecipe = (await readBytes(request.raw, LIMITS.definitionBytes)).toString('utf8');
+    return { data: await this.builds.submit({ buildRecipe }, actor) };
+  }
+
+  @Get('build')
+  async list(
+    @Query(new Checked(ListBuildsQuery)) query: z.infer<typeof ListBuildsQuery>,
+    @CurrentActor() actor: Actor,
+  ): Promise<{ data: BuildMetadata[] }> {
+    return { data: await this.builds.list(query, actor) };
+  }
+
+  @Get('build/:id')
+  async status(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<{ data: BuildMetadata }> {
+    return { data: await this.builds.status(id, actor) };
+  }
+
+  @Put('build/:id/_cancel')
+  @HttpCode(204)
+  async cancel(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<void> {
+    await this.builds.cancel(id, actor);
+  }
+
+  @Delete('build/:id')
+  @HttpCode(200)
+  async delete(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<{ data: object }> {
+    await this.builds.delete(id, actor);
+    return { data: {} };
+  }
+
+  @Get('build-output/:id')
+  @Header('content-type', 'text/plain; charset=utf-8')
+  async output(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<string> {
+    return (await this.builds.output(id, actor)).toString('utf8');
+  }
+}

@@ -1,0 +1,143 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import type { BlobReader, BlobStore } from '#libs/blobs';
+import type { Actor, BuildContextAnnouncement } from '#libs/contract';
+import { type Clock, type Digest, DomainError, expected, parseDigest } from '#libs/core';
+import { CLOCK, receiveBody } from '#libs/server';
+import { ContextsStore, type Hold } from './contexts.store.js';
+import { LIMITS } from './limits.js';
+
+/** Injection tokens of the blob store for contexts, and of the key that signs upload addresses. */
+export const CONTEXT_BLOBS = Symbol('build context blobs');
+export const UPLOAD_KEY = Symbol('build context upload key');
+
+/** The query of a signed upload address. */
+export interface UploadGrant {
+  readonly holder: string;
+  readonly size: number;
+  /** Unix seconds. */
+  readonly expires: number;
+  readonly mac: string;
+}
+
+/** Build contexts: announced, uploaded to a signed address, held by accounts and builds, and gone when nobody holds them. */
+@Injectable()
+export class ContextsService {
+  constructor(
+    private readonly holds: ContextsStore,
+    @Inject(CONTEXT_BLOBS) private readonly blobs: BlobStore,
+    @Inject(UPLOAD_KEY) private readonly key: Buffer,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Where to upload, or undefined when this account's own upload is already here (builder contract §3.11). What others have uploaded makes
+   * no difference: the answer must not tell.
+   * @throws DomainError `bad_request`, `too_large`
+   */
+  async announce({ size, digest }: BuildContextAnnouncement, actor: Actor): Promise<string | undefined> {
+    const checked = parseDigest(digest);
+    if (size <= 0) throw new DomainError('bad_request', expected('a positive number', 'size', size));
+    if (size > LIMITS.contextBytes)
+      throw new DomainError(
+        'too_large',
+        expected(`at most ${LIMITS.contextBytes} bytes`, 'a build context', size),
+      );
+    const known = await this.holds.get(checked, actor.accountId);
+    if (known?.uploaded === true && (await this.blobs.sizeOf(checked)) !== undefined) {
+      await this.holds.put({ ...known, expiresAt: this.#later(LIMITS.contextSeconds) });
+      return undefined;
+    }
+    await this.blobs.checkSpace(size);
+    await this.holds.put({
+      digest: checked,
+      holder: actor.accountId,
+      size,
+      uploaded: false,
+      expiresAt: this.#later(LIMITS.contextSeconds),
+    });
+    const expires = Math.floor(this.clock.now().getTime() / 1000) + LIMITS.uploadSeconds;
+    const mac = this.#sign(checked, actor.accountId, size, expires);
+    const query = new URLSearchParams({
+      holder: actor.accountId,
+      size: String(size),
+      expires: String(expires),
+      mac,
+    });
+    return `/v1/build-context/${checked}/_upload?${query.toString()}`;
+  }
+
+  /**
+   * Takes the bytes of an announced context.
+   * @throws DomainError `forbidden` for an address that was not made here or is too old, `unprocessable` for other bytes than announced
+   */
+  async upload(digestText: string, grant: UploadGrant, request: IncomingMessage): Promise<void> {
+    const digest = parseDigest(digestText);
+    const good = Buffer.from(this.#sign(digest, grant.holder, grant.size, grant.expires));
+    const given = Buffer.from(grant.mac);
+    if (good.length !== given.length || !timingSafeEqual(good, given))
+      throw new DomainError('forbidden', 'This upload address is not valid');
+    if (grant.expires * 1000 <= this.clock.now().getTime())
+      throw new DomainError('forbidden', 'This upload address has expired');
+    const hold = await this.holds.get(digest, grant.holder);
+    if (hold === undefined) throw new DomainError('gone', 'This build context was given up');
+    const writer = await this.blobs.write({ limit: grant.size });
+    try {
+      await receiveBody(request, writer, { limit: grant.size });
+      await writer.commit({ digest, size: grant.size });
+    } finally {
+      await writer.cancel();
+    }
+    await this.holds.put({ ...hold, uploaded: true });
+  }
+
+  /** Gives an account's hold up; the context goes when it was the last one. */
+  async release(digestText: string, actor: Actor): Promise<void> {
+    await this.#drop(parseDigest(digestText), actor.accountId);
+  }
+
+  /**
+   * Keeps a context for a build, whatever its owner does meanwhile.
+   * @throws DomainError `not_found` unless this account has uploaded it
+   */
+  async holdForBuild(digest: Digest, buildId: string, actor: Actor): Promise<void> {
+    const own = await this.holds.get(digest, actor.accountId);
+    if (own?.uploaded !== true || (await this.blobs.sizeOf(digest)) === undefined) {
+      throw new DomainError('not_found', `The build context ${digest} was not uploaded`, {
+        reason: 'context_not_found',
+      });
+    }
+    await this.holds.put({ ...own, holder: buildId, expiresAt: this.#later(LIMITS.contextSeconds * 7) });
+  }
+
+  /** The build has ended. */
+  async releaseFromBuild(digest: string, buildId: string): Promise<void> {
+    await this.#drop(parseDigest(digest), buildId);
+  }
+
+  open(digest: string): Promise<BlobReader> {
+    return this.blobs.open(parseDigest(digest));
+  }
+
+  /** Removes contexts that nobody released (builder contract §12 case 48). Called from time to time. */
+  async sweep(): Promise<void> {
+    const expired: readonly Hold[] = await this.holds.expired(this.clock.now().toISOString(), LIMITS.listed);
+    for (const { digest, holder } of expired) await this.#drop(parseDigest(digest), holder);
+  }
+
+  async #drop(digest: Digest, holder: string): Promise<void> {
+    await this.holds.release(digest, holder);
+    if (!(await this.holds.isHeld(digest))) await this.blobs.remove(digest);
+  }
+
+  #later(seconds: number): string {
+    return new Date(this.clock.now().getTime() + seconds * 1000).toISOString();
+  }
+
+  #sign(digest: Digest, holder: string, size: number, expires: number): string {
+    return createHmac('sha256', this.key)
+      .update(`${digest}\n${holder}\n${size}\n${expires}`)
+      .digest('base64url');
+  }
+}

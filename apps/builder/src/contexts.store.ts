@@ -1,0 +1,57 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import type { Collection, CollectionSpec } from '#libs/documents';
+import { DATABASE, type Database } from './database.store.js';
+
+const Hold = z.object({
+  digest: z.string(),
+  /** An account, or a build that needs the context. */
+  holder: z.string(),
+  size: z.number(),
+  /** Whether this holder's own upload arrived whole. */
+  uploaded: z.boolean(),
+  expiresAt: z.string(),
+});
+export type Hold = z.infer<typeof Hold>;
+
+const HOLDS = {
+  name: 'context-holds',
+  schema: Hold,
+  indexes: { byDigest: { fields: ['digest'] }, byExpiry: { fields: ['expiresAt'] } },
+} as const satisfies CollectionSpec<Hold>;
+
+const idOf = (digest: string, holder: string): string => `${digest} ${holder}`;
+
+/**
+ * Who needs which build context. A context is kept while anybody holds it, so that nobody can take away the identical one of
+ * somebody else (builder contract §3.11).
+ */
+@Injectable()
+export class ContextsStore {
+  readonly #holds: Collection<Hold, keyof (typeof HOLDS)['indexes']>;
+
+  constructor(@Inject(DATABASE) database: Database) {
+    this.#holds = database.collection<Hold, keyof (typeof HOLDS)['indexes']>(HOLDS);
+  }
+
+  async get(digest: string, holder: string): Promise<Hold | undefined> {
+    return (await this.#holds.get(idOf(digest, holder)))?.value;
+  }
+
+  put(hold: Hold): Promise<void> {
+    return this.#holds.put(idOf(hold.digest, hold.holder), hold);
+  }
+
+  async release(digest: string, holder: string): Promise<void> {
+    await this.#holds.delete(idOf(digest, holder));
+  }
+
+  async isHeld(digest: string): Promise<boolean> {
+    return (await this.#holds.scan('byDigest', { equal: [digest], limit: 1 })).items.length > 0;
+  }
+
+  /** Holds that ended before `now`. */
+  async expired(now: string, limit: number): Promise<readonly Hold[]> {
+    return (await this.#holds.scan('byExpiry', { before: now, limit })).items.map(({ value }) => value);
+  }
+}
