@@ -1,0 +1,248 @@
+#include "execute.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "credentials.h"
+#include "launch.h"
+#include "messages.h"
+#include "mounting.h"
+#include "payload.h"
+#include "report.h"
+#include "supervise.h"
+#include "walk.h"
+
+namespace sing {
+
+namespace {
+
+constexpr int cannotStart = 255;
+
+Level levelOf(plan::OnFailure policy) {
+  switch (policy) {
+    case plan::OnFailure::warning: return Level::warning;
+    case plan::OnFailure::verbose: return Level::verbose;
+    default: return Level::fatal;
+  }
+}
+
+/// Says why there is no container, and gives the status for that.
+int giveUp(const LaunchFault& fault, const std::string& sentence) {
+  say(Level::fatal, sentence);
+  reportFault(fault, sentence);
+  return cannotStart;
+}
+
+int giveUp(const std::string& doing, const Fault& fault) {
+  return giveUp({std::nullopt, doing, "", fault}, "while " + doing + ": " + fault.sentence());
+}
+
+int giveUp(const Fault& fault) { return giveUp({std::nullopt, "payload", "", fault}, fault.sentence()); }
+
+std::set<int> handlesOf(const plan::LaunchPlan& plan) {
+  std::set<int> handles;
+  for (const auto& step : plan.steps) {
+    if (const auto* image = std::get_if<plan::MountImage>(&step)) handles.insert(image->image.handle);
+    const auto* bind = std::get_if<plan::Bind>(&step);
+    if (bind && bind->source.kind == plan::SourceKind::handle) handles.insert(bind->source.handle);
+  }
+  return handles;
+}
+
+Status checkHandles(const std::set<int>& handles) {
+  for (const int handle : handles) {
+    if (fcntl(handle, F_SETFD, FD_CLOEXEC) != 0) return failed("use descriptor " + std::to_string(handle));
+  }
+  return {};
+}
+
+class Launcher {
+ public:
+  Launcher(const plan::LaunchPlan& plan, const ExecuteOptions& options) : plan_(plan), options_(options), handles_(handlesOf(plan)) {}
+
+  int run() {
+    const pid_t starter = getppid();
+    if (plan_.dieWithParent && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != starter)) _exit(cannotStart);
+    if (auto checked = checkHandles(handles_); !checked) return giveUp("checking the plan", checked.fault());
+    ownShell_ = Descriptor(open(options_.ownShell.c_str(), O_RDONLY | O_CLOEXEC));
+    auto helpers = startHelpers(plan_);
+    if (!helpers) return giveUp("starting helper processes", helpers.fault());
+    helpers_ = std::move(*helpers);
+    if (auto entered = enterNamespaces(plan_.namespaces, helpers_.idMaps); !entered) return giveUp("making namespaces", entered.fault());
+    return plan_.namespaces.pid ? runBelow() : build();
+  }
+
+ private:
+  /// With a PID namespace: the child goes on as its process 1.
+  int runBelow() {
+    holdSignals();
+    auto channel = openChannel();
+    if (!channel) return giveUp("starting the first process", channel.fault());
+    const int line = channel->there.get();
+    auto child = forkChild([&]() -> int {
+      channel->here.reset();
+      // Killed with the process outside. It answers only if it was there after the signal was arranged.
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (!sendMessage(line, "armed") || !receiveMessage(line)) return cannotStart;
+      channel->there.reset();
+      if (options_.lifeline >= 0) close(options_.lifeline);
+      return build();
+    });
+    if (!child) return giveUp("starting the first process", child.fault());
+    channel->there.reset();
+    if (receiveMessage(channel->here.get())) {
+      [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
+    }
+    superviseChild(*child, options_.lifeline);
+  }
+
+  int build() {
+    if (auto settled = settleNamespaces(plan_.namespaces); !settled) return giveUp("setting up the namespaces", settled.fault());
+    opened_ = openSources(plan_);
+    if (plan_.namespaces.user && plan_.namespaces.user->enterAs) {
+      if (auto taken = takeIdentity(*plan_.namespaces.user->enterAs); !taken) return giveUp("taking the ids of the namespace", taken.fault());
+    }
+    if (const int status = makeSession()) return status;
+    if (const int status = doSteps()) return status;
+    if (const auto* sequence = std::get_if<plan::Sequence>(&plan_.run)) return runSequence(*sequence);
+    return becomeContainer(*std::get_if<plan::Become>(&plan_.run));
+  }
+
+  int makeSession() {
+    MountOptions options = {{"mode", "0755"}};
+    if (plan_.session.sizeLimit) options.emplace_back("size", std::to_string(*plan_.session.sizeLimit));
+    const Descriptor place(open(plan_.session.mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!place) return giveUp("opening the session directory " + plan_.session.mountPoint, failed("open"));
+    auto mounted = newFileSystem("tmpfs", "sing-session", options, {.nosuid = true, .nodev = true});
+    if (!mounted) return giveUp("mounting the session", mounted.fault());
+    if (auto attached = attach(mounted->get(), place.get()); !attached) return giveUp("mounting the session", attached.fault());
+    // The mount's own descriptor is its root directory.
+    session_ = std::move(*mounted);
+    return 0;
+  }
+
+  int doSteps() {
+    // Modes of the plan are exact.
+    umask(0);
+    StepContext context{plan_, helpers_, opened_, session_.get()};
+    for (size_t index = 0; index < plan_.steps.size(); ++index) {
+      const auto& step = plan_.steps[index];
+      const auto done = doStep(context, index);
+      if (done) continue;
+      const auto policy = failurePolicy(step);
+      const std::string sentence = "while " + describeStep(step) + ": " + done.fault().sentence();
+      if (policy == plan::OnFailure::fatal) {
+        return giveUp({index, std::string(plan::stepKind(step)), pathOfStep(step), done.fault()}, sentence);
+      }
+      if (policy != plan::OnFailure::silent) say(levelOf(policy), sentence);
+    }
+    return 0;
+  }
+
+  Status enterRoot(bool inNewNamespace) {
+    auto root = openInSession(session_.get(), plan_.root, O_PATH | O_DIRECTORY);
+    if (!root) return root.fault();
+    if (fchdir(root->get()) != 0) return failed("enter the container's root");
+    // The working directory moves along into the copy of the mounts; a descriptor would not.
+    if (inNewNamespace && unshare(CLONE_NEWNS) != 0) return failed("make a mount namespace");
+    return changeRoot();
+  }
+
+  /// Nothing of this launch may be reached through /proc/self/fd from here on.
+  void closeOwn() {
+    opened_ = Opened();
+    helpers_ = Helpers();
+    session_.reset();
+    for (const int handle : handles_) close(handle);
+    if (!plan_.inheritDescriptors) closeAllBut({ownShell_.get(), reportDescriptor()});
+  }
+
+  int becomeContainer(const plan::Become& become) {
+    if (auto entered = enterRoot(false); !entered) return giveUp("entering the container", entered.fault());
+    closeOwn();
+    if (auto applied = applyCredentials(plan_.credentials); !applied) return giveUp("setting the privileges", applied.fault());
+    // A change of ids took these away.
+    if (plan_.namespaces.pid || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    std::string directory;
+    if (const int status = enterDirectory(become.workingDirectory, directory)) return status;
+    umask(become.umask);
+    const auto start = [&] { return giveUp(becomePayload(become.payload, {ownShell_, directory})); };
+    if (plan_.namespaces.pid && plan_.namespaces.shim) runAsInit(start);
+    if (plan_.namespaces.pid) releaseSignals();
+    return start();
+  }
+
+  int enterDirectory(const std::vector<plan::WorkingDirectory>& candidates, std::string& entered) {
+    Fault last;
+    for (const auto& candidate : candidates) {
+      if (chdir(candidate.path.c_str()) == 0) {
+        entered = currentDirectory();
+        return 0;
+      }
+      last = failed("entering directory " + candidate.path);
+      if (candidate.onFailure == plan::OnFailure::fatal) break;
+      if (candidate.onFailure != plan::OnFailure::silent) say(levelOf(candidate.onFailure), "while " + last.sentence());
+    }
+    return giveUp({std::nullopt, "working_directory", candidates.back().path, last}, "while " + last.sentence());
+  }
+
+  static std::string currentDirectory() {
+    char path[4096];
+    return getcwd(path, sizeof path) ? path : "/";
+  }
+
+  int runSequence(const plan::Sequence& sequence) {
+    int result = 0;
+    for (size_t index = 0; index < sequence.commands.size(); ++index) {
+      const auto& command = sequence.commands[index];
+      if (result != 0 && !command.always) continue;
+      const int status = runAlone([&] { return runCommand(sequence, command); });
+      reportCommand(index, command.name, status);
+      if (result == 0) result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    return result;
+  }
+
+  int runCommand(const plan::Sequence& sequence, const plan::Command& command) {
+    if (command.inContainer) {
+      if (auto entered = enterRoot(true); !entered) return giveUp("entering the container for " + command.name, entered.fault());
+    }
+    closeAllBut({ownShell_.get(), reportDescriptor()});
+    if (!command.inheritStdin) {
+      const Descriptor null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+      // A container without /dev/null: an empty pipe ends at once, too.
+      int ends[2];
+      if (null) dup2(null.get(), STDIN_FILENO);
+      else if (pipe2(ends, O_CLOEXEC) == 0) dup2(ends[0], STDIN_FILENO);
+    }
+    if (auto applied = applyCredentials(plan_.credentials); !applied) return giveUp("setting the privileges for " + command.name, applied.fault());
+    if (chdir(command.workingDirectory.c_str()) != 0) return giveUp("entering directory " + command.workingDirectory, failed("chdir"));
+    umask(sequence.umask);
+    return giveUp(becomeProgram(command.exec, {ownShell_, currentDirectory()}));
+  }
+
+  const plan::LaunchPlan& plan_;
+  const ExecuteOptions& options_;
+  std::set<int> handles_;
+  Descriptor ownShell_;
+  Helpers helpers_;
+  Opened opened_;
+  Descriptor session_;
+};
+
+}  // namespace
+
+int execute(const plan::LaunchPlan& plan, const ExecuteOptions& options) {
+  setMessageStyle({plan.messages.level, plan.messages.colour});
+  return Launcher(plan, options).run();
+}
+
+}  // namespace sing

@@ -1,0 +1,166 @@
+// mount_image: a directory, or the file system inside an image file, by the first way that works.
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../squash/extract.h"
+#include "launch.h"
+#include "messages.h"
+#include "mounting.h"
+#include "walk.h"
+
+namespace sing {
+
+namespace {
+
+using plan::MountImage;
+
+Outcome<Descriptor> mountTarget(const StepContext& context, const MountImage& step) {
+  return openInSession(context.session, step.at, O_PATH | O_DIRECTORY);
+}
+
+Fault takeFault(std::map<size_t, Outcome<Descriptor>>& from, size_t index, const char* missing) {
+  const auto found = from.find(index);
+  return found == from.end() ? refused(missing) : found->second.fault();
+}
+
+Status bindDirectory(StepContext& context, size_t index, const MountImage& step) {
+  const auto source = context.opened.sources.find(index);
+  if (source == context.opened.sources.end() || !source->second) return takeFault(context.opened.sources, index, "the directory was not opened");
+  auto target = mountTarget(context, step);
+  if (!target) return target.fault();
+  auto copy = cloneMount((*source->second).get(), false);
+  if (!copy) return copy.fault();
+  SING_TRY(addFlags(copy->get(), step.flags, false, true));
+  return attach(copy->get(), target->get());
+}
+
+/// A free loop device that shows part of the image, read-only, and goes away with its last user.
+Outcome<Descriptor> attachLoop(const plan::ImageFile& image) {
+  Descriptor control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+  if (!control) return failed("open /dev/loop-control");
+  for (int attempt = 0; attempt < 32; ++attempt) {
+    const int number = ioctl(control.get(), LOOP_CTL_GET_FREE);
+    if (number < 0) return failed("find a free loop device");
+    const std::string path = "/dev/loop" + std::to_string(number);
+    Descriptor device(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!device) return failed("open " + path);
+    loop_config config{};
+    config.fd = static_cast<uint32_t>(image.handle);
+    config.info.lo_offset = image.offset;
+    config.info.lo_sizelimit = image.size;
+    config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+    if (ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) return device;
+    if (errno != EBUSY) return failed("set up " + path);
+    // Somebody else was faster: the next one.
+  }
+  return Fault{"find a free loop device", EBUSY};
+}
+
+Status mountLoop(StepContext& context, const MountImage& step) {
+  if (step.image.fileSystem == plan::FileSystem::directory) return refused("a directory needs no loop device");
+  auto target = mountTarget(context, step);
+  if (!target) return target.fault();
+  auto device = attachLoop(step.image);
+  if (!device) return device.fault();
+  static constexpr const char* types[] = {"", "squashfs", "ext3", "erofs"};
+  struct stat status {};
+  if (fstat(device->get(), &status) != 0) return failed("look at the loop device");
+  MountOptions options;
+  options.emplace_back("ro", "");
+  if (step.image.fileSystem == plan::FileSystem::ext3) options.emplace_back("errors", "remount-ro");
+  char name[64];
+  const auto length = readlink(("/proc/self/fd/" + std::to_string(device->get())).c_str(), name, sizeof name);
+  if (length <= 0) return failed("name the loop device");
+  auto mounted = newFileSystem(types[static_cast<int>(step.image.fileSystem)], std::string(name, static_cast<size_t>(length)), options, step.flags);
+  if (!mounted) return mounted.fault();
+  return attach(mounted->get(), target->get());
+}
+
+Status mountFuse(StepContext& context, size_t index, const MountImage& step, bool allowOther) {
+  const auto server = context.helpers.servers.find(index);
+  if (server == context.helpers.servers.end()) return refused("no image server was started");
+  if (!server->second) return server->second.fault();
+  const auto device = context.opened.fuse.find(index);
+  if (device == context.opened.fuse.end() || !device->second) return takeFault(context.opened.fuse, index, "/dev/fuse was not opened");
+  SING_TRY((*server->second).awaitReady());
+  auto target = mountTarget(context, step);
+  if (!target) return target.fault();
+  Descriptor fuse = std::move(*device->second);
+  MountOptions options = {{"fd", std::to_string(fuse.get())},
+                          {"rootmode", "40000"},
+                          {"user_id", std::to_string(geteuid())},
+                          {"group_id", std::to_string(getegid())},
+                          {"subtype", "sing"}};
+  if (allowOther) options.emplace_back("allow_other", "");
+  plan::MountFlags flags = step.flags;
+  flags.readOnly = true;
+  // The kernel takes a source of at most 255 bytes here; it only shows in lists of mounts.
+  auto mounted = newFileSystem("fuse", step.image.path.size() < 256 ? step.image.path : "image", options, flags);
+  if (!mounted) return mounted.fault();
+  // The kernel answers for the mount as soon as it is there; requests wait until the server reads them.
+  SING_TRY((*server->second).serve(fuse.get()));
+  return attach(mounted->get(), target->get());
+}
+
+std::string randomName() {
+  unsigned char bytes[16];
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return {};
+  static constexpr char hex[] = "0123456789abcdef";
+  std::string name = "sing-";
+  for (const unsigned char byte : bytes) {
+    name.push_back(hex[byte >> 4]);
+    name.push_back(hex[byte & 15]);
+  }
+  return name;
+}
+
+Status mountExtracted(StepContext& context, size_t index, const MountImage& step) {
+  if (step.image.fileSystem != plan::FileSystem::squashfs) return refused("only a squashfs can be unpacked");
+  const auto base = context.opened.extractBases.find(index);
+  if (base == context.opened.extractBases.end() || !base->second) return takeFault(context.opened.extractBases, index, "no directory to unpack in");
+  const int parent = (*base->second).get();
+  const std::string name = randomName();
+  if (name.empty()) return failed("get random bytes");
+  if (!context.helpers.cleaner) return refused("no cleaner was started");
+  // Registered first: killed right after the next line, the directory still goes away.
+  SING_TRY(context.helpers.cleaner->registerTree(parent, name, context.opened.userNamespace.get()));
+  if (mkdirat(parent, name.c_str(), 0700) != 0) return failed("make a directory to unpack in");
+  Descriptor directory(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return failed("open the directory to unpack in");
+  SING_TRY(extractSquashfs(step.image.handle, directory.get(), {.offset = step.image.offset, .size = step.image.size, .owners = true}));
+  auto target = mountTarget(context, step);
+  if (!target) return target.fault();
+  auto copy = cloneMount(directory.get(), false);
+  if (!copy) return copy.fault();
+  SING_TRY(addFlags(copy->get(), step.flags, false, true));
+  return attach(copy->get(), target->get());
+}
+
+}  // namespace
+
+Status mountImage(StepContext& context, size_t index, const MountImage& step) {
+  static constexpr const char* names[] = {"bind", "loop", "fuse", "extract"};
+  std::string reasons;
+  for (const auto& backend : step.backends) {
+    Status done;
+    switch (backend.kind) {
+      case plan::BackendKind::bind: done = bindDirectory(context, index, step); break;
+      case plan::BackendKind::loop: done = mountLoop(context, step); break;
+      case plan::BackendKind::fuse: done = mountFuse(context, index, step, backend.allowOther); break;
+      case plan::BackendKind::extract: done = mountExtracted(context, index, step); break;
+    }
+    if (done) return {};
+    const std::string reason = std::string(names[static_cast<int>(backend.kind)]) + ": " + done.fault().sentence();
+    say(Level::verbose, "Image " + step.image.path + " not mounted by " + reason);
+    reasons += (reasons.empty() ? "" : "; ") + reason;
+    if (step.backends.size() == 1) return done;
+  }
+  return refused(reasons.empty() ? "there is no way to mount it" : reasons);
+}
+
+}  // namespace sing

@@ -1,0 +1,57 @@
+// The state of one launch while its steps are done.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "../squash/server.h"
+#include "channel.h"
+#include "cleaner.h"
+#include "namespaces.h"
+#include "plan.h"
+
+namespace sing {
+
+/// What exists outside the new namespaces, forked before them.
+struct Helpers {
+  std::map<size_t, Outcome<ImageServer>> servers;  // by step
+  std::optional<IdMapHelper> idMaps;
+  std::optional<Cleaner> cleaner;
+};
+
+/// What was opened in the new mount namespace before the session hid its own mount point.
+struct Opened {
+  std::map<size_t, Outcome<Descriptor>> sources;       // by step: host sources, and directories behind handles
+  std::map<size_t, Outcome<Descriptor>> fuse;          // by step: /dev/fuse
+  std::map<size_t, Outcome<Descriptor>> extractBases;  // by step: where images may be unpacked
+  Descriptor userNamespace;
+};
+
+/// Forks the helpers that the plan needs.
+Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan);
+
+/// Opens what the steps name, with the caller's ids. What does not open is remembered with its reason.
+Opened openSources(const plan::LaunchPlan& plan);
+
+/// Does the steps in the session. `session` is its open root.
+struct StepContext {
+  const plan::LaunchPlan& plan;
+  Helpers& helpers;
+  Opened& opened;
+  int session;
+};
+
+/// Does one step. A fault is why it was not done; whether that matters is the caller's business.
+Status doStep(StepContext& context, size_t index);
+
+/// mount_image, the step with the most to it.
+Status mountImage(StepContext& context, size_t index, const plan::MountImage& step);
+
+/// What a step does, for messages ("binding /etc to /mnt"), and the path it is about.
+std::string describeStep(const plan::Step& step);
+std::string pathOfStep(const plan::Step& step);
+
+/// What happens when it fails.
+plan::OnFailure failurePolicy(const plan::Step& step);
+
+}  // namespace sing

@@ -1,0 +1,31 @@
+// Entering new namespaces, with id maps.
+#pragma once
+
+#include <optional>
+
+#include "channel.h"
+#include "plan.h"
+
+namespace sing {
+
+/// A child that stays outside the new user namespace and writes the id maps from there.
+class IdMapHelper {
+ public:
+  /// Forked before `unshare`; waits until it is asked.
+  static Outcome<IdMapHelper> start(const plan::UserNamespace& user);
+  /// Has the maps of this process written, and ends the helper.
+  Status write();
+
+ private:
+  IdMapHelper(pid_t child, Descriptor channel) : child_(child), channel_(std::move(channel)) {}
+  pid_t child_;
+  Descriptor channel_;
+};
+
+/// Unshares what the plan wants and writes the id maps. A PID namespace takes effect for the next child.
+Status enterNamespaces(const plan::Namespaces& wanted, std::optional<IdMapHelper>& helper);
+
+/// What has to be set up inside the new namespaces: host name, loopback, propagation of mounts.
+Status settleNamespaces(const plan::Namespaces& wanted);
+
+}  // namespace sing

@@ -1,0 +1,274 @@
+// The launch plan as C++ data. Meaning and order of everything: libs/runtime/src/plan.ts, whose names these are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "fault.h"
+#include "json.h"
+
+namespace sing::plan {
+
+using Texts = std::vector<std::string>;
+
+struct MessageSettings {
+  int level = 1;
+  bool colour = false;
+};
+
+struct IdRange {
+  uint32_t inside, outside, count;
+};
+
+struct Identity {
+  uint32_t uid = 0, gid = 0;
+  std::optional<std::vector<uint32_t>> groups;
+};
+
+enum class MapWriter { self, programs, parent };
+
+struct UserNamespace {
+  std::vector<IdRange> uidMap, gidMap;
+  bool allowSetgroups = false;
+  MapWriter writtenBy = MapWriter::self;
+  std::string newuidmap, newgidmap;
+  std::optional<Identity> enterAs;
+};
+
+struct Namespaces {
+  std::optional<UserNamespace> user;
+  bool slavePropagation = true;
+  bool pid = false, shim = false;
+  bool ipc = false;
+  bool uts = false;
+  std::optional<std::string> hostname;
+  bool loopbackOnly = false;
+};
+
+struct Session {
+  std::string mountPoint;
+  std::optional<uint64_t> sizeLimit;
+};
+
+struct Place {
+  bool inContainer = false;
+  std::string path;
+};
+
+enum class SourceKind { host, session, handle };
+
+struct Source {
+  SourceKind kind = SourceKind::host;
+  std::string path;
+  int handle = -1;
+};
+
+struct MountFlags {
+  bool readOnly = false, nosuid = false, nodev = false, noexec = false;
+};
+
+enum class OnFailure { fatal, warning, verbose, silent };
+
+struct MakeDirectory {
+  std::string path;
+  uint32_t mode = 0;
+};
+
+struct WriteFile {
+  std::string path, content;
+  uint32_t mode = 0;
+};
+
+struct MakeLink {
+  std::string path, target;
+};
+
+enum class FileSystem { directory, squashfs, ext3, erofs };
+
+struct ImageFile {
+  int handle = -1;
+  std::string path;
+  FileSystem fileSystem = FileSystem::directory;
+  uint64_t offset = 0, size = 0;
+};
+
+enum class BackendKind { bind, loop, fuse, extract };
+
+struct ImageBackend {
+  BackendKind kind = BackendKind::bind;
+  bool allowOther = false;
+  std::string directory;
+};
+
+struct MountImage {
+  ImageFile image;
+  std::string at;
+  MountFlags flags;
+  std::vector<ImageBackend> backends;
+};
+
+struct PreparedTarget {
+  std::string path;
+  bool directory = true;
+};
+
+struct PrepareTargets {
+  std::string rootfs, layer;
+  std::vector<PreparedTarget> targets;
+};
+
+struct Upper {
+  std::string directory, work;
+};
+
+struct MountOverlay {
+  Texts lower;
+  std::optional<Upper> upper;
+  bool userXattr = false;
+  std::string at;
+};
+
+struct AccountLine {
+  std::string name, gecos, home, shell;
+  uint32_t uid = 0, gid = 0;
+};
+
+struct GroupLine {
+  std::string name;
+  uint32_t gid = 0;
+};
+
+struct StagedPasswd {
+  std::string to;
+  AccountLine user;
+};
+
+struct StagedGroup {
+  std::string to, userName;
+  std::vector<GroupLine> groups;
+};
+
+struct StageAccounts {
+  std::string rootfs;
+  std::optional<StagedPasswd> passwd;
+  std::optional<StagedGroup> group;
+};
+
+enum class UnlessKind { sameFile, resolvesTo, leadsElsewhere };
+
+struct BindUnless {
+  UnlessKind kind = UnlessKind::sameFile;
+  std::string path;
+};
+
+struct Bind {
+  Source source;
+  Place target;
+  bool recursive = false;
+  MountFlags flags;
+  OnFailure onFailure = OnFailure::fatal;
+  std::vector<BindUnless> unless;
+};
+
+struct MountFileSystem {
+  std::string fileSystem;
+  Place target;
+  MountFlags flags;
+  uint32_t mode = 0;
+  std::optional<uint64_t> sizeLimit;
+  std::optional<uint32_t> ttyGroup;
+  OnFailure onFailure = OnFailure::fatal;
+};
+
+using Step = std::variant<MakeDirectory, WriteFile, MakeLink, MountImage, PrepareTargets, MountOverlay, StageAccounts,
+                          Bind, MountFileSystem>;
+
+enum class CapabilityChoice { none, all, listed };
+
+struct Credentials {
+  std::optional<Identity> identity;
+  CapabilityChoice choice = CapabilityChoice::none;
+  uint64_t capabilities = 0;  // bits, when listed
+  bool noNewPrivileges = true;
+};
+
+struct Shell {
+  bool own = false;
+  std::string path;
+};
+
+struct Exec {
+  std::string file;
+  Texts argv, env, searchPath;
+  std::vector<Shell> shells;
+};
+
+struct Script {
+  std::string text;
+  Texts args, env;
+  std::vector<Shell> shells;
+};
+
+struct ImageSetsEnvironment {
+  std::string directory;
+  Texts files, known;
+};
+
+struct Payload {
+  std::optional<Exec> exec;
+  std::optional<Script> script;
+  /// Absent: always.
+  std::optional<ImageSetsEnvironment> scriptWhen;
+};
+
+struct WorkingDirectory {
+  std::string path;
+  OnFailure onFailure = OnFailure::fatal;
+};
+
+struct Become {
+  Payload payload;
+  std::vector<WorkingDirectory> workingDirectory;
+  uint32_t umask = 022;
+};
+
+struct Command {
+  std::string name;
+  bool inContainer = true;
+  Exec exec;
+  std::string workingDirectory;
+  bool inheritStdin = false;
+  bool always = false;
+};
+
+struct Sequence {
+  std::vector<Command> commands;
+  uint32_t umask = 022;
+};
+
+struct LaunchPlan {
+  MessageSettings messages;
+  Namespaces namespaces;
+  Session session;
+  std::vector<Step> steps;
+  std::string root;
+  Credentials credentials;
+  std::variant<Become, Sequence> run;
+  bool inheritDescriptors = true;
+  bool dieWithParent = false;
+};
+
+/// The step's name in the plan ("mount_image").
+std::string_view stepKind(const Step& step);
+
+/// Reads and checks a plan: every field there, nothing unknown, every path and size in its bounds. The fault names the field.
+Outcome<LaunchPlan> read(const json::Value& document);
+
+/// The same from JSON text.
+Outcome<LaunchPlan> readText(std::string_view text);
+
+}  // namespace sing::plan

@@ -1,0 +1,481 @@
+// JSON → LaunchPlan. One function per type of libs/runtime/src/plan.ts, in its order.
+#include "capabilities.h"
+#include "fields.h"
+#include "limits.h"
+#include "plan.h"
+
+namespace sing::plan {
+
+namespace {
+
+using json::Value;
+
+constexpr double maxMode = 07777;
+
+bool isText(const Value& value, std::string_view text) {
+  return value.kind() == Value::Kind::text && value.text() == text;
+}
+
+/// The word that tells a union apart, without counting it as read.
+std::string kindOf(const Value& value) {
+  const Value* kind = value.member("kind");
+  return kind && kind->kind() == Value::Kind::text ? kind->text() : std::string();
+}
+
+MessageSettings readMessages(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  MessageSettings out{static_cast<int>(fields.number("level", -5, 6)), fields.boolean("colour")};
+  fields.end();
+  return out;
+}
+
+std::vector<IdRange> readRanges(Fields& parent, std::string_view name, Report& report) {
+  std::vector<IdRange> out;
+  parent.list(name, limits::idRanges, [&](const Value& item, std::string where) {
+    Fields fields(item, where, report);
+    out.push_back({static_cast<uint32_t>(fields.number("inside", 0, limits::maxId)),
+                   static_cast<uint32_t>(fields.number("outside", 0, limits::maxId)),
+                   static_cast<uint32_t>(fields.number("count", 1, limits::maxId))});
+    fields.end();
+  });
+  if (out.empty()) parent.wrong(name, "at least one range");
+  return out;
+}
+
+Identity readIdentity(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  Identity out;
+  out.uid = static_cast<uint32_t>(fields.number("uid", 0, limits::maxId));
+  out.gid = static_cast<uint32_t>(fields.number("gid", 0, limits::maxId));
+  if (const Value* groups = value.member("groups"); groups && !groups->isNull()) {
+    out.groups.emplace();
+    fields.list("groups", 65536, [&](const Value& item, std::string place) {
+      if (item.kind() != Value::Kind::number || item.number() < 0 || item.number() > limits::maxId) {
+        report.wrong(place, "a group id");
+        return;
+      }
+      out.groups->push_back(static_cast<uint32_t>(item.number()));
+    });
+  } else {
+    fields.member("groups");
+  }
+  fields.end();
+  return out;
+}
+
+UserNamespace readUserNamespace(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  UserNamespace out;
+  out.uidMap = readRanges(fields, "uidMap", report);
+  out.gidMap = readRanges(fields, "gidMap", report);
+  out.allowSetgroups = fields.choice("setgroups", {"deny", "allow"}) == 1;
+  const Value& writer = fields.member("writtenBy");
+  Fields writing(writer, fields.place("writtenBy"), report);
+  out.writtenBy = static_cast<MapWriter>(writing.choice("kind", {"self", "programs", "parent"}));
+  if (out.writtenBy == MapWriter::programs) {
+    out.newuidmap = writing.absolutePath("newuidmap");
+    out.newgidmap = writing.absolutePath("newgidmap");
+  }
+  writing.end();
+  if (const Value& enter = fields.member("enterAs"); !enter.isNull()) {
+    out.enterAs = readIdentity(enter, fields.place("enterAs"), report);
+  }
+  fields.end();
+  return out;
+}
+
+Namespaces readNamespaces(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  Namespaces out;
+  if (const Value& user = fields.member("user"); !user.isNull()) {
+    out.user = readUserNamespace(user, fields.place("user"), report);
+  }
+  out.slavePropagation = fields.choice("propagation", {"private", "slave"}) == 1;
+  if (const Value& pid = fields.member("pid"); !pid.isNull()) {
+    Fields inner(pid, fields.place("pid"), report);
+    out.pid = true;
+    out.shim = inner.boolean("shim");
+    inner.end();
+  }
+  out.ipc = fields.boolean("ipc");
+  if (const Value& uts = fields.member("uts"); !uts.isNull()) {
+    Fields inner(uts, fields.place("uts"), report);
+    out.uts = true;
+    out.hostname = inner.optionalText("hostname", 64);
+    inner.end();
+  }
+  out.loopbackOnly = fields.choice("net", {"host", "loopback"}) == 1;
+  fields.end();
+  return out;
+}
+
+Place readPlace(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  Place out;
+  out.inContainer = fields.choice("kind", {"session", "container"}) == 1;
+  out.path = out.inContainer ? fields.absolutePath("path") : fields.sessionPath("path");
+  fields.end();
+  return out;
+}
+
+int readHandle(Fields& fields) { return static_cast<int>(fields.number("handle", 3, limits::maxHandle)); }
+
+Source readSource(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  Source out;
+  out.kind = static_cast<SourceKind>(fields.choice("kind", {"host", "session", "handle"}));
+  if (out.kind == SourceKind::host) out.path = fields.absolutePath("path");
+  if (out.kind == SourceKind::session) out.path = fields.sessionPath("path");
+  if (out.kind == SourceKind::handle) out.handle = readHandle(fields);
+  fields.end();
+  return out;
+}
+
+MountFlags readFlags(Fields& parent, Report& report) {
+  Fields fields(parent.member("flags"), parent.place("flags"), report);
+  MountFlags out{fields.boolean("readOnly"), fields.boolean("nosuid"), fields.boolean("nodev"), fields.boolean("noexec")};
+  fields.end();
+  return out;
+}
+
+OnFailure readOnFailure(Fields& fields) {
+  return static_cast<OnFailure>(fields.choice("onFailure", {"fatal", "warning", "verbose", "silent"}));
+}
+
+ImageFile readImageFile(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  ImageFile out;
+  out.handle = readHandle(fields);
+  out.path = fields.absolutePath("path");
+  out.fileSystem = static_cast<FileSystem>(fields.choice("fileSystem", {"directory", "squashfs", "ext3", "erofs"}));
+  out.offset = static_cast<uint64_t>(fields.number("offset", 0, limits::maxSize));
+  out.size = static_cast<uint64_t>(fields.number("size", 0, limits::maxSize));
+  fields.end();
+  return out;
+}
+
+MountImage readMountImage(Fields& fields, Report& report) {
+  MountImage out;
+  out.image = readImageFile(fields.member("image"), fields.place("image"), report);
+  out.at = fields.sessionPath("at");
+  out.flags = readFlags(fields, report);
+  fields.list("backends", limits::backends, [&](const Value& item, std::string where) {
+    Fields inner(item, where, report);
+    ImageBackend backend;
+    backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "fuse", "extract"}));
+    if (backend.kind == BackendKind::fuse) backend.allowOther = inner.boolean("allowOther");
+    if (backend.kind == BackendKind::extract) backend.directory = inner.absolutePath("directory");
+    inner.end();
+    out.backends.push_back(std::move(backend));
+  });
+  return out;
+}
+
+PrepareTargets readPrepareTargets(Fields& fields, Report& report) {
+  PrepareTargets out;
+  out.rootfs = fields.sessionPath("rootfs");
+  out.layer = fields.sessionPath("layer");
+  fields.list("targets", limits::targets, [&](const Value& item, std::string where) {
+    Fields inner(item, where, report);
+    PreparedTarget target;
+    target.path = inner.absolutePath("path");
+    target.directory = inner.choice("type", {"directory", "file"}) == 0;
+    inner.end();
+    out.targets.push_back(std::move(target));
+  });
+  return out;
+}
+
+MountOverlay readMountOverlay(Fields& fields, Report& report) {
+  MountOverlay out;
+  fields.list("lower", limits::lowerLayers, [&](const Value& item, std::string where) {
+    if (item.kind() != Value::Kind::text || !isSessionPath(item.text())) {
+      report.wrong(where, "a session path");
+      return;
+    }
+    out.lower.push_back(item.text());
+  });
+  if (out.lower.empty()) fields.wrong("lower", "at least one directory");
+  if (const Value& upper = fields.member("upper"); !upper.isNull()) {
+    Fields inner(upper, fields.place("upper"), report);
+    out.upper = Upper{inner.sessionPath("directory"), inner.sessionPath("work")};
+    inner.end();
+  }
+  out.userXattr = fields.boolean("userXattr");
+  out.at = fields.sessionPath("at");
+  return out;
+}
+
+/// A field of /etc/passwd or /etc/group: a colon or newline in it would be another field or line.
+std::string accountField(Fields& fields, std::string_view name) {
+  std::string text = fields.text(name, 4095);
+  if (text.find_first_of(":\n") != std::string::npos) fields.wrong(name, "a text without ':' and newline");
+  return text;
+}
+
+StageAccounts readStageAccounts(Fields& fields, Report& report) {
+  StageAccounts out;
+  out.rootfs = fields.sessionPath("rootfs");
+  if (const Value& passwd = fields.member("passwd"); !passwd.isNull()) {
+    Fields inner(passwd, fields.place("passwd"), report);
+    StagedPasswd staged;
+    staged.to = inner.sessionPath("to");
+    Fields user(inner.member("user"), inner.place("user"), report);
+    staged.user.name = accountField(user, "name");
+    staged.user.uid = static_cast<uint32_t>(user.number("uid", 0, limits::maxId));
+    staged.user.gid = static_cast<uint32_t>(user.number("gid", 0, limits::maxId));
+    staged.user.gecos = accountField(user, "gecos");
+    staged.user.home = accountField(user, "home");
+    staged.user.shell = accountField(user, "shell");
+    user.end();
+    inner.end();
+    out.passwd = std::move(staged);
+  }
+  if (const Value& group = fields.member("group"); !group.isNull()) {
+    Fields inner(group, fields.place("group"), report);
+    StagedGroup staged;
+    staged.to = inner.sessionPath("to");
+    staged.userName = accountField(inner, "userName");
+    inner.list("groups", 65536, [&](const Value& item, std::string where) {
+      Fields line(item, where, report);
+      std::string name = accountField(line, "name");
+      staged.groups.push_back({std::move(name), static_cast<uint32_t>(line.number("gid", 0, limits::maxId))});
+      line.end();
+    });
+    inner.end();
+    out.group = std::move(staged);
+  }
+  return out;
+}
+
+Bind readBind(Fields& fields, Report& report) {
+  Bind out;
+  out.source = readSource(fields.member("source"), fields.place("source"), report);
+  out.target = readPlace(fields.member("target"), fields.place("target"), report);
+  out.recursive = fields.boolean("recursive");
+  out.flags = readFlags(fields, report);
+  out.onFailure = readOnFailure(fields);
+  fields.list("unless", 8, [&](const Value& item, std::string where) {
+    Fields inner(item, where, report);
+    BindUnless unless;
+    unless.kind = static_cast<UnlessKind>(inner.choice("kind", {"same_file", "resolves_to", "leads_elsewhere"}));
+    if (unless.kind == UnlessKind::resolvesTo) unless.path = inner.absolutePath("path");
+    inner.end();
+    out.unless.push_back(std::move(unless));
+  });
+  return out;
+}
+
+MountFileSystem readMountFileSystem(Fields& fields, Report& report) {
+  static constexpr std::string_view names[] = {"proc", "sysfs", "tmpfs", "devpts", "mqueue"};
+  MountFileSystem out;
+  out.fileSystem = names[fields.choice("fileSystem", {names[0], names[1], names[2], names[3], names[4]})];
+  out.target = readPlace(fields.member("target"), fields.place("target"), report);
+  out.flags = readFlags(fields, report);
+  out.mode = static_cast<uint32_t>(fields.number("mode", 0, maxMode));
+  if (const auto limit = fields.optionalNumber("sizeLimit", 1, limits::maxSize)) out.sizeLimit = static_cast<uint64_t>(*limit);
+  if (const auto group = fields.optionalNumber("ttyGroup", 0, limits::maxId)) out.ttyGroup = static_cast<uint32_t>(*group);
+  out.onFailure = readOnFailure(fields);
+  return out;
+}
+
+std::optional<Step> readStep(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  const std::string kind = kindOf(value);
+  fields.member("kind");
+  Step step;
+  if (kind == "make_directory") {
+    std::string path = fields.sessionPath("path");
+    step = MakeDirectory{std::move(path), static_cast<uint32_t>(fields.number("mode", 0, maxMode))};
+  } else if (kind == "write_file") {
+    WriteFile write;
+    write.path = fields.sessionPath("path");
+    write.content = fields.text("content", limits::contentBytes);
+    write.mode = static_cast<uint32_t>(fields.number("mode", 0, maxMode));
+    step = std::move(write);
+  } else if (kind == "make_link") {
+    std::string path = fields.sessionPath("path");
+    step = MakeLink{std::move(path), fields.text("target", limits::pathBytes)};
+  } else if (kind == "mount_image") {
+    step = readMountImage(fields, report);
+  } else if (kind == "prepare_targets") {
+    step = readPrepareTargets(fields, report);
+  } else if (kind == "mount_overlay") {
+    step = readMountOverlay(fields, report);
+  } else if (kind == "stage_accounts") {
+    step = readStageAccounts(fields, report);
+  } else if (kind == "bind") {
+    step = readBind(fields, report);
+  } else if (kind == "mount_file_system") {
+    step = readMountFileSystem(fields, report);
+  } else {
+    fields.wrong("kind", "a known kind of step");
+    return std::nullopt;
+  }
+  fields.end();
+  return step;
+}
+
+Credentials readCredentials(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  Credentials out;
+  if (const Value& identity = fields.member("identity"); !identity.isNull()) {
+    out.identity = readIdentity(identity, fields.place("identity"), report);
+  }
+  const Value* sets = value.member("capabilities");
+  if (sets && isText(*sets, "none")) {
+    fields.member("capabilities");
+  } else if (sets && isText(*sets, "all")) {
+    fields.member("capabilities");
+    out.choice = CapabilityChoice::all;
+  } else {
+    out.choice = CapabilityChoice::listed;
+    for (const auto& name : fields.texts("capabilities", 64, 64)) {
+      const auto number = capabilityNumber(name);
+      if (!number) fields.wrong("capabilities", "names of capabilities");
+      else out.capabilities |= uint64_t{1} << *number;
+    }
+  }
+  out.noNewPrivileges = fields.boolean("noNewPrivileges");
+  fields.end();
+  return out;
+}
+
+std::vector<Shell> readShells(Fields& parent, Report& report) {
+  std::vector<Shell> out;
+  parent.list("shells", 8, [&](const Value& item, std::string where) {
+    Fields fields(item, where, report);
+    Shell shell;
+    shell.own = fields.choice("kind", {"image", "own"}) == 1;
+    if (!shell.own) shell.path = fields.absolutePath("path");
+    fields.end();
+    out.push_back(std::move(shell));
+  });
+  return out;
+}
+
+Exec readExec(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  Exec out;
+  out.file = fields.text("file", limits::textBytes);
+  out.argv = fields.texts("argv", limits::listEntries, limits::textBytes);
+  out.env = fields.texts("env", limits::listEntries, limits::textBytes);
+  out.searchPath = fields.texts("searchPath", 1024, limits::textBytes);
+  out.shells = readShells(fields, report);
+  if (out.argv.empty()) fields.wrong("argv", "the zeroth argument");
+  fields.end();
+  return out;
+}
+
+Payload readPayload(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  Payload out;
+  if (const Value& exec = fields.member("exec"); !exec.isNull()) out.exec = readExec(exec, fields.place("exec"), report);
+  if (const Value& script = fields.member("script"); !script.isNull()) {
+    Fields inner(script, fields.place("script"), report);
+    out.script.emplace();
+    out.script->text = inner.text("text", limits::textBytes);
+    out.script->args = inner.texts("args", limits::listEntries, limits::textBytes);
+    out.script->env = inner.texts("env", limits::listEntries, limits::textBytes);
+    out.script->shells = readShells(inner, report);
+    inner.end();
+  }
+  Fields when(fields.member("scriptWhen"), fields.place("scriptWhen"), report);
+  if (when.choice("kind", {"always", "image_sets_environment"}) == 1) {
+    out.scriptWhen.emplace();
+    out.scriptWhen->directory = when.absolutePath("directory");
+    out.scriptWhen->files = when.texts("files", 64, limits::pathBytes);
+    out.scriptWhen->known = when.texts("known", 64, limits::contentBytes);
+  }
+  when.end();
+  if (!out.exec && (!out.script || out.scriptWhen)) fields.wrong("exec", "a program");
+  fields.end();
+  return out;
+}
+
+Become readBecome(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  fields.member("kind");
+  Become out;
+  out.payload = readPayload(fields.member("payload"), fields.place("payload"), report);
+  fields.list("workingDirectory", 64, [&](const Value& item, std::string place) {
+    Fields inner(item, place, report);
+    WorkingDirectory directory{inner.absolutePath("path"), readOnFailure(inner)};
+    inner.end();
+    out.workingDirectory.push_back(std::move(directory));
+  });
+  if (out.workingDirectory.empty()) fields.wrong("workingDirectory", "at least one entry");
+  out.umask = static_cast<uint32_t>(fields.number("umask", 0, 0777));
+  fields.end();
+  return out;
+}
+
+Sequence readSequence(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  fields.member("kind");
+  Sequence out;
+  fields.list("commands", limits::commands, [&](const Value& item, std::string place) {
+    Fields inner(item, place, report);
+    Command command;
+    command.name = inner.text("name", 4095);
+    command.inContainer = inner.choice("view", {"host", "container"}) == 1;
+    command.exec = readExec(inner.member("exec"), inner.place("exec"), report);
+    command.workingDirectory = inner.absolutePath("workingDirectory");
+    command.inheritStdin = inner.choice("stdin", {"null", "inherit"}) == 1;
+    command.always = inner.boolean("always");
+    inner.end();
+    if (!command.inContainer && !isAbsolutePath(command.exec.file)) inner.wrong("exec.file", "an absolute path in the host's view");
+    out.commands.push_back(std::move(command));
+  });
+  out.umask = static_cast<uint32_t>(fields.number("umask", 0, 0777));
+  fields.end();
+  return out;
+}
+
+}  // namespace
+
+std::string_view stepKind(const Step& step) {
+  static constexpr std::string_view kinds[] = {"make_directory", "write_file",     "make_link", "mount_image",      "prepare_targets",
+                                               "mount_overlay",  "stage_accounts", "bind",      "mount_file_system"};
+  return kinds[step.index()];
+}
+
+Outcome<LaunchPlan> readText(std::string_view text) {
+  auto document = json::parse(text, {.bytes = limits::planBytes});
+  if (!document) return document.fault();
+  return read(*document);
+}
+
+Outcome<LaunchPlan> read(const Value& document) {
+  Report report;
+  Fields fields(document, "", report);
+  LaunchPlan out;
+  fields.number("format", 1, 1);
+  out.messages = readMessages(fields.member("messages"), "messages", report);
+  out.namespaces = readNamespaces(fields.member("namespaces"), "namespaces", report);
+  Fields session(fields.member("session"), "session", report);
+  out.session.mountPoint = session.absolutePath("mountPoint");
+  if (const auto limit = session.optionalNumber("sizeLimit", 1, limits::maxSize)) out.session.sizeLimit = static_cast<uint64_t>(*limit);
+  session.end();
+  fields.list("steps", limits::steps, [&](const Value& item, std::string where) {
+    if (auto step = readStep(item, where, report)) out.steps.push_back(std::move(*step));
+  });
+  out.root = fields.sessionPath("root");
+  out.credentials = readCredentials(fields.member("credentials"), "credentials", report);
+  const Value& run = fields.member("run");
+  const std::string kind = kindOf(run);
+  if (kind == "become") out.run = readBecome(run, "run", report);
+  else if (kind == "sequence") out.run = readSequence(run, "run", report);
+  else report.wrong("run.kind", "'become' or 'sequence'");
+  if (kind == "sequence" && !out.namespaces.pid) {
+    // Only with a PID namespace is "everything that a command left running" a well-defined set.
+    report.wrong("namespaces.pid", "a PID namespace (run is a sequence)");
+  }
+  out.inheritDescriptors = fields.boolean("inheritDescriptors");
+  out.dieWithParent = fields.boolean("dieWithParent");
+  fields.end();
+  if (report.fault()) return *report.fault();
+  return out;
+}
+
+}  // namespace sing::plan

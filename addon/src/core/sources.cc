@@ -1,0 +1,98 @@
+// The two stages before the session exists: helpers outside, and sources opened in the host's view.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "launch.h"
+
+namespace sing {
+
+namespace {
+
+/// Opens what a bind shows. The trailing dot makes an automounter mount a directory that it has not mounted yet.
+Outcome<Descriptor> openHostSource(const std::string& path) {
+  Descriptor directory(open((path + "/.").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (directory) return directory;
+  if (errno != ENOTDIR) return failed("open " + path);
+  Descriptor file(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!file) return failed("open " + path);
+  return file;
+}
+
+bool sameFile(int one, int other) {
+  struct stat a {}, b {};
+  return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// A handle was opened in the mount namespace of before, from which nothing can be bound: the same file is opened in the new one.
+Outcome<Descriptor> reopen(int handle, const std::string& path) {
+  auto again = openHostSource(path);
+  if (!again) return again;
+  if (!sameFile(handle, again->get())) return refused(path + " was replaced by something else during the launch");
+  return again;
+}
+
+Outcome<Descriptor> openDevice(const char* path) {
+  Descriptor device(open(path, O_RDWR | O_CLOEXEC));
+  if (!device) return failed(std::string("open ") + path);
+  return device;
+}
+
+Outcome<Descriptor> handleSource(int handle) {
+  char name[4096];
+  const auto length = readlink(("/proc/self/fd/" + std::to_string(handle)).c_str(), name, sizeof name);
+  if (length <= 0) return failed("look at descriptor " + std::to_string(handle));
+  return reopen(handle, std::string(name, static_cast<size_t>(length)));
+}
+
+void openForImage(Opened& opened, size_t index, const plan::MountImage& step) {
+  for (const auto& backend : step.backends) {
+    if (backend.kind == plan::BackendKind::bind) opened.sources.emplace(index, reopen(step.image.handle, step.image.path));
+    if (backend.kind == plan::BackendKind::fuse) opened.fuse.emplace(index, openDevice("/dev/fuse"));
+    if (backend.kind == plan::BackendKind::extract) {
+      Descriptor base(open(backend.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      opened.extractBases.emplace(index, base ? Outcome<Descriptor>(std::move(base)) : Outcome<Descriptor>(failed("open " + backend.directory)));
+    }
+  }
+}
+
+}  // namespace
+
+Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan) {
+  Helpers helpers;
+  bool extracts = false;
+  for (size_t index = 0; index < plan.steps.size(); ++index) {
+    const auto* step = std::get_if<plan::MountImage>(&plan.steps[index]);
+    if (!step) continue;
+    for (const auto& backend : step->backends) {
+      extracts = extracts || backend.kind == plan::BackendKind::extract;
+      if (backend.kind != plan::BackendKind::fuse) continue;
+      helpers.servers.emplace(index, ImageServer::start(step->image.handle, step->image.offset, step->image.size));
+    }
+  }
+  if (extracts) {
+    auto cleaner = Cleaner::start();
+    if (!cleaner) return cleaner.fault();
+    helpers.cleaner = std::move(*cleaner);
+  }
+  if (plan.namespaces.user && plan.namespaces.user->writtenBy != plan::MapWriter::self) {
+    auto helper = IdMapHelper::start(*plan.namespaces.user);
+    if (!helper) return helper.fault();
+    helpers.idMaps = std::move(*helper);
+  }
+  return helpers;
+}
+
+Opened openSources(const plan::LaunchPlan& plan) {
+  Opened opened;
+  for (size_t index = 0; index < plan.steps.size(); ++index) {
+    if (const auto* image = std::get_if<plan::MountImage>(&plan.steps[index])) openForImage(opened, index, *image);
+    const auto* bind = std::get_if<plan::Bind>(&plan.steps[index]);
+    if (!bind) continue;
+    if (bind->source.kind == plan::SourceKind::host) opened.sources.emplace(index, openHostSource(bind->source.path));
+    if (bind->source.kind == plan::SourceKind::handle) opened.sources.emplace(index, handleSource(bind->source.handle));
+  }
+  if (plan.namespaces.user) opened.userNamespace = Descriptor(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
+  return opened;
+}
+
+}  // namespace sing

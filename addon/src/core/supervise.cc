@@ -1,0 +1,138 @@
+#include "supervise.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "channel.h"
+
+namespace sing {
+
+namespace {
+
+sigset_t before;
+struct sigaction childBefore;
+
+sigset_t forwarded() {
+  sigset_t set;
+  sigfillset(&set);
+  // Faults of this process itself stay deadly.
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&set, number);
+  return set;
+}
+
+/// A signal from the terminal went to the whole foreground group, the payload included.
+bool cameFromTerminal(const signalfd_siginfo& signal) { return signal.ssi_code == SI_KERNEL; }
+
+bool stops(uint32_t number) { return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU; }
+
+/// Ends this process as the child ended: with its status, or killed by the same signal.
+[[noreturn]] void endLike(int status) {
+  if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+  const int number = WTERMSIG(status);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // the payload dumped its core, or not; a second one would be ours
+  signal(number, SIG_DFL);
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, number);
+  raise(number);
+  sigprocmask(SIG_UNBLOCK, &only, nullptr);
+  _exit(128 + number);
+}
+
+/// Takes one signal from the descriptor and passes it on. `outermost`: this process is the one that a shell knows.
+void passOn(const signalfd_siginfo& signal, pid_t target, bool outermost) {
+  if (!cameFromTerminal(signal)) kill(target, static_cast<int>(signal.ssi_signo));
+  // The shell waits for this process to stop, not for the payload.
+  if (outermost && stops(signal.ssi_signo)) raise(SIGSTOP);
+}
+
+/// Waits for `child` and calls `reaped` for every child that ends until it returns false.
+void loop(pid_t child, int lifeline, bool outermost, const std::function<bool(pid_t, int)>& reaped) {
+  const sigset_t set = forwarded();
+  const Descriptor signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  while (true) {
+    int status = 0;
+    for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (!reaped(ended, status)) return;
+    }
+    pollfd waiting[2] = {{signals.get(), POLLIN, 0}, {lifeline, POLLIN, 0}};
+    if (poll(waiting, lifeline >= 0 ? 2 : 1, -1) < 0) continue;
+    if (lifeline >= 0 && waiting[1].revents) {
+      kill(child, SIGKILL);
+      lifeline = -1;
+    }
+    signalfd_siginfo signal{};
+    while (read(signals.get(), &signal, sizeof signal) == sizeof signal) {
+      if (signal.ssi_signo != SIGCHLD) passOn(signal, child, outermost);
+    }
+  }
+}
+
+}  // namespace
+
+void holdSignals() {
+  const sigset_t set = forwarded();
+  sigprocmask(SIG_BLOCK, &set, &before);
+  // A caller that ignores SIGCHLD would make the kernel reap what is waited for here.
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &standard, &childBefore);
+}
+
+void releaseSignals() {
+  sigaction(SIGCHLD, &childBefore, nullptr);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
+void superviseChild(pid_t child, int lifeline) {
+  detachStandardStreams();
+  if (lifeline >= 0) closeAllBut({lifeline});
+  else closeAllBut({});
+  int result = 0;
+  loop(child, lifeline, true, [&](pid_t ended, int status) {
+    result = status;
+    return ended != child;
+  });
+  endLike(result);
+}
+
+void runAsInit(const std::function<int()>& payload) {
+  auto child = forkChild([&] {
+    releaseSignals();
+    return payload();
+  });
+  if (!child) _exit(255);
+  prctl(PR_SET_NAME, "sinit");
+  detachStandardStreams();
+  closeAllBut({});
+  int result = 0;
+  loop(*child, -1, false, [&](pid_t ended, int status) {
+    if (ended == *child) result = status;
+    return ended != *child;
+  });
+  _exit(WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result));
+}
+
+int runAlone(const std::function<int()>& work) {
+  auto child = forkChild([&] {
+    releaseSignals();
+    return work();
+  });
+  if (!child) return 255 << 8;
+  int result = 0;
+  loop(*child, -1, false, [&](pid_t ended, int status) {
+    if (ended == *child) result = status;
+    return ended != *child;
+  });
+  // Nothing but what the command left is in this namespace.
+  kill(-1, SIGKILL);
+  while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+  }
+  return result;
+}
+
+}  // namespace sing
