@@ -13,6 +13,8 @@ export interface StartAppOptions {
   /** More settings, by their environment names: `{ SCS_SERVICES: 'auth,keystore' }`. Services that are not here need a URL. */
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  /** Open routes of the test's own controllers, as `GET /example/:word`; those of services are in the table of libs/server. */
+  readonly alsoOpen?: readonly string[];
   /** An existing state folder, for a second start on the same data; it is not removed at the end. */
   readonly home?: string;
   /** Changes the modules' neighbours before they start, for example to make tokens without an auth service. */
@@ -73,7 +75,8 @@ export async function startApp(options: StartAppOptions): Promise<StartedApp> {
       return await startOnce(options, home);
     } catch (error) {
       // Another program took the free port before we did.
-      const taken = (error as Partial<DomainError>).reason === 'port_taken' || systemCode(error) === 'EADDRINUSE';
+      const taken =
+        (error as Partial<DomainError>).reason === 'port_taken' || systemCode(error) === 'EADDRINUSE';
       if (taken && attempt < ATTEMPTS) continue;
       if (options.home === undefined) rmSync(home, { recursive: true, force: true });
       throw error;
@@ -94,6 +97,7 @@ async function startOnce(options: StartAppOptions, home: string): Promise<Starte
     config,
     modules: [...options.modules, ...extra],
     log: createLog('test', config.logLevel, config.logFolder),
+    ...(options.alsoOpen === undefined ? {} : { alsoOpen: options.alsoOpen }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   const ca = server.certificates?.current.cert ?? '';
@@ -115,7 +119,12 @@ async function startOnce(options: StartAppOptions, home: string): Promise<Starte
   };
 }
 
-async function send(dispatcher: Agent, origin: string, path: string, request: AppRequest): Promise<AppAnswer> {
+async function send(
+  dispatcher: Agent,
+  origin: string,
+  path: string,
+  request: AppRequest,
+): Promise<AppAnswer> {
   const body = request.json === undefined ? request.body : JSON.stringify(request.json);
   const answer = await dispatcher.request({
     origin,

@@ -8,7 +8,7 @@ const fileOf = (config: ScsConfig): string => join(config.home, 'endpoint.json')
 export function endpointOf(config: ScsConfig, pid: number): Endpoint {
   return {
     url: config.publicUrl,
-    caFile: config.insecureHttp ? null : (config.tls.caFile ?? null),
+    caFile: config.tls.caFile ?? null,
     tokenFile: join(config.home, 'admin.token'),
     username: ADMINISTRATOR,
     pid,

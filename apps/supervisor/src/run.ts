@@ -64,8 +64,10 @@ class Instance {
     const left = await endLeftovers(this.#config.runFolder);
     if (left.length > 0) this.#log.info(`Ended what a killed supervisor left behind: ${left.join(', ')}`);
     removeEndpoint(this.#config);
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    for (const name of ['SIGTERM', 'SIGINT'] as const)
       process.on(name, () => void this.#finish(`asked by ${name}`, 0));
+    // A closed terminal is no reason to stop a service.
+    process.on('SIGHUP', () => this.#log.info('Ignored SIGHUP'));
     this.#control = await listenForControl(this.#config, {
       status: () =>
         this.#running

@@ -9,9 +9,7 @@ export function summary(config: ScsConfig, notes: readonly string[]): string {
     ['address', config.publicUrl],
     ['account', `${ADMINISTRATOR}, password in ${shorten(join(config.home, 'admin.password'))}`],
     ['token', shorten(join(config.home, 'admin.token'))],
-    ...(config.tls.caFile === undefined || config.insecureHttp
-      ? []
-      : [['authority', shorten(config.tls.caFile)] as const]),
+    ...(config.tls.caFile === undefined ? [] : [['authority', shorten(config.tls.caFile)] as const]),
     ['logs', shorten(config.logFolder)],
   ];
   const lines = facts.map(([name, value]) => `  ${name.padEnd(10)} ${value}`);

@@ -8,7 +8,7 @@ import { DomainError, systemCode } from '#libs/core';
  * @throws DomainError `not_found` where the certificate comes from an authority that everybody trusts
  */
 export async function readAuthority(config: ScsConfig): Promise<string> {
-  const file = config.insecureHttp ? undefined : config.tls.caFile;
+  const file = config.tls.caFile;
   if (file === undefined) throw none();
   try {
     return await readFile(file, 'utf8');

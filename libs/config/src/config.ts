@@ -9,7 +9,7 @@ export interface TlsSettings {
   readonly mode: 'own' | 'site';
   readonly certFile: string;
   readonly keyFile: string;
-  /** What clients must trust; undefined for a site certificate of an authority that everybody trusts. */
+  /** What clients must trust; undefined for plain HTTP and for a site certificate of an authority that everybody trusts. */
   readonly caFile: string | undefined;
   /** More authorities that services trust when they call each other (SCS_TLS_CA_FILE). */
   readonly extraCaFile: string | undefined;

@@ -173,7 +173,7 @@ describe('loadConfig', () => {
     });
     expect(inspect(config, { depth: 9, showHidden: true })).not.toContain('hunter2');
     expect(JSON.stringify(config)).not.toContain('hunter2');
-    expect(`${String(config.redis?.password)}`).toBe('***');
+    expect(String(config.redis?.password)).toBe('***');
   });
 });
 

@@ -61,7 +61,7 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     names: settings.SCS_NAMES ?? [],
     services,
     serviceUrls: serviceUrls(settings),
-    tls: tlsOf(settings, home),
+    tls: tlsOf(settings, home, insecureHttp),
     databaseUrls: databaseUrls(settings, home),
     redis: redisOf(settings.SCS_REDIS_URL),
     redisUrl: settings.SCS_REDIS_URL === undefined ? undefined : new Secret(settings.SCS_REDIS_URL),
@@ -145,17 +145,17 @@ function serviceUrls(settings: Partial<Settings>): Partial<Record<AddressedServi
   return Object.fromEntries(given.filter(([, url]) => url !== undefined));
 }
 
-function tlsOf(settings: Partial<Settings>, home: string): TlsSettings {
+function tlsOf(settings: Partial<Settings>, home: string, insecure: boolean): TlsSettings {
   const extraCaFile = settings.SCS_TLS_CA_FILE;
   const { SCS_TLS_CERT_FILE: certFile, SCS_TLS_KEY_FILE: keyFile } = settings;
   if (certFile !== undefined && keyFile !== undefined)
-    return { mode: 'site', certFile, keyFile, caFile: extraCaFile, extraCaFile };
+    return { mode: 'site', certFile, keyFile, caFile: insecure ? undefined : extraCaFile, extraCaFile };
   const folder = join(home, 'tls');
   return {
     mode: 'own',
     certFile: join(folder, 'server.pem'),
     keyFile: join(folder, 'server.pem'),
-    caFile: join(folder, 'ca.pem'),
+    caFile: insecure ? undefined : join(folder, 'ca.pem'),
     extraCaFile,
   };
 }

@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { ErrorEnvelope } from '#libs/contract';
 import type { ScsConfig } from '#libs/config';
 import { DomainError, ERROR_CODES, messageOf, systemCode, type ErrorCode } from '#libs/core';
 import { LIMITS } from './limits.js';
-
-const CONNECT_TIME = 5_000;
+import { ownWay } from './own-way.js';
 
 type Addressed = Parameters<ScsConfig['serviceUrl']>[0];
 
@@ -92,55 +89,6 @@ function bodyOf(call: InternalCall): { body: string | null; type: string | undef
   if (call.form !== undefined)
     return { body: new URLSearchParams(call.form).toString(), type: 'application/x-www-form-urlencoded' };
   return { body: null, type: undefined };
-}
-
-function ownWay(config: ScsConfig): buildConnector.connector {
-  const own = new URL(config.publicUrl);
-  const narrow =
-    config.tls.caFile === undefined ? undefined : contextOf([config.tls.caFile], config.tls.extraCaFile);
-  // The system's authorities are many: their context is made when the first foreign address is called.
-  let wide: SecureContext | undefined;
-  const anybody = (): SecureContext =>
-    (wide ??= contextOf(rootCertificates, config.tls.caFile, config.tls.extraCaFile));
-  return (options, callback) => {
-    const port = options.port === '' ? defaultPort(options.protocol) : options.port;
-    const mine = options.hostname === own.hostname && port === (own.port || defaultPort(own.protocol));
-    if (!mine) return connector(anybody())(options, callback);
-    // The certificate still has to be good for the public name: the servername stays.
-    return connector(narrow ?? anybody())(
-      {
-        ...options,
-        protocol: config.insecureHttp ? 'http:' : 'https:',
-        servername: own.hostname.replace(/^\[|\]$/g, ''),
-        host: `${config.ownAddress}:${config.port}`,
-        hostname: config.ownAddress,
-        port: String(config.port),
-      },
-      callback,
-    );
-  };
-}
-
-const connectors = new WeakMap<SecureContext, buildConnector.connector>();
-
-function connector(secureContext: SecureContext): buildConnector.connector {
-  const known = connectors.get(secureContext);
-  if (known !== undefined) return known;
-  const made = buildConnector({ secureContext, timeout: CONNECT_TIME });
-  connectors.set(secureContext, made);
-  return made;
-}
-
-/** A context that trusts these authorities, given as PEM texts or files. */
-function contextOf(first: readonly string[], ...more: readonly (string | undefined)[]): SecureContext {
-  const all = [...first, ...more.filter((file) => file !== undefined)];
-  return createSecureContext({
-    ca: [...new Set(all)].map((entry) => (entry.startsWith('-----') ? entry : readFileSync(entry, 'utf8'))),
-  });
-}
-
-function defaultPort(protocol: string): string {
-  return protocol === 'https:' ? '443' : '80';
 }
 
 async function readAtMost(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {

@@ -56,14 +56,13 @@ const options = (name: string, level: string): LoggerOptions => ({
 });
 
 /**
- * The log of a process: JSON lines in `<folder>/<name>.log` (0600), opened again on SIGHUP for log rotation.
- * Without a folder nothing is written (tests).
+ * The log of a process: JSON lines in `<folder>/<name>.log` (0600).
+ * @param reopenOn a signal that opens the file again, for log rotation
  */
-export function createLog(name: string, level: string, folder: string | undefined): Logger {
-  if (folder === undefined) return pino({ ...options(name, level), enabled: false });
+export function createLog(name: string, level: string, folder: string, reopenOn?: NodeJS.Signals): Logger {
   // Synchronous: a line that was logged before a crash is on disk, and lines are short.
   const sink = destination({ dest: join(folder, `${name}.log`), append: true, mode: 0o600, sync: true });
-  process.on('SIGHUP', () => sink.reopen());
+  if (reopenOn !== undefined) process.on(reopenOn, () => sink.reopen());
   return pino(options(name, level), sink);
 }
 

@@ -25,7 +25,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   try {
     const config = loadConfig(undefined, onlyService(options.name));
     prepareHome(config);
-    log = createLog(options.name, config.logLevel, config.logFolder);
+    log = createLog(options.name, config.logLevel, config.logFolder, 'SIGHUP');
     for (const warning of config.warnings) log.warn(warning);
     const modules = typeof options.modules === 'function' ? await options.modules(config) : options.modules;
     const server = await createServer({ config, modules, log });

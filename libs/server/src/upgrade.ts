@@ -4,7 +4,7 @@ import type { Actor, AudienceName } from '#libs/contract';
 import { DomainError, ERROR_CODES } from '#libs/core';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { parseAuthorization } from './auth/authorization.js';
-import { failure, failureOf, type Failure } from './http/envelope.js';
+import { failure, failureOf, JSON_TYPE, type Failure } from './http/envelope.js';
 import { detailsOf } from './http/errors.filter.js';
 import { LIMITS } from './limits.js';
 import { redactUrl, type Logger } from './log.js';
@@ -18,9 +18,9 @@ export interface UpgradeContext {
   /** The verified caller; undefined when no token came, neither in the header nor as `?auth_token=`. */
   readonly actor: Actor | undefined;
   /** Answers 101. Call it at most once, after every check. */
-  accept(): Promise<WebSocket>;
+  readonly accept: () => Promise<WebSocket>;
   /** Answers with an error status and the envelope. Throwing a DomainError does the same. */
-  refuse(status: number, message?: string): void;
+  readonly refuse: (status: number, message?: string) => void;
 }
 
 export type UpgradeHandler = (context: UpgradeContext) => Promise<void>;
@@ -191,7 +191,7 @@ export function writeFailure(socket: Duplex, { status, body }: Failure): void {
   const challenge = status === 401 ? 'WWW-Authenticate: Bearer realm="scs"\r\n' : '';
   socket.end(
     `HTTP/1.1 ${status} ${body.error.reason ?? 'error'}\r\n` +
-      'Content-Type: application/json; charset=utf-8\r\n' +
+      `Content-Type: ${JSON_TYPE}\r\n` +
       `Content-Length: ${Buffer.byteLength(text)}\r\n${challenge}Connection: close\r\n\r\n${text}`,
   );
 }

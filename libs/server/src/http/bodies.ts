@@ -2,21 +2,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { LIMITS } from '../limits.js';
 
+/** The limits that this file keeps; see LIMITS. */
+export type BodyLimits = Readonly<
+  Record<'bodyIdleTime' | 'bodyCheckInterval' | 'unreadBody' | 'unreadBodyTime', number>
+>;
+
 /**
  * Bodies belong to the handlers: every content type, also none, arrives as the raw stream. This file watches over those that
  * nobody reads to the end: of a client that stops sending, and of one that was answered and goes on sending.
  */
-export function takeRawBodies(fastify: FastifyInstance): void {
+export function takeRawBodies(fastify: FastifyInstance, limits: BodyLimits = LIMITS): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   const open = new Map<IncomingMessage, Progress>();
-  const timer = setInterval(() => cutIdle(open), LIMITS.bodyCheckInterval).unref();
+  const timer = setInterval(() => cutIdle(open, limits), limits.bodyCheckInterval).unref();
   fastify.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     if (hasBody(raw)) {
       open.set(raw, { bytes: 0, since: Date.now() });
       raw.once('close', () => open.delete(raw));
-      reply.raw.once('finish', () => limitRest(raw, reply.raw));
+      reply.raw.once('finish', () => limitRest(raw, reply.raw, limits));
     }
     done();
   });
@@ -38,14 +43,14 @@ function hasBody(request: IncomingMessage): boolean {
 }
 
 /** Cuts clients that owe a part of their body, while somebody waits for it, and sent nothing for a whole idle time. */
-function cutIdle(open: Map<IncomingMessage, Progress>): void {
+function cutIdle(open: Map<IncomingMessage, Progress>, limits: BodyLimits): void {
   for (const [request, progress] of open) {
     const { bytesRead } = request.socket;
     const waiting = !request.complete && request.readableLength === 0;
     if (!waiting || bytesRead !== progress.bytes) {
       progress.bytes = bytesRead;
       progress.since = Date.now();
-    } else if (Date.now() - progress.since >= LIMITS.bodyIdleTime) request.socket.destroy();
+    } else if (Date.now() - progress.since >= limits.bodyIdleTime) request.socket.destroy();
   }
 }
 
@@ -53,15 +58,15 @@ function cutIdle(open: Map<IncomingMessage, Progress>): void {
  * Node reads and drops what follows an early answer, so that the client gets to see it; it may not do so for ever.
  * Most clients stop sending when they see an error.
  */
-function limitRest(request: IncomingMessage, response: ServerResponse): void {
+function limitRest(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): void {
   if (request.complete) return;
   const { socket } = request;
-  const limit = socket.bytesRead + LIMITS.unreadBody;
+  const limit = socket.bytesRead + limits.unreadBody;
   const cut = (): void => {
     clearTimeout(timer);
     socket.destroy();
   };
-  const timer = setTimeout(cut, LIMITS.unreadBodyTime).unref();
+  const timer = setTimeout(cut, limits.unreadBodyTime).unref();
   request.on('data', () => {
     if (socket.bytesRead > limit) cut();
   });

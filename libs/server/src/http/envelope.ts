@@ -2,6 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorEnvelope } from '#libs/contract';
 import { DomainError, ERROR_CODES, systemCode, type ErrorCode } from '#libs/core';
 
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** An answer that says what went wrong: the status and the body of every service (library contract §3). */
 export interface Failure {
   readonly status: number;

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, messageOf } from '#libs/core';
 import type { Logger } from '../log.js';
 import { redactUrl } from '../log.js';
-import { failureOf } from './envelope.js';
+import { failureOf, JSON_TYPE } from './envelope.js';
 
 /**
  * The one place where errors become answers: always the envelope, never a stack. A client that went away is no error;
@@ -39,7 +39,7 @@ export class ErrorsFilter implements ExceptionFilter {
       reply.header('www-authenticate', 'Bearer realm="scs"');
     if (error instanceof DomainError && error.retryAfter !== undefined)
       reply.header('retry-after', String(error.retryAfter));
-    void reply.status(status).header('content-type', 'application/json; charset=utf-8').send(body);
+    void reply.status(status).header('content-type', JSON_TYPE).send(body);
   }
 }
 

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf } from '../auth/index.js';
 import { LIMITS } from '../limits.js';
 import { redactUrl, type Logger } from '../log.js';
-import { failure, type Failure } from './envelope.js';
+import { failure, JSON_TYPE, type Failure } from './envelope.js';
 
 /** Answers of an API are no documents: nothing in them may run, be framed or be guessed to be something else. */
 const SAFE_HEADERS = {
@@ -26,6 +26,10 @@ export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOption
         reply,
         failure(414, `Expected a URL of at most ${LIMITS.url} characters`, 'url_too_long'),
       );
+    // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a
+    // Host header field".
+    if (request.raw.httpVersion === '1.1' && request.raw.headers.host === undefined)
+      return answer(reply, failure(400, 'Expected a Host header', 'bad_request'));
     if (stopping()) {
       reply.header('connection', 'close');
       return answer(reply, failure(503, 'The server is stopping', 'unavailable'));
@@ -35,6 +39,8 @@ export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOption
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = isPoll(request) && reply.statusCode < 400 ? 'debug' : 'info';
     log[level](accessLine(request, reply), 'request');
+    // Kept alive, the connection would hold up the end until its idle time is over.
+    if (stopping()) setImmediate(() => fastify.server.closeIdleConnections());
     done();
   });
 }
@@ -47,7 +53,7 @@ function isPoll(request: FastifyRequest): boolean {
 }
 
 function answer(reply: FastifyReply, { status, body }: Failure): void {
-  void reply.status(status).header('content-type', 'application/json; charset=utf-8').send(body);
+  void reply.status(status).header('content-type', JSON_TYPE).send(body);
 }
 
 function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string, unknown> {

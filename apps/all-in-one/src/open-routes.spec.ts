@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import type { ScsConfig } from '#libs/config';
+import { SERVICE_NAMES } from '#libs/contract';
+import { OPEN_ROUTES, routesOf, unlistedOpenRoutes } from '#libs/server';
+import { chosenModules } from './modules.js';
+
+const everything = { services: SERVICE_NAMES } as unknown as ScsConfig;
+/** Answered by every process, whatever runs in it. */
+const SYSTEM = ['GET /version', 'GET /healthz', 'GET /readyz'];
+
+test('no route of any service is open unless the table of open routes says so', async () => {
+  const routes = routesOf(await chosenModules(everything));
+  expect(routes.length).toBeGreaterThan(10);
+  expect(unlistedOpenRoutes(routes)).toEqual([]);
+});
+
+test('the table of open routes lists no route that does not exist, and none that needs a token', async () => {
+  const open = routesOf(await chosenModules(everything))
+    .filter((route) => route.access.kind !== 'token')
+    .map((route) => `${route.method} ${route.path}`);
+  expect(
+    Object.keys(OPEN_ROUTES).filter((route) => !open.includes(route) && !SYSTEM.includes(route)),
+  ).toEqual([]);
+});
+
+test('every route that changes something says which scope it needs, or checks the caller itself', async () => {
+  const loose = routesOf(await chosenModules(everything))
+    .filter(({ method }) => !['GET', 'HEAD', 'OPTIONS'].includes(method))
+    .filter(({ access }) => access.kind !== 'self-authenticated' && access.scopes.length === 0)
+    .map(({ method, path }) => `${method} ${path}`);
+  // Decided by policy.ts of auth: by password, by an administrator, or a token that ends itself.
+  expect(loose.toSorted()).toEqual(['DELETE /v1/auth/tokens/:id', 'POST /v1/auth/tokens']);
+});
