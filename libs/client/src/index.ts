@@ -1,3 +1,4 @@
+export * from './auth.js';
 export * from './builder.js';
 export * from './frontend.js';
 export * from './http.js';
@@ -5,5 +6,5 @@ export * from './http/answer.js';
 export * from './http/connections.js';
 export * from './http/failures.js';
 export * from './http/limits.js';
-export * from './keystore.js';
 export * from './keystore-index.js';
+export * from './keystore.js';

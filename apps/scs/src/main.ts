@@ -1,0 +1,4 @@
+import { runProgram } from '#libs/cli';
+import { scs } from './program.js';
+
+await runProgram(scs);

@@ -1,0 +1,18 @@
+import { defineProgram, generatedCommands } from '#libs/cli';
+import { installation } from '#libs/config';
+import { status } from './status.js';
+import { tokenGroup } from './token/index.js';
+import { userGroup } from './user/index.js';
+
+/** The whole command line of operators. */
+export const scs = defineProgram({
+  name: 'scs',
+  version: installation().version,
+  summary: 'runs an instance: accounts, tokens, health',
+  description:
+    'Works with the instance of SCS_HOME, or of this checkout, as its administrator: with the token file that the first start made. ' +
+    'With --as, tokens are managed by user name and password instead.',
+  prefixes: ['SCS'],
+  failureStatus: 1,
+  commands: [status, tokenGroup, userGroup, ...generatedCommands('scs')],
+});

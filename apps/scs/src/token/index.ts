@@ -1,0 +1,10 @@
+import { defineGroup } from '#libs/cli';
+import { tokenCreate } from './create.js';
+import { tokenList } from './list.js';
+import { tokenRevoke } from './revoke.js';
+
+export const tokenGroup = defineGroup({
+  name: 'token',
+  summary: 'tokens of users',
+  commands: [tokenCreate, tokenList, tokenRevoke],
+});

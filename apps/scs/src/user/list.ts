@@ -1,0 +1,27 @@
+import { defineCommand, jsonFlag } from '#libs/cli';
+import { withInstance } from '../instance.js';
+
+export const userList = defineCommand({
+  name: 'list',
+  summary: 'list the accounts',
+  flags: jsonFlag,
+  async run(ctx) {
+    const users = await withInstance(ctx, ({ auth }) => auth().users());
+    if (ctx.flags.json) {
+      ctx.out.json({ users });
+      return;
+    }
+    const mark = (value: boolean): string => (value ? '✓' : '');
+    ctx.out.table(
+      ['USERNAME', 'DISPLAY NAME', 'E-MAIL', 'ADMINISTRATOR', 'DISABLED', 'CREATED'],
+      users.map((user) => [
+        user.username,
+        user.displayName,
+        user.email,
+        mark(user.administrator),
+        mark(user.disabled),
+        user.createdAt,
+      ]),
+    );
+  },
+});
