@@ -1,0 +1,7 @@
+export { queueAbsent } from './errors.js';
+export { type JobContext, type JobHandler, JobStopped } from './handlers.js';
+export { JobQueue, type JobState } from './job-queue.js';
+export { JobWorker, type WorkerSettings } from './job-worker.js';
+export { type JobName, type JobPayload, type JobReference, JOBS, laneOfThisMachine } from './jobs.js';
+export { QUEUE_LIMITS } from './limits.js';
+export { type SignalListener, Signals } from './signals.js';
