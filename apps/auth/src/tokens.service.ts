@@ -51,15 +51,16 @@ export class TokensService {
 
   /** The document of a new token; nothing is stored. */
   prepare(account: Pick<StoredAccount, 'id' | 'value'>, { name, scopes, lifetime }: Wanted): TokenDocument {
-    // Whole seconds, as in the token's claims: the record and the token end at the same time.
-    const now = Math.floor(this.clock.now().getTime() / 1000);
+    const now = this.clock.now();
+    // A whole second, as in the token's claims: the record and the token end at the same time.
+    const expires = Math.floor(now.getTime() / 1000) + lifetime;
     return {
       accountId: account.id,
       username: account.value.username,
       name,
       scopes: [...new Set(scopes)],
-      createdAt: new Date(now * 1000).toISOString(),
-      expiresAt: new Date((now + lifetime) * 1000).toISOString(),
+      createdAt: now.toISOString(),
+      expiresAt: new Date(expires * 1000).toISOString(),
     };
   }
 
@@ -72,7 +73,7 @@ export class TokensService {
       ...accountClaims(account),
       aud: ANY_SERVICE,
       jti: id,
-      iat: Date.parse(value.createdAt) / 1000,
+      iat: Math.floor(Date.parse(value.createdAt) / 1000),
       exp: Date.parse(value.expiresAt) / 1000,
       scope: value.scopes.join(' '),
     });

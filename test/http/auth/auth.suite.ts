@@ -248,6 +248,9 @@ export function authSuite(name: string, open: () => Promise<TestDatabase>): void
         expect(JSON.stringify(first.body)).not.toContain('eyJ');
         const rest = `/v1/auth/tokens?limit=5&cursor=${encodeURIComponent(first.body.page.next)}`;
         const second = await world.app.request(rest, { token });
+        const names = [...first.body.data, ...second.body.data].map((one) => one.name);
+        expect(names).toEqual(['two', 'one']);
+      });
         expect(
           [...first.body.data, ...second.body.data]
             .map((one) => one.name)
