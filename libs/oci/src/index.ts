@@ -1,3 +1,3 @@
 export { type OciImage, type OciLayer, openLayout, type SelectImage, verifyLayer } from './layout.js';
 export type { RunConfig } from './schema.js';
-export { applyLayer, type UnpackOptions } from './unpack.js';
+export { applyLayer, unpackArchive, type UnpackOptions } from './unpack.js';

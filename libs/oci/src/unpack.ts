@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { chmod, lchown, link, lutimes } from 'node:fs/promises';
 import { dirname, posix } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
@@ -19,38 +19,62 @@ export interface UnpackOptions {
   readonly warn: (message: string) => void;
 }
 
+/** What an archive is, beyond a sequence of files. */
+interface ArchiveRules {
+  /** Names that begin with `.wh.` remove what lies below (OCI image-spec, layer.md "Whiteouts"). */
+  readonly whiteouts: boolean;
+  /** Absolute names and special files are refused, not mended: such an archive was not made by an honest client. */
+  readonly strict: boolean;
+}
+
 /** Puts one layer over what is already in the tree (OCI image-spec, layer.md "Applying Changesets"). @throws DomainError */
 export async function applyLayer(tree: RootTree, layer: OciLayer, options: UnpackOptions): Promise<void> {
+  const decompressors = decompressorsFor(layer.mediaType);
   const source = createReadStream(layer.path, { highWaterMark: 1024 * 1024 });
-  const unpacker = new LayerUnpacker(tree, options);
+  const rules = { whiteouts: true, strict: false };
+  await unpackStream([source, ...decompressors], tree, `Layer ${layer.digest}`, rules, options);
+}
+
+/** Unpacks a gzipped tar of plain files, such as a build context (builder contract §3.11). @throws DomainError */
+export async function unpackArchive(tree: RootTree, source: Readable, options: UnpackOptions): Promise<void> {
+  await unpackStream(
+    [source, createGunzip()],
+    tree,
+    'The archive',
+    { whiteouts: false, strict: true },
+    options,
+  );
+}
+
+async function unpackStream(
+  stages: readonly [Readable, ...Duplex[]],
+  tree: RootTree,
+  what: string,
+  rules: ArchiveRules,
+  options: UnpackOptions,
+): Promise<void> {
   const archive = extract();
-  const work = unpacker.consume(archive);
-  const flow = decompress(source, layer.mediaType, archive, options.signal);
-  const [unpacked, flowed] = await Promise.allSettled([work, flow]);
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const [unpacked, flowed] = await Promise.allSettled([
+    new Unpacker(tree, rules, options).consume(archive),
+    pipeline([...stages, archive], signal),
+  ]);
   // When one of them fails the other ends early: the one that has a sentence is the cause.
   if (unpacked.status === 'rejected' && unpacked.reason instanceof DomainError) throw unpacked.reason;
   options.signal?.throwIfAborted();
   const failed = [flowed, unpacked].find((result) => result.status === 'rejected');
-  if (failed !== undefined)
-    throw badImage(`Layer ${layer.digest}: ${messageOf(failed.reason)}`, failed.reason);
+  if (failed !== undefined) throw badImage(`${what}: ${messageOf(failed.reason)}`, failed.reason);
 }
 
-function decompress(
-  source: Readable,
-  mediaType: string,
-  archive: NodeJS.WritableStream,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const options = signal === undefined ? {} : { signal };
-  if (/(\+|\.)gzip$/.test(mediaType)) return pipeline(source, createGunzip(), archive, options);
-  if (/(\+|\.)zstd$/.test(mediaType)) return pipeline(source, createZstdDecompress(), archive, options);
-  if (mediaType.endsWith('.tar')) return pipeline(source, archive, options);
-  source.destroy();
+function decompressorsFor(mediaType: string): Duplex[] {
+  if (/(\+|\.)gzip$/.test(mediaType)) return [createGunzip()];
+  if (/(\+|\.)zstd$/.test(mediaType)) return [createZstdDecompress()];
+  if (mediaType.endsWith('.tar')) return [];
   throw badImage(`Layers of type ${mediaType} are not supported`);
 }
 
-/** Unpacks the entries of one layer; remembers what it made, so that an opaque marker only hides lower layers. */
-class LayerUnpacker {
+/** Unpacks the entries of one archive; remembers what it made, so that an opaque marker only hides lower layers. */
+class Unpacker {
   readonly #made = new Set<string>();
   readonly #directories: { path: string; mode: number; mtime: Date | undefined }[] = [];
   readonly #warned = new Set<string>();
@@ -59,6 +83,7 @@ class LayerUnpacker {
 
   constructor(
     private readonly tree: RootTree,
+    private readonly rules: ArchiveRules,
     private readonly options: UnpackOptions,
   ) {}
 
@@ -67,9 +92,10 @@ class LayerUnpacker {
       this.#entries += 1;
       this.#bytes += entry.header.size ?? 0;
       if (this.#entries > LIMITS.entries)
-        throw badImage(`Expected at most ${LIMITS.entries} entries in a layer`);
+        throw badImage(`Expected at most ${LIMITS.entries} entries in an archive`);
       if (this.#bytes > LIMITS.layerBytes)
-        throw badImage(`Expected at most ${LIMITS.layerBytes} unpacked bytes in a layer`);
+        throw badImage(`Expected at most ${LIMITS.layerBytes} unpacked bytes in an archive`);
+      if (this.rules.strict) refuseOddEntry(entry.header);
       await this.#take(safeName(entry.header.name), entry.header, entry);
       entry.resume();
     }
@@ -84,8 +110,8 @@ class LayerUnpacker {
   async #take(path: string, header: Header, content: AsyncIterable<unknown>): Promise<void> {
     if (path === '') return;
     const name = posix.basename(path);
-    if (name === OPAQUE) return this.#hideLower(posix.dirname(path));
-    if (name.startsWith(WHITEOUT))
+    if (this.rules.whiteouts && name === OPAQUE) return this.#hideLower(posix.dirname(path));
+    if (this.rules.whiteouts && name.startsWith(WHITEOUT))
       return this.tree.remove(posix.join(posix.dirname(path), name.slice(WHITEOUT.length)));
     this.#made.add(path);
     const mode = (header.mode ?? 0o644) & 0o7777;
@@ -182,6 +208,15 @@ class LayerUnpacker {
 function safeName(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..') || name.includes('\0'))
-    throw badImage(`Expected names without .. in a layer, got ${JSON.stringify(name.slice(0, 80))}`);
+    throw badImage(`Expected names without .. in an archive, got ${JSON.stringify(name.slice(0, 80))}`);
   return parts.join('/');
+}
+
+/** @throws DomainError for an absolute name or a special file */
+function refuseOddEntry({ name, type }: Header): void {
+  if (name.startsWith('/'))
+    throw badImage(`Expected relative names in the archive, got ${JSON.stringify(name.slice(0, 80))}`);
+  const special = type === 'character-device' || type === 'block-device' || type === 'fifo';
+  if (special)
+    throw badImage(`Expected no special files in the archive, got ${JSON.stringify(name.slice(0, 80))}`);
 }

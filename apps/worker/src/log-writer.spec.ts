@@ -1,0 +1,80 @@
+import { describe, expect, it, vi } from 'vitest';
+import { LogWriter, Unwanted } from './log-writer.js';
+import { OutputText } from './text.js';
+
+class Store {
+  text = Buffer.alloc(0);
+  wanted = true;
+  failures: Error[] = [];
+  calls = 0;
+
+  append = async (offset: number, bytes: Uint8Array): Promise<{ size: number; wanted: boolean }> => {
+    this.calls += 1;
+    const failure = this.failures.shift();
+    if (failure !== undefined) throw failure;
+    if (offset !== this.text.length) throw new Error(`a gap or a repetition at ${offset}`);
+    if (this.wanted) this.text = Buffer.concat([this.text, bytes]);
+    return { size: this.text.length, wanted: this.wanted };
+  };
+}
+
+describe('the log of a build', () => {
+  it('is sent whole and in order, whatever the sizes', async () => {
+    const store = new Store();
+    const writer = new LogWriter(store, 0, () => undefined);
+    const lines = Array.from({ length: 500 }, (_, index) => `${index} ${'x'.repeat((index * 37) % 3000)}`);
+    for (const line of lines) writer.line(line);
+    await writer.close();
+    expect(store.text.toString()).toBe(lines.map((line) => `${line}\n`).join(''));
+    expect(store.calls).toBeLessThan(50);
+  });
+
+  it('begins where an earlier try ended', async () => {
+    const store = new Store();
+    store.text = Buffer.from('before\n');
+    const writer = new LogWriter(store, 7, () => undefined);
+    writer.line('after');
+    await writer.close();
+    expect(store.text.toString()).toBe('before\nafter\n');
+  });
+
+  it('tells that nobody wants the build, also when there is nothing to say', async () => {
+    const store = new Store();
+    store.wanted = false;
+    const why = await new Promise((resolve) => {
+      const writer = new LogWriter(store, 0, resolve, { logBytes: 100, heartbeat: 5 });
+      void writer;
+    });
+    expect(why).toBeInstanceOf(Unwanted);
+  });
+
+  it('fails when the log cannot be kept', async () => {
+    const store = new Store();
+    store.failures = [new Error('no space')];
+    const onUnwanted = vi.fn<(why: unknown) => void>();
+    const writer = new LogWriter(store, 0, onUnwanted);
+    writer.line('x');
+    await expect(writer.close()).rejects.toThrow('no space');
+    expect(onUnwanted).toHaveBeenCalledOnce();
+  });
+
+  it('is cut at its limit, and says so', async () => {
+    const store = new Store();
+    const writer = new LogWriter(store, 0, () => undefined, { logBytes: 1000, heartbeat: 1000 });
+    for (let index = 0; index < 20; index += 1) writer.write('x'.repeat(90));
+    await writer.close();
+    expect(store.text.toString()).toBe(
+      `${'x'.repeat(990)}\n[810 bytes of log are left out: a build may write 1000]\n`,
+    );
+  });
+});
+
+describe('output of programs', () => {
+  it('becomes valid text, and characters that were cut are whole again', () => {
+    const text = new OutputText();
+    const bytes = Buffer.from('é€😀');
+    let joined = '';
+    for (const byte of bytes) joined += text.take(Uint8Array.of(byte));
+    expect(joined + text.take(Uint8Array.of(0xff, 0x41)) + text.end()).toBe('é€😀\ufffdA');
+  });
+});
