@@ -2,6 +2,7 @@ import { defineProgram, generatedCommands } from '#libs/cli';
 import { cacheGroup } from './cache/index.js';
 import { inspect } from './image/inspect.js';
 import { installation } from './installation.js';
+import { keyGroup } from './key/index.js';
 import { remoteGroup } from './remote/index.js';
 import { sifGroup } from './sif/index.js';
 import { version } from './version.js';
@@ -22,5 +23,5 @@ export const sing = defineProgram({
     },
     remote: { type: 'string', value: 'NAME', summary: 'the remote to work with' },
   },
-  commands: [cacheGroup, inspect, remoteGroup, sifGroup, version, ...generatedCommands('sing')],
+  commands: [cacheGroup, inspect, keyGroup, remoteGroup, sifGroup, version, ...generatedCommands('sing')],
 });

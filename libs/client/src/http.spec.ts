@@ -3,8 +3,9 @@ import { createServer as createTlsServer } from 'node:https';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { certificate } from '../../../test/support/certificate.js';
 import { HttpClient, type HttpClientOptions } from './http.js';
-import { bodyOf, certificate, closeAfterwards, closeServers, listen, serve } from './testing/servers.js';
+import { bodyOf, closeAfterwards, closeServers, listen, serve } from './testing/servers.js';
 
 afterEach(closeServers);
 
@@ -283,6 +284,15 @@ describe('certificates', () => {
     );
     const client = clientOf(`https://${address.replace('127.0.0.1', 'localhost')}`, { ca: cert });
     await expect(client.request({ url: '/' })).rejects.toMatchObject({ reason: 'insecure_redirect' });
+  });
+});
+
+describe('a server that does not speak TLS', () => {
+  it('is named as such', async () => {
+    const base = (await serve((_request, response) => response.end())).replace('http:', 'https:');
+    await expect(clientOf(base).request({ url: '/' })).rejects.toMatchObject({
+      message: `Cannot reach ${base}: it does not speak TLS as it should`,
+    });
   });
 });
 

@@ -115,7 +115,7 @@ class Reader {
 }
 
 const KEY =
-  /^("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'#:{[\]},&*!|>%@`?-][^:#]*?|[^\s"'#{[\]},&*!|>%@`?-][^:\s]*):(?:\s+(.*))?$/;
+  /^("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'#:{[\]},&*!|>%@`?-][^:#]*?|[^\s"'#{[\]},&*!|>%@`?-][^:\s]*):(?:\s+(.*))?$/s;
 
 function isItem(text: string): boolean {
   return text === '-' || text.startsWith('- ');
@@ -138,7 +138,7 @@ function scalar(line: Line, text: string): Yaml {
   if (text === '{}') return {};
   if (text === '[]') return [];
   if (text.startsWith('"')) {
-    const match = /^("(?:[^"\\]|\\.)*")(?:\s+#.*)?$/.exec(text);
+    const match = /^("(?:[^"\\]|\\.)*")(?:\s+#.*)?$/s.exec(text);
     try {
       if (match?.[1] !== undefined) return JSON.parse(match[1]) as string;
     } catch {
@@ -147,12 +147,12 @@ function scalar(line: Line, text: string): Yaml {
     throw fault(line, 'a quoted text that is not understood');
   }
   if (text.startsWith("'")) {
-    const match = /^'((?:[^']|'')*)'(?:\s+#.*)?$/.exec(text);
+    const match = /^'((?:[^']|'')*)'(?:\s+#.*)?$/s.exec(text);
     if (match?.[1] === undefined) throw fault(line, 'a quoted text that is not closed');
     return match[1].replaceAll("''", "'");
   }
   if (/^[{[&*!|>%@`]/.test(text)) throw fault(line, 'a form that is not understood');
-  const plain = text.replace(/\s+#.*$/, '');
+  const plain = text.replace(/\s+#.*$/s, '');
   return plain === '~' || plain === 'null' ? null : plain;
 }
 

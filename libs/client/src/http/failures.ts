@@ -112,7 +112,10 @@ export function networkError(error: unknown, origin: string): unknown {
       cause: error,
     });
   }
-  const connection = CONNECTION[code] ?? (/proxy/i.test(messageOf(error)) ? messageOf(error) : undefined);
+  const connection =
+    CONNECTION[code] ??
+    (/^(ERR_SSL_|EPROTO)/.test(code) ? 'it does not speak TLS as it should' : undefined) ??
+    (/proxy/i.test(messageOf(error)) ? messageOf(error) : undefined);
   if (connection === undefined) return error;
   return new DomainError('unavailable', `Cannot reach ${origin}: ${connection}`, {
     reason: 'unreachable',

@@ -1,0 +1,51 @@
+import { defineCommand, jsonFlag, printable } from '#libs/cli';
+import { openKeyRing } from './ring.js';
+
+export const keyList = defineCommand({
+  name: 'list',
+  summary: 'list the keys of your key ring',
+  flags: {
+    secret: { type: 'boolean', short: 's', summary: 'private keys instead of public ones' },
+    ...jsonFlag,
+  },
+  async run(ctx) {
+    const { describeKey } = await import('#libs/pgp');
+    const ring = await openKeyRing(ctx);
+    const kind = ctx.flags.secret ? 'secret' : 'public';
+    const [keys, secrets] = await Promise.all([ring.keys(kind), ring.keys('secret')]);
+    const own = new Set(secrets.map(({ key }) => key.getFingerprint().toUpperCase()));
+    const now = new Date();
+    const infos = await Promise.all(keys.map((key) => describeKey(key, now)));
+    if (ctx.flags.json) {
+      ctx.out.json({
+        keys: infos.map((info) => ({
+          fingerprint: info.fingerprint,
+          userIds: info.userIds,
+          algorithm: info.algorithm,
+          created: info.created.toISOString(),
+          expires: info.expires?.toISOString() ?? null,
+          revoked: info.revoked,
+          secret: own.has(info.fingerprint),
+        })),
+      });
+      return;
+    }
+    ctx.out.line(`${kind === 'secret' ? 'Private' : 'Public'} key listing (${ring.path(kind)}):`);
+    for (const [index, info] of infos.entries()) {
+      ctx.out.line();
+      const [first = '(no user id)', ...others] = info.userIds.map(printable);
+      ctx.out.line(`${index}) User id:     ${first}`);
+      for (const other of others) ctx.out.line(`                ${other}`);
+      ctx.out.line(`   Fingerprint: ${info.fingerprint}`);
+      ctx.out.line(`   Algorithm:   ${info.algorithm}`);
+      ctx.out.line(`   Created:     ${info.created.toISOString().slice(0, 10)}`);
+      if (info.expires !== null) {
+        const past = info.expires <= now ? ' (expired)' : '';
+        ctx.out.line(`   Expires:     ${info.expires.toISOString().slice(0, 10)}${past}`);
+      }
+      if (info.revoked) ctx.out.line('   Revoked');
+      if (kind === 'public' && own.has(info.fingerprint)) ctx.out.line('   You have the private key');
+    }
+    if (infos.length === 0) ctx.log.info('There is no key yet. Make one: sing key newpair');
+  },
+});

@@ -1,0 +1,60 @@
+import { defineCommand } from '#libs/cli';
+import { DomainError, expected } from '#libs/core';
+import { KEY_FAILURE, openKeyRing, titleOf } from './ring.js';
+import { searchText, urlFlag, withKeystore } from './server.js';
+
+export const keyPull = defineCommand({
+  name: 'pull',
+  summary: 'fetch a public key from the key server into your key ring',
+  failureStatus: KEY_FAILURE,
+  positionals: [{ name: 'fingerprint', summary: 'fingerprint or key id' }],
+  flags: urlFlag,
+  examples: [
+    {
+      line: 'sing key pull 7605BC2716168DF057D6C600ACEEC62C8BD91BEE',
+      summary: 'fetch the key that somebody signs with',
+    },
+  ],
+  async run(ctx) {
+    const search = searchText(ctx.args.fingerprint);
+    if (!search.startsWith('0x')) {
+      throw new DomainError(
+        'bad_request',
+        expected('a fingerprint (40 or 64 hexadecimal digits) or key id (16 or 8)', 'the key', search),
+        { remedy: `Find it: sing key search ${search}`, exitCode: KEY_FAILURE },
+      );
+    }
+    const { isSecret, matchesKey, parseKeyQuery, readKeys } = await import('#libs/pgp');
+    const answer = await withKeystore(ctx, ctx.flags.url, (keystore) =>
+      keystore.get(search.toLowerCase(), { signal: ctx.signal }),
+    );
+    if (answer === undefined) {
+      throw new DomainError('not_found', `The key server has no key ${ctx.args.fingerprint}`, {
+        reason: 'key_not_found',
+      });
+    }
+    // A server that answers with another key than was asked for must not get it into the ring.
+    const query = parseKeyQuery(search);
+    const keys = await readKeys(answer);
+    const [key, second] = keys.filter((each) => !isSecret(each) && matchesKey(each, query));
+    if (key === undefined) {
+      throw new DomainError('unavailable', 'The key server answered with another key than was asked for', {
+        reason: 'wrong_key',
+      });
+    }
+    if (second !== undefined) {
+      throw new DomainError('conflict', `More than one key has the id ${ctx.args.fingerprint}`, {
+        reason: 'ambiguous_key',
+        remedy: 'Ask for the whole fingerprint',
+      });
+    }
+    const ring = await openKeyRing(ctx);
+    const [outcome] = await ring.import([key]);
+    const words = {
+      added: 'fetched',
+      updated: 'brought up to date',
+      unchanged: 'already there and up to date',
+    };
+    ctx.log.info(`Public key of ${await titleOf(key)}: ${words[outcome?.status ?? 'unchanged']}`);
+  },
+});

@@ -1,0 +1,54 @@
+import { defineCommand, UsageError } from '#libs/cli';
+import { DomainError } from '#libs/core';
+import { openKeyRing, titleOf } from './ring.js';
+
+export const keyRemove = defineCommand({
+  name: 'remove',
+  aliases: ['rm'],
+  summary: 'remove a key from your key ring',
+  description: 'Removes the public key unless told otherwise. A key server keeps what was pushed to it.',
+  positionals: [{ name: 'key', summary: 'fingerprint, key id or part of the user id' }],
+  flags: {
+    secret: { type: 'boolean', short: 's', summary: 'the private key' },
+    public: { type: 'boolean', short: 'p', summary: 'the public key (the default)' },
+    both: { type: 'boolean', short: 'b', summary: 'the private and the public key' },
+    force: { type: 'boolean', short: 'f', summary: 'do not ask before a private key is removed' },
+  },
+  async run(ctx) {
+    const { flags, args, prompts, log } = ctx;
+    if (flags.secret && flags.public)
+      throw new UsageError('key remove', 'use --both instead of --secret --public');
+    const { findKey, fingerprintOf, matchesKey, parseKeyQuery } = await import('#libs/pgp');
+    const ring = await openKeyRing(ctx);
+    const kinds = flags.both
+      ? (['secret', 'public'] as const)
+      : flags.secret
+        ? (['secret'] as const)
+        : (['public'] as const);
+    const query = parseKeyQuery(args.key);
+    let removed = 0;
+    for (const kind of kinds) {
+      const keys = await ring.keys(kind);
+      // With --both a ring that lacks the key is no reason to stop.
+      if (flags.both && !keys.some((key) => matchesKey(key, query))) continue;
+      const key = findKey(keys, args.key);
+      const title = await titleOf(key);
+      if (kind === 'secret' && !flags.force) {
+        const message = `Remove the private key of ${title}? It cannot be brought back.`;
+        if (!(await prompts.confirm({ message, flag: '--force' }))) {
+          log.info('Nothing was removed.');
+          return;
+        }
+      }
+      await ring.remove(kind, fingerprintOf(key));
+      removed += 1;
+      log.info(`${kind === 'secret' ? 'Private' : 'Public'} key of ${title} removed`);
+    }
+    if (removed === 0) {
+      throw new DomainError('not_found', `There is no key ${args.key} in the key ring`, {
+        reason: 'pgp_key_not_found',
+        remedy: 'See what there is: sing key list',
+      });
+    }
+  },
+});
