@@ -60,7 +60,10 @@ export class CheckedDocuments implements Documents {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#driver.close();
+    // What was asked for before this, and waits for its collection, goes first.
+    this.#closing ??= this.ready()
+      .catch(() => undefined)
+      .then(() => this.#driver.close());
     return this.#closing;
   }
 }

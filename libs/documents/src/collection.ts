@@ -87,11 +87,16 @@ export class CheckedCollection<D extends object, I extends string> implements Co
         const before = await this.get(id);
         const value = change(before?.value);
         if (value === undefined) return before?.value;
-        const done =
+        const document = this.write.document(value);
+        const result = await this.#driver.commit([
           before === undefined
-            ? (await this.insert(id, value)) === 'inserted' || (await this.#unlessTaken(id))
-            : (await this.replace(id, before.revision, value)) === 'replaced';
-        if (done) return value;
+            ? { collection: this.#plan, kind: 'insert', id, ...document }
+            : { collection: this.#plan, kind: 'replace', id, revision: before.revision, ...document },
+        ]);
+        if (result.ok) return JSON.parse(document.json) as D;
+        // An insert may have lost to another one of this id, which is to be tried again; else the value is taken.
+        if (result.because === 'exists' && (before !== undefined || (await this.get(id)) === undefined))
+          throw this.#taken(id);
       }
       throw new DomainError(
         'conflict',
@@ -156,12 +161,6 @@ export class CheckedCollection<D extends object, I extends string> implements Co
     const checked = checkedWrite(write);
     await this.#declared();
     return this.#driver.commit([checked]);
-  }
-
-  /** Tells an insert that lost to another one (try again: false) from one whose unique value belongs to another id. */
-  async #unlessTaken(id: string): Promise<false> {
-    if ((await this.get(id)) === undefined) throw this.#taken(id);
-    return false;
   }
 
   #taken(id: string): DomainError {

@@ -18,6 +18,12 @@ export function databaseError(failure: WriterFailure, file: string): Error {
     return refuse(`The database ${file} cannot be written`, 'database_not_writable');
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
     return refuse(`The database ${file} is damaged`, 'database_damaged', 'Restore it from a backup');
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE')
+    return new DomainError(
+      'conflict',
+      `The database ${file} holds documents with equal values where there may be only one: ${message}`,
+      { reason: 'value_taken', cause: failure },
+    );
   if (code === 'FOREIGN')
     return refuse(`${file} is a SQLite file, but not a database of this program`, 'database_foreign');
   if (code === 'NEWER')

@@ -111,6 +111,9 @@ export function basicsSuite(subject: () => Subject): void {
       expect((await things.update('a', add))?.count).toBe(1);
       expect((await things.update('a', add))?.count).toBe(2);
       expect((await things.update('a', () => undefined))?.count).toBe(2);
+      const more = { ...thing({ count: 2 }), unknown: true };
+      expect(await things.update('a', () => more)).toEqual(thing({ count: 2 }));
+      expect((await things.get('a'))?.value).toEqual(thing({ count: 2 }));
       expect((await things.get('a'))?.value.count).toBe(2);
     });
 
