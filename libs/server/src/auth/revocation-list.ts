@@ -28,6 +28,11 @@ export class RevocationList {
     return this.#head;
   }
 
+  /** Whether the feed was read to its end at least once. */
+  get read(): boolean {
+    return this.#complete !== undefined;
+  }
+
   /** Whether the list was complete within the documented bound. Writes are refused while it was not. */
   get fresh(): boolean {
     return this.#complete !== undefined && this.#elapsed() - this.#complete <= ACCESS_LIMITS.feedStaleMs;

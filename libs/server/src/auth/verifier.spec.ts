@@ -151,6 +151,17 @@ describe('when the auth service is silent', () => {
     expect(await reasonOf(lonely.verify('x.y.z'))).toBe('token_invalid');
   });
 
+  test('no token is taken before the feed was read once, though the keys are there', async () => {
+    authority.end({ kind: 'token', id: '1'.repeat(24), until: 4_000_000_000 });
+    const token = await authority.token();
+    const fresh = new TokenVerifier({ clock, elapsed: () => ticks });
+    fresh.useAuthority(authority);
+    authority.lie = { iss: 'urn:scs:other' };
+    expect(await reasonOf(fresh.verify(token))).toBe('auth_unreachable');
+    authority.lie = {};
+    expect(await reasonOf(fresh.verify(token))).toBe('token_revoked');
+  });
+
   test('a slow answer is as old as its question', async () => {
     const answer = authority.revocations.bind(authority);
     authority.revocations = async (after) => {

@@ -74,6 +74,8 @@ export class TokenVerifier {
     // An exchanged token names one service: one for all of them would be a token of a person.
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
     if (claims.exp * 1000 <= this.#clock.now().getTime()) throw refused('token_expired');
+    // Until the feed was read once, nobody knows what was revoked before this process started.
+    if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
     if (revocations.isRevoked(claims)) throw refused('token_revoked');
     const account = revocations.account(claims.sub);
     if (account?.disabled === true) throw refused('account_disabled');
