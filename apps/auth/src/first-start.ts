@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { ADMINISTRATOR } from '#libs/config';
 import { CreateUserRequest, DAY_SECONDS, PASSWORD_LENGTH, SCOPE_NAMES } from '#libs/contract';
 import { type Clock, DomainError, newObjectId, newSecret } from '#libs/core';
 import { type Logger, readSmallFile, writeOnce, writeWhole } from '#libs/server';
@@ -11,7 +12,6 @@ import type { SigningKeys } from './signing-keys.js';
 import type { TokensService } from './tokens.service.js';
 import type { StoredToken, TokensStore } from './tokens.store.js';
 
-export const ADMINISTRATOR = 'admin';
 const FIRST_TOKEN = { name: 'first start', scopes: SCOPE_NAMES, lifetime: 365 * DAY_SECONDS } as const;
 
 export interface FirstStartParts {

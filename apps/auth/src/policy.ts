@@ -37,7 +37,7 @@ interface AccountRights {
 }
 
 /** A stolen token must not be able to make itself last: more tokens need the password, or an administrator. */
-export function mayManageTokensOf(actor: Actor, accountId: string): Decision {
+function mayManageTokensOf(actor: Actor, accountId: string): Decision {
   if (hasScope(actor, 'admin')) return YES;
   if (actor.accountId !== accountId)
     return no('forbidden', 'not_yours', 'Only an administrator manages the tokens of others');

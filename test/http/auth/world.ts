@@ -10,7 +10,7 @@ import type { TestDatabase } from '../../support/databases.js';
 /** Stands for the routes of any other service. */
 @Controller('v1/probe')
 @Audience('library')
-export class ProbeController {
+class ProbeController {
   @Get()
   read(@CurrentActor() actor: Actor | undefined): object {
     return { data: { ...actor, token: undefined } };
@@ -25,7 +25,7 @@ export class ProbeController {
 }
 
 @Controller('v1/other')
-export class OtherController {
+class OtherController {
   @Get()
   read(): object {
     return { data: 'read' };
