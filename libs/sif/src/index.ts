@@ -22,7 +22,7 @@ export {
 } from './extra.js';
 export { headerArchitecture, imageId, withoutPadding, type SifHeader } from './header.js';
 export type { ObjectInput } from './input.js';
-export { LAUNCH_SCRIPT, ZERO_TIME } from './layout.js';
+export { LAUNCH_SCRIPT, MAGIC, VERSION, ZERO_TIME } from './layout.js';
 export { SIF_LIMITS } from './limits.js';
 export { chunksOf, digestOf, objectProblem, openObject, readObject } from './object.js';
 export { setPrimary } from './primary.js';

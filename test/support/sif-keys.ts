@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { matchesKey, readKeys, type PgpKey } from '#libs/pgp';
+import { readPublicKey, type KeySource, type VerifyOptions } from '#libs/signing';
+import { ManualClock } from '#libs/core';
+import { SIF_FIXTURES } from './sif-fixtures.js';
+
+/** The keys of the fixtures were made on the day before. */
+export const FIXTURE_CLOCK = new ManualClock('2026-11-25T12:00:00Z');
+
+/** A test key by its letter; `secret` are the ones that sign, without passphrase. */
+export async function sifKey(letter: string, part: 'public' | 'secret' = 'public'): Promise<PgpKey> {
+  const file = `test-key-${letter}.${part === 'public' ? 'pub' : 'SECRET-test-only'}.asc`;
+  const [key] = await readKeys(readFileSync(join(SIF_FIXTURES, 'keys', file)));
+  if (key === undefined) throw new Error(`no key in ${file}`);
+  return key;
+}
+
+/** A local key ring that holds some test keys; the fixtures' answers were made with A, B and D. */
+export function sifRing(letters: readonly string[] = ['a', 'b', 'd']): KeySource {
+  return {
+    origin: 'local',
+    find: async (hex) => {
+      const keys = await Promise.all(letters.map((letter) => sifKey(letter)));
+      return keys.filter((key) => matchesKey(key, { kind: 'keyId', hex }));
+    },
+  };
+}
+
+/** PEM text of a file in the fixtures' `keys` folder. */
+export function sifPem(name: string): string {
+  return readFileSync(join(SIF_FIXTURES, name), 'utf8');
+}
+
+/**
+ * Arguments of the stock `verify` command as options of ours; undefined for `--certificate`, which is not offered yet:
+ * it needs chains of X.509 certificates with the extended key usage of code signing, and OCSP.
+ */
+export function verifyOptions(args: readonly string[]): VerifyOptions | undefined {
+  const value = (name: string) => args[args.indexOf(name) + 1] ?? '';
+  if (args.includes('--certificate')) return undefined;
+  return {
+    clock: FIXTURE_CLOCK,
+    ...(args.includes('--key') ? { dsse: [readPublicKey(sifPem(value('--key')))] } : { pgp: [sifRing()] }),
+    ...(args.includes('--group-id') ? { groups: [Number(value('--group-id'))] } : {}),
+    ...(args.includes('--sif-id') ? { objects: [Number(value('--sif-id'))] } : {}),
+    all: args.includes('--all'),
+    legacy: args.includes('--legacy-insecure'),
+  };
+}
