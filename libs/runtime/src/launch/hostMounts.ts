@@ -88,13 +88,7 @@ export function addHome(
     return;
   }
   if (options.contain && !home.given) {
-    list.directory(SESSION.home, 0o700);
-    list.bind({
-      source: { kind: 'session', path: SESSION.home },
-      to: home.destination,
-      prepare: 'directory',
-      onFailure: 'fatal',
-    });
+    addEmptyHome(list, options, facts, home);
     return;
   }
   if (facts.paths.get(home.source)?.type !== 'directory') {
@@ -105,9 +99,36 @@ export function addHome(
   list.host(home.source, home.destination, 'directory', 'fatal');
 }
 
+/** An empty home. One below /tmp lies in the empty /tmp itself, which is mounted later and would hide it. */
+function addEmptyHome(list: MountList, options: LaunchOptions, facts: Facts, home: Home): void {
+  const places = [
+    ['/tmp', SESSION.tmp],
+    ['/var/tmp', SESSION.varTmp],
+  ] as const;
+  const place = mountsTemporary(options, facts)
+    ? places.find(([path]) => home.destination !== path && isWithin(home.destination, path))
+    : undefined;
+  if (place !== undefined) {
+    const [path, session] = place;
+    list.directory(`${session}/${home.destination.slice(path.length + 1)}`, 0o700);
+    return;
+  }
+  list.directory(SESSION.home, 0o700);
+  list.bind({
+    source: { kind: 'session', path: SESSION.home },
+    to: home.destination,
+    prepare: 'directory',
+    onFailure: 'fatal',
+  });
+}
+
+function mountsTemporary(options: LaunchOptions, facts: Facts): boolean {
+  return facts.configuration.mountTmp && !options.noMount.includes('tmp');
+}
+
 /** /tmp and /var/tmp. */
 export function addTemporary(list: MountList, options: LaunchOptions, facts: Facts): void {
-  if (!facts.configuration.mountTmp || options.noMount.includes('tmp')) return;
+  if (!mountsTemporary(options, facts)) return;
   const unless = [{ kind: 'resolves_to', path: '/tmp' }] as const;
   if (options.contain) {
     list.directory(SESSION.tmp, 0o1777);

@@ -411,6 +411,13 @@ describe('mounts', () => {
     expect(targets(plan)).toContain('/etc/hosts');
   });
 
+  it('--contain makes a home below /tmp in the empty /tmp', () => {
+    const accounts = [{ name: 'al', uid: 1000, gid: 1000, gecos: '', home: '/tmp/a/b', shell: '/bin/sh' }];
+    const plan = planOf({ options: { contain: true }, host: { accounts } });
+    expect(plan.steps).toContainEqual({ kind: 'make_directory', path: 'tmp/a/b', mode: 0o700 });
+    expect(targets(plan)).not.toContain('/tmp/a/b');
+  });
+
   it('--contain with --home keeps that directory', () => {
     const plan = planOf({ options: { contain: true, home: { source: '/data', destination: null } } });
     expect(bindAt(plan, '/data').source.kind).toBe('host');
