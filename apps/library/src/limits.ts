@@ -8,6 +8,8 @@ export const LIMITS = {
   uploadsPerImage: 20,
   /** An upload for which nothing arrived for this long is dead: its bytes and its reservation are given back. */
   uploadIdle: 60 * 60 * 1000,
+  /** A client that is sending parts lets at most this much time pass between them. */
+  quietUpload: 60 * 1000,
   /** How long the end of an upload is remembered, so that a repeated completion gets the same answer. */
   uploadMemory: 60 * 60 * 1000,
   /** A signed upload URL is good for this long, and as long as its upload is open. */

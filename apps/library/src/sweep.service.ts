@@ -45,7 +45,10 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     for (const upload of await this.uploads.inState('ended', this.limits.sweepBatch))
       await this.finishing.end(upload.id);
     await this.usage.discardAll();
-    const removed = await this.blobs.sweep({ isAlive: (id) => this.#isAlive(id) });
+    // Bytes of a part that did not arrive whole are of no use to anybody.
+    const removed = await this.blobs.sweep({
+      isAlive: async (id) => (await this.#isAlive(id)) && (await this.uploads.lastArrival(id)) !== undefined,
+    });
     if (removed > 0) this.log.info({ removed }, 'Bytes of dead uploads were removed');
   }
 

@@ -28,6 +28,8 @@ export interface StartedUpload {
 @Injectable()
 export class UploadsService {
   readonly #locks = new KeyedLock();
+  /** Connections from before are gone. */
+  readonly #startedAt: number;
 
   constructor(
     @Inject(DATABASE) private readonly database: Database,
@@ -41,7 +43,9 @@ export class UploadsService {
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
     private readonly finishing: FinishUploadService,
-  ) {}
+  ) {
+    this.#startedAt = clock.now().getTime();
+  }
 
   /** One piece (library contract §5 no. 21). @returns the address that the bytes are sent to */
   async startSingle(
@@ -113,12 +117,12 @@ export class UploadsService {
   async completeSingle(imageId: string, actor: Actor): Promise<UploadCompletion> {
     return this.#locks.run(imageId, async () => {
       const { image, container } = await this.images.findForWriting(imageId, actor);
-      if (await this.images.isStored(image)) return this.#completion(container);
+      if (await this.images.isStored(image)) return this.#completion(image.id, container);
       for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)) {
         const { kind, state } = upload.value;
         if (kind !== 'single' || state !== 'open' || !(await this.uploads.part(upload.id, 1))) continue;
         await this.#store(upload);
-        return this.#completion(container);
+        return this.#completion(image.id, container);
       }
       throw new DomainError('conflict', 'Nothing was uploaded for this image', {
         reason: 'nothing_uploaded',
@@ -136,12 +140,12 @@ export class UploadsService {
       const { image, container } = await this.images.findForWriting(imageId, actor);
       const upload = await this.uploads.get(request.uploadID);
       if (upload?.value.image !== imageId || upload.value.state !== 'open') {
-        if (await this.images.isStored(image)) return this.#completion(container);
+        if (await this.images.isStored(image)) return this.#completion(image.id, container);
         throw closed();
       }
       checkParts(upload.value, await this.uploads.parts(upload.id), request);
       await this.#store(upload);
-      return this.#completion(container);
+      return this.#completion(image.id, container);
     });
   }
 
@@ -306,6 +310,18 @@ export class UploadsService {
     }
   }
 
+  /**
+   * Whether nobody will send anything for this upload of an image that is there. Its client may still ask to complete it, and
+   * gets the same answer. One whose bytes are about to be sent goes on: stock clients do not understand otherwise.
+   */
+  async #isSettled({ id, value }: Upload): Promise<boolean> {
+    if (this.blobs.isActive(id)) return false;
+    const last = await this.uploads.lastArrival(id);
+    if (value.kind === 'single') return last !== undefined || value.createdAt < this.#startedAt;
+    const quiet = this.clock.now().getTime() - this.limits.quietUpload;
+    return (last ?? value.createdAt) < Math.max(quiet, this.#startedAt);
+  }
+
   #blobOf({ id, value: { size, partSize } }: Upload): BlobUpload {
     return this.blobs.upload({ id, size, partSize });
   }
@@ -322,7 +338,11 @@ export class UploadsService {
       });
   }
 
-  async #completion(container: Container): Promise<UploadCompletion> {
+  /** The image is there: what other uploads of it hold is given back, and the client learns what its entity uses. */
+  async #completion(imageId: string, container: Container): Promise<UploadCompletion> {
+    for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage))
+      if (upload.value.state === 'open' && (await this.#isSettled(upload)))
+        await this.finishing.end(upload.id);
     const entity = await this.entities.get(container.value.entity);
     const { entityName, collectionName, name } = container.value;
     return {

@@ -83,7 +83,7 @@ export class PartWriter {
   async cancel(): Promise<void> {
     if (this.#over) return this.#over;
     this.#host.hash?.revert();
-    this.#stop.abort();
+    this.#stop.abort(superseded());
     await this.#end();
   }
 
@@ -97,10 +97,7 @@ export class PartWriter {
   }
 
   #throwIfOver(): void {
-    if (this.#over)
-      throw new DomainError('conflict', 'This part of the upload was sent again or the upload has ended', {
-        reason: 'part_superseded',
-      });
+    if (this.#over) throw superseded();
   }
 
   /** Lets the disk write back while more bytes arrive. Its failures come again with the flush that counts. */
@@ -112,6 +109,12 @@ export class PartWriter {
       () => (this.#flushing = undefined),
     );
   }
+}
+
+function superseded(): DomainError {
+  return new DomainError('conflict', 'This part of the upload was sent again or the upload has ended', {
+    reason: 'part_superseded',
+  });
 }
 
 /** The error of bytes that are more or fewer than announced. */

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LibraryModule } from '#apps/library/src/library.module';
-import { ManualClock } from '#libs/core';
+import { type Clock, ManualClock } from '#libs/core';
 import { createSif, DataType, FileSystem, HashType, MemoryAccess, PartitionType } from '#libs/sif';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { sqliteDatabase, type TestDatabase } from '../../support/databases.js';
@@ -30,20 +30,34 @@ export interface WorldOptions {
   readonly limits?: Parameters<typeof LibraryModule.with>[0];
   readonly home?: string;
   readonly authority?: TestAuthority;
+  readonly clock?: Clock;
 }
 
 /** A library with its own database and blobs on disk; the tokens are real, their authority is in the test. */
 export async function startLibrary(options: WorldOptions = {}): Promise<World> {
   const database = await (options.open ?? sqliteDatabase)();
   const authority = options.authority ?? (await TestAuthority.make());
+  const { clock } = options;
+  if (clock) {
+    // The feed of revocations is of the time that the test says it is.
+    const feed = authority.revocations.bind(authority);
+    authority.revocations = async (after) => ({ ...(await feed(after)), time: clock.now().getTime() });
+  }
   const app = await startApp({
     modules: [options.limits ? LibraryModule.with(options.limits) : LibraryModule, authority.module()],
     env: { SCS_SERVICES: 'library', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
     ...(options.home === undefined ? {} : { home: options.home }),
+    ...(clock === undefined ? {} : { clock }),
   });
   const client = (token: string | undefined) => new StockClient(app, token);
   const named = async (username: string, administrator = false) =>
-    client(await authority.token({ username, administrator }));
+    client(
+      await authority.token({
+        username,
+        administrator,
+        claims: { exp: Math.floor(Date.now() / 1000) + 100 * 3600 },
+      }),
+    );
   const store = join(app.home, 'data', 'library', 'blobs');
   return {
     app,

@@ -1,0 +1,185 @@
+import { cp, rm } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ContentsStore } from '#apps/library/src/contents.store';
+import { FinishUploadService } from '#apps/library/src/finishUpload.service';
+import { BlobStore } from '#libs/blobs';
+import { temporaryFolder } from '../../support/temporary.js';
+import { TestAuthority } from '../../support/tokens.js';
+import { rawRequest } from './transfer.js';
+import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
+
+const PART = 100_000;
+
+/**
+ * What kill -9 leaves is what is in the files at that moment. So the state folder is copied at the moment of the crash, and a
+ * second server starts on the copy; the first one is none of its business any more.
+ */
+describe('after a crash', () => {
+  let world: World;
+  let authority: TestAuthority;
+  let tester: StockClient;
+  let bytes: Buffer;
+  let crashed: { path: string; remove: () => Promise<void> };
+  let after: World | undefined;
+
+  beforeEach(async () => {
+    authority = await TestAuthority.make();
+    crashed = await temporaryFolder();
+    world = await startLibrary({ limits: { partBytes: PART }, authority });
+    ({ tester } = world);
+    bytes = await testImage({ size: 250_000 });
+  });
+  afterEach(async () => {
+    await after?.stop();
+    after = undefined;
+    await world.stop();
+    await crashed.remove();
+  });
+
+  async function crash(): Promise<void> {
+    await rm(crashed.path, { recursive: true });
+    await cp(world.app.home, crashed.path, { recursive: true, filter: (path) => !path.endsWith('.lock') });
+  }
+
+  async function restart(): Promise<World> {
+    after = await startLibrary({ limits: { partBytes: PART }, authority, home: crashed.path });
+    return after;
+  }
+
+  async function announce(): Promise<{ id: string; url: string }> {
+    const container = await tester.place('tester/crash/n');
+    const id = (await tester.image(container, hashOf(bytes))).body.data.id as string;
+    const started = await tester.send('POST', `/v2/imagefile/${id}`, { filesize: bytes.length });
+    return { id, url: started.body.data.uploadURL as string };
+  }
+
+  /** Nothing is to be seen, and the same push completes and leaves nothing over. */
+  async function pushAgain(server: World): Promise<Buffer> {
+    const path = `/v1/images/tester/crash/n`;
+    expect((await server.anonymous.get(`${path}:${hashOf(bytes)}`)).status).toBe(404);
+    expect((await server.tester.get(`${path}:${hashOf(bytes)}`)).body.data.uploaded).toBe(false);
+    await server.tester.push('tester/crash/n', bytes);
+    const answer = await rawRequest(server.app, '/v1/imagefile/tester/crash/n');
+    expect((await server.tester.entity('tester')).body.data.size).toBe(bytes.length);
+    expect(await server.temporaries()).toEqual([]);
+    return answer.body;
+  }
+
+  it('in the middle of the bytes: a part of an upload is no image, and the same push completes', async () => {
+    const { url } = await announce();
+    const store = world.app.get(BlobStore);
+    const id = /upload\/([0-9a-f]{24})/.exec(url)?.[1] ?? '';
+    const part = await store.upload({ id, size: bytes.length, partSize: bytes.length }).beginPart(1);
+    await part.write([bytes.subarray(0, 100_000)]);
+    await crash();
+    await part.cancel();
+    expect((await pushAgain(await restart())).equals(bytes)).toBe(true);
+  });
+
+  it('between the bytes and the end: the push can be ended where it was', async () => {
+    const { id, url } = await announce();
+    await tester.put(url, bytes);
+    await crash();
+    const server = await restart();
+    expect((await server.tester.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+    expect(
+      (await rawRequest(server.app, `/v1/imagefile/tester/crash/n:${hashOf(bytes)}`)).body.equals(bytes),
+    ).toBe(true);
+    expect(await server.temporaries()).toEqual([]);
+  });
+
+  it('between two parts: the upload goes on with the parts that it has', async () => {
+    const { id } = await announce();
+    const begun = await tester.send('POST', `/v2/imagefile/${id}/_multipart`, { filesize: bytes.length });
+    const uploadID = begun.body.data.uploadID as string;
+    const sendPart = async (client: StockClient, partNumber: number) => {
+      const body = { uploadID, partNumber, sha256sum: '' };
+      const address = await client.send('PUT', `/v2/imagefile/${id}/_multipart`, body);
+      const sent = await client.put(
+        address.body.data.presignedURL as string,
+        bytes.subarray((partNumber - 1) * PART, partNumber * PART),
+      );
+      return { partNumber, token: sent.headers['etag'] as string };
+    };
+    const first = await sendPart(tester, 1);
+    await crash();
+    const server = await restart();
+    const completedParts = [first, await sendPart(server.tester, 2), await sendPart(server.tester, 3)];
+    const ended = await server.tester.send('PUT', `/v2/imagefile/${id}/_multipart_complete`, {
+      uploadID,
+      completedParts,
+    });
+    expect(ended.status).toBe(200);
+    expect(
+      (await rawRequest(server.app, `/v1/imagefile/tester/crash/n:${hashOf(bytes)}`)).body.equals(bytes),
+    ).toBe(true);
+  });
+
+  it('after the claim and before the blob is there: the upload is open again', async () => {
+    const { id, url } = await announce();
+    await tester.put(url, bytes);
+    const blob = world.app.get(BlobStore).upload({
+      id: /upload\/([0-9a-f]{24})/.exec(url)?.[1] ?? '',
+      size: bytes.length,
+      partSize: bytes.length,
+    });
+    const commit = blob.commit.bind(blob);
+    blob.commit = async (digest) => {
+      await crash();
+      await commit(digest);
+    };
+    await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
+    expect((await pushAgain(await restart())).equals(bytes)).toBe(true);
+  });
+
+  it('after the blob is there and before the image is: the start finishes it', async () => {
+    const { id, url } = await announce();
+    await tester.put(url, bytes);
+    const finishing = world.app.get(FinishUploadService);
+    const publish = finishing.publish.bind(finishing);
+    finishing.publish = async (upload, facts) => {
+      await crash();
+      await publish(upload, facts);
+    };
+    await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
+    const server = await restart();
+    const image = (await server.tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data;
+    expect(image).toMatchObject({ uploaded: true, size: bytes.length, arch: 'amd64' });
+    expect((await server.tester.entity('tester')).body.data.size).toBe(bytes.length);
+    expect(await server.temporaries()).toEqual([]);
+  });
+
+  it('in the middle of a deletion: no image is left without bytes, and no bytes without an image', async () => {
+    await tester.push('tester/crash/n', bytes);
+    const contents = world.app.get(BlobStore);
+    const remove = contents.remove.bind(contents);
+    contents.remove = async (digest) => {
+      await crash();
+      return remove(digest);
+    };
+    await tester.send('DELETE', '/v1/images/tester/crash/n:latest');
+    const server = await restart();
+    expect((await server.tester.get('/v1/images/tester/crash/n:latest')).status).toBe(404);
+    expect(await server.blobs()).toEqual([]);
+    expect(await server.app.get(ContentsStore).removing(10)).toEqual([]);
+    await server.tester.push('tester/crash/n', bytes);
+    expect((await rawRequest(server.app, '/v1/imagefile/tester/crash/n')).body.equals(bytes)).toBe(true);
+  });
+
+  it('a full disk at the end is a sentence, and the upload can be ended when there is space again', async () => {
+    const { id, url } = await announce();
+    await tester.put(url, bytes);
+    const blob = world.app.get(BlobStore).upload({
+      id: /upload\/([0-9a-f]{24})/.exec(url)?.[1] ?? '',
+      size: bytes.length,
+      partSize: bytes.length,
+    });
+    const commit = blob.commit.bind(blob);
+    blob.commit = () => Promise.reject(Object.assign(new Error('disk full'), { code: 'ENOSPC' }));
+    const refused = await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
+    expect([refused.status, refused.body.error.reason]).toEqual([507, 'out_of_space']);
+    expect((await tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data.uploaded).toBe(false);
+    blob.commit = commit;
+    expect((await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+  });
+});
