@@ -36,6 +36,7 @@ const appMayUse = {
   scs: ['client', 'cli', 'config', 'contract', 'core'],
   sing: ['cli', 'build', 'runtime', 'client', 'oci', 'sif', 'signing', 'pgp', 'deffile', 'contract', 'core'],
   'all-in-one': ['server', 'config', 'core', 'queue'],
+  supervisor: ['config', 'core'],
 };
 
 const all = [...plain, ...user, ...server];

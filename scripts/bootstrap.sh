@@ -165,6 +165,7 @@ fetch_tarball() {
   fi
   [ -n "$version" ] && [ -n "$integrity" ] || fail "The lock file names no $name."
   [ "$(cat "$folder/.integrity" 2> /dev/null)" = "$integrity" ] && return 0
+  mkdir -p "$(dirname "$folder")"
   url="$(registry)/$name/-/$name-$version.tgz"
   file=$folder.tgz
   say "Fetching $name $version from $url"

@@ -1,14 +1,16 @@
 import { rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Endpoint, ScsConfig } from '#libs/config';
+import { identify, isAlive } from './processes.js';
 
 /** What one can ask of a supervisor, one word a line, over a socket in the private run folder. */
 export type ControlWord = 'status' | 'stop';
 
 /** The answer to `status`: the endpoint, or `starting` while there is none. */
 export type ControlStatus =
-  | { readonly state: 'starting' }
+  | { readonly state: 'starting'; readonly pid: number }
   | { readonly state: 'running'; readonly endpoint: Endpoint; readonly notes: readonly string[] };
 
 const pathOf = (config: ScsConfig): string => join(config.runFolder, 'control.sock');
@@ -54,7 +56,13 @@ export async function askStatus(config: ScsConfig): Promise<ControlStatus | unde
 
 /** Asks the instance to stop and waits until its supervisor is gone. @returns false when no supervisor answers */
 export async function askStop(config: ScsConfig): Promise<boolean> {
-  return (await ask(config, 'stop')) !== undefined;
+  const status = await askStatus(config);
+  if (status === undefined) return false;
+  const supervisor = identify(status.state === 'running' ? status.endpoint.pid : status.pid);
+  await ask(config, 'stop');
+  // The connection ends a moment before the process does.
+  if (supervisor !== undefined) while (isAlive(supervisor)) await wait(5);
+  return true;
 }
 
 /** Sends a word and reads until the other side ends the connection. */

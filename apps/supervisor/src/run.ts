@@ -72,7 +72,7 @@ class Instance {
       status: () =>
         this.#running
           ? { state: 'running', endpoint: endpointOf(this.#config, process.pid), notes: this.notes }
-          : { state: 'starting' },
+          : { state: 'starting', pid: process.pid },
       stop: () => void this.#finish('asked by scripts/down', 0),
     });
     const redis = this.#ownRedis();
