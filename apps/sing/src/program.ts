@@ -1,6 +1,8 @@
 import { defineProgram, generatedCommands } from '#libs/cli';
 import { cacheGroup } from './cache/index.js';
 import { inspect } from './image/inspect.js';
+import { sign } from './image/sign.js';
+import { verify } from './image/verify.js';
 import { installation } from './installation.js';
 import { keyGroup } from './key/index.js';
 import { remoteGroup } from './remote/index.js';
@@ -23,5 +25,15 @@ export const sing = defineProgram({
     },
     remote: { type: 'string', value: 'NAME', summary: 'the remote to work with' },
   },
-  commands: [cacheGroup, inspect, keyGroup, remoteGroup, sifGroup, version, ...generatedCommands('sing')],
+  commands: [
+    cacheGroup,
+    inspect,
+    keyGroup,
+    remoteGroup,
+    sifGroup,
+    sign,
+    verify,
+    version,
+    ...generatedCommands('sing'),
+  ],
 });
