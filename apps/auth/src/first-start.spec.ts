@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -107,11 +107,20 @@ describe('first start', () => {
     expect(items.map((item) => item.id)).toEqual([actor.tokenId]);
   });
 
-  test('killed while the signing key was written: no half of a file is taken', async () => {
+  test('killed while a file was written: no half of it is taken, and it does not stay', async () => {
     await mkdir(join(home, 'signing-keys'));
-    await writeFile(join(home, 'signing-keys', '0001.json.abc.tmp'), '{"kty":');
+    const halves = ['signing-keys/0001.json', 'admin.password', 'admin.token'].map((name) =>
+      join(home, `${name}.0123456789abcdef.tmp`),
+    );
+    for (const half of halves) {
+      await writeFile(half, '{"kty":');
+      await utimes(half, new Date(0), new Date(0));
+    }
+    const young = join(home, 'admin.token.fedcba9876543210.tmp');
+    await writeFile(young, 'of a start at the same time');
     await start();
     expect(await readdir(join(home, 'signing-keys'))).toEqual(['0001.json']);
+    expect((await readdir(home)).filter((name) => name.endsWith('.tmp'))).toEqual([basename(young)]);
   });
 
   test('two at once agree on the account, the key and the password', async () => {

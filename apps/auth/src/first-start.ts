@@ -3,7 +3,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { ADMINISTRATOR } from '#libs/config';
 import { CreateUserRequest, DAY_SECONDS, PASSWORD_LENGTH, SCOPE_NAMES } from '#libs/contract';
 import { type Clock, DomainError, newObjectId, newSecret } from '#libs/core';
-import { type Logger, readSmallFile, writeOnce, writeWhole } from '#libs/server';
+import { type Logger, readSmallFile, removeLeftovers, writeOnce, writeWhole } from '#libs/server';
 import type { AccountsService } from './accounts.service.js';
 import type { AccountsStore } from './accounts.store.js';
 import { AUTH_LIMITS } from './limits.js';
@@ -31,6 +31,7 @@ export interface FirstStartParts {
  * written before it and the token file after it, so that a start that is killed anywhere is completed by the next one.
  */
 export async function beginInstance(parts: FirstStartParts): Promise<Instance> {
+  await removeLeftovers(parts.home);
   const found = await parts.settings.get();
   if (found !== undefined) return found;
   const password = await administratorPassword(join(parts.home, 'admin.password'));

@@ -1,9 +1,16 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { type SigningJwk, SIGNED_TYPES } from '#libs/contract';
-import { newPrivateJwk, parsePrivateJwk, publicPart, readSmallFile, writeOnce } from '#libs/server';
+import {
+  newPrivateJwk,
+  parsePrivateJwk,
+  publicPart,
+  readSmallFile,
+  removeLeftovers,
+  writeOnce,
+} from '#libs/server';
 
 const KEY_FILE = /^(\d{4})\.json$/;
 const FIRST = '0001.json';
@@ -32,8 +39,8 @@ export class SigningKeys {
    */
   static async open(folder: string): Promise<SigningKeys> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await removeLeftovers(folder);
     const names = await readdir(folder);
-    for (const left of names.filter((name) => name.endsWith('.tmp'))) await rm(join(folder, left));
     const numbered = names.filter((name) => KEY_FILE.test(name)).sort();
     if (numbered.length === 0) {
       await writeOnce(join(folder, FIRST), `${JSON.stringify(await newPrivateJwk())}\n`);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { systemCode } from '#libs/core';
 
 /** Longer files are not what we wrote. */
@@ -46,6 +46,22 @@ export async function writeWhole(file: string, text: string, mode = 0o600): Prom
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+const TEMPORARY = /\.[0-9a-f]{16}\.tmp$/;
+/** Nobody takes longer to write one of these files. */
+const LEFT_AFTER_MS = 60_000;
+
+/** Removes what writes that were killed left in `folder`; one that another process is at right now is young and stays. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((one) => TEMPORARY.test(one))) {
+    const file = join(folder, name);
+    const age = await stat(file).then(
+      (found) => Date.now() - found.mtimeMs,
+      () => 0,
+    );
+    if (age > LEFT_AFTER_MS) await rm(file, { force: true });
   }
 }
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 import { z } from 'zod';
 import { ServiceKeys, type ServiceName, SIGNED_TYPES, SigningJwk } from '#libs/contract';
 import type { Clock } from '#libs/core';
 import { ACCESS_LIMITS } from './limits.js';
-import { readSmallFile, writeOnce, writeWhole } from './secret-file.js';
+import { readSmallFile, removeLeftovers, writeOnce, writeWhole } from './secret-file.js';
 
 const PrivateJwk = SigningJwk.extend({ d: z.string() });
 
@@ -64,6 +64,7 @@ export class ServiceKey {
   }): Promise<ServiceKey> {
     const { service, dataFolder, home, clock } = options;
     await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+    await removeLeftovers(dataFolder);
     const file = join(dataFolder, 'service-key.json');
     const text =
       (await readSmallFile(file)) ?? (await writeOnce(file, `${JSON.stringify(await newPrivateJwk())}\n`));
@@ -92,7 +93,8 @@ async function publish(file: string, key: SigningJwk): Promise<void> {
   const known = found === undefined ? undefined : ServiceKeys.safeParse(parseOrUndefined(found));
   if (known?.success === true && known.data.keys.some((one) => JSON.stringify(one) === JSON.stringify(key)))
     return;
-  await mkdir(join(file, '..'), { recursive: true, mode: 0o700 });
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await removeLeftovers(dirname(file));
   // The key of this data folder replaces an older one: a service that lost its folder starts anew with what it has.
   await writeWhole(file, `${JSON.stringify({ keys: [key] })}\n`, 0o644);
 }
