@@ -8,10 +8,18 @@ import { SIF_FIXTURES } from './sif-fixtures.js';
 /** The keys of the fixtures were made on the day before. */
 export const FIXTURE_CLOCK = new ManualClock('2026-11-25T12:00:00Z');
 
-/** A test key by its letter; `secret` are the ones that sign, without passphrase. */
-export async function sifKey(letter: string, part: 'public' | 'secret' = 'public'): Promise<PgpKey> {
+const keys = new Map<string, Promise<PgpKey>>();
+
+/** A test key by its letter; `secret` are the ones that sign, without passphrase. Each is read once. */
+export function sifKey(letter: string, part: 'public' | 'secret' = 'public'): Promise<PgpKey> {
   const file = `test-key-${letter}.${part === 'public' ? 'pub' : 'SECRET-test-only'}.asc`;
-  const [key] = await readKeys(readFileSync(join(SIF_FIXTURES, 'keys', file)));
+  const key = keys.get(file) ?? readOne(join(SIF_FIXTURES, 'keys', file));
+  keys.set(file, key);
+  return key;
+}
+
+async function readOne(file: string): Promise<PgpKey> {
+  const [key] = await readKeys(readFileSync(file));
   if (key === undefined) throw new Error(`no key in ${file}`);
   return key;
 }
@@ -21,8 +29,8 @@ export function sifRing(letters: readonly string[] = ['a', 'b', 'd']): KeySource
   return {
     origin: 'local',
     find: async (hex) => {
-      const keys = await Promise.all(letters.map((letter) => sifKey(letter)));
-      return keys.filter((key) => matchesKey(key, { kind: 'keyId', hex }));
+      const ring = await Promise.all(letters.map((letter) => sifKey(letter)));
+      return ring.filter((key) => matchesKey(key, { kind: 'keyId', hex }));
     },
   };
 }
