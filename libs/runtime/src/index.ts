@@ -12,6 +12,8 @@ export type { Configuration } from './configuration/configuration.js';
 export type { Facts } from './facts.js';
 export type * from './host.js';
 export { planLaunch } from './launch/planLaunch.js';
+export { becomePlan, startPlan, systemHost } from './native.js';
+export type { CommandEnding, Ending, LaunchFault, StartedContainer, StartOptions } from './native.js';
 export { ACTION_FLAGS, GLOBAL_FLAGS } from './options/actionFlags.js';
 export type { Flag, Verb } from './options/flag.js';
 export { plainOptions } from './options/launchOptions.js';

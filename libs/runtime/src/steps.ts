@@ -1,0 +1,209 @@
+import type { AbsolutePath, Bytes, Handle, SessionPath } from './words.js';
+
+/**
+ * Where something lies. `session`: below the session tmpfs. `container`: an absolute path evaluated inside the container's root as it is at
+ * that moment (`LaunchPlan.root` with everything mounted so far), links followed inside it, `..` clamped at it, never leaving it
+ * (`openat2(RESOLVE_IN_ROOT)` or an own walk with the same result); the mount goes onto the descriptor that this walk opened.
+ */
+export type Place =
+  | { readonly kind: 'session'; readonly path: SessionPath }
+  | { readonly kind: 'container'; readonly path: AbsolutePath };
+
+/** `host`: resolved as the caller in the host's view before the session is mounted, links followed. */
+export type Source =
+  | { readonly kind: 'host'; readonly path: AbsolutePath }
+  | { readonly kind: 'session'; readonly path: SessionPath }
+  | { readonly kind: 'handle'; readonly handle: Handle };
+
+/** Flags that the mount has at least. A bind also keeps every flag of its source mount (a user namespace cannot clear locked ones). */
+export interface MountFlags {
+  readonly readOnly: boolean;
+  readonly nosuid: boolean;
+  readonly nodev: boolean;
+  readonly noexec: boolean;
+}
+
+/** `fatal` ends the launch; `warning` and `verbose` print at that level and go on; `silent` goes on. */
+export type OnFailure = 'fatal' | 'warning' | 'verbose' | 'silent';
+
+export type Step =
+  | MakeDirectory
+  | WriteFile
+  | MakeLink
+  | MountImage
+  | PrepareTargets
+  | MountOverlay
+  | StageAccounts
+  | Bind
+  | MountFileSystem;
+
+export type StepKind = Step['kind'];
+
+/** Makes a directory and its missing parents (parents 0755) in the session, with exactly this mode. Fails when something else is there. */
+export interface MakeDirectory {
+  readonly kind: 'make_directory';
+  readonly path: SessionPath;
+  readonly mode: number;
+}
+
+/** Makes a new file (O_EXCL) with this content and exactly this mode in the session; its parent exists. Content at most 1 MiB. */
+export interface WriteFile {
+  readonly kind: 'write_file';
+  readonly path: SessionPath;
+  readonly content: Bytes;
+  readonly mode: number;
+}
+
+/** Makes a symbolic link in the session that says `target` (any text); its parent exists. */
+export interface MakeLink {
+  readonly kind: 'make_link';
+  readonly path: SessionPath;
+  readonly target: Bytes;
+}
+
+/**
+ * Puts the file system of an image (or a directory) at `at`, a session directory that exists. The `backends` are tried in this order and the
+ * first that works is taken; why the others did not is told at level VERBOSE, and all reasons together when none works (fatal).
+ */
+export interface MountImage {
+  readonly kind: 'mount_image';
+  readonly image: ImageFile;
+  readonly at: SessionPath;
+  readonly flags: MountFlags;
+  readonly backends: readonly ImageBackend[];
+}
+
+/** The opened image. The path is for messages and for the name of the mount only: content comes from the handle. */
+export interface ImageFile {
+  readonly handle: Handle;
+  readonly path: AbsolutePath;
+  /** Type of the file system in it; `directory`: the handle is a directory and `offset`, `size` are 0. */
+  readonly fileSystem: 'directory' | 'squashfs' | 'ext3' | 'erofs';
+  /** Where the file system begins in the file, and how many bytes belong to it. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+export type ImageBackend =
+  /** Bind the directory of the handle (not recursive), private, then the flags. Only for `directory`. */
+  | { readonly kind: 'bind' }
+  /** A read-only loop device (offset, size limit, AUTOCLEAR) and the kernel's driver. Root mode only. */
+  | { readonly kind: 'loop' }
+  /**
+   * The own FUSE server that was forked in step 2 and serves the handle. Only for `squashfs`, read-only. `allowOther`: mounted with allow_other,
+   * because other ids than the mounting one exist inside (sub-ids, root mode).
+   */
+  | { readonly kind: 'fuse'; readonly allowOther: boolean }
+  /**
+   * Unpack into a fresh 0700 directory below `directory` (host path) and bind that. The cleaner removes it when the process that became the
+   * payload (with a PID namespace or a sequence: the namespace) has ended, also by SIGKILL. Unpacking stays inside the directory whatever
+   * the image says; owners are those that the namespace allows.
+   */
+  | { readonly kind: 'extract'; readonly directory: AbsolutePath };
+
+/**
+ * Makes the missing mount points, before the overlay is mounted. Each `path` is walked from the root of `rootfs` (links interpreted inside
+ * it, `..` clamped), looking at `rootfs` and at what was already made in `layer`. Parts that exist in neither are made in `layer`: directories
+ * with mode 0755, the last part by `type` (files empty, 0644). A directory of `layer` that also exists in `rootfs` gets the mode of that one (it
+ * covers it in the overlay). `layer` may be `rootfs` itself (a writable root whose missing mount points may stay). A path that leads through
+ * something that is no directory, or ends at the wrong type, is left alone: its mount fails later by its own rule. Never fatal.
+ */
+export interface PrepareTargets {
+  readonly kind: 'prepare_targets';
+  readonly rootfs: SessionPath;
+  readonly layer: SessionPath;
+  readonly targets: readonly PreparedTarget[];
+}
+
+export interface PreparedTarget {
+  readonly path: AbsolutePath;
+  readonly type: 'directory' | 'file';
+}
+
+/**
+ * Mounts an overlay at `at` (an existing session directory), always nosuid,nodev; read-only when `upper` is null. `lower` are session
+ * directories, uppermost first. Tried with `xino=on`; EINVAL: again without; ESTALE: again with `index=off`. With `userXattr` also
+ * `userxattr` (needed for opaque directories in a user namespace), left out when the kernel does not know it.
+ */
+export interface MountOverlay {
+  readonly kind: 'mount_overlay';
+  readonly lower: readonly SessionPath[];
+  readonly upper: { readonly directory: SessionPath; readonly work: SessionPath } | null;
+  readonly userXattr: boolean;
+  readonly at: SessionPath;
+}
+
+/**
+ * Writes session copies of the image's own /etc/passwd and /etc/group with the caller in them (runtime contract §2.7). Each is read from
+ * `rootfs`, resolved inside it, with the rights of the process, a regular file of at most 16 MiB.
+ *  - passwd: the line whose third field is `user.uid` is replaced by the user's line, keeping its last field (shell) when that is not empty;
+ *    without such a line the user's is added at the end.
+ *  - group: for each of `groups` whose id is in no line, `name:x:gid:<user name>` is added.
+ * A last line without newline gets one. A file that is absent, unreadable, or has a line (not empty, not `#…`, not `+…`/`-…`) with fewer than
+ * 7 (passwd) or 4 (group) fields: WARNING (absent: VERBOSE), nothing is written, and the bind step of that session path does nothing.
+ */
+export interface StageAccounts {
+  readonly kind: 'stage_accounts';
+  readonly rootfs: SessionPath;
+  readonly passwd: { readonly to: SessionPath; readonly user: AccountLine } | null;
+  readonly group: {
+    readonly to: SessionPath;
+    readonly userName: Bytes;
+    readonly groups: readonly GroupLine[];
+  } | null;
+}
+
+/** Fields without `:` and newline (checked by both sides). */
+export interface AccountLine {
+  readonly name: Bytes;
+  readonly uid: number;
+  readonly gid: number;
+  readonly gecos: Bytes;
+  readonly home: AbsolutePath;
+  readonly shell: Bytes;
+}
+
+export interface GroupLine {
+  readonly name: Bytes;
+  readonly gid: number;
+}
+
+/**
+ * Binds `source` onto `target`, then remounts with `flags` ∪ the flags of the source mount (recursive: every mount below as well). A remount that fails with
+ * EPERM in a user namespace is told at VERBOSE and counts as done unless `flags.readOnly` was asked and is not in force. File onto directory or the reverse is a
+ * failure. A session source that does not exist (stage_accounts wrote none) does nothing.
+ */
+export interface Bind {
+  readonly kind: 'bind';
+  readonly source: Source;
+  readonly target: Place;
+  readonly recursive: boolean;
+  readonly flags: MountFlags;
+  readonly onFailure: OnFailure;
+  /** Conditions looked at when its turn comes: if one holds, the step does nothing (told at DEBUG). */
+  readonly unless: readonly BindUnless[];
+}
+
+export type BindUnless =
+  /** The target already is the same directory or file (device and inode) as the source. */
+  | { readonly kind: 'same_file' }
+  /** The target, with links followed inside the container, is exactly this path. */
+  | { readonly kind: 'resolves_to'; readonly path: AbsolutePath }
+  /** The target, with links followed inside the container, is another path than its own text. */
+  | { readonly kind: 'leads_elsewhere' };
+
+/**
+ * Mounts a fresh file system of the kernel. Options beyond the flags: `tmpfs`: `mode` and `sizeLimit` (bytes; null: the kernel's default); `devpts`:
+ * newinstance, ptmxmode=0666, mode=0620, and gid=`ttyGroup` when not null. The others have none.
+ */
+export interface MountFileSystem {
+  readonly kind: 'mount_file_system';
+  readonly fileSystem: 'proc' | 'sysfs' | 'tmpfs' | 'devpts' | 'mqueue';
+  readonly target: Place;
+  readonly flags: MountFlags;
+  /** Of the root directory; 0 where the file system has no such option. */
+  readonly mode: number;
+  readonly sizeLimit: number | null;
+  readonly ttyGroup: number | null;
+  readonly onFailure: OnFailure;
+}
