@@ -4,11 +4,14 @@ import { withInstance } from '../instance.js';
 import { parseLifetime } from '../lifetime.js';
 import { readSignIn, signInFlags } from '../passwords.js';
 
+/** What somebody needs to work, short of deleting and administering. */
+const DEFAULT_SCOPES = ['library:read', 'library:write', 'keystore:write', 'build'];
+
 export const tokenCreate = defineCommand({
   name: 'create',
   summary: 'make a token and print it, once',
   description:
-    `Scopes: ${SCOPE_NAMES.join(', ')}. A library scope may be limited to a place: library:write:entity/collection/container. ` +
+    `Scopes: ${SCOPE_NAMES.join(', ')}; without --scope ${DEFAULT_SCOPES.join(', ')}. A library scope may be limited to a place: library:write:entity/collection/container. ` +
     'Nobody can show the token again; lose it, and make another one.',
   flags: {
     name: { type: 'string', value: 'NAME', default: 'scs', summary: 'what the token is called in lists' },
@@ -43,7 +46,7 @@ export const tokenCreate = defineCommand({
     const { name, scope, lifetime, user } = ctx.flags;
     const request = {
       name,
-      scopes: scope.length === 0 ? ['library:read', 'library:write', 'keystore:write', 'build'] : [...scope],
+      scopes: scope.length === 0 ? DEFAULT_SCOPES : [...scope],
       lifetime: parseLifetime(lifetime),
       ...(user === undefined ? {} : { username: user }),
     };
