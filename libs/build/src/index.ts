@@ -5,3 +5,6 @@ export { hostArchitecture } from './rootfs/architecture.js';
 export type { ContainerRunner, RunBind, RunRequest, RunResult } from './runner.js';
 export { AGENTS, type PullBase } from './sources/source.js';
 export { unsupportedSections } from './rootfs/metadata.js';
+export { packContext, type PackedContext } from './context/pack.js';
+export { type EnclosedImage, runEnclosed, type RunEnclosed } from './enclosed/run.js';
+export type { EnclosedRequest } from './enclosed/protocol.js';

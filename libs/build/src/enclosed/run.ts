@@ -1,0 +1,107 @@
+import { open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Ending, planEnclosure, startPlan, systemHost } from '#libs/runtime';
+import { DomainError } from '#libs/core';
+import { buildFailure } from '../failure.js';
+import type { BuildLog } from '../log.js';
+import { EnclosedEvent, type EnclosedRequest, LONGEST_EVENT } from './protocol.js';
+
+export interface RunEnclosed {
+  readonly request: EnclosedRequest;
+  /** Directories of this machine that the build must not see. */
+  readonly hidden: readonly string[];
+  readonly log: BuildLog;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface EnclosedImage {
+  /** The finished image, in the work folder, owned by the ids of the build. */
+  readonly path: string;
+  readonly size: number;
+  readonly architecture: string;
+}
+
+type Outcome = Extract<EnclosedEvent, { kind: 'built' | 'failed' }>;
+
+/** Where the tools of a build are: those of the system, whatever the caller's own path says. */
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+
+/**
+ * Does a build in an enclosure: a process that is root of a user namespace and nobody outside, with mount and PID namespaces that end with this one
+ * (runtime: planEnclosure). Nothing of it is left when the promise settles, whatever the definition did.
+ * @throws DomainError with the reason of a failed build; the signal's reason when aborted
+ */
+export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed): Promise<EnclosedImage> {
+  signal?.throwIfAborted();
+  const requestFile = join(request.workFolder, 'request.json');
+  await writeFile(requestFile, JSON.stringify(request), { mode: 0o644 });
+  const input = await open(requestFile, 'r');
+  let ending: Ending;
+  let outcome: Outcome | undefined;
+  let complaints = '';
+  try {
+    const container = startPlan(
+      planEnclosure(systemHost(), {
+        command: [bytes(process.execPath), bytes(fileURLToPath(new URL('./main.js', import.meta.url)))],
+        environment: [PATH],
+        workingDirectory: bytes(request.workFolder),
+        hidden: hidden.map(bytes),
+      }),
+      { stdin: input.fd },
+    );
+    const abort = (): void => container.kill();
+    signal?.addEventListener('abort', abort, { once: true });
+    container.stderr.on(
+      'data',
+      (chunk: Buffer) => (complaints = (complaints + chunk.toString('utf8')).slice(-2000)),
+    );
+    const events = readEvents(container.stdout, log, (found) => (outcome = found));
+    ending = await container.ended;
+    await events;
+    signal?.removeEventListener('abort', abort);
+  } finally {
+    await input.close();
+  }
+  signal?.throwIfAborted();
+  if (outcome?.kind === 'built')
+    return { path: request.output, size: outcome.size, architecture: outcome.architecture };
+  if (outcome?.kind === 'failed') {
+    throw new DomainError('unprocessable', outcome.message, {
+      reason: outcome.reason,
+      exitCode: 255,
+      ...(outcome.remedy !== undefined && { remedy: outcome.remedy }),
+    });
+  }
+  throw buildFailure(
+    `The build program ended without a result: ${ending.fault?.message ?? lastLines(complaints, ending)}`,
+  );
+}
+
+function lastLines(complaints: string, { status, signal }: Ending): string {
+  const how = signal === null ? `exit status ${status ?? 'unknown'}` : `signal ${signal}`;
+  const words = complaints.trim().split('\n').slice(-5).join('; ');
+  return words === '' ? how : `${how}: ${words}`;
+}
+
+async function readEvents(
+  stream: AsyncIterable<Buffer>,
+  log: BuildLog,
+  onOutcome: (outcome: Outcome) => void,
+): Promise<void> {
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = (rest + chunk.toString('utf8')).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > LONGEST_EVENT) throw buildFailure('The build program says more at once than it may');
+    for (const line of lines) {
+      const event = EnclosedEvent.parse(JSON.parse(line));
+      if (event.kind === 'info') log.info(event.message);
+      else if (event.kind === 'warning') log.warning(event.message);
+      else if (event.kind === 'output') log.output(Buffer.from(event.base64, 'base64'));
+      else onOutcome(event);
+    }
+  }
+}
