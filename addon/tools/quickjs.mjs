@@ -17,7 +17,10 @@ const ARCHIVE = 'edwh_quickjs_ng-0.14.0.3.tar.gz';
 const SHA256 = '56cfae9832496ba0d7142399ac82980f23afae726d64aa5d40bb2379866d94b1';
 const INSIDE = 'edwh_quickjs_ng-0.14.0.3/upstream-quickjs';
 
-const digest = async (path) => createHash('sha256').update(await readFile(path)).digest('hex');
+const digest = async (path) =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 
 /** Downloads the archive with pip. `--require-hashes` makes pip compare before anything of it is opened. */
 async function download(cache) {
@@ -26,6 +29,7 @@ async function download(cache) {
   await writeFile(requirements, `${PACKAGE} --hash=sha256:${SHA256}\n`);
   const what = ['pip', 'download', '--quiet', '--no-deps', '--no-binary', ':all:', '--require-hashes'];
   const where = ['--requirement', requirements, '--dest', scratch];
+  /** @type {[string, string[]][]} */
   const attempts = [
     // Debian's pip brings the build back end that pip wants to ask for the package's name: nothing else is fetched.
     ['/usr/bin/python3', ['-m', ...what, '--no-build-isolation', ...where]],
@@ -40,7 +44,7 @@ async function download(cache) {
         await rename(join(scratch, ARCHIVE), join(cache, ARCHIVE));
         return;
       } catch (error) {
-        faults.push(`${program} ${args.join(' ')}\n${error.stderr || error.message}`);
+        faults.push(`${program} ${args.join(' ')}\n${String(error.stderr || error.message)}`);
       }
     }
   } finally {

@@ -81,13 +81,19 @@ Status mountLoop(StepContext& context, const MountImage& step) {
   return attach(mounted->get(), target->get());
 }
 
+Outcome<ImageHelper*> helperOf(StepContext& context, size_t index) {
+  const auto found = context.helpers.images.find(index);
+  if (found == context.helpers.images.end()) return refused("no helper process was started");
+  if (!found->second) return found->second.fault();
+  return &*found->second;
+}
+
 Status mountFuse(StepContext& context, size_t index, const MountImage& step, bool allowOther) {
-  const auto server = context.helpers.servers.find(index);
-  if (server == context.helpers.servers.end()) return refused("no image server was started");
-  if (!server->second) return server->second.fault();
+  auto helper = helperOf(context, index);
+  if (!helper) return helper.fault();
   const auto device = context.opened.fuse.find(index);
   if (device == context.opened.fuse.end() || !device->second) return takeFault(context.opened.fuse, index, "/dev/fuse was not opened");
-  SING_TRY((*server->second).awaitReady());
+  SING_TRY((*helper)->awaitReady());
   auto target = mountTarget(context, step);
   if (!target) return target.fault();
   Descriptor fuse = std::move(*device->second);
@@ -103,7 +109,7 @@ Status mountFuse(StepContext& context, size_t index, const MountImage& step, boo
   auto mounted = newFileSystem("fuse", step.image.path.size() < 256 ? step.image.path : "image", options, flags);
   if (!mounted) return mounted.fault();
   // The kernel answers for the mount as soon as it is there; requests wait until the server reads them.
-  SING_TRY((*server->second).serve(fuse.get()));
+  SING_TRY((*helper)->serve(fuse.get()));
   return attach(mounted->get(), target->get());
 }
 
@@ -126,11 +132,15 @@ Status mountExtracted(StepContext& context, size_t index, const MountImage& step
   const int parent = (*base->second).get();
   const std::string name = randomName();
   if (name.empty()) return failed("get random bytes");
-  if (!context.helpers.cleaner) return refused("no cleaner was started");
+  auto helper = helperOf(context, index);
+  if (!helper) return helper.fault();
   // Registered first: killed right after the next line, the directory still goes away.
-  SING_TRY(context.helpers.cleaner->registerTree(parent, name, context.opened.userNamespace.get()));
+  SING_TRY((*helper)->registerTree(parent, name, context.opened.userNamespace.get()));
   if (mkdirat(parent, name.c_str(), 0700) != 0) return failed("make a directory to unpack in");
-  Descriptor directory(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  // The image's own root directory gets the image's mode; what keeps others out is the directory around it.
+  const std::string inner = name + "/rootfs";
+  if (mkdirat(parent, inner.c_str(), 0700) != 0) return failed("make a directory to unpack in");
+  Descriptor directory(openat(parent, inner.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) return failed("open the directory to unpack in");
   SING_TRY(extractSquashfs(step.image.handle, directory.get(), {.offset = step.image.offset, .size = step.image.size, .owners = true}));
   auto target = mountTarget(context, step);

@@ -4,9 +4,8 @@
 #include <map>
 #include <optional>
 
-#include "../squash/server.h"
+#include "../squash/helper.h"
 #include "channel.h"
-#include "cleaner.h"
 #include "namespaces.h"
 #include "plan.h"
 
@@ -14,9 +13,8 @@ namespace sing {
 
 /// What exists outside the new namespaces, forked before them.
 struct Helpers {
-  std::map<size_t, Outcome<ImageServer>> servers;  // by step
+  std::map<size_t, Outcome<ImageHelper>> images;  // by step
   std::optional<IdMapHelper> idMaps;
-  std::optional<Cleaner> cleaner;
 };
 
 /// What was opened in the new mount namespace before the session hid its own mount point.

@@ -59,20 +59,16 @@ void openForImage(Opened& opened, size_t index, const plan::MountImage& step) {
 
 Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan) {
   Helpers helpers;
-  bool extracts = false;
   for (size_t index = 0; index < plan.steps.size(); ++index) {
     const auto* step = std::get_if<plan::MountImage>(&plan.steps[index]);
     if (!step) continue;
+    bool serves = false, extracts = false;
     for (const auto& backend : step->backends) {
+      serves = serves || backend.kind == plan::BackendKind::fuse;
       extracts = extracts || backend.kind == plan::BackendKind::extract;
-      if (backend.kind != plan::BackendKind::fuse) continue;
-      helpers.servers.emplace(index, ImageServer::start(step->image.handle, step->image.offset, step->image.size));
     }
-  }
-  if (extracts) {
-    auto cleaner = Cleaner::start();
-    if (!cleaner) return cleaner.fault();
-    helpers.cleaner = std::move(*cleaner);
+    if (!serves && !extracts) continue;
+    helpers.images.emplace(index, ImageHelper::start({.image = step->image.handle, .offset = step->image.offset, .size = step->image.size, .serves = serves}));
   }
   if (plan.namespaces.user && plan.namespaces.user->writtenBy != plan::MapWriter::self) {
     auto helper = IdMapHelper::start(*plan.namespaces.user);

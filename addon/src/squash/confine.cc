@@ -34,10 +34,10 @@ constexpr int common[] = {SYS_read,  SYS_readv,        SYS_write,         SYS_wr
                           SYS_getpid, SYS_gettid,      SYS_tgkill,        SYS_rt_sigaction,  SYS_getrandom,    SYS_fcntl,
                           SYS_restart_syscall};
 
-/// Making a tree below an open directory.
+/// Making a tree below an open directory, and saying how it went.
 constexpr int writing[] = {SYS_openat,   SYS_mkdirat,  SYS_symlinkat, SYS_linkat,    SYS_mknodat,   SYS_fchmod,
                            SYS_fchmodat, SYS_fchown,   SYS_fchownat,  SYS_utimensat, SYS_ftruncate, SYS_lseek,
-                           SYS_fsetxattr, SYS_pwrite64, SYS_umask};
+                           SYS_fsetxattr, SYS_pwrite64, SYS_umask,     SYS_sendmsg};
 
 constexpr sock_filter statement(uint16_t code, uint32_t k) { return {code, 0, 0, k}; }
 constexpr sock_filter jump(uint16_t code, uint32_t k, uint8_t yes, uint8_t no) { return {code, yes, no, k}; }
