@@ -1,13 +1,13 @@
 import { open, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Ending, planEnclosure, startPlan, systemHost } from '#libs/runtime';
+import { join, relative } from 'node:path';
+import { type Ending, exposedPath, planEnclosure, startPlan, systemHost } from '#libs/runtime';
 import { DomainError } from '#libs/core';
 import { buildFailure } from '../failure.js';
 import type { BuildLog } from '../log.js';
 import { EnclosedEvent, type EnclosedRequest, LONGEST_EVENT } from './protocol.js';
 
 export interface RunEnclosed {
+  /** Paths in it are those of this process; what lies in the work folder is found there by the enclosed one as well. */
   readonly request: EnclosedRequest;
   /** Directories of this machine that the build must not see. */
   readonly hidden: readonly string[];
@@ -24,6 +24,9 @@ export interface EnclosedImage {
 
 type Outcome = Extract<EnclosedEvent, { kind: 'built' | 'failed' }>;
 
+/** The enclosed program, below the installation. */
+const MAIN = 'dist/libs/build/src/enclosed/main.js';
+
 /** Where the tools of a build are: those of the system, whatever the caller's own path says. */
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -36,19 +39,31 @@ const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('lati
  */
 export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed): Promise<EnclosedImage> {
   signal?.throwIfAborted();
+  const host = systemHost();
+  const work = exposedPath(host, 'work');
+  const installation = exposedPath(host, 'installation');
+  const { root } = host.installation();
+  const installed = (path: string): string =>
+    path.startsWith(`${root}/`) ? installation + path.slice(root.length) : path;
+  const inside = (path: string): string =>
+    path.startsWith(`${request.workFolder}/`) ? join(work, relative(request.workFolder, path)) : path;
   const requestFile = join(request.workFolder, 'request.json');
-  await writeFile(requestFile, JSON.stringify(request), { mode: 0o644 });
+  await writeFile(requestFile, JSON.stringify(translated(request, work, inside)), { mode: 0o644 });
   const input = await open(requestFile, 'r');
   let ending: Ending;
   let outcome: Outcome | undefined;
   let complaints = '';
   try {
     const container = startPlan(
-      planEnclosure(systemHost(), {
-        command: [bytes(process.execPath), bytes(fileURLToPath(new URL('./main.js', import.meta.url)))],
+      planEnclosure(host, {
+        command: [installed(bytes(process.execPath)), `${installation}/${MAIN}`],
         environment: [PATH],
-        workingDirectory: bytes(request.workFolder),
+        workingDirectory: work,
         hidden: hidden.map(bytes),
+        exposed: [
+          { name: 'work', source: bytes(request.workFolder), readOnly: false },
+          { name: 'installation', source: root, readOnly: true },
+        ],
       }),
       { stdin: input.fd },
     );
@@ -78,6 +93,23 @@ export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed)
   throw buildFailure(
     `The build program ended without a result: ${ending.fault?.message ?? lastLines(complaints, ending)}`,
   );
+}
+
+/** The request with the paths by which the enclosed process finds its files. */
+function translated(
+  request: EnclosedRequest,
+  work: string,
+  inside: (path: string) => string,
+): EnclosedRequest {
+  return {
+    ...request,
+    workFolder: work,
+    output: inside(request.output),
+    ...(request.context !== undefined && {
+      context: { ...request.context, archive: inside(request.context.archive) },
+    }),
+    bases: Object.fromEntries(Object.entries(request.bases).map(([from, path]) => [from, inside(path)])),
+  };
 }
 
 function lastLines(complaints: string, { status, signal }: Ending): string {

@@ -3,7 +3,7 @@ import { baseHost, hostOf } from '../testing/fakeHost.js';
 import type { FakeHost } from '../testing/fakeHost.js';
 import { BUILD_IDS, buildIds } from './buildIds.js';
 import { planCommands } from './planCommands.js';
-import { planEnclosure } from './planEnclosure.js';
+import { exposedPath, planEnclosure } from './planEnclosure.js';
 
 const base = baseHost();
 const rootIdentity = {
@@ -87,6 +87,7 @@ describe('enclosure', () => {
     environment: ['A=1'],
     workingDirectory: '/tmp/work',
     hidden: ['/srv/state'],
+    exposed: [{ name: 'work', source: '/srv/state/work', readOnly: false }],
   });
 
   it('lies over what is hidden, dies with its parent and has a PID namespace', () => {
@@ -94,6 +95,17 @@ describe('enclosure', () => {
       expect.objectContaining({ target: { kind: 'container', path: '/srv/state' }, onFailure: 'fatal' }),
     );
     expect(plan).toMatchObject({ dieWithParent: true, inheritDescriptors: false, namespaces: { pid: {} } });
+  });
+
+  it('shows what is exposed, although it lies in a hidden directory', () => {
+    const targets = plan.steps.flatMap((step) =>
+      step.kind === 'bind' && step.target.kind === 'container' ? [step.target.path] : [],
+    );
+    const place = exposedPath(hostOf(asRoot()), 'work');
+    expect(targets.indexOf(place)).toBeGreaterThan(targets.indexOf('/srv/state'));
+    expect(plan.steps).toContainEqual(
+      expect.objectContaining({ source: { kind: 'host', path: '/srv/state/work' }, onFailure: 'fatal' }),
+    );
   });
 
   it('marks the environment, once', () => {
@@ -110,6 +122,7 @@ describe('enclosure', () => {
         environment: [],
         workingDirectory: '/',
         hidden: [],
+        exposed: [],
       }),
     ).toThrow('already runs in an enclosure');
   });

@@ -2,7 +2,7 @@ import type { Host } from '../host.js';
 import { SHELLS } from '../launch/payload.js';
 import { NO_FLAGS, PLAIN } from '../launch/layout.js';
 import { firstSessionPlace } from '../launch/wantedPaths.js';
-import type { AbsolutePath, Bytes, LaunchPlan, Step } from '../plan.js';
+import type { AbsolutePath, Bytes, LaunchPlan, Source, Step } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { buildIds, ENCLOSED } from './buildIds.js';
 
@@ -14,6 +14,39 @@ export interface EnclosureOptions {
   readonly workingDirectory: AbsolutePath;
   /** Directories of the host that the command must not see (the state of the services, for example). Empty ones lie over them. */
   readonly hidden: readonly AbsolutePath[];
+  /**
+   * Directories that the command must see whatever lies above them (a work folder in a hidden directory, an installation below a private home): each
+   * at `exposedPath(host, name)`.
+   */
+  readonly exposed: readonly Exposure[];
+}
+
+export interface Exposure {
+  /** Letters, digits and `-`. */
+  readonly name: Bytes;
+  readonly source: AbsolutePath;
+  readonly readOnly: boolean;
+}
+
+/** Directories of the host in whose place exposed ones can be shown: none of them holds what a build needs. */
+const EXPOSURE_PLACES = ['/media', '/srv', '/opt', '/sys'];
+
+/**
+ * Where the command of an enclosure finds an exposed directory.
+ * @throws DomainError (status 255) when the host has none of the places
+ */
+export function exposedPath(host: Host, name: Bytes): AbsolutePath {
+  return `${exposurePlace(host)}/${name}`;
+}
+
+function exposurePlace(host: Host): AbsolutePath {
+  const place = EXPOSURE_PLACES.find((path) => {
+    const status = host.linkStatus(path);
+    return !('error' in status) && status.type === 'directory';
+  });
+  if (place === undefined)
+    throw refusal(`expected one of the directories ${EXPOSURE_PLACES.join(', ')} on the host, got none`);
+  return place;
 }
 
 /**
@@ -60,6 +93,7 @@ export function planEnclosure(host: Host, options: EnclosureOptions): LaunchPlan
         unless: [],
       },
       ...options.hidden.map(hide),
+      ...exposeSteps(host, options.exposed),
       {
         kind: 'mount_file_system',
         fileSystem: 'proc',
@@ -92,4 +126,25 @@ export function planEnclosure(host: Host, options: EnclosureOptions): LaunchPlan
     inheritDescriptors: false,
     dieWithParent: true,
   };
+}
+
+function exposeSteps(host: Host, exposed: readonly Exposure[]): Step[] {
+  if (exposed.length === 0) return [];
+  const bindTo = (source: Source, path: AbsolutePath, readOnly: boolean): Step => ({
+    kind: 'bind',
+    source,
+    target: { kind: 'container', path },
+    recursive: source.kind === 'host',
+    flags: { ...PLAIN, readOnly },
+    onFailure: 'fatal',
+    unless: [],
+  });
+  return [
+    { kind: 'make_directory', path: 'exposed', mode: 0o755 },
+    ...exposed.map(({ name }): Step => ({ kind: 'make_directory', path: `exposed/${name}`, mode: 0o755 })),
+    bindTo({ kind: 'session', path: 'exposed' }, exposurePlace(host), false),
+    ...exposed.map(({ name, source, readOnly }) =>
+      bindTo({ kind: 'host', path: source }, exposedPath(host, name), readOnly),
+    ),
+  ];
 }

@@ -46,6 +46,7 @@ export function baseHost(): FakeHost {
     workingDirectory: '/home/alice/work',
     files: {
       '/mnt': 'directory',
+      '/media': 'directory',
       '/run': 'directory',
       '/tmp': 'directory',
       '/var/tmp': 'directory',

@@ -1,0 +1,98 @@
+import { access, copyFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { placeFile, systemCode } from '#libs/core';
+import { type Definition, parseDefinition } from '#libs/deffile';
+import { runEnclosed } from './enclosed/run.js';
+import { buildFailure } from './failure.js';
+import type { BuildLog } from './log.js';
+import type { BuiltImage } from './engine.js';
+import type { PullBase } from './sources/source.js';
+import type { WorkFolder } from './work-folder.js';
+
+export interface BuildInEnclosure {
+  /** Text of the definition, before substitution. */
+  readonly definition: string;
+  readonly buildArguments: ReadonlyMap<string, string>;
+  readonly workFolder: WorkFolder;
+  /** A packed build context in the work folder (packContext), and what relative sources are relative to. */
+  readonly context: { readonly archive: string; readonly workingDirectory: string } | undefined;
+  /** Fetches `library` bases; undefined when there is no library. */
+  readonly pull: PullBase | undefined;
+  /** `localimage` and `oci` bases may be files of this machine. */
+  readonly localFiles: boolean;
+  /** Directories of this machine that the build must not see. */
+  readonly hidden: readonly string[];
+  /** Where the image goes; it appears there whole or not at all and replaces what is there. */
+  readonly destination: string;
+  readonly version: string;
+  readonly force: boolean;
+  readonly runTests: boolean;
+  readonly log: BuildLog;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Builds an image without privilege: bases are fetched here, everything else happens in an enclosure (runEnclosed), and the finished image is put at its
+ * destination. The work folder stays; whoever made it removes it.
+ * @throws DomainError with the reason of a failed build; the signal's reason when aborted
+ */
+export async function buildInEnclosure(options: BuildInEnclosure): Promise<BuiltImage> {
+  const { workFolder, log, signal } = options;
+  const definition = parseDefinition(options.definition, { buildArguments: options.buildArguments });
+  const output = join(workFolder.path, 'image.sif');
+  const bases = await fetchBases(definition, options);
+  if (options.context !== undefined) await workFolder.give(options.context.archive);
+  const { size, architecture } = await runEnclosed({
+    request: {
+      definition: options.definition,
+      buildArguments: Object.fromEntries(options.buildArguments),
+      workFolder: workFolder.path,
+      output,
+      ...(options.context !== undefined && { context: options.context }),
+      bases,
+      localFiles: options.localFiles,
+      version: options.version,
+      force: options.force,
+      runTests: options.runTests,
+    },
+    hidden: options.hidden,
+    log,
+    signal,
+  });
+  await workFolder.take(output);
+  await moveInto(output, options.destination);
+  return { path: options.destination, size, architecture };
+}
+
+/** Pulls every `library` base of the definition once, by the text of `from`. */
+async function fetchBases(
+  definition: Definition,
+  options: BuildInEnclosure,
+): Promise<Record<string, string>> {
+  const bases: Record<string, string> = {};
+  for (const stage of definition.stages) {
+    if (stage.header?.get('bootstrap') !== 'library') continue;
+    const from = stage.header.get('from') ?? '';
+    if (options.pull === undefined)
+      throw buildFailure('bootstrap: library needs a library, and none is configured');
+    if (bases[from] !== undefined) continue;
+    options.log.info(`Pulling the base ${from}`);
+    const path = await options.pull(from, stage.header.get('library'), options.signal);
+    await options.workFolder.give(path);
+    bases[from] = path;
+  }
+  return bases;
+}
+
+async function moveInto(from: string, destination: string): Promise<void> {
+  try {
+    await access(from);
+    await rename(from, destination);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    // Another file system: copied beside the destination first, so that it appears whole.
+    await placeFile(destination, { overwrite: true, mode: 0o755 }, async (file) => {
+      await copyFile(from, `/proc/self/fd/${file.fd}`);
+    });
+  }
+}

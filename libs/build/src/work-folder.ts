@@ -1,0 +1,73 @@
+import { chown, lchown, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildIds, exposedPath, planEnclosure, startPlan, systemHost } from '#libs/runtime';
+import { systemCode } from '#libs/core';
+import { buildFailure } from './failure.js';
+
+/** A private folder (0700) in which one build does its work. Its files belong to the ids of the build. */
+export class WorkFolder {
+  private constructor(readonly path: string) {}
+
+  /** A fresh folder with a name of its own below `parent`, which exists. */
+  static async make(parent: string): Promise<WorkFolder> {
+    const folder = new WorkFolder(await mkdtemp(join(parent, 'sing-build-')));
+    await folder.give(folder.path);
+    return folder;
+  }
+
+  /** A fresh folder at `path`; what an earlier build left there goes first. */
+  static async at(path: string): Promise<WorkFolder> {
+    const folder = new WorkFolder(path);
+    await folder.remove();
+    await mkdir(path, { mode: 0o700 });
+    await folder.give(path);
+    return folder;
+  }
+
+  /** Gives a file to the ids of the build, so that the enclosed process may read it. Only root has to. */
+  async give(path: string): Promise<void> {
+    if (process.getuid?.() !== 0) return;
+    const { owner } = buildIds(systemHost());
+    await chown(path, owner.uid, owner.gid);
+  }
+
+  /** Takes a file of the build back for the caller. */
+  async take(path: string): Promise<void> {
+    if (process.getuid?.() === 0) await lchown(path, 0, process.getgid?.() ?? 0);
+  }
+
+  /**
+   * Removes the folder with everything in it. Files of ids that only the build's namespace may touch are removed inside one.
+   * @throws DomainError when something stays
+   */
+  async remove(): Promise<void> {
+    if (await this.#removeOurs()) return;
+    const host = systemHost();
+    const inside = exposedPath(host, 'work');
+    const source = Buffer.from(this.path, 'utf8').toString('latin1');
+    const plan = planEnclosure(host, {
+      // Its content only: the folder itself is a mount point there.
+      command: ['/usr/bin/find', inside, '-mindepth', '1', '-delete'],
+      environment: [],
+      workingDirectory: '/',
+      hidden: [],
+      exposed: [{ name: 'work', source, readOnly: false }],
+    });
+    const container = startPlan(plan);
+    container.stdout.resume();
+    container.stderr.resume();
+    await container.ended;
+    if (!(await this.#removeOurs())) throw buildFailure(`${this.path} could not be removed`);
+  }
+
+  async #removeOurs(): Promise<boolean> {
+    try {
+      await rm(this.path, { recursive: true, force: true });
+      return true;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === 'EACCES' || code === 'EPERM' || code === 'ENOTEMPTY') return false;
+      throw error;
+    }
+  }
+}
