@@ -9,7 +9,7 @@ const MODULES: Readonly<Record<Service, (() => Promise<ServiceModule>) | undefin
   keystore: async () => (await import('../../keystore/src/keystore.module.js')).KeystoreModule,
   library: async () => (await import('../../library/src/library.module.js')).LibraryModule,
   builder: async () => (await import('../../builder/src/builder.module.js')).BuilderModule,
-  worker: undefined,
+  worker: async () => (await import('../../worker/src/worker.module.js')).WorkerModule,
   web: async () => (await import('../../web/src/web.module.js')).WebModule,
 };
 

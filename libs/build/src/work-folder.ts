@@ -24,6 +24,11 @@ export class WorkFolder {
     return folder;
   }
 
+  /** Removes what an earlier build left at `path`: a work folder or a file. */
+  static async clear(path: string): Promise<void> {
+    await new WorkFolder(path).remove();
+  }
+
   /** Gives a file to the ids of the build, so that the enclosed process may read it. Only root has to. */
   async give(path: string): Promise<void> {
     if (process.getuid?.() !== 0) return;

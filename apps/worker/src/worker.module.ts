@@ -1,0 +1,71 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Inject, Module, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
+import { WorkFolder } from '#libs/build';
+import { ScsConfig } from '#libs/config';
+import { type Clock, messageOf } from '#libs/core';
+import { JobWorker, laneOfThisMachine } from '#libs/queue';
+import { CLOCK, LOG, type Logger, ServiceKey } from '#libs/server';
+import { BuildHandler, jobsFolder } from './build.handler.js';
+import { Connections } from './connections.js';
+import { LIMITS } from './limits.js';
+
+/** The worker: takes build jobs and does them without privilege. */
+@Module({
+  providers: [
+    {
+      provide: ServiceKey,
+      inject: [ScsConfig, CLOCK],
+      useFactory: (config: ScsConfig, clock: Clock) =>
+        ServiceKey.open({
+          service: 'worker',
+          dataFolder: config.dataFolder('worker'),
+          home: config.home,
+          clock,
+        }),
+    },
+    Connections,
+    BuildHandler,
+  ],
+})
+export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  #worker: JobWorker | undefined;
+
+  constructor(
+    private readonly handler: BuildHandler,
+    private readonly config: ScsConfig,
+    @Inject(LOG) private readonly log: Logger,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.config.redisUrl === undefined) {
+      this.log.warn('There is no queue: this worker does nothing');
+      return;
+    }
+    await this.#clearFolders();
+    this.#worker = await JobWorker.start({
+      url: this.config.redisUrl,
+      handlers: [this.handler],
+      lane: laneOfThisMachine(),
+      concurrency: LIMITS.concurrency,
+      log: (message) => this.log.warn(message),
+    });
+  }
+
+  /** Running builds are stopped and go back to the queue: they begin anew, here or elsewhere. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#worker?.close();
+  }
+
+  /** Removes what builds left behind whose worker was killed. */
+  async #clearFolders(): Promise<void> {
+    const folder = jobsFolder(this.config);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) {
+      const path = join(folder, name);
+      await WorkFolder.clear(path).catch((error: unknown) =>
+        this.log.error(`${path} stays: ${messageOf(error)}`),
+      );
+    }
+  }
+}
