@@ -8,3 +8,4 @@ export * from './http/failures.js';
 export * from './http/limits.js';
 export * from './keystore-index.js';
 export * from './keystore.js';
+export * from './library/index.js';
