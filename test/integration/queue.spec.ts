@@ -2,8 +2,11 @@ import { newObjectId } from '#libs/core';
 import { type JobReference, JobQueue, JobWorker, QUEUE_LIMITS, Signals } from '#libs/queue';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { lacking, skipped } from '../support/needs.js';
 import { type RedisServer, startRedis } from '../support/redis.js';
 import { type Script, startScript } from '../support/script.js';
+
+const reason = lacking('redis-server');
 
 /** Every test has a lane of its own: what another has left behind is none of its business. */
 let lane = '';
@@ -30,7 +33,7 @@ function script(url: string, manner: 'done' | 'hold'): Script {
   return one;
 }
 
-describe('the queue', () => {
+describe.skipIf(reason)(`the queue${skipped(reason)}`, () => {
   let redis: RedisServer;
   beforeAll(async () => {
     redis = await startRedis();
@@ -182,7 +185,7 @@ describe('the queue', () => {
   });
 });
 
-describe('signals', () => {
+describe.skipIf(reason)(`signals${skipped(reason)}`, () => {
   let redis: RedisServer;
   beforeAll(async () => {
     redis = await startRedis();
@@ -233,7 +236,7 @@ describe('signals', () => {
   });
 });
 
-describe('a queue that cannot be reached', () => {
+describe.skipIf(reason)(`a queue that cannot be reached${skipped(reason)}`, () => {
   const refused = async (url: string): Promise<unknown> => {
     const queue = closing(JobQueue.open(url));
     const added = await queue.add('build', { id: newObjectId() }, { lane }).catch((error: unknown) => error);

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cachedProgram } from './cache.js';
+import { cachedProgram, testCache } from './cache.js';
 import { startServer } from './child.js';
+import { lacking } from './needs.js';
 import { temporaryFolder } from './temporary.js';
 
 const VERSION = 'v1.24.2';
@@ -32,10 +34,23 @@ export interface MongoServer {
    * The address for SCS_DATABASE_URL, with user and password, without a database; `database` names one. On FerretDB it
    * carries the switch that makes commits sequential, which nothing but a stand-in accepts.
    */
-  url(options?: { readonly database?: string; readonly password?: string }): string;
+  url(options?: {
+    readonly database?: string;
+    readonly password?: string;
+    /** More for the query, such as `&tls=true`. */
+    readonly more?: string;
+  }): string;
   readonly kind: 'ferretdb' | 'mongodb';
   readonly socket: string | undefined;
   stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Why there is no MongoDB and no stand-in for tests here, where there is none. */
+export function lackingMongo(): string | undefined {
+  const given = process.env['SCS_TEST_MONGO_URL'] ?? '';
+  if (given !== '' || existsSync(join(testCache(), `ferretdb-${VERSION}`, 'ferretdb'))) return undefined;
+  const reason = lacking('go', 'flock');
+  return reason === undefined ? undefined : `${reason}, and SCS_TEST_MONGO_URL is not set`;
 }
 
 /** Starts a FerretDB of its own, on a private socket, or with TLS on a port when certificate files are given. */
@@ -43,7 +58,6 @@ export async function startFerretDb(tls?: {
   readonly port: number;
   readonly certFile: string;
   readonly keyFile: string;
-  readonly caFile: string;
 }): Promise<MongoServer> {
   const program = await ferretDbProgram();
   const folder = await temporaryFolder();
@@ -69,7 +83,6 @@ export async function startFerretDb(tls?: {
             `--listen-tls=127.0.0.1:${tls.port}`,
             `--listen-tls-cert-file=${tls.certFile}`,
             `--listen-tls-key-file=${tls.keyFile}`,
-            `--listen-tls-ca-file=${tls.caFile}`,
           ]),
     ],
     env: { FERRETDB_SETUP_PASSWORD: password },
@@ -80,7 +93,7 @@ export async function startFerretDb(tls?: {
     kind: 'ferretdb',
     socket: tls === undefined ? socket : undefined,
     url: (options = {}) =>
-      `mongodb://scs:${options.password ?? password}@${host}/${options.database ?? ''}?authSource=admin&scsTestOnly=sequential-commits`,
+      `mongodb://scs:${options.password ?? password}@${host}/${options.database ?? ''}?authSource=admin&scsTestOnly=sequential-commits${options.more ?? ''}`,
     stop: async (signal) => {
       await server.stop(signal);
       await folder.remove();

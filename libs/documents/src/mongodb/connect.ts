@@ -1,19 +1,20 @@
 import { DomainError, messageOf } from '#libs/core';
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { parseMongoAddress, withoutSecrets } from './address.js';
-import { mongoError } from './errors.js';
+import { mongoError, type MongoPlace } from './errors.js';
 
 export interface Connection {
   readonly client: MongoClient;
   readonly db: Db;
-  /** The address without secrets, for messages. */
-  readonly where: string;
+  /** For messages. */
+  readonly place: MongoPlace;
   /** True on the stand-in that tests use: no transactions, no partial indexes, no hints. */
   readonly standIn: boolean;
 }
 
 /** Oldest MongoDB whose transactions, partial indexes and sorted scans this program is made for. */
 const OLDEST = 6;
+/** How long a server is looked for, in milliseconds; `serverSelectionTimeoutMS` in the address says otherwise. */
 const PATIENCE = 5_000;
 
 /**
@@ -28,7 +29,7 @@ export async function connectMongo(
   const where = withoutSecrets(url);
   const client = makeClient(url, where, {
     appName: `scs-${service}`,
-    serverSelectionTimeoutMS: PATIENCE,
+    ...(/[?&]serverSelectionTimeoutMS=/i.test(url) ? {} : { serverSelectionTimeoutMS: PATIENCE }),
     connectTimeoutMS: PATIENCE,
     ...(sequentialCommits
       ? { maxPoolSize: 1, retryWrites: false }
@@ -38,15 +39,16 @@ export async function connectMongo(
           readPreference: 'primary',
         }),
   });
+  const { tls } = client.options;
   try {
     checkTransport(client, { url, where, log: log ?? (() => undefined) });
     await client.connect();
     const db = client.db(database);
     await checkServer(db, where, sequentialCommits);
-    return { client, db, where, standIn: sequentialCommits };
+    return { client, db, place: { where, tls }, standIn: sequentialCommits };
   } catch (error) {
     await client.close();
-    throw mongoError(error, where);
+    throw mongoError(error, { where, tls });
   }
 }
 

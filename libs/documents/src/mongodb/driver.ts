@@ -129,7 +129,7 @@ export class MongoDriver implements Driver {
     try {
       return await work();
     } catch (error) {
-      throw mongoError(error, this.#connection.where);
+      throw mongoError(error, this.#connection.place);
     }
   }
 }

@@ -23,11 +23,17 @@ const CERTIFICATE_CODES = new Set([
   'CERT_NOT_YET_VALID',
 ]);
 
+/** What messages say about a server: its address without secrets, and whether it is asked over TLS. */
+export interface MongoPlace {
+  readonly where: string;
+  readonly tls: boolean;
+}
+
 /**
- * What the driver reports, as one sentence that says what is wrong: `where` is the address without secrets.
+ * What the driver reports, as one sentence that says what is wrong.
  * What is none of these is a mistake of ours and stays as it is.
  */
-export function mongoError(error: unknown, where: string): Error {
+export function mongoError(error: unknown, { where, tls }: MongoPlace): Error {
   if (error instanceof DomainError) return error;
   const refuse = (text: string, reason: string, remedy: string): DomainError =>
     new DomainError('unavailable', text, { reason, remedy, cause: error });
@@ -55,11 +61,13 @@ export function mongoError(error: unknown, where: string): Error {
       'database_certificate',
       'Add tlsCAFile=<the CA of the database> to SCS_DATABASE_URL',
     );
-  if (codes.some((code) => code.startsWith('ERR_SSL_')))
+  const hungUp =
+    error instanceof MongoServerSelectionError && (codes.includes('ECONNRESET') || /closed|hang/.test(text));
+  if (codes.some((code) => code.startsWith('ERR_SSL_')) || (tls && hungUp))
     return refuse(
       `The database at ${where} does not speak TLS (or not a version in common)`,
       'database_no_tls',
-      'Turn TLS on in the database',
+      'Turn TLS on in the database, or leave tls=true out where it is on this machine',
     );
   if (where.includes('.sock') && codes.some((code) => ['ENOENT', 'ECONNREFUSED'].includes(code)))
     return refuse(
@@ -79,7 +87,7 @@ export function mongoError(error: unknown, where: string): Error {
       'database_refused',
       'Start the database, or correct SCS_DATABASE_URL',
     );
-  if (error instanceof MongoServerSelectionError && (codes.includes('ECONNRESET') || /closed/.test(text)))
+  if (hungUp)
     return refuse(
       `The database at ${where} hangs up at once: it probably takes TLS connections only`,
       'database_needs_tls',

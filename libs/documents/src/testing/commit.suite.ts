@@ -1,5 +1,7 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Write } from '../port.js';
+import { Feed } from './feed.js';
 import { newThings, type Subject, thing, type Things } from './things.js';
 
 const countOf = async (things: Things, id: string): Promise<number | undefined> =>
@@ -172,6 +174,30 @@ export function commitSuite(subject: () => Subject): void {
       expect(results.filter(({ ok }) => ok)).toHaveLength(10);
       expect(await countOf(things, 'quota')).toBe(0);
       expect((await things.scan('byGroup', { equal: ['part'], limit: 100 })).items).toHaveLength(10);
+    });
+
+    it('give a feed whose readers skip nothing, however they race', async () => {
+      const feed = new Feed(subject().documents, `feed${Date.now().toString(36)}`);
+      const seen: number[] = [];
+      let writing = true;
+      const reader = (async () => {
+        // The last look is after the last write.
+        for (let last = false; !last;) {
+          last = !writing;
+          seen.push(...(await feed.after(seen.at(-1) ?? 0)));
+          // Reads of SQLite end within the turn: without this nothing else would ever happen.
+          await turn();
+        }
+      })();
+      await Promise.all(
+        [1, 2, 3, 4].map(async (writer) => {
+          for (let n = 0; n < 5; n += 1) await feed.append(`w${writer}`);
+        }),
+      );
+      writing = false;
+      await reader;
+      expect(seen).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+      expect(await feed.head()).toBe(20);
     });
   });
 }
