@@ -1,6 +1,12 @@
 import { defineProgram, generatedCommands } from '#libs/cli';
+import { actionCommands } from './action/index.js';
+import { build } from './build/index.js';
 import { cacheGroup } from './cache/index.js';
+import { deleteImage } from './image/delete.js';
 import { inspect } from './image/inspect.js';
+import { pull } from './image/pull.js';
+import { push } from './image/push.js';
+import { search } from './image/search.js';
 import { sign } from './image/sign.js';
 import { verify } from './image/verify.js';
 import { installation } from './installation.js';
@@ -26,13 +32,19 @@ export const sing = defineProgram({
     remote: { type: 'string', value: 'NAME', summary: 'the remote to work with' },
   },
   commands: [
-    cacheGroup,
+    build,
+    ...actionCommands,
     inspect,
-    keyGroup,
-    remoteGroup,
-    sifGroup,
+    pull,
+    push,
+    search,
+    deleteImage,
     sign,
     verify,
+    keyGroup,
+    remoteGroup,
+    cacheGroup,
+    sifGroup,
     version,
     ...generatedCommands('sing'),
   ],

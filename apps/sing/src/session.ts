@@ -39,6 +39,19 @@ export class Session {
     this.remote = remote;
   }
 
+  /** For a server that was named by its address: no remote, no token. */
+  static withoutRemote(place: Place, address: string): Session {
+    return new Session(place, {
+      name: address,
+      frontend: address,
+      token: undefined,
+      ca: undefined,
+      insecure: true,
+      exclusive: false,
+      origin: 'file',
+    });
+  }
+
   /** Addresses of the services, asked for once. */
   uris(): Promise<ServiceUris> {
     return (this.#uris ??= this.#discover());
@@ -131,7 +144,11 @@ export class Session {
   async #authority(): Promise<string | undefined> {
     if (this.remote.ca !== undefined) return this.remote.ca;
     const { env, cwd } = this.#place;
-    const file = env.setting('CA_FILE')?.value ?? env.get('NODE_EXTRA_CA_CERTS');
+    const file =
+      env.setting('CA_FILE')?.value ??
+      env.get('NODE_EXTRA_CA_CERTS') ??
+      // The native part takes what steers Node out of its environment and hands it over under this name.
+      env.get('SING_KEPT_NODE_EXTRA_CA_CERTS');
     if (file === undefined) return undefined;
     const { rootCertificates } = await import('node:tls');
     return [...rootCertificates, await readFile(resolve(cwd, file), 'utf8')].join('\n');

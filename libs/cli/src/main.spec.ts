@@ -134,6 +134,26 @@ describe('the grammar', () => {
   });
 });
 
+describe('positional arguments', () => {
+  const pull = defineCommand({
+    name: 'pull',
+    summary: 'fetch',
+    positionals: [
+      { name: 'file', summary: 'file', optional: true },
+      { name: 'image', summary: 'image' },
+    ],
+    run: ({ args, out }) => out.json(args),
+  });
+  const fetching = { ...program, commands: [pull] };
+
+  it('that are optional may stand in front', async () => {
+    expect(JSON.parse((await run(fetching, ['pull', 'i'])).stdout)).toEqual({ image: 'i' });
+    expect(JSON.parse((await run(fetching, ['pull', 'f', 'i'])).stdout)).toEqual({ file: 'f', image: 'i' });
+    expect((await run(fetching, ['pull'])).stderr).toContain('missing argument: image');
+    expect((await run(fetching, ['pull', 'a', 'b', 'c'])).stderr).toContain('too many arguments: c');
+  });
+});
+
 describe('the environment', () => {
   it('fills in flags that the command line leaves out, our prefix first', async () => {
     const env = { SING_CWD: '/ours', SINGULARITY_CWD: '/theirs', SINGULARITY_CONTAIN: 'T', SING_MEMORY: '5' };

@@ -153,18 +153,22 @@ function positionals(
   words: readonly string[],
 ): Record<string, string | readonly string[] | undefined> {
   const args: Record<string, string | readonly string[] | undefined> = {};
+  // Words that are left for optional arguments, which may also stand in front of required ones: `pull [file] <image>`.
+  let spare = words.length - command.positionals.filter(({ optional }) => optional !== true).length;
   let used = 0;
   for (const { name, optional, rest } of command.positionals) {
     if (rest === true) {
       args[name] = words.slice(used);
       if (used >= words.length && optional !== true) throw count(program, command, path, words, name);
       used = words.length;
-      continue;
+    } else if (optional === true && spare <= 0) {
+      args[name] = undefined;
+    } else {
+      if (optional === true) spare -= 1;
+      if (words[used] === undefined) throw count(program, command, path, words, name);
+      args[name] = words[used];
+      used += 1;
     }
-    const word = words[used];
-    if (word === undefined && optional !== true) throw count(program, command, path, words, name);
-    args[name] = word;
-    used += 1;
   }
   if (words.length > used) throw count(program, command, path, words, undefined);
   return args;

@@ -14,8 +14,8 @@ export class Output {
     this.#sink = sink;
   }
 
-  /** Writes text as it is. */
-  text(text: string): void {
+  /** Writes text, or output of another program, as it is. */
+  text(text: string | Uint8Array): void {
     this.#sink.write(text);
   }
 

@@ -1,3 +1,4 @@
+import type { SingleBar } from 'cli-progress';
 import { formatSize } from './output.js';
 
 /** A running bar. Stop it on every path. */
@@ -10,52 +11,71 @@ export interface Bar {
 /** Makes progress bars; the only file that knows cli-progress. */
 export interface ProgressMaker {
   /** A bar over bytes on standard error. `total` undefined: unknown size. */
-  bytes(label: string, total?: number): Promise<Bar>;
+  bytes(label: string, total?: number): Bar;
 }
 
 const silent: Bar = { update: () => undefined, stop: () => undefined };
 
 /** No bars at all: quiet, tests, programs. */
-export const noProgress: ProgressMaker = { bytes: () => Promise.resolve(silent) };
+export const noProgress: ProgressMaker = { bytes: () => silent };
 
 /** Bars of cli-progress on `stream`; on a pipe a line every few seconds instead (`noTTYOutput`, else it is silent there). */
 export function barsOn(stream: NodeJS.WritableStream): ProgressMaker {
-  return {
-    async bytes(label, total) {
-      const { SingleBar, Presets } = await import('cli-progress');
-      const bar = new SingleBar(
-        {
-          stream,
-          noTTYOutput: true,
-          notTTYSchedule: 5000,
-          clearOnComplete: false,
-          hideCursor: false,
-          gracefulExit: false,
-          format:
-            total === undefined
-              ? `${label}  {doneText}`
-              : `${label}  [{bar}] {percentage}%  {doneText} / {totalText}`,
-        },
-        Presets.legacy,
-      );
-      let size = total ?? 0;
-      const texts = (done: number) => ({ doneText: formatSize(done), totalText: formatSize(size) });
-      bar.start(size, 0, texts(0));
-      let stopped = false;
-      return {
-        update(done, newTotal) {
-          if (newTotal !== undefined && newTotal !== size) {
-            size = newTotal;
-            bar.setTotal(size);
-          }
-          bar.update(done, texts(done));
-        },
-        stop() {
-          if (stopped) return;
-          stopped = true;
-          bar.stop();
-        },
-      };
-    },
-  };
+  return { bytes: (label, total) => new LazyBar(stream, label, total) };
+}
+
+/** Shows itself as soon as the library is loaded; what is over before that shows nothing. */
+class LazyBar implements Bar {
+  readonly #stream: NodeJS.WritableStream;
+  readonly #label: string;
+  #total: number | undefined;
+  #done = 0;
+  #stopped = false;
+  #bar: SingleBar | undefined;
+
+  constructor(stream: NodeJS.WritableStream, label: string, total: number | undefined) {
+    this.#stream = stream;
+    this.#label = label;
+    this.#total = total;
+    void this.#load();
+  }
+
+  update(done: number, total = this.#total): void {
+    this.#done = done;
+    if (total !== undefined && total !== this.#total) this.#bar?.setTotal(total);
+    this.#total = total;
+    this.#bar?.update(done, this.#texts());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  async #load(): Promise<void> {
+    const { SingleBar, Presets } = await import('cli-progress');
+    if (this.#stopped) return;
+    const label = this.#label;
+    this.#bar = new SingleBar(
+      {
+        stream: this.#stream,
+        noTTYOutput: true,
+        notTTYSchedule: 5000,
+        clearOnComplete: false,
+        hideCursor: false,
+        gracefulExit: false,
+        format:
+          this.#total === undefined
+            ? `${label}  {doneText}`
+            : `${label}  [{bar}] {percentage}%  {doneText} / {totalText}`,
+      },
+      Presets.legacy,
+    );
+    this.#bar.start(this.#total ?? 0, this.#done, this.#texts());
+  }
+
+  #texts(): object {
+    return { doneText: formatSize(this.#done), totalText: formatSize(this.#total ?? 0) };
+  }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import { placeFile, systemCode, hexOf, type Digest } from '#libs/core';
@@ -64,23 +64,18 @@ export async function cachedImage(place: Place, digest: Digest): Promise<string 
   return undefined;
 }
 
-/**
- * Puts an image into the cache. `fetch` writes it and has to see to it that the content is that of the digest.
- * @returns the path of the cached image
- */
-export async function addToCache(
-  place: Place,
-  digest: Digest,
-  fetch: (file: FileHandle, temporaryPath: string) => Promise<void>,
-): Promise<string> {
-  const path = imagePath(place, digest);
+/** Where the image with this digest belongs; the folder is there afterwards. Say {@link markCached} when it has arrived. */
+export async function cachePath(place: Place, digest: Digest): Promise<string> {
   const parent = cacheFolder(place);
   await makePrivate(parent, place);
   await makePrivate(join(parent, 'library'), place);
-  await placeFile(path, { overwrite: true, mode: 0o755 }, fetch);
-  const made = await stamp(path);
+  return imagePath(place, digest);
+}
+
+/** Remembers that the content of a cached image was checked while it arrived. */
+export async function markCached(place: Place, digest: Digest): Promise<void> {
+  const made = await stamp(imagePath(place, digest));
   if (made !== undefined) await writeStamp(place, stampPath(place, digest), made);
-  return path;
 }
 
 function imagePath(place: Place, digest: Digest): string {

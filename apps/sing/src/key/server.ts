@@ -24,15 +24,7 @@ export async function withKeystore<T>(
   const { KeystoreClient, keystoreBaseUrl } = await import('#libs/client');
   const frontend = keystoreBaseUrl(url);
   // "no Authorization header at all, even when credentials for that URI are stored" (keystore contract §1.2).
-  const session = new Session(place, {
-    name: url,
-    frontend,
-    token: undefined,
-    ca: undefined,
-    insecure: true,
-    exclusive: false,
-    origin: 'file',
-  });
+  const session = Session.withoutRemote(place, frontend);
   try {
     return await work(new KeystoreClient(await session.at(frontend, { authorize: false })), session);
   } finally {

@@ -1,0 +1,84 @@
+import { join, resolve } from 'node:path';
+import { defineCommand, UsageError, type Surroundings } from '#libs/cli';
+import { DomainError, expected, messageOf, parseLibraryReference, refuseExisting } from '#libs/core';
+import { archFlag, libraryFlags } from './library.js';
+
+export const pull = defineCommand({
+  name: 'pull',
+  summary: 'fetch an image from the library into a file',
+  description:
+    'The content is always checked against its hash. Signatures are checked and reported; an image without a good one is still fetched.',
+  positionals: [
+    { name: 'file', summary: 'where to; name_tag.sif when absent', optional: true },
+    { name: 'image', summary: 'library://entity/collection/container:tag' },
+  ],
+  flags: {
+    ...archFlag,
+    ...libraryFlags,
+    dir: { type: 'string', value: 'FOLDER', env: ['PULLDIR', 'PULLFOLDER'], summary: 'folder for the file' },
+    force: { type: 'boolean', short: 'F', env: ['FORCE'], summary: 'replace an existing file' },
+    'disable-cache': { type: 'boolean', env: ['DISABLE_CACHE'], summary: 'neither use nor fill the cache' },
+    name: { type: 'string', value: 'NAME', hidden: true, summary: 'name of the file' },
+    'allow-unsigned': { type: 'boolean', short: 'U', hidden: true, summary: 'always so' },
+  },
+  examples: [
+    { line: 'sing pull library://admin/demo/hello:1', summary: 'into hello_1.sif' },
+    { line: 'sing pull hello.sif library://admin/demo/hello', summary: 'into a file of your choice' },
+  ],
+  async run(ctx) {
+    const { flags, args } = ctx;
+    if (!args.image.startsWith('library://')) {
+      throw new DomainError('not_implemented', expected('library://…', 'the image', args.image), {
+        reason: 'unsupported_transport',
+        remedy: 'Other places are not offered yet',
+      });
+    }
+    const reference = parseLibraryReference(args.image);
+    if (args.file !== undefined && flags.name !== undefined)
+      throw new UsageError('pull', 'the file is named twice');
+    const name =
+      args.file ?? flags.name ?? `${reference.names.at(-1) ?? 'image'}_${reference.tags[0] ?? 'latest'}.sif`;
+    const path = resolve(ctx.cwd, flags.dir === undefined ? name : join(flags.dir, name));
+    await refuseExisting(path, { overwrite: flags.force });
+    const { fetchToFile } = await import('./fetch.js');
+    await fetchToFile(
+      ctx,
+      {
+        reference: args.image,
+        library: flags.library,
+        arch: flags.arch,
+        noHttps: flags['no-https'],
+        useCache: !flags['disable-cache'],
+      },
+      { path, overwrite: flags.force },
+    );
+    ctx.log.info(`Pulled ${args.image} to ${path}`);
+    await reportSignatures(ctx, path);
+  },
+});
+
+/** "Signatures are verified; failure is a warning only" (library contract §6.2). */
+async function reportSignatures(place: Surroundings, path: string): Promise<void> {
+  const { log, signal } = place;
+  try {
+    const [{ verifyFile }, { printable }] = await Promise.all([
+      import('./verification.js'),
+      import('#libs/cli'),
+    ]);
+    const result = await verifyFile(place, { path, local: false });
+    if (result.ok) {
+      for (const { signer } of result.signatures) {
+        if (signer !== undefined)
+          log.info(`Signed by ${printable(signer.userId)}, key ${signer.fingerprint}`);
+      }
+    } else {
+      log.warning(
+        `The image is not verified: ${result.failure?.message ?? 'no good signature'}`,
+        result.failure?.remedy,
+      );
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warning(`The image is not verified: ${messageOf(error)}`);
+  }
+}
