@@ -2,7 +2,8 @@ import type { Reporter, TestModule } from 'vitest/node';
 
 /**
  * Prints `N passed, N failed, N skipped` as the very last line of a run, after coverage and every other reporter:
- * that line is what people and CI read. A file that fails to load counts as one failed test.
+ * that line is what people and CI read. A file that fails to load, or
+ * a suite whose set-up fails, counts as one failed test.
  */
 export default class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
@@ -11,6 +12,7 @@ export default class ClosingLineReporter implements Reporter {
     let skipped = 0;
     for (const module of modules) {
       failed += module.errors().length;
+      for (const suite of module.children.allSuites()) failed += suite.errors().length;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state === 'passed') passed += 1;

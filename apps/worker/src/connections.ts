@@ -5,7 +5,7 @@ import { HttpClient, LibraryClient } from '#libs/client';
 import { ScsConfig } from '#libs/config';
 import type { Ticket } from '#libs/contract';
 import { DomainError, newObjectId, parseLibraryReference } from '#libs/core';
-import { InternalClient, type ServiceKey, TokenVerifier } from '#libs/server';
+import { InternalClient, ServiceKey, TokenVerifier } from '#libs/server';
 
 export interface PullBaseRequest {
   readonly ticket: Ticket;
