@@ -117,7 +117,8 @@ ensure_modules() {
   writable_checkout "its packages are not installed or not those of the lock file"
   usable_npm || bootstrap_node
   say "Installing the packages of the lock file with npm (into node_modules/)."
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
+  # Behind a proxy of a site, the site's authority is known to the system and not to Node.
+  NODE_USE_SYSTEM_CA=1 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
     fail "npm could not install the packages of the lock file." "Look at the lines above; the registry is $(npm config get registry)."
   [ -x "$pinned_node" ] || fail "npm left out $pinned_node, which is an optional package." \
     "Run npm ci without --omit=optional (see npm config get omit)."

@@ -35,13 +35,13 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
     private readonly internal: InternalClient,
   ) {}
 
-  /** Websockets have no end of their own; the server would wait for them. */
+  /** Websockets have no end of their own; the server would wait for them. And what feeds revocations closes next. */
   beforeApplicationShutdown(): void {
+    this.verifier.stop();
     this.upgrades.close();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.verifier.stop();
     await this.internal.close();
   }
 

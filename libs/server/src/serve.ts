@@ -5,7 +5,7 @@ import { DomainError, messageOf } from '#libs/core';
 import { createServer, type RunningServer, type ServiceModule } from './create-server.js';
 import { detailsOf } from './http/errors.filter.js';
 import { LIMITS } from './limits.js';
-import { createLog, type Logger } from './log.js';
+import { createServingLog, type Logger } from './log.js';
 import type { Readiness } from './readiness.js';
 
 export interface ServeOptions {
@@ -25,7 +25,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   try {
     const config = loadConfig(undefined, onlyService(options.name));
     prepareHome(config);
-    log = createLog(options.name, config.logLevel, config.logFolder, 'SIGHUP');
+    log = createServingLog(options.name, config.logLevel, config.logFolder);
     for (const warning of config.warnings) log.warn(warning);
     const modules = typeof options.modules === 'function' ? await options.modules(config) : options.modules;
     const server = await createServer({ config, modules, log });
