@@ -1,3 +1,4 @@
+import { crc24 } from './certificate/armor.js';
 import { pgpError } from './fault.js';
 
 /** What an armor block says it holds. */
@@ -14,13 +15,22 @@ const HEADER = /^[A-Za-z][A-Za-z0-9-]*: ?/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const CHECKSUM = /^=[A-Za-z0-9+/]{4}$/;
 
-/** Bytes in ASCII armor: 64 columns, LF, no checksum line and no headers, as the field's other programs write it. */
-export function encodeArmor(type: ArmorType, bytes: Uint8Array): string {
+/**
+ * Bytes in ASCII armor: 64 columns, LF, no headers. Keys need the checksum: gpg 2.4 takes the END line for data when the
+ * base64 is not padded and no checksum follows. The signatures of SIF images have none (SIF contract §2.5).
+ */
+export function encodeArmor(type: ArmorType, bytes: Uint8Array, options = { checksum: true }): string {
   const lines =
     Buffer.from(bytes)
       .toString('base64')
       .match(/.{1,64}/g) ?? [];
-  return [`-----BEGIN PGP ${type}-----`, '', ...lines, `-----END PGP ${type}-----`].join('\n');
+  const checksum = options.checksum ? [`=${checksumOf(bytes)}`] : [];
+  return [`-----BEGIN PGP ${type}-----`, '', ...lines, ...checksum, `-----END PGP ${type}-----`].join('\n');
+}
+
+function checksumOf(bytes: Uint8Array): string {
+  const crc = crc24(bytes);
+  return Buffer.of(crc >> 16, (crc >> 8) & 0xff, crc & 0xff).toString('base64');
 }
 
 /**

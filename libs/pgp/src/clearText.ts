@@ -78,7 +78,7 @@ export function joinClearSigned(text: string, hash: string, signature: Uint8Arra
     .map((line) => (line.startsWith('-') ? `- ${line}` : line))
     .join('\n');
   return Buffer.from(
-    `${BEGIN_MESSAGE}\nHash: ${hash}\n\n${body}\n${encodeArmor('SIGNATURE', signature)}`,
+    `${BEGIN_MESSAGE}\nHash: ${hash}\n\n${body}\n${encodeArmor('SIGNATURE', signature, { checksum: false })}`,
     'utf8',
   );
 }

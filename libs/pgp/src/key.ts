@@ -128,6 +128,7 @@ function algorithmOf(key: Key | Subkey): string {
   const { algorithm, bits, curve } = key.getAlgorithmInfo();
   if (algorithm.startsWith('rsa')) return `rsa${bits ?? ''}`;
   if (algorithm.startsWith('eddsa') || algorithm === 'ed25519') return 'ed25519';
+  if (curve === 'curve25519Legacy') return 'cv25519';
   if (curve !== undefined) return curve;
   return `${algorithm}${bits ?? ''}`;
 }

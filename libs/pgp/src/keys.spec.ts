@@ -61,6 +61,16 @@ describe('readKeys', () => {
   });
 });
 
+describe('armorKey', () => {
+  it('writes the checksum, without which gpg does not see the end of unpadded data', async () => {
+    const [key] = await readKeys(armored('a'));
+    const text = key && armorKey(key);
+    // gpg --armor --export of the same key.
+    expect(text).toMatch(/\n=[A-Za-z0-9+/]{4}\n-----END PGP PUBLIC KEY BLOCK-----\n$/);
+    expect(encodeArmor('SIGNATURE', Buffer.from('123456789'))).toContain('\n=Ic8C\n');
+  });
+});
+
 describe('describeKey', () => {
   it('says what listings show', async () => {
     const [key] = await readKeys(armored('d', 'SECRET-test-only'));

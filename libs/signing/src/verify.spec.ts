@@ -34,10 +34,13 @@ describe('verifyImage', () => {
     }),
   );
 
+  // Not offered yet: --certificate, which needs chains of X.509 certificates with the extended key usage of code signing
+  // and online revocation (SIF contract §2.6). Everything else that the stock program was asked is asked here.
   it('is asked everything that the stock program was, but for certificates', () => {
     const all = expectedImages().flatMap(([, { verify }]) => verify);
-    expect(all.length - variants.length).toBe(4);
-    expect(variants.length).toBeGreaterThan(150);
+    const notOffered = all.filter(({ args }) => args.includes('--certificate'));
+    expect(notOffered).toHaveLength(4);
+    expect(variants).toHaveLength(all.length - notOffered.length);
   });
 
   it.each(variants)('answers $name $args like the stock program', async ({ name, options, expected }) => {
@@ -101,6 +104,19 @@ describe('verifyImage', () => {
         failure: { reason: 'signature_not_valid', message: expect.stringContaining('stand') },
       });
     }
+  });
+
+  it.each([
+    [1024 * 1024, 'signature format not recognized'],
+    [1024 * 1024 + 1, 'Expected at most 1048576 bytes'],
+  ])('loads signatures of up to 1 MiB: %i', async (size, message) => {
+    const access = new MemoryAccess(sifFixture('images/unsigned.sif'));
+    const filler = {
+      sign: async () => ({ data: Buffer.alloc(size, 'x'), hashType: 1, entity: Buffer.alloc(20, 1) }),
+    };
+    await signImage(access, { signer: filler, clock });
+    const { failure } = await verifyImage(access, local);
+    expect(failure?.message).toContain(message);
   });
 
   it('judges keys and signatures by the clock', async () => {

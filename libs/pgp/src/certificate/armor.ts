@@ -54,8 +54,8 @@ export function writeArmor(bytes: Uint8Array): string {
   return `-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n${lines.join('\n')}\n=${check}\n-----END PGP PUBLIC KEY BLOCK-----\n`;
 }
 
-/** RFC 9580 §6.1.1. */
-function crc24(bytes: Uint8Array): number {
+/** The checksum of armored data as a number of 24 bits (RFC 9580 §6.1.1). */
+export function crc24(bytes: Uint8Array): number {
   let crc = 0xb704ce;
   for (const byte of bytes) {
     crc ^= byte << 16;
