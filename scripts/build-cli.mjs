@@ -49,6 +49,8 @@ async function bundleCommandLines() {
     // Native modules stay outside; a command that needs one loads it from where npm put it.
     external: [/\.node$/, '#addon', '@node-rs/argon2', 'better-sqlite3', 'mongodb'],
     plugins: [slimUndici],
+    // What is outside is loaded where something of it is used, and by nothing else.
+    treeshake: { moduleSideEffects: [{ external: true, sideEffects: false }] },
   });
   await rm(at('dist/cli'), { recursive: true, force: true });
   await bundle.write({

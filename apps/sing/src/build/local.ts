@@ -1,9 +1,8 @@
-import { chmod, constants, copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
-import type { BuildLog } from '#libs/build';
-import { messageOf, placeFile } from '#libs/core';
-import type { Definition } from '#libs/deffile';
+import type { BuildLog, PullBase, WorkFolder } from '#libs/build';
+import { messageOf } from '#libs/core';
 import { temporaryFolder } from '../folders.js';
 import { localDestination } from './destination.js';
 import { readSource } from './source.js';
@@ -30,38 +29,29 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
     readSource(place, build.source),
     readBuildArguments(place, flags),
   ]);
-  const [{ parseDefinition }, { runEnclosed }] = await Promise.all([
-    import('#libs/deffile'),
-    import('#libs/build'),
-  ]);
-  // Before anything is fetched: is it a definition at all? Its warnings come again from the build itself.
-  const definition = parseDefinition(source.text, { buildArguments });
-  const workFolder = await mkdtemp(join(temporaryFolder(place), 'sing-build-'));
+  const { buildInEnclosure, WorkFolder } = await import('#libs/build');
+  const workFolder = await WorkFolder.make(temporaryFolder(place));
   let keep = flags['no-cleanup'];
   try {
-    const image = await runEnclosed({
-      request: {
-        definition: source.text,
-        buildArguments: Object.fromEntries(buildArguments),
-        workFolder,
-        output: join(workFolder, 'image.sif'),
-        bases: await fetchBases(place, definition, flags),
-        localFiles: true,
-        version: place.program.version,
-        force: flags.force,
-        runTests: !flags.notest,
-      },
+    await buildInEnclosure({
+      definition: source.text,
+      buildArguments,
+      workFolder,
+      context: undefined,
+      pull: pullInto(place, workFolder, flags),
+      localFiles: true,
       hidden: [],
+      destination,
+      version: place.program.version,
+      force: flags.force,
+      runTests: !flags.notest,
       log: logOf(place),
       signal: place.signal,
     });
-    await placeFile(destination, { overwrite: true, mode: 0o755 }, (_file, temporary) =>
-      copyFile(image.path, temporary, constants.COPYFILE_FICLONE),
-    );
     keep = false;
     place.log.info(`Build complete: ${build.output}`);
   } finally {
-    if (keep) place.log.info(`The work folder was kept: ${workFolder}`);
+    if (keep) place.log.info(`The work folder was kept: ${workFolder.path}`);
     else await removeFolder(place, workFolder);
   }
 }
@@ -86,25 +76,29 @@ async function readBuildArguments(
   return values;
 }
 
-/** Fetches what `bootstrap: library` names before the enclosure closes: nothing inside has a token or needs the network. */
-async function fetchBases(
+/**
+ * Fetches what `bootstrap: library` names into the work folder before the enclosure closes: nothing inside has a token or
+ * needs the network, and nothing outside the folder changes its owner.
+ */
+function pullInto(
   place: Surroundings,
-  definition: Definition,
+  workFolder: WorkFolder,
   flags: Pick<LocalBuild['flags'], 'library' | 'disable-cache'>,
-): Promise<Record<string, string>> {
-  const bases: Record<string, string> = {};
-  for (const { header } of definition.stages) {
-    const from = header?.get('from');
-    if (header?.get('bootstrap') !== 'library' || from === undefined || bases[from] !== undefined) continue;
-    const { fetchToCache } = await import('../image/fetch.js');
-    bases[from] = await fetchToCache(place, {
+): PullBase {
+  let count = 0;
+  return async (from, library) => {
+    const { fetchToFile } = await import('../image/fetch.js');
+    count += 1;
+    const path = join(workFolder.path, `base-${count}.sif`);
+    const request = {
       reference: from.startsWith('library://') ? from : `library://${from}`,
-      library: header.get('library') ?? flags.library,
+      library: library ?? flags.library,
       arch: undefined,
       useCache: !flags['disable-cache'],
-    });
-  }
-  return bases;
+    };
+    await fetchToFile(place, request, { path, overwrite: false });
+    return path;
+  };
 }
 
 function logOf({ log, out }: Surroundings): BuildLog {
@@ -115,11 +109,10 @@ function logOf({ log, out }: Surroundings): BuildLog {
   };
 }
 
-async function removeFolder({ log }: Surroundings, folder: string): Promise<void> {
+async function removeFolder({ log }: Surroundings, folder: WorkFolder): Promise<void> {
   try {
-    await chmod(folder, 0o700);
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   } catch (error) {
-    log.warning(`The work folder ${folder} could not be removed: ${messageOf(error)}`);
+    log.warning(`The work folder ${folder.path} could not be removed: ${messageOf(error)}`);
   }
 }
