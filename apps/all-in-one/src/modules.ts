@@ -4,7 +4,7 @@ import type { ServiceModule } from '#libs/server';
 type Service = ScsConfig['services'][number];
 
 /** The module file of every service; loaded only where the service is chosen. */
-const MODULES: Readonly<Record<Service, (() => Promise<ServiceModule>) | undefined>> = {
+const MODULES: Readonly<Record<Service, () => Promise<ServiceModule>>> = {
   auth: async () => (await import('../../auth/src/auth.module.js')).AuthModule,
   keystore: async () => (await import('../../keystore/src/keystore.module.js')).KeystoreModule,
   library: async () => (await import('../../library/src/library.module.js')).LibraryModule,
@@ -15,6 +15,5 @@ const MODULES: Readonly<Record<Service, (() => Promise<ServiceModule>) | undefin
 
 /** The modules of the services that SCS_SERVICES names, in start order. */
 export async function chosenModules(config: ScsConfig): Promise<readonly ServiceModule[]> {
-  const loaded = await Promise.all(config.services.map(async (service) => await MODULES[service]?.()));
-  return loaded.filter((module) => module !== undefined);
+  return await Promise.all(config.services.map(async (service) => await MODULES[service]()));
 }
