@@ -97,19 +97,33 @@ async function buildPlanner() {
     }),
   ]);
   const bundle = plannerBundle();
-  const bytecode = join(out, 'planner.bytecode');
-  ran += await make([
+  const planner = await embed(compiler, bundle, 'planner');
+  // The golden plans with their hosts of values, for the test of the engine.
+  const golden = withTests
+    ? await embed(compiler, join(root, 'dist/planner/golden.js'), 'golden')
+    : undefined;
+  return {
+    ran: ran + planner.ran + (golden?.ran ?? 0),
+    objects: [...engineObjects, planner.object],
+    golden: golden === undefined ? undefined : [...engineObjects, golden.object],
+  };
+}
+
+/** The bytecode of a bundle as an object that the engine's host finds by its symbols. */
+async function embed(compiler, bundle, name) {
+  const bytecode = join(out, `${name}.bytecode`);
+  let ran = await make([
     { output: bytecode, inputs: [bundle, compiler], command: [compiler, bundle, `${bytecode}.new`] },
   ]);
-  const embedded = compile({
+  const task = compile({
     compiler: C,
     source: join(source, 'planner/bytecode.S'),
-    output: join(objects, 'plain/bytecode.o'),
+    output: join(objects, name === 'planner' ? 'plain/bytecode.o' : `plain/${name}-bytecode.o`),
     flags: [`-DPLANNER_BYTECODE="${bytecode}"`],
   });
-  embedded.inputs.push(bytecode);
-  ran += await make([embedded]);
-  return { ran, objects: [...engineObjects, embedded.output] };
+  task.inputs.push(bytecode);
+  ran += await make([task]);
+  return { ran, object: task.output };
 }
 
 /** The unit tests of core, host and squash, everything of ours compiled with the sanitizers. */
@@ -140,16 +154,19 @@ async function build() {
   const questions = core.objects.filter(
     (path) => !/_(execute|images|sources|steps)\.cc/.test(basename(path)),
   );
-  ran += await make([
+  const linked = (name, bytecode) =>
     link({
       compiler: CXX,
-      objects: [program, engineHost, core, squash, planner].flatMap((part) => part.objects),
-      output: join(out, 'sing'),
+      objects: [...[program, engineHost, core, squash].flatMap((part) => part.objects), ...bytecode],
+      output: join(out, name),
       flags: flags.program,
       libraries: squashLibraries,
       // libfuse can load modules; nothing here asks it to.
       expected: /fuse_get_module|Using 'dlopen' in statically linked/,
-    }),
+    });
+  ran += await make([
+    linked('sing', planner.objects),
+    ...(planner.golden === undefined ? [] : [linked('sing-golden', planner.golden)]),
     link({
       compiler: CXX,
       objects: [...binding.objects, ...questions],

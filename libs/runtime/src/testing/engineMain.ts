@@ -3,14 +3,14 @@ import type { Bytes } from '../plan.js';
 import { GOLDEN_CASES, goldenText } from './goldenCases.js';
 
 /**
- * Stands in for planner/main.ts in the engine's test: `plan(['list'])` prints the names of the golden cases, `plan([name])` prints that case as Node writes it.
+ * Stands in for planner/main.ts in the engine's test: `sing-golden exec list` prints the names of the golden cases, `sing-golden exec NAME` prints that case as Node writes it.
  * The same engine, the same way in and out, but a host made of values.
  */
 declare global {
   var plan: (words: readonly Bytes[]) => Answer;
 }
 
-globalThis.plan = ([name = 'list']) => {
+globalThis.plan = ([, name = 'list']) => {
   const golden = GOLDEN_CASES.find((one) => one.name === name);
   const names = GOLDEN_CASES.map((one) => `${one.name}\n`).join('');
   return {
