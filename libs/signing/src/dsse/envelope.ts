@@ -1,7 +1,7 @@
 /** The media type that marks a DSSE envelope of SIF metadata (SIF contract §2.6). */
-export const PAYLOAD_TYPE = 'application/vnd.sylabs.sif-metadata+json';
+const PAYLOAD_TYPE = 'application/vnd.sylabs.sif-metadata+json';
 
-export interface EnvelopeSignature {
+interface EnvelopeSignature {
   /** Names the key, or is empty. */
   readonly keyid: string;
   readonly signature: Buffer;
