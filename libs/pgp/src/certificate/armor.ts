@@ -1,48 +1,39 @@
-import { badKey } from '../packets/fault.js';
+import { decodeArmors } from '../armor.js';
+import { badKey, secretKey } from '../packets/fault.js';
 import { PACKET_LIMITS } from '../packets/limits.js';
 
-const BEGIN = /^-----BEGIN PGP ([A-Z ]+)-----$/;
-const END = /^-----END PGP /;
+/** Old programs label keys as files (keystore contract §3.5). */
 const ACCEPTED = new Set(['PUBLIC KEY BLOCK', 'ARMORED FILE']);
 const LINE = 64;
+/** Base64 in which a form encoding has made blanks of `+`: a line of a block, or its checksum. */
+const DAMAGED = /^=?[A-Za-z0-9+/ ]+={0,2}$/;
 
 /**
- * The binary content of every armor block in a text, whatever stands around them, with the repairs of keystore contract §3.5: CR LF, trailing
- * blanks, a missing blank line, a missing or wrong checksum, and blanks that a form encoding made of `+`.
+ * The binary content of every armor block in an uploaded text, whatever stands around them, with the repairs of keystore contract §3.5.
  * @throws DomainError `unprocessable` for other kinds of blocks, truncated ones, and text without any
  */
 export function readArmor(text: string): Uint8Array[] {
   if (text.length > PACKET_LIMITS.uploadBytes * 2) throw badKey('The text is too long to be a key');
-  const blocks: Uint8Array[] = [];
-  let lines: string[] | undefined;
-  for (const raw of text.split('\n')) {
-    const line = raw.replace(/[\r\t ]+$/, '');
-    const kind = BEGIN.exec(line)?.[1];
-    if (kind !== undefined) {
-      if (kind.startsWith('PRIVATE KEY'))
-        throw badKey(
-          'This is a secret key. It was not stored. It has left your machine: consider revoking it, and upload the public key',
-        );
-      if (!ACCEPTED.has(kind)) throw badKey(`Expected a PGP PUBLIC KEY BLOCK, got PGP ${kind}`);
-      lines = [];
-    } else if (END.test(line)) {
-      if (lines !== undefined) blocks.push(decode(lines));
-      lines = undefined;
-    } else lines?.push(line);
-  }
-  if (lines !== undefined) throw badKey('The key block has no END line: it was cut off');
+  const blocks = decodeArmors(text.split('\n').map(repairLine).join('\n'));
   if (blocks.length === 0) throw badKey('Expected a PGP PUBLIC KEY BLOCK, got none');
-  return blocks;
+  return blocks.map(({ type, bytes }) => {
+    if (type.startsWith('PRIVATE KEY')) throw secretKey();
+    if (!ACCEPTED.has(type)) throw badKey(`Expected a PGP PUBLIC KEY BLOCK, got PGP ${type}`);
+    return bytes;
+  });
 }
 
-function decode(lines: readonly string[]): Uint8Array {
-  const body = lines
-    .filter((line) => !/^[A-Za-z][A-Za-z0-9-]*: /.test(line) && !line.startsWith('='))
-    .join('\n');
-  const base64 = body.replaceAll('\n', '').replaceAll(' ', '+');
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
-    throw badKey('The key block holds characters that are no base64');
-  return Buffer.from(base64, 'base64');
+/**
+ * In base64 a blank can only be a lost `+`. At the end of a line it may also be what a mailer added: lines are as long as whole groups of four
+ * characters, which tells one from the other.
+ */
+function repairLine(raw: string): string {
+  const line = raw.replace(/[\r\t]+$/, '');
+  if (!line.includes(' ') || !DAMAGED.test(line)) return line;
+  const trimmed = line.trimEnd();
+  const content = line.startsWith('=') ? 1 : 0;
+  const whole = (trimmed.length - content) % 4 === 0;
+  return (whole ? trimmed : line).replaceAll(' ', '+');
 }
 
 /** One armor block with a checksum and LF line ends (RFC 9580 §6; keystore contract §1.6). */

@@ -4,3 +4,10 @@ import { DomainError } from '#libs/core';
 export function badKey(message: string): DomainError {
   return new DomainError('unprocessable', message, { reason: 'bad_openpgp_data' });
 }
+
+/** For somebody who has just sent a secret key (keystore contract §3.6). */
+export function secretKey(): DomainError {
+  return badKey(
+    'This is a secret key. It was not stored. It has left your machine: consider revoking it, and upload the public key',
+  );
+}

@@ -1,4 +1,4 @@
-import { badKey } from './fault.js';
+import { badKey, secretKey } from './fault.js';
 import { PACKET_LIMITS } from './limits.js';
 import { DATA_TAGS, Tag } from './tags.js';
 
@@ -29,11 +29,7 @@ export function readPackets(bytes: Uint8Array): Packet[] {
 }
 
 function refuse(tag: number): void {
-  if (tag === Tag.secretKey || tag === Tag.secretSubkey) {
-    throw badKey(
-      'This is a secret key. It was not stored. It has left your machine: consider revoking it, and upload the public key',
-    );
-  }
+  if (tag === Tag.secretKey || tag === Tag.secretSubkey) throw secretKey();
   if (DATA_TAGS.has(tag)) throw badKey('Expected a public key, got an OpenPGP message');
 }
 
