@@ -65,7 +65,7 @@ ensure_packages() {
       is_there "$(trim "$probe")" && continue
       missing+=("$package")
       lines+=("  $package: $(trim "$purpose")")
-      [ "$group" = run ] || needed+=("$package")
+      [ "$group" != build ] || needed+=("$package")
     done
   done < scripts/packages.txt
   [ ${#missing[@]} -gt 0 ] || return 0

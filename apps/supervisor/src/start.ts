@@ -12,6 +12,8 @@ import { summary } from './summary.js';
 /** flock(1) ends with this status when somebody else holds the lock. */
 const TAKEN = 75;
 const PATIENCE = 60_000;
+/** It waits nearly all the time: without a compiler and with a small heap it takes 12 MB less. */
+const SUPERVISOR_FLAGS = ['--jitless', '--max-semi-space-size=1'];
 
 /**
  * Starts an instance in the background and waits until it works, or says that it runs already.
@@ -65,6 +67,7 @@ function lockedCommand(
     '--no-fork',
     lock,
     process.execPath,
+    ...SUPERVISOR_FLAGS,
     ...args,
   ];
 }
