@@ -2,7 +2,7 @@ import type { AbsolutePath, Bytes } from './plan.js';
 import { refusal } from './refusal.js';
 
 /** Longest path that the kernel takes, without the closing zero. */
-export const LONGEST_PATH = 4095;
+const LONGEST_PATH = 4095;
 
 /**
  * The path made absolute against a directory and cleaned as text: no empty or `.` parts, `..` takes the part before it away (at the root:

@@ -10,7 +10,7 @@ import type { Configuration } from './configuration.js';
 const LARGEST_FILE = 1024 * 1024;
 
 /** Where the configuration files of an installation lie, below its root. */
-export const CONFIGURATION_FOLDER = 'etc/singularity';
+const CONFIGURATION_FOLDER = 'etc/singularity';
 
 /**
  * The site's rules: built in without a file; a file that others could have written is refused with its path, never skipped. `given` is another

@@ -63,7 +63,7 @@ export interface ContainerEnvironment {
 }
 
 /** What injection does to PATH. */
-export interface PathChange {
+interface PathChange {
   readonly prepend: Bytes | null;
   readonly append: Bytes | null;
   readonly replace: Bytes | null;

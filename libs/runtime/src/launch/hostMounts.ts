@@ -30,7 +30,7 @@ const NOT_AS_WORKING_DIRECTORY: readonly AbsolutePath[] = [
 ];
 
 /** What kind of mount point a path of the host needs. */
-export function mountPointType(status: FileStatus): PreparedTarget['type'] {
+function mountPointType(status: FileStatus): PreparedTarget['type'] {
   return status.type === 'directory' ? 'directory' : 'file';
 }
 
