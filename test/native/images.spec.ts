@@ -1,0 +1,186 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeImage, ordinaryId, runSing, skipContainers } from '../support/containers.js';
+import { makeSquashfs, runWithFuse, whyNoFuse } from '../support/fuse.js';
+import { eventually, processesWith } from '../support/processes.js';
+import { sifFixture, sifFixtureNames } from '../support/sif-fixtures.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+/** What a program inside the tiny fixtures prints, and how it is called. */
+const HELLO = ['/bin/hello'];
+
+// Image files, by every way in which one can be opened: served by the own FUSE server, unpacked, and by the kernel as root.
+describe.skipIf(skipContainers() || whyNoFuse() !== null)('image files', () => {
+  let folder = '';
+  let remove = async (): Promise<void> => undefined;
+  const images = new Map<string, string>();
+
+  beforeAll(async () => {
+    ({ path: folder, remove } = await temporaryFolder());
+    const root = makeImage(folder, {
+      'etc/marker': 'in the image\n',
+      '.singularity.d/runscript': '#!/bin/sh\necho run\n',
+    });
+    for (const compression of ['gzip', 'zstd', 'xz', 'lz4', 'lzo'])
+      images.set(compression, makeSquashfs(root, join(folder, `${compression}.sqfs`), '-comp', compression));
+  });
+  afterAll(() => remove());
+
+  const image = (name: string): string => images.get(name) ?? '';
+  const leftOvers = (): string[] => [
+    ...processesWith(folder),
+    ...processesWith('sing-image'),
+    ...readdirSync('/tmp').filter((name) => name.startsWith('sing-') && !name.startsWith('sing-core')),
+    ...readdirSync('/var/tmp').filter((name) => name.startsWith('sing-')),
+  ];
+  const nothingIsLeft = (): Promise<void> => eventually('nothing of the container to be left', leftOvers);
+
+  it.each(['gzip', 'zstd', 'xz', 'lz4', 'lzo'])('a squashfs with %s is served by FUSE', async (name) => {
+    const ended = await runWithFuse(folder, 'open', [
+      'exec',
+      image(name),
+      'sh',
+      '-c',
+      'cat /etc/marker; id -u',
+    ]);
+    expect(ended).toEqual({ status: 0, signal: null, stdout: `in the image\n${ordinaryId()}\n`, stderr: '' });
+    await nothingIsLeft();
+  });
+
+  it('without FUSE the image is unpacked for the run into a folder that only its owner can enter, and removed', async () => {
+    const look = 'cat /etc/marker; stat -c "%a %U" /tmp/sing-* /var/tmp/sing-* 2>/dev/null';
+    const ended = await runWithFuse(folder, 'closed', ['exec', image('zstd'), 'sh', '-c', look]);
+    expect(ended.stdout).toMatch(/^in the image\n700 /);
+    await nothingIsLeft();
+  });
+
+  it('a payload that is killed leaves neither server, mount nor unpacked image', async () => {
+    for (const device of ['open', 'closed'] as const) {
+      const ended = await runWithFuse(folder, device, ['exec', image('gzip'), 'sh', '-c', 'kill -9 $$']);
+      expect(ended.signal).toBe('SIGKILL');
+      await nothingIsLeft();
+    }
+  });
+
+  it('the server outlives signals that the payload catches', async () => {
+    const script =
+      'trap "cat /etc/marker" TERM; kill -TERM $$; kill -TERM 0; cat /etc/group >/dev/null && echo alive';
+    const ended = await runWithFuse(folder, 'open', ['exec', image('gzip'), 'sh', '-c', script]);
+    expect(ended.stdout).toContain('alive');
+  });
+
+  it('a reader of the output sees its end when the payload ends, although the server lives a moment longer', async () => {
+    const ended = await runWithFuse(folder, 'open', [
+      'exec',
+      image('gzip'),
+      'sh',
+      '-c',
+      'echo last; exec >&- 2>&-',
+    ]);
+    expect(ended).toMatchObject({ status: 0, stdout: 'last\n' });
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('root mounts it by the kernel and leaves no loop device', async () => {
+    const loops = (): string[] =>
+      readdirSync('/sys/block').filter(
+        (name) =>
+          existsSync(`/sys/block/${name}/loop/backing_file`) &&
+          readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').startsWith(folder),
+      );
+    const ended = await runSing(['exec', image('gzip'), 'sh', '-c', 'cat /etc/marker; id -u'], {
+      as: 'root',
+    });
+    expect(ended).toMatchObject({ status: 0, stdout: 'in the image\n0\n' });
+    await eventually('the loop device to be free', loops);
+  });
+
+  describe('SIF files of other programs', () => {
+    it.each([
+      'images/unsigned.sif',
+      'images/signed.sif',
+      'images/scratch.sif',
+      'images/from-oci.sif',
+      'images/multi-object.sif',
+    ])('%s runs', async (name) => {
+      const path = join(folder, name.replaceAll('/', '-'));
+      writeFileSync(path, sifFixture(name));
+      const ended = await runWithFuse(folder, 'open', ['exec', path, ...HELLO]);
+      expect(ended).toMatchObject({ status: 0, stderr: '' });
+      expect(ended.stdout).not.toBe('');
+    });
+
+    it.each(sifFixtureNames('hostile'))(
+      '%s is run or refused with a sentence, and nothing else happens',
+      async (name) => {
+        const path = join(folder, name.replaceAll('/', '-'));
+        writeFileSync(path, sifFixture(name));
+        const ended = await runWithFuse(folder, 'open', ['exec', path, ...HELLO]);
+        expect(ended.signal).toBeNull();
+        if (ended.status === 0) return;
+        expect(ended.status).toBe(255);
+        expect(ended.stderr).toMatch(/^FATAL: {3}\S.{10,}\n$/);
+      },
+    );
+  });
+
+  describe('a damaged or hostile squashfs', () => {
+    /** The bytes of a squashfs whose metadata is not compressed, so that single names in it can be changed. */
+    const plain = (content: Readonly<Record<string, string>>, name: string): Buffer => {
+      const source = join(folder, `source-${name}`);
+      for (const [path, text] of Object.entries(content)) {
+        mkdirSync(join(source, path, '..'), { recursive: true });
+        writeFileSync(join(source, path), text);
+      }
+      return readFileSync(makeSquashfs(source, join(folder, `${name}.sqfs`), '-noI', '-noD', '-noF', '-noX'));
+    };
+    const replaceAll = (bytes: Buffer, from: string, to: string): Buffer =>
+      Buffer.from(bytes.toString('latin1').replaceAll(from, to), 'latin1');
+    const attack = async (name: string, bytes: Buffer, unpacking = 'FATAL:'): Promise<void> => {
+      const path = join(folder, `${name}.img`);
+      writeFileSync(path, bytes);
+      for (const device of ['open', 'closed'] as const) {
+        const ended = await runWithFuse(folder, device, ['exec', path, '/bin/x']);
+        expect(ended.signal).toBeNull();
+        expect(ended.status).not.toBe(0);
+        expect(ended.stderr).toContain(device === 'open' ? 'FATAL:' : unpacking);
+        await nothingIsLeft();
+      }
+    };
+
+    it.each(['../eviL', '/etc/ev', '..\0\0\0\0\0'])(
+      'a file called %j reaches nothing outside',
+      async (evil) => {
+        await attack(
+          'names',
+          replaceAll(plain({ 'bin/marker7': 'x' }, 'names'), 'marker7', evil),
+          'that is no name',
+        );
+        expect(existsSync('/eviL')).toBe(false);
+        expect(existsSync('/etc/ev')).toBe(false);
+      },
+    );
+
+    it.each([0.2, 0.5, 0.9, 0.99])('cut off after %f of its bytes', async (part) => {
+      const whole = readFileSync(image('gzip'));
+      await attack('cut', whole.subarray(0, Math.floor(whole.length * part)));
+    });
+
+    it('with every table offset turned to the end of the world', async () => {
+      for (let field = 40; field < 96; field += 8) {
+        const bytes = Buffer.from(readFileSync(image('gzip')));
+        bytes.writeBigUInt64LE(0x7fffffffffff0000n, field);
+        await attack('tables', bytes);
+      }
+    });
+
+    it('a link to a directory of the host does not carry an unpacked file there', async () => {
+      // Two entries of one directory get the same name: a link, and a directory that would be made through it.
+      mkdirSync(join(folder, 'outside'));
+      chmodSync(join(folder, 'outside'), 0o777);
+      const source = plain({ 'bbbbbbb/stolen': 'x', aaaaaaa: join(folder, 'outside') }, 'twins');
+      await attack('twins', replaceAll(source, 'bbbbbbb', 'aaaaaaa'), 'File exists');
+      expect(readdirSync(join(folder, 'outside'))).toEqual([]);
+    });
+  });
+});

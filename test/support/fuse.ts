@@ -1,0 +1,82 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { ordinaryId, PROGRAM, type Ended } from './containers.js';
+
+/** How an ordinary user finds /dev/fuse: open to everybody, as udev makes it, or closed. */
+export type FuseDevice = 'open' | 'closed';
+
+/**
+ * A shell script that gives its arguments a mount namespace of their own in which /dev/fuse is as wanted, and an ordinary user's id. Only root can make that;
+ * anybody else takes the device as it is.
+ */
+const PREPARE = `
+set -e
+mode=$1 folder=$2 id=$3
+shift 3
+mount --make-rprivate /
+mknod "$folder/fuse-$mode" c 10 229 2>/dev/null || true
+chmod "$mode" "$folder/fuse-$mode"
+mount --bind "$folder/fuse-$mode" /dev/fuse
+exec setpriv --reuid "$id" --regid "$id" --clear-groups "$@"
+`;
+
+/** Why images cannot be served to users here, or null. */
+export function whyNoFuse(): string | null {
+  if (process.getuid?.() === 0) return null;
+  try {
+    openSync('/dev/fuse', 'r+');
+    return null;
+  } catch {
+    return '/dev/fuse is not open to users here, and only root can change that for a test';
+  }
+}
+
+/** The command that runs the program as an ordinary user with /dev/fuse as wanted. `folder` is a folder of the test. */
+export function commandWithFuse(folder: string, device: FuseDevice, words: readonly string[]): string[] {
+  if (process.getuid?.() !== 0) return [PROGRAM, ...words];
+  const mode = device === 'open' ? '0666' : '0600';
+  return [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    PREPARE,
+    'sh',
+    mode,
+    folder,
+    String(ordinaryId()),
+    PROGRAM,
+    ...words,
+  ];
+}
+
+/** Runs the program as an ordinary user with /dev/fuse as wanted. */
+export async function runWithFuse(
+  folder: string,
+  device: FuseDevice,
+  words: readonly string[],
+): Promise<Ended> {
+  const [program = '', ...args] = commandWithFuse(folder, device, words);
+  const child = spawn(program, args, {
+    cwd: '/',
+    env: { HOME: '/var/tmp', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'dumb' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<Pick<Ended, 'status' | 'signal'>>((settle, fail) => {
+    child.once('error', fail);
+    child.once('close', (status, signal) => settle({ status, signal }));
+  });
+  const [stdout, stderr, how] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { ...how, stdout, stderr };
+}
+
+/** Makes a squashfs of a directory. */
+export function makeSquashfs(directory: string, image: string, ...options: readonly string[]): string {
+  execFileSync(
+    'mksquashfs',
+    [directory, image, '-noappend', '-quiet', '-no-progress', '-all-root', ...options],
+    { stdio: 'ignore' },
+  );
+  return image;
+}
