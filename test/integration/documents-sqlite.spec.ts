@@ -1,9 +1,49 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { openDocuments } from '#libs/documents';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Feed } from '../../libs/documents/src/testing/feed.js';
 import { thingsSpec } from '../../libs/documents/src/testing/things.js';
+import { skipped } from '../support/needs.js';
 import { startScript } from '../support/script.js';
 import { temporaryFolder } from '../support/temporary.js';
+
+const run = promisify(execFile);
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Why a test cannot have a file system of its own here. */
+async function lackingNamespaces(): Promise<string | undefined> {
+  if (process.env['SING_MUST_WORK'] === '1') return undefined;
+  return run('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).then(
+    () => undefined,
+    () => 'user namespaces are not open to this user',
+  );
+}
+
+describe('a SQLite database whose disk is full', async () => {
+  const reason = await lackingNamespaces();
+  it.skipIf(reason)(
+    `refuses the write, keeps the others and goes on when there is room${skipped(reason)}`,
+    async () => {
+      const node = [
+        process.execPath,
+        '--conditions=source',
+        '--experimental-transform-types',
+        `--import=${here('../support/typescript-hooks.mjs')}`,
+        here('../support/documents-full.script.ts'),
+      ];
+      const script = 'mount -t tmpfs -o size=6m none /mnt && exec "$@" /mnt';
+      const { stdout } = await run('unshare', ['-rm', 'sh', '-c', script, 'sh', ...node]);
+      const [refused = '', again] = stdout.split('\n');
+      const [, code, acknowledged, there] = refused.split(' ');
+      expect(code).toBe('out_of_space');
+      expect(Number(acknowledged)).toBeGreaterThan(10);
+      expect(there).toBe(acknowledged);
+      expect(again).toBe('again inserted');
+    },
+  );
+});
 
 describe('a SQLite database whose process is killed', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;

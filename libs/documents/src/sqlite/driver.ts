@@ -126,8 +126,11 @@ export class SqliteDriver implements Driver {
 
   async close(): Promise<void> {
     this.#reader.close();
-    await this.#writer.request({ kind: 'close' });
-    this.#lock.release();
+    try {
+      await this.#writer.request({ kind: 'close' });
+    } finally {
+      this.#lock.release();
+    }
     if (this.#temporary) await rm(dirname(this.#file), { recursive: true, force: true });
   }
 

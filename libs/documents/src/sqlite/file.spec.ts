@@ -40,7 +40,7 @@ async function commitsInLog(): Promise<number> {
 }
 
 describe('a database file', () => {
-  it('keeps what was acknowledged, also when nobody closes it', async () => {
+  it('keeps its documents from one start to the next', async () => {
     const documents = await open();
     const things = documents.collection(thingsSpec('things'));
     await things.insert('a', thing({ count: 3 }));

@@ -256,6 +256,16 @@ function run(batch: WriterBatch): WriterReply[] {
   }
 }
 
+/** Leaves a tidy file where it can. On a full disk it cannot: the log then keeps the commits, and is read at the next start. */
+function shut(): void {
+  try {
+    database.pragma('wal_checkpoint(TRUNCATE)');
+  } catch {
+    // Nothing is lost, see above.
+  }
+  database.close();
+}
+
 port.on('message', (first: WriterBatch) => {
   const batch = [...first];
   while (batch.length < MAXIMUM_BATCH) {
@@ -267,8 +277,7 @@ port.on('message', (first: WriterBatch) => {
   const work = batch.filter(({ request }) => request.kind !== 'close');
   if (work.length > 0) port.postMessage(run(work));
   if (closing.length > 0) {
-    database.pragma('wal_checkpoint(TRUNCATE)');
-    database.close();
+    shut();
     port.postMessage(closing.map(({ number }): WriterReply => ({ number })));
     port.close();
   }
