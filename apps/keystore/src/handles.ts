@@ -9,7 +9,7 @@ export interface Handle {
 }
 
 export const PRIMARY = 0;
-export const SUBKEY = 1;
+const SUBKEY = 1;
 
 /** Handles are told apart by their prefix, so that no search can reach those of another kind. */
 export const handleOf = {

@@ -6,7 +6,7 @@ import { runEnclosed } from './enclosed/run.js';
 import { buildFailure } from './failure.js';
 import type { BuildLog } from './log.js';
 import type { BuiltImage } from './engine.js';
-import type { PullBase } from './sources/source.js';
+import type { PullBase } from './sources/base.js';
 import type { WorkFolder } from './work-folder.js';
 
 export interface BuildInEnclosure {

@@ -13,7 +13,8 @@ import { writeLabels } from './rootfs/labels.js';
 import { inspectMetadata, unsupportedSections, writeMetadata } from './rootfs/metadata.js';
 import { keepHistory, laySkeleton } from './rootfs/skeleton.js';
 import type { ContainerRunner, RunBind } from './runner.js';
-import { type Base, fillBase, type PullBase } from './sources/source.js';
+import type { Base, PullBase } from './sources/base.js';
+import { fillBase } from './sources/source.js';
 import { packSquashfs } from './squashfs.js';
 import { runTest } from './test-script.js';
 

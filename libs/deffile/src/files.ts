@@ -21,7 +21,7 @@ export function parseTransfers(lines: readonly string[], firstLine: number): Fil
 }
 
 /** Splits at white space; double quotes group and are removed; a word joined to a quoted part splits there. */
-export function splitWords(text: string, line: number): string[] {
+function splitWords(text: string, line: number): string[] {
   // Single quotes do not group for the stock parser, except that a blank after one belongs to the next word: `'e f' g`
   // gives `'e f` and `' g` (contract §3.2 rule 3). It pairs them and keeps the first of each pair.
   if (!text.includes('"') && text.includes("'")) return splitSingleQuoted(text);
@@ -48,7 +48,7 @@ function splitSingleQuoted(text: string): string[] {
 }
 
 /** The stage that `%files <args>` copies from: exactly two words before `#`, the first of which is not `stage`. */
-export function stageOf(args: string): string | undefined {
+function stageOf(args: string): string | undefined {
   const words = (args.split('#')[0] ?? '').split(/\s+/).filter((word) => word !== '');
   const [first, second] = words;
   return words.length === 2 && first !== 'stage' ? second : undefined;

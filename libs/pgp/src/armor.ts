@@ -1,4 +1,3 @@
-import { crc24 } from './certificate/armor.js';
 import { pgpError } from './fault.js';
 
 /** What an armor block says it holds. */
@@ -26,6 +25,16 @@ export function encodeArmor(type: ArmorType, bytes: Uint8Array, options = { chec
       .match(/.{1,64}/g) ?? [];
   const checksum = options.checksum ? [`=${checksumOf(bytes)}`] : [];
   return [`-----BEGIN PGP ${type}-----`, '', ...lines, ...checksum, `-----END PGP ${type}-----`].join('\n');
+}
+
+/** The checksum of armored data as a number of 24 bits (RFC 9580 §6.1.1). */
+function crc24(bytes: Uint8Array): number {
+  let crc = 0xb704ce;
+  for (const byte of bytes) {
+    crc ^= byte << 16;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc << 1) ^ ((crc & 0x800000) === 0 ? 0 : 0x1864cfb);
+  }
+  return crc & 0xffffff;
 }
 
 function checksumOf(bytes: Uint8Array): string {

@@ -74,7 +74,7 @@ export async function packContext({
 }
 
 /** Sources of all `%files` blocks that do not name a stage; empty ones are left to the build, which warns of them. */
-export function hostPatterns(definition: Definition): string[] {
+function hostPatterns(definition: Definition): string[] {
   const blocks = definition.stages
     .flatMap((stage) => stage.files)
     .filter((block) => block.stage === undefined);

@@ -13,7 +13,7 @@ import {
 import { buildFailure } from '../failure.js';
 import { LIMITS } from '../limits.js';
 import { unpackSquashfs } from '../squashfs.js';
-import type { Base, BaseRequest } from './source.js';
+import type { Base, BaseRequest } from './base.js';
 
 /** `hsqs`: the first bytes of a squashfs of our byte order. */
 const SQUASHFS_MAGIC = 0x73717368;

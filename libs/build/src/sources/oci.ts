@@ -1,6 +1,6 @@
 import { applyLayer, openLayout, type RunConfig, verifyLayer } from '#libs/oci';
 import { buildFailure } from '../failure.js';
-import type { Base, BaseRequest } from './source.js';
+import type { Base, BaseRequest } from './base.js';
 
 /** `bootstrap: oci`, `from: <layout folder>[:tag]` (definition contract §11). @throws DomainError */
 export async function fillFromOci(request: BaseRequest, from: string): Promise<Base> {

@@ -1,10 +1,9 @@
-import { decodeArmors } from '../armor.js';
+import { decodeArmors, encodeArmor } from '../armor.js';
 import { badKey, secretKey } from '../packets/fault.js';
 import { PACKET_LIMITS } from '../packets/limits.js';
 
 /** Old programs label keys as files (keystore contract §3.5). */
 const ACCEPTED = new Set(['PUBLIC KEY BLOCK', 'ARMORED FILE']);
-const LINE = 64;
 /** Base64 in which a form encoding has made blanks of `+`: a line of a block, or its checksum. */
 const DAMAGED = /^=?[A-Za-z0-9+/ ]+={0,2}$/;
 
@@ -36,23 +35,9 @@ function repairLine(raw: string): string {
   return (whole ? trimmed : line).replaceAll(' ', '+');
 }
 
-/** One armor block with a checksum and LF line ends (RFC 9580 §6; keystore contract §1.6). */
+/** One armor block with a checksum and LF line ends, the last line ended (keystore contract §1.6). */
 export function writeArmor(bytes: Uint8Array): string {
-  const base64 = Buffer.from(bytes).toString('base64');
-  const lines = base64.match(new RegExp(`.{1,${LINE}}`, 'g')) ?? [];
-  const checksum = crc24(bytes);
-  const check = Buffer.from([checksum >> 16, (checksum >> 8) & 0xff, checksum & 0xff]).toString('base64');
-  return `-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n${lines.join('\n')}\n=${check}\n-----END PGP PUBLIC KEY BLOCK-----\n`;
-}
-
-/** The checksum of armored data as a number of 24 bits (RFC 9580 §6.1.1). */
-export function crc24(bytes: Uint8Array): number {
-  let crc = 0xb704ce;
-  for (const byte of bytes) {
-    crc ^= byte << 16;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc << 1) ^ ((crc & 0x800000) === 0 ? 0 : 0x1864cfb);
-  }
-  return crc & 0xffffff;
+  return `${encodeArmor('PUBLIC KEY BLOCK', bytes)}\n`;
 }
 
 /** One armor block that holds the content of several. */
