@@ -70,13 +70,24 @@ describe('mounts', () => {
     );
   });
 
-  it.each(['/', '/etc', '/usr', '/proc/self', '/dev/shm', '/sys'])(
-    'the working directory %s is not mounted',
-    (workingDirectory) => {
-      const before = targets(planOf({ options: { noMount: ['cwd'] } }));
-      expect(targets(planOf({ host: { workingDirectory } }))).toEqual(before);
-    },
-  );
+  it.each([
+    '/',
+    '/etc',
+    '/bin',
+    '/mnt',
+    '/usr',
+    '/var',
+    '/opt',
+    '/sbin',
+    '/lib',
+    '/lib64',
+    '/proc/self',
+    '/dev/shm',
+    '/sys',
+  ])('the working directory %s is not mounted', (workingDirectory) => {
+    const before = targets(planOf({ options: { noMount: ['cwd'] } }));
+    expect(targets(planOf({ host: { workingDirectory } }))).toEqual(before);
+  });
 
   it('--contain has empty home and tmp, a minimal /dev and no working directory', () => {
     const plan = planOf({ options: { contain: true } });
