@@ -69,8 +69,7 @@ describe.skipIf(skipContainers())('inside a container', () => {
   });
 
   it('a user has its own ids, no capability and no_new_privs', async () => {
-    const id = ordinaryId();
-    expect(await output([], 'id -u; id -g')).toBe(`${id}\n${id}`);
+    expect(await output([], 'id -u')).toBe(String(ordinaryId()));
     const status = await output([], 'grep -E "^(Cap|NoNewPrivs)" /proc/self/status');
     expect(status.split('\n').map((line) => line.split('\t').at(-1))).toEqual([
       ...Array<string>(5).fill('0000000000000000'),
