@@ -3,7 +3,7 @@
 import type { DriverCommit, Increment } from '../driver.js';
 import type { IndexValue } from '../port.js';
 
-export interface TableSql {
+interface TableSql {
   readonly create: string;
   readonly select: string;
   readonly insert: string;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Collection, CollectionSpec, Documents } from '../port.js';
 
-export const thingSchema = z.object({
+const thingSchema = z.object({
   group: z.string(),
   rank: z.number().optional(),
   name: z.string().optional(),
