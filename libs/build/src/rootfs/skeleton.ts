@@ -1,4 +1,5 @@
 import type { RootTree } from '#libs/core';
+import { STANDARD_ENVIRONMENT } from '#libs/runtime';
 
 const DIRECTORIES = ['dev', 'proc', 'root', 'var', 'var/tmp', 'tmp', 'etc', 'sys', 'home'];
 const PRIVATE_DIRECTORIES = [
@@ -42,44 +43,7 @@ const FILES: readonly (readonly [path: string, mode: number, content: string])[]
   ...['exec', 'run', 'shell', 'start', 'test'].map(
     (name) => [`.singularity.d/actions/${name}`, 0o755, ACTION(name)] as const,
   ),
-  [
-    '.singularity.d/env/01-base.sh',
-    0o755,
-    '#!/bin/sh\n# Base environment of the container; nothing is set here.\n',
-  ],
-  [
-    '.singularity.d/env/90-environment.sh',
-    0o755,
-    '#!/bin/sh\n# Environment of the image: the %environment section of its definition.\n',
-  ],
-  [
-    '.singularity.d/env/95-apps.sh',
-    0o755,
-    '#!/bin/sh\n# Environment of the app that was asked for, if any.\n',
-  ],
-  [
-    '.singularity.d/env/99-base.sh',
-    0o755,
-    '#!/bin/sh\n\nLD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/.singularity.d/libs"\nPS1="Singularity> "\nexport LD_LIBRARY_PATH PS1\n',
-  ],
-  [
-    '.singularity.d/env/99-runtimevars.sh',
-    0o755,
-    `#!/bin/sh
-
-if [ -n "\${SING_USER_DEFINED_PREPEND_PATH:-}" ]; then
-    PATH="\${SING_USER_DEFINED_PREPEND_PATH}:\${PATH}"
-fi
-if [ -n "\${SING_USER_DEFINED_APPEND_PATH:-}" ]; then
-    PATH="\${PATH}:\${SING_USER_DEFINED_APPEND_PATH}"
-fi
-if [ -n "\${SING_USER_DEFINED_PATH:-}" ]; then
-    PATH="\${SING_USER_DEFINED_PATH}"
-fi
-unset SING_USER_DEFINED_PREPEND_PATH SING_USER_DEFINED_APPEND_PATH SING_USER_DEFINED_PATH
-export PATH
-`,
-  ],
+  ...STANDARD_ENVIRONMENT.map(({ name, content }) => [`.singularity.d/env/${name}`, 0o755, content] as const),
   [
     '.singularity.d/runscript',
     0o755,
