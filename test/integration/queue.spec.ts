@@ -252,6 +252,8 @@ describe.skipIf(reason)(`a queue that cannot be reached${skipped(reason)}`, () =
       reason: 'queue_password',
       message: expect.stringContaining('does not accept the user or the password'),
     });
+    // The user `default` has rights (see startRedis), but is nobody's to use.
+    expect(await refused(`unix:${redis.socket}`)).toMatchObject({ reason: 'queue_password' });
     await redis.kill();
     expect(await refused(redis.url)).toMatchObject({ reason: 'queue_stale_socket' });
     await redis.stop();
