@@ -1,0 +1,28 @@
+/**
+ * Builds the servers and clients that tests get from the Go module proxy, so that no test waits for it; called by scripts/test.
+ * What is in the cache already is left alone.
+ */
+import { ferretDbProgram } from './ferretdb.js';
+import { scsBuild, siftool, stockClient } from './go-tools.js';
+
+const tools: readonly (readonly [string, () => Promise<string>])[] = [
+  ['siftool', siftool],
+  ['scs-build v0.9.19', () => scsBuild('v0.9.19')],
+  ['scs-build v0.9.21', () => scsBuild('v0.9.21')],
+  ['the stock clients of library and keystore', stockClient],
+  ['FerretDB, a stand-in for MongoDB', ferretDbProgram],
+];
+
+for (const [name, make] of tools) {
+  const started = performance.now();
+  try {
+    await make();
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr ?? String(error);
+    process.stderr.write(`Could not build ${name}:\n${said.slice(-2000)}\n`);
+    process.exitCode = 1;
+    continue;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  if (seconds > 1) process.stderr.write(`Built ${name} (${seconds.toFixed(0)} s).\n`);
+}

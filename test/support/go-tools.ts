@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { cachedProgram } from './cache.js';
+
+const STOCK_CLIENT = fileURLToPath(new URL('../e2e/go/main.go', import.meta.url));
+const LIBRARY_CLIENT = 'github.com/sylabs/scs-library-client/client@v1.4.16';
+const KEY_CLIENT = 'github.com/sylabs/scs-key-client/client@v0.7.9';
+
+/** Why programs cannot be built from the Go module proxy here, or null. */
+export function whyNoGo(): string | null {
+  const { status, stdout } = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' });
+  if (status !== 0) return 'there is no Go on the PATH (scripts/test installs one)';
+  const minor = Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0);
+  // From 1.21 on, Go fetches the version that a module asks for by itself.
+  return minor >= 21 ? null : `Go 1.21 or later is needed, this is ${stdout.trim()}`;
+}
+
+/** `siftool` of the SIF library that Apptainer is built with: an independent reader of images. */
+export function siftool(): Promise<string> {
+  return moduleProgram('siftool', {
+    path: 'github.com/apptainer/sif/v2',
+    version: 'v2.25.0',
+    sum: 'JEwaXz+RvpziW3SIfKlYkQcfW5eYE16+B++iBPIUkKY=',
+    modSum: '0MJawAYt/+87JLNL3mcMPblwNR/NY4V/H73V8JIBVPk=',
+  });
+}
+
+const SCS_BUILD = {
+  'v0.9.19': ['HnLhzVbV+tn8XHj4giCcMoLF39wcZaJrw44yR9SiYKk=', 'woisJVTWN60QoeXgv7UeRxSoOnnKls4ABQRtg/C02dk='],
+  'v0.9.21': ['fzVrPBWUT181IiczXSeIo9DyTrGMzG9R2li48SmiFC8=', 'vSCVNJ2uWjRprw8qE1ZflySheEdMA9QRRq+VWCTT5vM='],
+} as const;
+
+/** The builder's own client. From v0.9.20 on it uploads a build context always, v0.9.19 only where there is one. */
+export function scsBuild(version: keyof typeof SCS_BUILD): Promise<string> {
+  const [sum, modSum] = SCS_BUILD[version];
+  return moduleProgram('scs-build', { path: 'github.com/sylabs/scs-build-client', version, sum, modSum });
+}
+
+/** test/e2e/go: the Go libraries that `singularity` and `apptainer` push, pull and look up keys with. */
+export function stockClient(): Promise<string> {
+  const source = readFileSync(STOCK_CLIENT);
+  const version = createHash('sha256')
+    .update(`${LIBRARY_CLIENT} ${KEY_CLIENT}\n`)
+    .update(source)
+    .digest('hex');
+  return cachedProgram(
+    'stock-client',
+    version.slice(0, 16),
+    `go mod init stock-client
+    cp '${STOCK_CLIENT}' main.go
+    go get ${LIBRARY_CLIENT} ${KEY_CLIENT}
+    go build -trimpath -o stock-client .`,
+  );
+}
+
+interface GoModule {
+  readonly path: string;
+  readonly version: string;
+  /** Hashes as in go.sum, without `h1:`: of the module, and of its go.mod. */
+  readonly sum: string;
+  readonly modSum: string;
+}
+
+/**
+ * A program in `cmd/<name>` of a module. It is built from a copy of the module, so that the module's own go.sum vouches for
+ * what it needs: the checksum database does not know every old version, and a module proxy of a site may have none.
+ */
+function moduleProgram(name: string, { path, version, sum, modSum }: GoModule): Promise<string> {
+  return cachedProgram(
+    name,
+    version,
+    `go mod init x
+    printf '%s %s h1:%s\\n' ${path} ${version} ${sum} ${path} ${version}/go.mod ${modSum} > go.sum
+    folder=$(go mod download -json ${path}@${version} | sed -n 's/^.*"Dir": "\\(.*\\)".*$/\\1/p')
+    test -n "$folder"
+    cp -r "$folder" source
+    chmod -R u+w source
+    cd source
+    go build -trimpath -buildvcs=false -o ../${name} ./cmd/${name}
+    cd ..`,
+  );
+}
