@@ -71,8 +71,13 @@ export function findProgram(name: string, env: NodeJS.ProcessEnv): string | unde
 }
 
 function isExecutable(file: string): boolean {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found?.isFile() === true && (found.mode & 0o111) !== 0;
+  try {
+    const found = statSync(file, { throwIfNoEntry: false });
+    return found?.isFile() === true && (found.mode & 0o111) !== 0;
+  } catch {
+    // A folder of the PATH that this user may not look into, as root's is after `su`.
+    return false;
+  }
 }
 
 const DEADLINE = 30_000;
