@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
+import { ContainerController } from './container.controller.js';
 import { DiscoveryController } from './discovery.controller.js';
 import { PagesController } from './pages.controller.js';
 
 /** The front end: what clients read first, and pages for people. */
-@Module({ controllers: [DiscoveryController, PagesController] })
+@Module({ controllers: [DiscoveryController, PagesController, ContainerController] })
 export class WebModule {}
