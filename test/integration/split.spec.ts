@@ -7,13 +7,13 @@ describe('services in processes of their own', () => {
   let keystore: Instance;
   beforeAll(async () => {
     auth = await prepareInstance({ SCS_SERVICES: 'auth' });
-    expect((await auth.command(['start'])).stderr).toBe('');
+    await auth.start();
     keystore = await prepareInstance({
       SCS_SERVICES: 'keystore',
       SCS_AUTH_URL: auth.endpoint().url,
-      SCS_TLS_CA_FILE: auth.endpoint().caFile ?? '',
+      SCS_TLS_CA_FILE: auth.endpoint().caFile,
     });
-    expect((await keystore.command(['start'])).stderr).toBe('');
+    await keystore.start();
   });
   afterAll(async () => {
     await keystore.remove();

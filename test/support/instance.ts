@@ -26,6 +26,8 @@ export interface Instance {
   readonly port: number;
   /** Runs `start`, `stop` or `start --foreground` of the supervisor with the instance's settings and `env`. */
   command(words: readonly string[], env?: Readonly<Record<string, string>>): Promise<CommandResult>;
+  /** Starts it. @throws Error with what was said when that does not work */
+  start(): Promise<void>;
   endpoint(): Endpoint;
   /** The children that run now, by name. */
   children(): Record<string, { pid: number }>;
@@ -65,6 +67,10 @@ export async function prepareInstance(env: Readonly<Record<string, string>> = {}
     home,
     port,
     command,
+    start: async () => {
+      const { status, stderr } = await command(['start']);
+      if (status !== 0) throw new Error(stderr);
+    },
     endpoint: () => JSON.parse(read('endpoint.json')) as Endpoint,
     children: () => JSON.parse(read('run/processes.json')) as Record<string, { pid: number }>,
     until: (name, look) => until(join(home, name), look),

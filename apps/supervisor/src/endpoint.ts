@@ -8,7 +8,8 @@ const fileOf = (config: ScsConfig): string => join(config.home, 'endpoint.json')
 export function endpointOf(config: ScsConfig, pid: number): Endpoint {
   return {
     url: config.publicUrl,
-    caFile: config.tls.caFile ?? null,
+    // Without an authority of its own or of the site there is nothing to add to what everybody trusts; the key is there all the same.
+    caFile: config.tls.caFile ?? config.tls.certFile,
     tokenFile: join(config.home, 'admin.token'),
     username: ADMINISTRATOR,
     pid,

@@ -4,7 +4,7 @@ import { ADMINISTRATOR, type ScsConfig } from '#libs/config';
 /** What `up` says when an instance runs: where it is, how to get in, what to type next. */
 export function summary(config: ScsConfig, notes: readonly string[]): string {
   const standard = join(config.installFolder, '.scs');
-  const prefix = config.home === standard ? '' : `SCS_HOME=${shorten(config.home)} `;
+  const prefix = config.home === standard ? '' : `SCS_HOME=${quote(shorten(config.home))} `;
   const facts: readonly (readonly [string, string])[] = [
     ['address', config.publicUrl],
     ['account', `${ADMINISTRATOR}, password in ${shorten(join(config.home, 'admin.password'))}`],
@@ -28,6 +28,11 @@ export function summary(config: ScsConfig, notes: readonly string[]): string {
     ...next,
     '',
   ].join('\n');
+}
+
+/** A path as a word of a shell. */
+function quote(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** A path as one would type it in the working directory. */

@@ -18,9 +18,8 @@ and a remote builder. This instance runs version ${config.version} at <code>${ur
 ${caFingerprint === undefined ? markup`` : authority(url, caFingerprint)}
 <h2>Connect</h2>
 <pre>sing remote add site ${url}
-sing remote login site
 sing remote status site</pre>
-<p>A token for the login: <a href="/auth/tokens">how to get one</a>.</p>
+<p>The first line asks for a token: <a href="/auth/tokens">how to get one</a>.</p>
 ${stockClients(url)}
 <h2>Services</h2>
 <table>
@@ -37,7 +36,8 @@ function authority(url: string, fingerprint: string): Html {
 Compare its SHA-256 fingerprint with the one that your administrator names:</p>
 <pre>${fingerprint}</pre>
 <pre>curl --insecure --output scs-ca.pem ${url}/ca.pem
-openssl x509 -in scs-ca.pem -noout -fingerprint -sha256</pre>`;
+openssl x509 -in scs-ca.pem -noout -fingerprint -sha256
+export SING_CA_FILE=$PWD/scs-ca.pem</pre>`;
 }
 
 /** Stock clients lose a port on the way (library contract §2.2), so they are only told what works for them. */
@@ -57,7 +57,7 @@ export function tokensPage(): string {
     markup`<h1>How to get a token</h1>
 <p>A token stands for you when a program talks to this server. With your user name and password, or with a token that
 you already have, make one on the command line:</p>
-<pre>scs token create --name laptop</pre>
+<pre>scs token create --as YOUR-NAME --name laptop</pre>
 <p>It is shown once. Hand it to the program that asks for it:</p>
 <pre>sing remote login site</pre>
 <p>List and end tokens with <code>scs token list</code> and <code>scs token revoke</code>.</p>

@@ -11,8 +11,8 @@ export type ServerMessage =
 /** `SCS_HOME/endpoint.json`: how scripts, tests and `sing` in a checkout find the running instance. */
 export interface Endpoint {
   readonly url: string;
-  /** What to trust; null for a certificate of an authority that everybody trusts. */
-  readonly caFile: string | null;
+  /** What to trust besides the system's authorities. */
+  readonly caFile: string;
   readonly tokenFile: string;
   readonly username: string;
   /** The supervisor. */
