@@ -9,7 +9,7 @@ import { DomainError, systemCode } from '#libs/core';
 /** What `scripts/up` writes about a running instance. */
 const EndpointFile = z.object({
   url: z.url({ protocol: /^https?$/ }),
-  caFile: z.string().nullable(),
+  caFile: z.string(),
   tokenFile: z.string(),
   username: z.string(),
   pid: z.number().int(),
@@ -38,7 +38,7 @@ export async function withInstance<T>(
   const { home, endpoint } = await readEndpoint(place);
   const { AuthClient, discoverServices, HttpClient } = await import('#libs/client');
   const token = (await readOptional(resolve(home, endpoint.tokenFile)))?.trim();
-  const ca = endpoint.caFile === null ? undefined : await readOptional(resolve(home, endpoint.caFile));
+  const ca = await readOptional(resolve(home, endpoint.caFile));
   const open: HttpClient[] = [];
   const at = (baseUrl: string): HttpClient => {
     const client = new HttpClient({

@@ -6,7 +6,7 @@ import type { Endpoint, ScsConfig } from '#libs/config';
 import { identify, isAlive } from './processes.js';
 
 /** What one can ask of a supervisor, one word a line, over a socket in the private run folder. */
-export type ControlWord = 'status' | 'stop';
+type ControlWord = 'status' | 'stop';
 
 /** The answer to `status`: the endpoint, or `starting` while there is none. */
 export type ControlStatus =

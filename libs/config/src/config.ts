@@ -154,7 +154,7 @@ export class ScsConfig {
 const LONGEST_RUN_FOLDER = 76;
 
 /** The run folder of a state folder; see ScsConfig.runFolder. */
-export function runFolderOf(home: string): string {
+function runFolderOf(home: string): string {
   const inside = join(home, 'run');
   if (Buffer.byteLength(inside) <= LONGEST_RUN_FOLDER) return inside;
   const name = createHash('sha256').update(home).digest('hex').slice(0, 16);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { formatMongoUrl, parseMongoUrl } from './mongo-url.js';
 import { Secret } from './secret.js';
-import { WITH_DATABASE, type AddressedService } from './services.js';
+import { ADDRESSED, type AddressedService } from './services.js';
 import type { Settings } from './settings.js';
 
 /**
@@ -10,7 +10,7 @@ import type { Settings } from './settings.js';
  */
 export function databaseUrls(settings: Partial<Settings>, home: string): Record<AddressedService, Secret> {
   const common = settings.SCS_DATABASE_URL ?? `sqlite:${join(home, 'data')}`;
-  const entries = WITH_DATABASE.map((service) => {
+  const entries = ADDRESSED.map((service) => {
     const own = settings[`SCS_${service.toUpperCase() as Uppercase<AddressedService>}_DATABASE_URL`];
     return [service, new Secret(own ?? forService(common, service))];
   });

@@ -5,12 +5,9 @@
 export const SERVICES = ['auth', 'keystore', 'library', 'builder', 'worker', 'web'] as const;
 export type Service = (typeof SERVICES)[number];
 
-/** Services that others and clients reach by a URL. */
+/** Services that others and clients reach by a URL; they are also those that keep documents. */
 export const ADDRESSED = ['auth', 'keystore', 'library', 'builder'] as const satisfies readonly Service[];
 export type AddressedService = (typeof ADDRESSED)[number];
-
-/** Services that keep documents. */
-export const WITH_DATABASE = ADDRESSED;
 
 /** Which other services each one calls, or tells clients about. */
 export const NEEDS: Readonly<Record<Service, readonly AddressedService[]>> = {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ADDRESSED, SERVICES, WITH_DATABASE } from './services.js';
+import { ADDRESSED, SERVICES } from './services.js';
 import {
   AbsolutePath,
   BaseUrl,
@@ -114,7 +114,7 @@ const data = z.object({
     example: 'mongodb://scs:password@db.example.org/scs?tls=true',
     secret: true,
   }),
-  ...perService(WITH_DATABASE, 'DATABASE_URL', (service) =>
+  ...perService(ADDRESSED, 'DATABASE_URL', (service) =>
     setting(DatabaseUrl, {
       about: `The database of ${service} alone, exactly as given.`,
       example: `mongodb://${service}:password@db.example.org/scs_${service}?tls=true`,

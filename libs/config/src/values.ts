@@ -29,7 +29,7 @@ export const AbsolutePath = z.string().refine((text) => text.startsWith('/') && 
 });
 
 /** A host name: labels of letters, digits and hyphens. */
-export const isHostName = (text: string): boolean =>
+const isHostName = (text: string): boolean =>
   text.length <= 253 &&
   /^(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/i.test(text) &&
   !/^[\d.]+$/.test(text);
