@@ -100,9 +100,9 @@ Outcome<std::string> askPlanner(const std::vector<std::string>& words, const Hos
   State state{context};
   rlimit stack{};
   getrlimit(RLIMIT_STACK, &stack);
-  JS_SetMemoryLimit(runtime, memoryLimit);
   // Nothing is collected: the process is over as the engine's in a few milliseconds, and the limit above bounds it.
   JS_SetGCThreshold(runtime, SIZE_MAX);
+  JS_SetMemoryLimit(runtime, memoryLimit);
   JS_SetMaxStackSize(runtime, std::min<size_t>(stackLimit, stack.rlim_cur / 2));
   JS_SetInterruptHandler(runtime, countInterrupt, &state);
   JSContext* engine = newContext(runtime);

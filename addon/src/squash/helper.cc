@@ -56,6 +56,17 @@ int serveMount(sqfs_ll* image, int fuse) {
   return fuse_session_loop(session) == 0 ? 0 : 1;
 }
 
+/// The library keeps one block of data, so that a program whose reads alternate has every block decompressed again and again.
+void enlargeCaches(sqfs* fs) {
+  constexpr size_t dataBlocks = 16, fragmentBlocks = 8, metadataBlocks = 32;
+  const auto resize = [](sqfs_cache* cache, size_t blocks) {
+    sqfs_cache_destroy(cache);
+    return sqfs_block_cache_init(cache, blocks) == SQFS_OK;
+  };
+  // The launcher sees the end of its helper and says so.
+  if (!resize(&fs->data_cache, dataBlocks) || !resize(&fs->frag_cache, fragmentBlocks) || !resize(&fs->md_cache, metadataBlocks)) _exit(1);
+}
+
 struct Tree {
   Descriptor parent, userNamespace;
   std::string name;
@@ -96,6 +107,7 @@ int runHelper(int channel, int watched, const ImageHelper::Work& work) {
     auto opened = openSquashfs(&served.fs, work.image, work.offset, work.size);
     if (opened && sqfs_ll_init(&served) != SQFS_OK) opened = refused("The inode table of the image cannot be read");
     readable = static_cast<bool>(opened);
+    if (readable) enlargeCaches(&served.fs);
     if (!sendMessage(channel, opened ? "" : opened.fault().sentence())) return 1;
   }
   std::vector<Tree> trees;
