@@ -1,12 +1,37 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 /** Whoever runs the tests, containers are also started by somebody without any right: this id needs no entry anywhere. */
 const ORDINARY = 61234;
 
-export const PROGRAM = resolve(import.meta.dirname, '../../addon/build/sing');
+const BUILT = resolve(import.meta.dirname, '../../addon/build');
+export const PROGRAM = join(readableBuild(), 'sing');
+
+/**
+ * The folder of the program as an ordinary user can reach it: a checkout below a home directory of mode 0700 is nothing to others, so root's tests use a copy then.
+ */
+function readableBuild(): string {
+  const program = join(BUILT, 'sing');
+  if (!existsSync(program) || spawnSync('test', ['-x', program], ordinary()).status === 0) return BUILT;
+  const copy = join(mkdtempSync(join(tmpdir(), 'sing-program-')), 'addon/build');
+  process.once('exit', () => rmSync(resolve(copy, '../..'), { recursive: true, force: true }));
+  mkdirSync(copy, { recursive: true });
+  for (const name of ['sing', 'sh']) copyFileSync(join(BUILT, name), join(copy, name));
+  chmodSync(resolve(copy, '../..'), 0o755);
+  return copy;
+}
 const BUSYBOX = '/bin/busybox';
 const APPLETS = [
   'sh',
