@@ -5,6 +5,7 @@ export * from './errors.js';
 export * from './fileLock.js';
 export * from './ids.js';
 export * from './libraryRef.js';
+export * from './passing-buffers.js';
 export * from './placed-file.js';
 export * from './rootTree.js';
 export * from './system-errors.js';

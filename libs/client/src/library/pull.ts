@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LibraryImage } from '#libs/contract';
 import {
+  buffersPassed,
   type ByteRange,
   type Digest,
   digestFromHex,
@@ -189,6 +190,7 @@ async function store(
     batch = [];
     waiting = 0;
     await writeAll(job.file, chunks, position);
+    buffersPassed(count);
     position += count;
     onBytes(count);
   };

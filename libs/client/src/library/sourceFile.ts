@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { type Digest, digestFromHex, DomainError, expected, messageOf } from '#libs/core';
+import { buffersPassed, type Digest, digestFromHex, DomainError, expected, messageOf } from '#libs/core';
 import { TRANSFER } from './limits.js';
 
 /** A file that is sent, perhaps several times: always the one that was opened, whatever happens to its name. */
@@ -71,6 +71,7 @@ export class SourceFile {
         });
       at += bytesRead;
       yield buffer.subarray(0, bytesRead);
+      buffersPassed(bytesRead);
     }
   }
 }

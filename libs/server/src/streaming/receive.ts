@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { DomainError, expected } from '#libs/core';
+import { buffersPassed, DomainError, expected } from '#libs/core';
 import { STREAM_LIMITS } from './limits.js';
 
 /** Takes the bytes of a body, in order. */
@@ -41,6 +41,7 @@ export async function receiveBody(
     writing = true;
     while (due()) {
       const batch = waiting;
+      buffersPassed(waitingBytes);
       waiting = [];
       waitingBytes = 0;
       if (request.isPaused()) request.resume();
