@@ -1,0 +1,69 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+
+const PIECE = 1024 * 1024;
+
+/** A client with connections that are kept, the same for every server that is measured. */
+export class Client {
+  #base;
+  #agent;
+  #headers;
+  #request;
+
+  constructor({ base, ca, headers = {} }) {
+    const secure = base.startsWith('https:');
+    this.#base = base;
+    this.#headers = headers;
+    this.#request = secure ? httpsRequest : httpRequest;
+    this.#agent = secure ? new HttpsAgent({ keepAlive: true, ca }) : new HttpAgent({ keepAlive: true });
+  }
+
+  /** Sends a request; `body` is JSON, or bytes that are sent in pieces. Reads the answer; counts or parses it. */
+  async send(method, path, { body, headers = {}, accept = [200], plain = false, discard = false } = {}) {
+    const url = new URL(path, this.#base);
+    const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+    const answer = await new Promise((resolve, reject) => {
+      const sending = this.#request(url, {
+        method,
+        agent: this.#agent,
+        headers: { ...(plain ? {} : this.#headers), 'content-length': bytes?.length ?? 0, ...headers },
+      });
+      sending.once('response', resolve);
+      sending.once('error', reject);
+      void write(sending, bytes).catch(reject);
+    });
+    let count = 0;
+    const chunks = [];
+    await new Promise((resolve, reject) => {
+      answer.on('data', (chunk) => {
+        count += chunk.length;
+        if (!discard) chunks.push(chunk);
+      });
+      answer.once('end', resolve);
+      answer.once('error', reject);
+    });
+    if (!accept.includes(answer.statusCode))
+      throw new Error(
+        `${method} ${path}: ${answer.statusCode} ${Buffer.concat(chunks).toString().slice(0, 300)}`,
+      );
+    const text = Buffer.concat(chunks).toString();
+    return {
+      headers: answer.headers,
+      count,
+      json: !discard && text.startsWith('{') ? JSON.parse(text) : undefined,
+    };
+  }
+
+  close() {
+    this.#agent.destroy();
+  }
+}
+
+async function write(sending, bytes) {
+  if (bytes === undefined) return void sending.end();
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    const more = sending.write(bytes.subarray(at, at + PIECE));
+    if (!more) await new Promise((resolve) => sending.once('drain', resolve));
+  }
+  sending.end();
+}

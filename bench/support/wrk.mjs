@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/**
+ * Writes the script that makes wrk (Debian) ask for one path after the other, and print its result as JSON.
+ * @param folder where it may write
+ */
+export function writeRequests(folder, name, paths) {
+  const script = join(folder, `${name}.lua`);
+  writeFileSync(
+    script,
+    `local paths = {${paths.map((path) => JSON.stringify(path)).join(',\n')}}
+local requests = {}
+local at = 0
+function init(arguments)
+  for index, path in ipairs(paths) do requests[index] = wrk.format("GET", path) end
+end
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+function done(summary, latency)
+  local wrong = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
+  io.write(string.format('\\nRESULT {"requests":%d,"microseconds":%d,"wrong":%d,"median":%d,"p99":%d}\\n',
+    summary.requests, summary.duration, wrong, latency:percentile(50), latency:percentile(99)))
+end
+`,
+  );
+  return script;
+}
+
+/**
+ * Puts load on a server: closed loop, one thread, keep-alive connections.
+ * @returns requests per second, and milliseconds of the median and the slowest hundredth
+ * @throws Error when an answer is not a success: then there is nothing to compare
+ */
+export async function load({ base, script, seconds, connections }) {
+  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, base];
+  const { stdout } = await run('wrk', words).catch((error) => {
+    throw error.code === 'ENOENT' ? new Error('wrk is missing: apt-get install wrk') : error;
+  });
+  const result = JSON.parse(/^RESULT (.*)$/m.exec(stdout)?.[1] ?? '{}');
+  if (result.wrong !== 0) throw new Error(`Expected successes from ${base}, got ${stdout}`);
+  return {
+    rate: (result.requests * 1e6) / result.microseconds,
+    median: result.median / 1000,
+    p99: result.p99 / 1000,
+  };
+}
