@@ -24,20 +24,25 @@ export function barsOn(stream: NodeJS.WritableStream): ProgressMaker {
   return { bytes: (label, total) => new LazyBar(stream, label, total) };
 }
 
-/** Shows itself as soon as the library is loaded; what is over before that shows nothing. */
+/** Milliseconds before a bar shows itself. */
+const PATIENCE = 400;
+
+/** Shows itself when it takes a while; what is over before that shows nothing. */
 class LazyBar implements Bar {
   readonly #stream: NodeJS.WritableStream;
   readonly #label: string;
   #total: number | undefined;
   #done = 0;
   #stopped = false;
+  readonly #timer: NodeJS.Timeout;
   #bar: SingleBar | undefined;
 
   constructor(stream: NodeJS.WritableStream, label: string, total: number | undefined) {
     this.#stream = stream;
     this.#label = label;
     this.#total = total;
-    void this.#load();
+    this.#timer = setTimeout(() => void this.#load(), PATIENCE);
+    this.#timer.unref();
   }
 
   update(done: number, total = this.#total): void {
@@ -49,6 +54,7 @@ class LazyBar implements Bar {
 
   stop(): void {
     this.#stopped = true;
+    clearTimeout(this.#timer);
     this.#bar?.stop();
     this.#bar = undefined;
   }

@@ -29,15 +29,23 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
     readSource(place, build.source),
     readBuildArguments(place, flags),
   ]);
-  const { buildInEnclosure, WorkFolder } = await import('#libs/build');
+  const [{ buildInEnclosure, packContext, WorkFolder }, { parseDefinition }] = await Promise.all([
+    import('#libs/build'),
+    import('#libs/deffile'),
+  ]);
+  const definition = parseDefinition(source.text, { buildArguments });
   const workFolder = await WorkFolder.make(temporaryFolder(place));
   let keep = flags['no-cleanup'];
   try {
+    // Packed by this process, which may read the person's files; the enclosed one is nobody outside.
+    const archive = join(workFolder.path, 'context.tar.gz');
+    const { cwd, signal } = place;
+    const packed = await packContext({ definition, workingDirectory: cwd, output: archive, signal });
     await buildInEnclosure({
       definition: source.text,
       buildArguments,
       workFolder,
-      context: undefined,
+      context: packed === undefined ? undefined : { archive, workingDirectory: cwd },
       pull: pullInto(place, workFolder, flags),
       localFiles: true,
       hidden: [],
@@ -46,7 +54,7 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       force: flags.force,
       runTests: !flags.notest,
       log: logOf(place),
-      signal: place.signal,
+      signal,
     });
     keep = false;
     place.log.info(`Build complete: ${build.output}`);

@@ -1,0 +1,191 @@
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noPrompts } from '#libs/cli';
+import { SIF_FIXTURES } from '../../../../test/support/sif-fixtures.js';
+import { TinyLibrary } from '../testing/tiny-library.js';
+import { World } from '../testing/world.js';
+
+let world: World;
+let library: TinyLibrary;
+let content: Buffer;
+let site: string;
+beforeEach(async () => {
+  world = await World.create();
+  content = await readFile(join(SIF_FIXTURES, 'images/unsigned.sif'));
+  await writeFile(world.path('unsigned.sif'), content);
+  library = new TinyLibrary(content);
+  site = await world.site(library.handler);
+  await world.instance({ url: site, token: 'TOKEN' });
+});
+afterEach(() => world.close());
+
+const IMAGE = 'library://demo/col/hello:1';
+
+describe('pull', () => {
+  it('makes the whole file, executable, and says that nobody signed it', async () => {
+    const { stderr } = await world.ok(['pull', 'image.sif', IMAGE]);
+    expect((await readFile(world.path('image.sif'))).equals(content)).toBe(true);
+    expect((await stat(world.path('image.sif'))).mode & 0o777).toBe(0o777 & ~process.umask());
+    expect(stderr).toContain('WARNING: The image is not verified: signature not found for object group 1');
+  });
+
+  it('names the file after container and tag, in the folder that was asked for', async () => {
+    await world.ok(['pull', '--dir', world.folder, IMAGE]);
+    expect(await readdir(world.folder)).toContain('hello_1.sif');
+  });
+
+  it('never replaces a file without --force, and asks nobody before it knows', async () => {
+    await writeFile(world.path('image.sif'), 'precious');
+    const { status, stderr } = await world.run(['pull', 'image.sif', IMAGE]);
+    expect([status, stderr]).toEqual([255, expect.stringContaining('already exists')]);
+    expect(library.requests).toEqual([]);
+    await world.ok(['pull', '--force', 'image.sif', IMAGE]);
+    expect((await readFile(world.path('image.sif'))).equals(content)).toBe(true);
+  });
+
+  it('takes from the cache what was fetched before', async () => {
+    await world.ok(['pull', 'a.sif', IMAGE]);
+    await world.ok(['pull', 'b.sif', IMAGE]);
+    expect(library.requested('/v1/imagefile/')).toBe(1);
+    await world.ok(['pull', '--disable-cache', 'c.sif', IMAGE]);
+    expect(library.requested('/v1/imagefile/')).toBe(2);
+    expect((await readFile(world.path('c.sif'))).equals(content)).toBe(true);
+  });
+
+  it('asks for the architecture of this machine, or the one that was named', async () => {
+    await world.ok(['pull', 'a.sif', IMAGE]);
+    await world.ok(['pull', '--arch', 'riscv64', 'b.sif', IMAGE]);
+    expect(library.requested('/v1/images/demo/col/hello:1?arch=riscv64')).toBe(1);
+  });
+
+  it('leaves nothing of an image that the library does not have', async () => {
+    const { status, stderr } = await world.run(['pull', 'image.sif', 'library://demo/col/missing:1']);
+    expect([status, stderr]).toEqual([255, expect.stringContaining('does not exist in the library')]);
+    expect(await readdir(world.folder)).not.toContain('image.sif');
+  });
+
+  it('refuses content that is not what the library says, and keeps no file', async () => {
+    const lying = new TinyLibrary(Buffer.concat([content, Buffer.from('x')]));
+    const other = await world.site((request, response) =>
+      request.url?.includes('/v1/imagefile/') === true
+        ? lying.handler(request, response)
+        : library.handler(request, response),
+    );
+    await world.instance({ url: other, token: 'TOKEN' });
+    const { status } = await world.run(['pull', '--disable-cache', 'image.sif', IMAGE]);
+    expect(status).toBe(255);
+    expect(await readdir(world.folder)).not.toContain('image.sif');
+  });
+
+  it.each([
+    ['docker://alpine', 'Expected library://…'],
+    ['library://a/b/c/d/e', 'Expected'],
+  ])('of %s is refused with a sentence', async (reference, message) => {
+    const { status, stderr } = await world.run(['pull', 'image.sif', reference]);
+    expect([status, stderr]).toEqual([255, expect.stringContaining(message)]);
+  });
+});
+
+describe('a library that is named', () => {
+  it('by --library or by a host gets no token, and is the one that is asked', async () => {
+    const other = new TinyLibrary(content);
+    const address = await world.serve(other.handler);
+    await world.ok(['pull', '--library', address, 'a.sif', IMAGE]);
+    const { host } = new URL(address);
+    await world.ok(['pull', '--no-https', 'b.sif', `library://${host}/demo/col/hello:1`]);
+    expect(other.requested('/v1/images/')).toBe(2);
+    expect(other.requested('TOKEN')).toBe(0);
+    expect(library.requested('/v1/images/')).toBe(0);
+  });
+
+  it('that is the own one gets the token', async () => {
+    await world.ok(['pull', '--library', site, 'a.sif', IMAGE]);
+    expect(library.requested('Bearer TOKEN')).toBeGreaterThan(0);
+  });
+
+  it('needs no remote', async () => {
+    world.env['SCS_HOME'] = world.path('none');
+    const address = await world.serve(new TinyLibrary(content).handler);
+    await world.ok(['pull', '--library', address, 'a.sif', IMAGE]);
+  });
+});
+
+describe('push', () => {
+  const TARGET = 'library://demo/new/image:1,latest';
+
+  it('needs a signature, unless told otherwise', async () => {
+    const refused = await world.run(['push', 'unsigned.sif', TARGET]);
+    expect(refused.status).toBe(255);
+    expect(refused.stderr).toContain('Unable to upload container: unable to verify signature');
+    expect(refused.stderr).toContain('sing sign FILE');
+    expect(library.uploads).toEqual([]);
+    const { stderr } = await world.ok(['push', '-U', 'unsigned.sif', TARGET]);
+    expect(library.uploads.map((body) => body.equals(content))).toEqual([true]);
+    expect(library.tags).toMatchObject([
+      { Tag: '1', Arch: 'amd64' },
+      { Tag: 'latest', Arch: 'amd64' },
+    ]);
+    expect(stderr).toContain('Library storage: using 2.0 KiB out of unlimited quota');
+    expect(stderr).toContain(`Container URL: ${site}/library/demo/col/new`);
+  });
+
+  it('sends the bytes without the token, to where the library wants them', async () => {
+    await world.ok(['push', '-U', 'unsigned.sif', TARGET]);
+    expect(library.requests).toContain('PUT /upload?key=1');
+  });
+
+  it('needs a token', async () => {
+    world.env['SCS_HOME'] = world.path('none');
+    await world.ok(['remote', 'add', '-i', '--no-login', 'lab', site]);
+    const { status, stderr } = await world.run(['push', '-U', 'unsigned.sif', TARGET]);
+    expect([status, stderr]).toEqual([255, expect.stringContaining('sing remote login lab')]);
+    expect(library.requests).toEqual([]);
+  });
+
+  it.each(['library://demo/Upper/image:1', 'library://demo/image', 'image', 'library://a/b/c:sha256.0'])(
+    'refuses the place %s',
+    async (place) => {
+      expect((await world.run(['push', '-U', 'unsigned.sif', place])).status).toBe(255);
+      expect(library.requests).toEqual([]);
+    },
+  );
+
+  it('refuses what is no image before anything is sent', async () => {
+    await writeFile(world.path('junk'), 'x'.repeat(5000));
+    expect((await world.run(['push', '-U', 'junk', TARGET])).stderr).toContain('invalid SIF magic');
+  });
+});
+
+describe('delete', () => {
+  it('asks, unless told otherwise', async () => {
+    expect((await world.run(['delete', IMAGE])).stderr).toContain('Answer with --force');
+    const no = { ...noPrompts, confirm: () => Promise.resolve(false) };
+    expect((await world.ok(['delete', IMAGE], { prompts: no })).stderr).toContain('Nothing was deleted.');
+    expect(library.requested('DELETE')).toBe(0);
+    await world.ok(['delete', '--force', '--arch', 'arm64', IMAGE]);
+    expect(library.requests).toContain('DELETE /v1/images/demo/col/hello:1?arch=arm64 Bearer TOKEN');
+  });
+
+  it('needs a scheme', async () => {
+    expect((await world.run(['delete', '-F', 'demo/col/hello'])).status).toBe(255);
+  });
+});
+
+describe('search', () => {
+  it('shows images, without their control characters', async () => {
+    const { stdout } = await world.ok(['search', 'hello']);
+    expect(stdout).toContain('    library://demo/col/hello:1,latest\n');
+    expect(stdout).toContain('a \\x1b[31mred image');
+    const json = await world.ok(['search', '--json', '--signed', 'hello']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      images: [{ reference: 'library://demo/col/hello:1,latest', hash: library.digest }],
+    });
+    expect(library.requested('signed=true')).toBe(1);
+  });
+
+  it('wants three characters', async () => {
+    const { status, stderr } = await world.run(['search', 'ab']);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('3 characters or more')]);
+  });
+});

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { manualMarkdown, run, type Node } from '#libs/cli';
+import { ACTION_FLAGS } from '#libs/runtime';
+import { installation } from './installation.js';
+import { sing } from './program.js';
+
+const { folder, version } = installation();
+
+function* commandsOf(nodes: readonly Node[], path = ''): Generator<{ path: string; node: Node }> {
+  for (const node of nodes) {
+    yield { path: `${path} ${node.name}`.trim(), node };
+    if (node.kind === 'group') yield* commandsOf(node.commands, `${path} ${node.name}`.trim());
+  }
+}
+
+describe('the command line', () => {
+  it('has the version of the package', async () => {
+    expect(version).toBe(
+      (JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }).version,
+    );
+    expect((await run(sing, ['version'])).stdout).toBe(`${version}\n`);
+  });
+
+  it('is what docs/cli.md says (npm run build:cli; node dist/cli/sing.mjs manual --format markdown > docs/cli.md)', async () => {
+    expect(await readFile(join(folder, 'docs/cli.md'), 'utf8')).toBe(manualMarkdown(sing));
+  });
+
+  it('has every verb of the first line, keys by both names', () => {
+    const paths = [...commandsOf(sing.commands)].map(({ path }) => path);
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        ...['add', 'use', 'list', 'login', 'logout', 'status'].map((verb) => `remote ${verb}`),
+        ...['newpair', 'list', 'push', 'pull', 'search', 'import', 'export', 'remove'].map(
+          (verb) => `key ${verb}`,
+        ),
+        ...['list', 'header', 'dump'].map((verb) => `sif ${verb}`),
+        ...['list', 'clean'].map((verb) => `cache ${verb}`),
+        'sign',
+        'verify',
+        'inspect',
+        'push',
+        'pull',
+        'delete',
+        'search',
+        'build',
+        'exec',
+        'run',
+        'shell',
+        'test',
+        'version',
+      ]),
+    );
+    expect(sing.commands.find(({ name }) => name === 'key')?.aliases).toContain('keys');
+  });
+
+  it.each([...commandsOf(sing.commands)].map(({ path }) => path))('explains %s', async (path) => {
+    const { stdout, status } = await run(sing, ['help', ...path.split(' ')]);
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Usage:\n  sing ${path}`);
+  });
+
+  it('uses no letter and no name of a flag twice', () => {
+    for (const { path, node } of commandsOf(sing.commands)) {
+      if (node.kind === 'group') continue;
+      const flags = Object.entries(node.flags);
+      const letters = flags.flatMap(([, { short }]) => (short === undefined ? [] : [short]));
+      const names = flags.flatMap(([name, { aliases }]) => [name, ...(aliases ?? [])]);
+      expect([path, letters.length]).toEqual([path, new Set([...letters, 'h']).size - 1]);
+      expect([path, names.length]).toEqual([path, new Set(names).size]);
+    }
+  });
+
+  it('takes the flags of the launch verbs from the runtime', () => {
+    const exec = sing.commands.find(({ name }) => name === 'exec');
+    const offered = ACTION_FLAGS.filter((flag) => flag.summary !== undefined && flag.verbs === undefined);
+    expect(exec?.kind === 'command' && Object.keys(exec.flags)).toEqual(
+      expect.arrayContaining(offered.map(({ name }) => name)),
+    );
+  });
+});
