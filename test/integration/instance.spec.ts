@@ -109,18 +109,22 @@ describe('an instance', () => {
       PATH: process.env.PATH,
       SCS_HOME: instance.home,
       SCS_PORT: String(instance.port),
-      SCS_SERVICES: 'auth',
+      SCS_SERVICES: 'auth,builder',
+      SCS_LIBRARY_URL: 'https://localhost:1',
     };
     const child = spawn(process.execPath, [main, 'start', '--foreground'], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
     let text = '';
     child.stdout.on('data', (chunk) => (text += String(chunk)));
     while (!text.includes('What to type next')) await once(child.stdout, 'data');
     expect(instance.endpoint().pid).toBe(child.pid);
-    child.kill('SIGTERM');
+    // As a terminal does on Ctrl-C: to the whole group at once.
+    process.kill(-(child.pid ?? 0), 'SIGINT');
     expect((await once(child, 'exit'))[0]).toBe(0);
+    expect(instance.log('supervisor')).not.toContain('starting it again');
   });
 });
 

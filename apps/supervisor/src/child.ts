@@ -52,6 +52,8 @@ export class Child {
     const [program, ...args] = this.#plan.command;
     const child = spawn(program, args, {
       env: this.#plan.env,
+      // A group of its own: Ctrl-C in a terminal reaches the supervisor alone, which ends its children in order.
+      detached: true,
       stdio: this.#plan.ipc ? ['ignore', 'ignore', 'pipe', 'ipc'] : ['ignore', 'ignore', 'pipe'],
     });
     this.#process = child;
@@ -69,9 +71,14 @@ export class Child {
     void ended.done.then((how) => this.#died(how));
   }
 
+  /** From now on the end of the program is wanted, and it is not started again. */
+  expectEnd(): void {
+    this.#stopping = true;
+  }
+
   /** Asks the program to end and waits; kills it when it does not. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.expectEnd();
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const done = new Promise<void>((resolve) => {

@@ -91,6 +91,7 @@ class Instance {
   async stop(): Promise<void> {
     this.#running = false;
     removeEndpoint(this.#config);
+    for (const child of this.#children) child.expectEnd();
     for (const child of this.#children.toReversed()) await child.stop();
     this.#control?.close();
   }

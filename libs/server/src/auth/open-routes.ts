@@ -20,7 +20,8 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /auth/tokens': 'says how to get a token (library contract §2.3)',
   'GET /ca.pem': 'the public half of the own certificate authority',
   'GET /assets/config/config.prod.json': 'discovery document, read before login (library contract §2.1)',
-  'GET /library/:entity/:collection/:container': 'made from the address alone; says nothing about what there is',
+  'GET /library/:entity/:collection/:container':
+    'made from the address alone; says nothing about what there is',
   // keystore
   'GET /pks/lookup': 'public keys are public (keystore contract)',
   // library
