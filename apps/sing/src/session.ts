@@ -23,7 +23,7 @@ export function goArchitecture(): string {
 }
 
 /** `sing/0.1.0 (linux amd64)` */
-export function userAgent(version: string): string {
+function userAgent(version: string): string {
   return `sing/${version} (linux ${goArchitecture()})`;
 }
 

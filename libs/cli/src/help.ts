@@ -82,7 +82,7 @@ export function sentence(text: string): string {
 }
 
 /** Breaks paragraphs at {@link WIDTH} columns; lines that begin with a blank stay as they are. */
-export function wrap(text: string, indent: string): string {
+function wrap(text: string, indent: string): string {
   return text
     .trim()
     .split('\n')

@@ -11,7 +11,7 @@ export interface Found {
 }
 
 /** Flags in front of the command that every program has (runtime contract §1.1). */
-export const GLOBAL_FLAGS = {
+const GLOBAL_FLAGS = {
   debug: { type: 'boolean', short: 'd', env: ['DEBUG'], summary: 'print everything, with stacks of errors' },
   verbose: { type: 'boolean', short: 'v', summary: 'print more' },
   quiet: { type: 'boolean', short: 'q', summary: 'print only warnings and errors' },

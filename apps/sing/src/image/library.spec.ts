@@ -108,6 +108,7 @@ describe('a library that is named', () => {
     world.env['SCS_HOME'] = world.path('none');
     const address = await world.serve(new TinyLibrary(content).handler);
     await world.ok(['pull', '--library', address, 'a.sif', IMAGE]);
+    expect((await readFile(world.path('a.sif'))).equals(content)).toBe(true);
   });
 });
 

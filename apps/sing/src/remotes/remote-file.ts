@@ -97,7 +97,7 @@ export class RemoteFile {
 }
 
 /** Path of the person's remote.yaml. */
-export function remoteFilePath(place: Place): string {
+function remoteFilePath(place: Place): string {
   return join(configFolder(place), 'remote.yaml');
 }
 

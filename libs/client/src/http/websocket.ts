@@ -104,7 +104,7 @@ async function openTunnel({ url, proxies, timeout, ca }: SocketOptions): Promise
 }
 
 /** Whether a host is reached without proxy: this machine, or named by `NO_PROXY`. */
-export function isDirect(host: string, none: string): boolean {
+function isDirect(host: string, none: string): boolean {
   const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   if (name === 'localhost' || name === '127.0.0.1' || name === '::1') return true;
   return none
