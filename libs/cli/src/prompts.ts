@@ -30,6 +30,8 @@ function unanswered(message: string, flag: string): DomainError {
 
 /** Questions on a terminal, asked on standard error so that standard output stays for results. */
 export function promptsOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Prompts {
+  // A terminal that does not say how wide it is (serial lines, some containers) would get one letter a line.
+  if (!output.columns) Object.defineProperty(output, 'columns', { value: 80, writable: true });
   const streams = { input, output };
   const answer = async <T extends string | boolean>(
     ask: (clack: typeof import('@clack/prompts')) => Promise<T | symbol>,
