@@ -22,7 +22,6 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '50' },
-    services: { type: 'string', default: 'auth,keystore,web' },
   },
 });
 const [keys, rounds, seconds, connections] = [
@@ -36,7 +35,7 @@ const QUESTIONS = 20_000;
 
 const folder = await temporaryFolder();
 try {
-  const instance = await ownInstance(folder.path, { SCS_SERVICES: values.services });
+  const instance = await ownInstance(folder.path);
   const filled = await fillKeystore(instance.env, keys);
   await instance.up();
   const bare = await startBare(instance, filled.bytes).catch(async (error) => {

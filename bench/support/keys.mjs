@@ -79,7 +79,12 @@ function documentOf(armor, summary) {
   const found = handlesOf(summary);
   const { fingerprint, algorithm, bits, created, expires, revoked } = summary;
   return {
-    ...{ armor, fingerprint, algorithm, bits, created, revoked },
+    armor,
+    fingerprint,
+    algorithm,
+    bits,
+    created,
+    revoked,
     ...(expires !== undefined && { expires }),
     userIds: [...summary.userIds],
     subkeys: [...summary.subkeys],
