@@ -19,7 +19,7 @@ const asUser = process.getuid?.() === 0 ? { uid: ordinaryId(), gid: ordinaryId()
 
 /** A command line for Node that says how it was started, and can go back to the native program. */
 const ECHO = `
-import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 const words = process.argv.slice(2);
 if (words[0] === 'back') process.exit(spawnSync(process.env.PROGRAM, words.slice(1), { stdio: 'inherit' }).status);
 const { execArgv, env } = process;

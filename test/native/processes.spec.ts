@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
-import { commandWithFuse, makeSquashfs, whyNoFuse } from '../support/fuse.js';
+import { commandWithFuse, ENVIRONMENT, makeSquashfs, skipFuse } from '../support/fuse.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
-const ENVIRONMENT = { HOME: '/var/tmp', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'dumb' };
 const asUser = process.getuid?.() === 0 ? { uid: ordinaryId(), gid: ordinaryId() } : {};
 
 /** What became of a start that may fail, but not without a sentence. */
@@ -192,33 +191,30 @@ describe.skipIf(skipContainers())('processes of a container', () => {
     expect(outcome(ended, /^FATAL: {3}.*Argument list too long/im)).toMatch(/^(it worked|it said why not)$/);
   });
 
-  it.skipIf(whyNoFuse() !== null)(
-    'kill -9 of a start from an image file leaves no server and no mount',
-    async () => {
-      mkdirSync(join(folder, 'own'));
-      const squashfs = makeSquashfs(image, join(folder, 'own/image.sqfs'));
-      const [program = '', ...args] = commandWithFuse(folder, 'open', [
-        'exec',
-        squashfs,
-        'sh',
-        '-c',
-        'echo ready; sleep 1000',
-      ]);
-      const child = spawn(program, args, {
-        cwd: '/',
-        env: ENVIRONMENT,
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await once(child.stdout, 'data');
-      expect(processesWith('sing-image')).not.toEqual([]);
-      child.kill('SIGKILL');
-      await endOf(child);
-      // The shell's child lives on as it would natively: it holds the mount until it ends as well.
-      for (const line of processesWith('sleep 1000')) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
-      await eventually('the image server to end', () => processesWith('sing-image'));
-      expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(squashfs);
-    },
-  );
+  it.skipIf(skipFuse())('kill -9 of a start from an image file leaves no server and no mount', async () => {
+    mkdirSync(join(folder, 'own'));
+    const squashfs = makeSquashfs(image, join(folder, 'own/image.sqfs'));
+    const [program = '', ...args] = commandWithFuse(folder, 'open', [
+      'exec',
+      squashfs,
+      'sh',
+      '-c',
+      'echo ready; sleep 1000',
+    ]);
+    const child = spawn(program, args, {
+      cwd: '/',
+      env: ENVIRONMENT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    expect(processesWith('sing-image')).not.toEqual([]);
+    child.kill('SIGKILL');
+    await endOf(child);
+    // The shell's child lives on as it would natively: it holds the mount until it ends as well.
+    for (const line of processesWith('sleep 1000')) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+    await eventually('the image server to end', () => processesWith('sing-image'));
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(squashfs);
+  });
 
   it('the end of the output does not wait for anything but the payload', async () => {
     const child = spawn(
