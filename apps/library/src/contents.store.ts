@@ -6,7 +6,7 @@ import { type Change, DATABASE, type Database, TryAgain } from './database.store
 /** A blob that somebody needs. It may be removed only by whoever turns the last claim into `removing`. */
 const ContentDocument = z.object({
   size: z.number(),
-  /** How many entities have an image of it, and how many uploads are just storing it. */
+  /** How many entities have an image of it, and how many uploads are under way. */
   claims: z.number(),
   state: z.enum(['claimed', 'removing']),
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '#libs/core';
-import type { CommitResult, Documents, Write } from '#libs/documents';
+import type { Documents, Write } from '#libs/documents';
 import { LIMITS } from './limits.js';
 
 /** Injection token of the library's own database. */
@@ -8,7 +8,6 @@ export const DATABASE = Symbol('library database');
 export type Database = Documents;
 /** One write of a commit, as stores make them. */
 export type Change = Write;
-export type Refusal = Extract<CommitResult, { ok: false }>;
 
 /** What to write, or that there is nothing to do. `refused` looks at a refusal that trying again would not change. */
 export interface Plan<T> {

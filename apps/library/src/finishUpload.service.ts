@@ -8,6 +8,7 @@ import { type Change, commitPlan, DATABASE, type Database } from './database.sto
 import { EntitiesStore } from './entities.store.js';
 import { type ImageFacts, readImageFacts } from './imageFacts.js';
 import { ImagesStore } from './images.store.js';
+import { KeyedLock } from './keyedLock.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from './usage.service.js';
@@ -20,12 +21,14 @@ interface Outcome {
 const NOTHING: Outcome = { writes: [], result: false };
 
 /**
- * The end of an upload, good or bad. The order makes a crash leave garbage and never an image without bytes: claim the
- * content, make the blob durable, then say in one commit that the image is there. What is interrupted between is finished
- * or taken back at the next start.
+ * The end of an upload, good or bad. An upload claims its content when it begins, so that nobody removes the blob meanwhile.
+ * The order makes a crash leave garbage and never an image without bytes: the blob becomes durable first, then one commit says
+ * that the image is there. What is interrupted between is finished or taken back at the next start.
  */
 @Injectable()
 export class FinishUploadService {
+  readonly #locks = new KeyedLock();
+
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -44,79 +47,116 @@ export class FinishUploadService {
    * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`
    */
   async store(upload: Upload, blob: BlobUpload): Promise<void> {
-    const digest = parseDigest(upload.value.hash);
-    await blob.verify(digest);
-    const facts = await blob.read(readImageFacts);
-    await commitPlan(this.database, () => this.#claiming(upload.id));
-    try {
-      await blob.commit(digest);
-    } catch (error) {
-      await this.takeBack(upload.id);
-      throw error;
-    }
-    await this.publish(upload.id, facts);
+    await this.#locks.run(upload.id, async () => {
+      const digest = parseDigest(upload.value.hash);
+      if (await this.wasStored(upload, blob)) return this.publishStored(upload);
+      await blob.verify(digest);
+      const facts = await blob.read(readImageFacts);
+      // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
+      if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
+      try {
+        await blob.commit(digest);
+      } catch (error) {
+        await this.takeBack(upload.id);
+        throw error;
+      }
+      await this.#publish(upload, facts);
+    });
   }
 
-  /** The blob is there: makes the image visible. Also for an upload that a crash interrupted here. */
-  async publish(uploadId: string, facts: ImageFacts): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#publication(uploadId, facts));
-    const upload = await this.uploads.get(uploadId);
-    if (!upload) return;
-    if (unused) await this.usage.discard(upload.value.hash);
-    await this.uploads.deleteParts(uploadId);
+  /** Whether a crash came between the blob and the image: all bytes were right, and they have moved to the blob. */
+  async wasStored(upload: Upload, blob: BlobUpload): Promise<boolean> {
+    const { kind, state, hash, size } = upload.value;
+    const checked =
+      kind === 'single' ? (await this.uploads.part(upload.id, 1)) !== undefined : state === 'storing';
+    return checked && !(await blob.isPresent()) && (await this.blobs.sizeOf(parseDigest(hash))) === size;
+  }
+
+  /** Makes the image of a blob that is there visible. */
+  async publishStored(upload: Upload): Promise<void> {
+    const reader = await this.blobs.open(parseDigest(upload.value.hash));
+    try {
+      await this.#publish(upload, await readImageFacts(reader));
+    } finally {
+      await reader.close();
+    }
   }
 
   /** The blob could not be stored: the upload is open again. */
   async takeBack(uploadId: string): Promise<void> {
-    let hash = '';
-    const unused = await commitPlan(this.database, async () => {
+    await commitPlan(this.database, async () => {
       const upload = await this.uploads.get(uploadId);
-      if (upload?.value.state !== 'storing') return NOTHING;
-      ({ hash } = upload.value);
-      const release = await this.usage.releasing(hash);
+      if (upload?.value.state !== 'storing') return { writes: [], result: undefined };
       return {
-        writes: [this.uploads.replacement(upload, { ...upload.value, state: 'open' }), ...release.changes],
-        result: release.last,
+        writes: [this.uploads.replacement(upload, { ...upload.value, state: 'open' })],
+        result: undefined,
       };
     });
-    if (unused) await this.usage.discard(hash);
   }
 
-  /** Gives an upload up: its space, its bytes and its memory. One that is just being stored stays. Idempotent. */
+  /** Gives an upload up: its space, its bytes and its memory. One that is just being stored goes first. Idempotent. */
   async end(uploadId: string): Promise<void> {
-    const shape = await commitPlan(this.database, async () => {
-      const upload = await this.uploads.get(uploadId);
-      if (!upload || upload.value.state === 'storing') return { writes: [], result: undefined };
-      if (upload.value.state !== 'open') return { writes: [], result: upload.value };
-      const entity = await this.entities.get(upload.value.entity);
-      const { reserved } = upload.value;
-      const writes = [this.uploads.replacement(upload, { ...upload.value, state: 'ended', reserved: 0 })];
-      if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
-      return { writes, result: upload.value };
+    await this.#locks.run(uploadId, async () => {
+      const ended = await commitPlan(this.database, () => this.#ending(uploadId));
+      if (!ended) return;
+      const { upload, unused } = ended;
+      const { size, partSize, hash } = upload.value;
+      await this.blobs.upload({ id: uploadId, size, partSize }).cancel();
+      if (unused) await this.usage.discard(hash);
+      await this.uploads.deleteParts(uploadId);
+      await this.uploads.delete(uploadId);
     });
-    if (shape === undefined) return;
-    await this.blobs.upload({ id: uploadId, size: shape.size, partSize: shape.partSize }).cancel();
-    await this.uploads.deleteParts(uploadId);
-    await this.uploads.delete(uploadId);
   }
 
-  async #claiming(uploadId: string): Promise<{ writes: readonly Change[]; result: undefined }> {
+  async #ending(
+    uploadId: string,
+  ): Promise<{ writes: readonly Change[]; result: { upload: Upload; unused: boolean } | undefined }> {
+    const upload = await this.uploads.get(uploadId);
+    if (!upload || upload.value.state === 'storing') return { writes: [], result: undefined };
+    if (upload.value.state !== 'open') return { writes: [], result: { upload, unused: false } };
+    const { entity: entityId, reserved, hash } = upload.value;
+    const entity = await this.entities.get(entityId);
+    const release = await this.usage.releasing(hash);
+    const writes = [
+      this.uploads.replacement(upload, { ...upload.value, state: 'ended', reserved: 0 }),
+      ...release.changes,
+    ];
+    if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
+    return { writes, result: { upload, unused: release.last } };
+  }
+
+  async #marking(uploadId: string): Promise<{ writes: readonly Change[]; result: undefined }> {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'open')
       throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
-    const { hash, size } = upload.value;
     return {
-      writes: [
-        this.uploads.replacement(upload, { ...upload.value, state: 'storing' }),
-        await this.contents.claim(hash, size),
-      ],
+      writes: [this.uploads.replacement(upload, { ...upload.value, state: 'storing' })],
       result: undefined,
     };
   }
 
+  async #publish({ id, value: { hash, size } }: Upload, facts: ImageFacts): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#publication(id, facts));
+    if (unused) await this.usage.discard(hash);
+    // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
+    const upload = await this.uploads.get(id);
+    if (upload?.value.state === 'complete') return;
+    // Another replica has given it up at this very moment: if nobody else needs the blob, it goes again.
+    await commitPlan(this.database, async () => ({
+      writes: [await this.contents.claim(hash, size)],
+      result: undefined,
+    }));
+    const last = await commitPlan(this.database, async () => {
+      const release = await this.usage.releasing(hash);
+      return { writes: release.changes, result: release.last };
+    });
+    if (last) await this.usage.discard(hash);
+    throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
+  }
+
   async #publication(uploadId: string, facts: ImageFacts): Promise<Outcome> {
     const upload = await this.uploads.get(uploadId);
-    if (upload?.value.state !== 'storing') return NOTHING;
+    if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
     const { hash, size, reserved } = upload.value;
     const complete = this.uploads.replacement(upload, {
       ...upload.value,

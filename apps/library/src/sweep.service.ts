@@ -1,10 +1,9 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { BlobStore } from '#libs/blobs';
-import { type Clock, messageOf, parseDigest } from '#libs/core';
+import { type Clock, messageOf } from '#libs/core';
 import { CLOCK, LOG, type Logger } from '#libs/server';
 import { DATABASE, type Database } from './database.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
-import { readImageFacts } from './imageFacts.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from './usage.service.js';
@@ -40,10 +39,10 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
 
   /** For the start of the only process of this service: nothing is under way. */
   async recover(): Promise<void> {
-    for (const upload of await this.uploads.inState('storing', this.limits.sweepBatch))
-      await this.#settle(upload);
-    for (const upload of await this.uploads.inState('ended', this.limits.sweepBatch))
-      await this.finishing.end(upload.id);
+    for (const upload of await this.uploads.all('storing')) await this.#settle(upload);
+    for (const upload of await this.uploads.all('open'))
+      if (await this.#wasStored(upload)) await this.#settle(upload);
+    for (const upload of await this.uploads.all('ended')) await this.finishing.end(upload.id);
     await this.usage.discardAll();
     // Bytes of a part that did not arrive whole are of no use to anybody.
     const removed = await this.blobs.sweep({
@@ -69,14 +68,13 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
 
   /** Stored but not yet said, or not yet stored: whichever it is, it is settled. */
   async #settle(upload: Upload): Promise<void> {
-    const digest = parseDigest(upload.value.hash);
-    if ((await this.blobs.sizeOf(digest)) !== upload.value.size) return this.finishing.takeBack(upload.id);
-    const reader = await this.blobs.open(digest);
-    try {
-      await this.finishing.publish(upload.id, await readImageFacts(reader));
-    } finally {
-      await reader.close();
-    }
+    if (await this.#wasStored(upload)) await this.finishing.publishStored(upload);
+    else await this.finishing.takeBack(upload.id);
+  }
+
+  #wasStored(upload: Upload): Promise<boolean> {
+    const { size, partSize } = upload.value;
+    return this.finishing.wasStored(upload, this.blobs.upload({ id: upload.id, size, partSize }));
   }
 
   async #aliveUntil({ id, value }: Upload): Promise<number> {

@@ -4,7 +4,10 @@ import { Audience, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { parseArch } from './archQuery.js';
 import { TagsService, withoutArch } from './tags.service.js';
 
-/** Tags (library contract §5 nos. 15–18); setting one answers exactly 200 (rule 11). */
+/**
+ * Tags (library contract §5 nos. 15–18). Setting one answers exactly 200 (rule 11) and says that one: a container may have
+ * thousands.
+ */
 @Controller()
 @Audience('library')
 export class TagsController {
@@ -23,8 +26,9 @@ export class TagsController {
     @Body(new JsonBody(TagRequest)) request: TagRequest,
     @CurrentActor() actor: Actor,
   ): Promise<object> {
-    await this.tags.set({ container, tag: request.Tag, image: request.ImageID, arch: undefined, actor });
-    return this.list(container, actor);
+    const { Tag: tag, ImageID: image } = request;
+    await this.tags.set({ container, tag, image, arch: undefined, actor });
+    return { data: { [tag]: image } };
   }
 
   @Get('v2/tags/:container')
@@ -41,7 +45,8 @@ export class TagsController {
     @CurrentActor() actor: Actor,
   ): Promise<object> {
     const arch = parseArch(request.Arch);
-    await this.tags.set({ container, tag: request.Tag, image: request.ImageID, arch, actor });
-    return this.listByArch(container, actor);
+    const { Tag: tag, ImageID: image } = request;
+    await this.tags.set({ container, tag, image, arch, actor });
+    return { data: { [arch]: { [tag]: image } } };
   }
 }

@@ -5,6 +5,7 @@ import type { Actor, MultipartCompletion, UploadCompletion } from '#libs/contrac
 import { type Clock, DomainError, expected, newObjectId, newSecret, parseDigest } from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
 import type { Container } from './containers.store.js';
+import { ContentsStore } from './contents.store.js';
 import { commitPlan, DATABASE, type Database, TryAgain } from './database.store.js';
 import { EntitiesStore } from './entities.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
@@ -42,6 +43,7 @@ export class UploadsService {
     private readonly uploads: UploadsStore,
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
+    private readonly contents: ContentsStore,
     private readonly finishing: FinishUploadService,
   ) {
     this.#startedAt = clock.now().getTime();
@@ -213,7 +215,7 @@ export class UploadsService {
         createdAt: now,
         expiresAt: now + this.limits.uploadIdle,
       };
-      const writes = [this.uploads.creation(id, upload)];
+      const writes = [this.uploads.creation(id, upload), await this.contents.claim(upload.hash, upload.size)];
       if (reserved > 0) writes.push(this.entities.holding(entity, reserved));
       return { writes, result: undefined };
     });
@@ -281,7 +283,7 @@ export class UploadsService {
     const writer = await blob.beginPart(number);
     try {
       // From here on the earlier bytes of this part are gone.
-      await this.uploads.removePart(upload.id, number);
+      if (await this.uploads.part(upload.id, number)) await this.uploads.removePart(upload.id, number);
       await receiveBody(body, writer, { limit: length, signal: writer.signal });
       await writer.finish();
       if (upload.value.kind === 'single') await blob.verify(parseDigest(upload.value.hash));

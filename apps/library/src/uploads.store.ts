@@ -5,7 +5,8 @@ import { type Change, DATABASE, type Database } from './database.store.js';
 
 /**
  * An upload, and the space that it has reserved in its entity.
- * `open` → `storing` (checked; the content is claimed) → `complete`; or → `ended`, when it was given up.
+ * `open` → `complete`, for parts by way of `storing` (checked, about to become a blob); or → `ended`, when it was given up. From
+ * the first to the last it claims the content.
  */
 const UploadDocument = z.object({
   image: z.string(),
@@ -77,8 +78,20 @@ export class UploadsStore {
     return (await this.#uploads.scan('byImage', { equal: [image], direction: 'descending', limit })).items;
   }
 
-  async inState(state: UploadDocument['state'], limit: number): Promise<readonly Upload[]> {
-    return (await this.#uploads.scan('byState', { equal: [state], limit })).items;
+  /** All uploads in a state: for the start, when what a crash interrupted is settled. */
+  async all(state: UploadDocument['state']): Promise<readonly Upload[]> {
+    const uploads: Upload[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.#uploads.scan('byState', {
+        equal: [state],
+        limit: 1000,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      uploads.push(...page.items);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return uploads;
   }
 
   async expiredBefore(time: number, limit: number): Promise<readonly Upload[]> {

@@ -203,6 +203,10 @@ describe.each(['memory', 'file'] as const)('a blob store on the %s driver', (kin
         reason: 'wrong_digest',
       });
       await upload.verify(digestOf(Buffer.from('right')));
+      expect([await upload.isPresent(), await store.upload({ ...shape, id: 'absent' }).isPresent()]).toEqual([
+        true,
+        false,
+      ]);
       const seen = await upload.read(async (source) => {
         const target = Buffer.alloc(source.size);
         await source.read(target, 0);

@@ -88,6 +88,17 @@ export class BlobUpload {
     await this.#whileSealed(() => this.#check(digest));
   }
 
+  /** Whether there are bytes that are not committed. */
+  async isPresent(): Promise<boolean> {
+    try {
+      await this.#using(() => Promise.resolve());
+      return true;
+    } catch (error) {
+      if (error instanceof DomainError && error.reason === 'upload_gone') return false;
+      throw error;
+    }
+  }
+
   /** Reads from the bytes that have arrived, for looking at them before they are committed. */
   async read<T>(use: (source: Pick<BlobReader, 'read' | 'size'>) => Promise<T>): Promise<T> {
     const { size } = this.shape;

@@ -1,7 +1,6 @@
 import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContentsStore } from '#apps/library/src/contents.store';
-import { FinishUploadService } from '#apps/library/src/finishUpload.service';
 import { BlobStore } from '#libs/blobs';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
@@ -14,6 +13,10 @@ const PART = 100_000;
  * What kill -9 leaves is what is in the files at that moment. So the state folder is copied at the moment of the crash, and a
  * second server starts on the copy; the first one is none of its business any more.
  */
+function uploadIn(url: string): string {
+  return /upload\/([0-9a-f]{24})/.exec(url)?.[1] ?? '';
+}
+
 describe('after a crash', () => {
   let world: World;
   let authority: TestAuthority;
@@ -53,6 +56,33 @@ describe('after a crash', () => {
     return { id, url: started.body.data.uploadURL as string };
   }
 
+  /** An upload of which everything has arrived but the end. */
+  async function deliver(kind: 'one piece' | 'parts') {
+    const { id, url } = await announce();
+    const store = world.app.get(BlobStore);
+    if (kind === 'one piece') {
+      await tester.put(url, bytes);
+      return {
+        blob: store.upload({ id: uploadIn(url), size: bytes.length, partSize: bytes.length }),
+        complete: (client: StockClient) => client.send('PUT', `/v2/imagefile/${id}/_complete`, {}),
+      };
+    }
+    const path = `/v2/imagefile/${id}/_multipart`;
+    const uploadID = (await tester.send('POST', path, { filesize: bytes.length })).body.data
+      .uploadID as string;
+    const completedParts: { partNumber: number; token: string }[] = [];
+    for (const partNumber of [1, 2, 3]) {
+      const address = await tester.send('PUT', path, { uploadID, partNumber, sha256sum: '' });
+      const part = bytes.subarray((partNumber - 1) * PART, partNumber * PART);
+      const sent = await tester.put(address.body.data.presignedURL as string, part);
+      completedParts.push({ partNumber, token: sent.headers['etag'] as string });
+    }
+    return {
+      blob: store.upload({ id: uploadID, size: bytes.length, partSize: PART }),
+      complete: (client: StockClient) => client.send('PUT', `${path}_complete`, { uploadID, completedParts }),
+    };
+  }
+
   /** Nothing is to be seen, and the same push completes and leaves nothing over. */
   async function pushAgain(server: World): Promise<Buffer> {
     const path = `/v1/images/tester/crash/n`;
@@ -68,8 +98,9 @@ describe('after a crash', () => {
   it('in the middle of the bytes: a part of an upload is no image, and the same push completes', async () => {
     const { url } = await announce();
     const store = world.app.get(BlobStore);
-    const id = /upload\/([0-9a-f]{24})/.exec(url)?.[1] ?? '';
-    const part = await store.upload({ id, size: bytes.length, partSize: bytes.length }).beginPart(1);
+    const part = await store
+      .upload({ id: uploadIn(url), size: bytes.length, partSize: bytes.length })
+      .beginPart(1);
     await part.write([bytes.subarray(0, 100_000)]);
     await crash();
     await part.cancel();
@@ -115,39 +146,47 @@ describe('after a crash', () => {
     ).toBe(true);
   });
 
-  it('after the claim and before the blob is there: the upload is open again', async () => {
-    const { id, url } = await announce();
-    await tester.put(url, bytes);
-    const blob = world.app.get(BlobStore).upload({
-      id: /upload\/([0-9a-f]{24})/.exec(url)?.[1] ?? '',
-      size: bytes.length,
-      partSize: bytes.length,
-    });
-    const commit = blob.commit.bind(blob);
-    blob.commit = async (digest) => {
-      await crash();
-      await commit(digest);
-    };
-    await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
-    expect((await pushAgain(await restart())).equals(bytes)).toBe(true);
-  });
+  it.each(['one piece', 'parts'] as const)(
+    'before the blob of %s is there: the upload is open again',
+    async (kind) => {
+      const { blob, complete } = await deliver(kind);
+      const commit = blob.commit.bind(blob);
+      blob.commit = async (digest) => {
+        await crash();
+        await commit(digest);
+      };
+      await complete(tester);
+      const server = await restart();
+      expect((await server.tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data.uploaded).toBe(
+        false,
+      );
+      expect((await complete(server.tester)).status).toBe(200);
+      const answer = await rawRequest(server.app, `/v1/imagefile/tester/crash/n:${hashOf(bytes)}`);
+      expect(answer.body.equals(bytes)).toBe(true);
+      expect(await server.temporaries()).toEqual([]);
+    },
+  );
 
-  it('after the blob is there and before the image is: the start finishes it', async () => {
-    const { id, url } = await announce();
-    await tester.put(url, bytes);
-    const finishing = world.app.get(FinishUploadService);
-    const publish = finishing.publish.bind(finishing);
-    finishing.publish = async (upload, facts) => {
-      await crash();
-      await publish(upload, facts);
-    };
-    await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
-    const server = await restart();
-    const image = (await server.tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data;
-    expect(image).toMatchObject({ uploaded: true, size: bytes.length, arch: 'amd64' });
-    expect((await server.tester.entity('tester')).body.data.size).toBe(bytes.length);
-    expect(await server.temporaries()).toEqual([]);
-  });
+  it.each(['one piece', 'parts'] as const)(
+    'after the blob of %s is there and before the image is: the start finishes it',
+    async (kind) => {
+      const { blob, complete } = await deliver(kind);
+      const commit = blob.commit.bind(blob);
+      blob.commit = async (digest) => {
+        await commit(digest);
+        await crash();
+      };
+      await complete(tester);
+      const server = await restart();
+      const image = (await server.tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data;
+      expect(image).toMatchObject({ uploaded: true, size: bytes.length, arch: 'amd64' });
+      expect((await server.tester.entity('tester')).body.data.size).toBe(bytes.length);
+      expect(await server.temporaries()).toEqual([]);
+      expect((await complete(server.tester)).status).toBe(200);
+      await server.tester.send('DELETE', `/v1/images/tester/crash/n:${hashOf(bytes)}`);
+      expect(await server.blobs()).toEqual([]);
+    },
+  );
 
   it('in the middle of a deletion: no image is left without bytes, and no bytes without an image', async () => {
     await tester.push('tester/crash/n', bytes);
@@ -167,19 +206,13 @@ describe('after a crash', () => {
   });
 
   it('a full disk at the end is a sentence, and the upload can be ended when there is space again', async () => {
-    const { id, url } = await announce();
-    await tester.put(url, bytes);
-    const blob = world.app.get(BlobStore).upload({
-      id: /upload\/([0-9a-f]{24})/.exec(url)?.[1] ?? '',
-      size: bytes.length,
-      partSize: bytes.length,
-    });
+    const { blob, complete } = await deliver('parts');
     const commit = blob.commit.bind(blob);
     blob.commit = () => Promise.reject(Object.assign(new Error('disk full'), { code: 'ENOSPC' }));
-    const refused = await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
+    const refused = await complete(tester);
     expect([refused.status, refused.body.error.reason]).toEqual([507, 'out_of_space']);
     expect((await tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data.uploaded).toBe(false);
     blob.commit = commit;
-    expect((await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+    expect((await complete(tester)).status).toBe(200);
   });
 });
