@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { join } from 'node:path';
 import { hostArchitecture } from '#libs/build';
-import { HttpClient, LibraryClient } from '#libs/client';
+import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { ScsConfig } from '#libs/config';
 import type { Ticket } from '#libs/contract';
 import { DomainError, newObjectId, parseLibraryReference } from '#libs/core';
@@ -58,7 +58,7 @@ export class Connections {
     const options = signal === undefined ? {} : { signal };
     const image = await client.image(path, options);
     const destination = join(folder, `base-${newObjectId()}.sif`);
-    await client.pull({ image, path: path.path, destination, ...options });
+    await pullImage(client, { image, path: path.path, destination, ...options });
     return destination;
   }
 
@@ -77,7 +77,7 @@ export class Connections {
       );
     }
     const client = new LibraryClient(this.#client(this.config.serviceUrl('library'), ticket.libraryToken));
-    return client.push({
+    return pushImage(client, {
       file: image,
       entity,
       collection,

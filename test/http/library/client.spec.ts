@@ -4,7 +4,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobStore } from '#libs/blobs';
-import { HttpClient, LibraryClient } from '#libs/client';
+import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { parsePushReference } from '#libs/core';
 import { temporaryFolder } from '../../support/temporary.js';
 import { hashOf, startLibrary, testImage, type World } from './world.js';
@@ -40,7 +40,12 @@ describe('the library client against the library', () => {
     return path;
   };
   const push = async (reference: string, bytes: Buffer, more: object = {}) =>
-    client.push({ ...parsePushReference(reference), file: await fileOf(bytes), arch: 'amd64', ...more });
+    pushImage(client, {
+      ...parsePushReference(reference),
+      file: await fileOf(bytes),
+      arch: 'amd64',
+      ...more,
+    });
 
   it('pushes what is missing, sets the tags and pulls the same bytes', async () => {
     const bytes = await testImage({ size: 3_000_000 });
@@ -56,7 +61,7 @@ describe('the library client against the library', () => {
     const anonymous = clientOf(undefined);
     const image = await anonymous.image({ path: 'tester/client/small', tag: '1', arch: 'amd64' });
     const destination = join(folder.path, 'small.sif');
-    await anonymous.pull({ image, path: 'tester/client/small', destination });
+    await pullImage(anonymous, { image, path: 'tester/client/small', destination });
     expect((await readFile(destination)).equals(bytes)).toBe(true);
     await anonymous.http.close();
   });
@@ -78,7 +83,7 @@ describe('the library client against the library', () => {
     const reference = parsePushReference('library://tester/client/large:1');
     const stop = new AbortController();
     await expect(
-      client.push({
+      pushImage(client, {
         ...reference,
         file,
         arch: 'amd64',
@@ -89,7 +94,7 @@ describe('the library client against the library', () => {
       }),
     ).rejects.toThrow('interrupted');
     let least = Infinity;
-    const pushed = await client.push({
+    const pushed = await pushImage(client, {
       ...reference,
       file,
       arch: 'amd64',
@@ -101,7 +106,7 @@ describe('the library client against the library', () => {
     expect(least).toBeGreaterThan(64 * 1024 * 1024);
     const image = await client.image({ path: 'tester/client/large', tag: '1' });
     const destination = join(folder.path, 'large.sif');
-    await client.pull({ image, path: 'tester/client/large', destination });
+    await pullImage(client, { image, path: 'tester/client/large', destination });
     expect(hashOf(await readFile(destination))).toBe(hashOf(bytes));
     expect(await world.temporaries()).toEqual([]);
   });
@@ -147,7 +152,7 @@ describe('the library client against the library', () => {
       code: 'forbidden',
     });
     await expect(
-      client.push({ ...parsePushReference('tester/c/n'), file: '/nothing', arch: 'amd64' }),
+      pushImage(client, { ...parsePushReference('tester/c/n'), file: '/nothing', arch: 'amd64' }),
     ).rejects.toMatchObject({
       reason: 'file_unreadable',
     });

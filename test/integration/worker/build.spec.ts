@@ -7,7 +7,7 @@ import { BuilderModule } from '#apps/builder/src/builder.module';
 import { LibraryModule } from '#apps/library/src/library.module';
 import { WorkerModule } from '#apps/worker/src/worker.module';
 import { packContext } from '#libs/build';
-import { BuilderClient, HttpClient, LibraryClient } from '#libs/client';
+import { BuilderClient, HttpClient, LibraryClient, pullImage } from '#libs/client';
 import { parseDefinition } from '#libs/deffile';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedApp, startApp } from '../../support/app.js';
@@ -102,7 +102,7 @@ describe('a remote build', () => {
       const image = await library.image({ path: 'admin/demo/built', tag, arch: status.arch });
       expect(image).toMatchObject({ hash: status.imageChecksum, size: status.imageSize, uploaded: true });
       const destination = join(folder, `image-${tag}.sif`);
-      await library.pull({ image, path: 'admin/demo/built', destination });
+      await pullImage(library, { image, path: 'admin/demo/built', destination });
       const bytes = await readFile(destination);
       expect(`sha256.${createHash('sha256').update(bytes).digest('hex')}`).toBe(status.imageChecksum);
     }

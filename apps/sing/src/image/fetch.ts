@@ -116,9 +116,10 @@ async function transfer(
   target: { readonly path: string; readonly overwrite: boolean },
 ): Promise<void> {
   log.info(`Downloading ${path} (${image.hash.slice(0, 'sha256.'.length + 12)}…)`);
+  const { pullImage } = await import('#libs/client');
   const bar = progress.bytes('Downloading', image.size);
   try {
-    await library.pull({
+    await pullImage(library, {
       image,
       path,
       destination: target.path,

@@ -41,12 +41,13 @@ export const push = defineCommand({
     if (!flags['allow-unsigned']) await requireSignature(ctx, path);
     await withLibrary(ctx, { library: flags.library, host, noHttps: false }, async (library, session) => {
       session.requireToken();
+      const { pushImage } = await import('#libs/client');
       // One bar while the file is read, another one while it is sent.
       let bar: Bar | undefined;
       let phase: PushProgress['phase'] | undefined;
       let result: PushResult;
       try {
-        result = await library.push({
+        result = await pushImage(library, {
           ...target,
           file: path,
           arch,

@@ -1,3 +1,3 @@
 export * from './libraryClient.js';
-export type { PullOptions } from './pull.js';
-export type { PushOptions, PushProgress, PushResult } from './push.js';
+export { pullImage, type PullOptions } from './pull.js';
+export { pushImage, type PushOptions, type PushProgress, type PushResult } from './push.js';

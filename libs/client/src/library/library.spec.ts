@@ -9,6 +9,7 @@ import { readRange } from '#libs/core';
 import { HttpClient } from '../http.js';
 import { closeServers, serve } from '../testing/servers.js';
 import { LibraryClient } from './libraryClient.js';
+import { pullImage } from './pull.js';
 import { TRANSFER } from './limits.js';
 import { persist } from './retry.js';
 import { protocolOf } from './versions.js';
@@ -67,7 +68,7 @@ describe('pulling', () => {
   }
 
   const pull = async (client: LibraryClient, more: object = {}) =>
-    client.pull({
+    pullImage(client, {
       image: LibraryImage.parse({ id: 'x', hash: sha(data), size: data.length, uploaded: true }),
       path: 'e/c/n',
       destination,

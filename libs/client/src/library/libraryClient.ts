@@ -13,8 +13,6 @@ import {
 } from '#libs/contract';
 import { DomainError, type LibraryReference } from '#libs/core';
 import type { HttpClient } from '../http.js';
-import { pull, type PullOptions } from './pull.js';
-import { push, type PushOptions, type PushResult } from './push.js';
 import { type LibraryProtocol, protocolOf } from './versions.js';
 
 export interface CallOptions {
@@ -147,16 +145,6 @@ export class LibraryClient {
       ...signalOf(options),
     });
     await answer.discard();
-  }
-
-  /** Sends a file and sets its tags. */
-  async push(options: PushOptions): Promise<PushResult> {
-    return push(this, options);
-  }
-
-  /** Fetches the file of an image that {@link image} has found. */
-  async pull(options: PullOptions): Promise<{ digest: string; size: number }> {
-    return pull(this.http, options);
   }
 
   /** Deletes an image with all its tags. @throws ResponseError 401, 403, 404 */

@@ -13,12 +13,14 @@ import {
   splitIntoRanges,
 } from '#libs/core';
 import type { HttpClient } from '../http.js';
+import type { LibraryClient } from './libraryClient.js';
 import type { Answer } from '../http/answer.js';
 import { TRANSFER } from './limits.js';
 import { PartialFile } from './partialFile.js';
 import { persist, type RetryOptions } from './retry.js';
 
 export interface PullOptions {
+  /** As {@link LibraryClient.image} has found it. */
   readonly image: LibraryImage;
   /** `entity/collection/container`, as asked for. */
   readonly path: string;
@@ -46,8 +48,8 @@ interface Pull {
  * until it is there; what a pull that was interrupted has left is used. The hash is always checked.
  * @throws DomainError `unprocessable` (`wrong_digest`) when the library sends other bytes than it says
  */
-export async function pull(
-  http: HttpClient,
+export async function pullImage(
+  { http }: LibraryClient,
   options: PullOptions,
 ): Promise<{ digest: Digest; size: number }> {
   const { image, path, destination, overwrite = false, signal } = options;

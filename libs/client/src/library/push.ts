@@ -40,7 +40,7 @@ export interface PushResult {
  * Pushes a file in the steps of library contract §6.1: make what is missing on the way, send the file unless it is there, set
  * the tags in the given order.
  */
-export async function push(client: LibraryClient, options: PushOptions): Promise<PushResult> {
+export async function pushImage(client: LibraryClient, options: PushOptions): Promise<PushResult> {
   const { signal, onRetry } = options;
   const source = await SourceFile.open(options.file);
   try {

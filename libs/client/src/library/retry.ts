@@ -6,7 +6,7 @@ import { TRANSFER } from './limits.js';
 const LASTING = new Set(['untrusted_certificate', 'bad_answer', 'bad_redirect', 'insecure_redirect']);
 
 /** Whether an attempt failed because of the network or a server that is away for a moment. */
-export function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   return error instanceof DomainError && error.code === 'unavailable' && !LASTING.has(error.reason);
 }
 
