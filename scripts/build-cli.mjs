@@ -3,9 +3,11 @@
 // dist/cli/sing.mjs, dist/cli/scs.mjs  entry of each command line; what a command needs more lies beside it in lazy chunks
 // dist/planner/planner.js              the planner for the engine inside the native program (build-planner.mjs)
 // dist/cli/share/                      manual page and completion scripts, made by the bundled program itself
+// dist/cli/compiled/                   compiled code of what commands load later
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,14 +23,20 @@ const common = {
   logLevel: 'warn',
 };
 
-/** Parts of undici that our client uses: the package's own index also loads fetch, caches, mocks and web sockets. */
+/**
+ * Parts of undici that our client uses: the package's own index also loads fetch, caches, mocks and web sockets, and its
+ * client loads HTTP/2 and forms, of which our client uses neither.
+ */
 const slimUndici = {
   name: 'slim-undici',
   resolveId(source, importer) {
-    if (source === 'undici' && importer !== undefined) return '\0undici';
-    return undefined;
+    if (importer === undefined) return undefined;
+    if (source === 'undici') return '\0undici';
+    if (!importer.includes('/undici/lib/')) return undefined;
+    return /client-h2|h2c-client|web\/|socks5/.test(source) ? '\0undici-unused' : undefined;
   },
   load(id) {
+    if (id === '\0undici-unused') return 'module.exports = { unused: true };';
     if (id !== '\0undici') return undefined;
     const part = (path) => JSON.stringify(at('node_modules/undici/lib', path));
     return `import Agent from ${part('dispatcher/agent.js')};
@@ -85,5 +93,27 @@ async function writeShare(names) {
   );
 }
 
+/** Lets the commands that need most run once, so that their code lies compiled beside the bundle for whoever built it. */
+async function warmUp() {
+  await mkdir(at('dist/cli/compiled'));
+  const home = await mkdtemp(join(tmpdir(), 'sing-warm-up-'));
+  const env = { PATH: process.env.PATH, HOME: home, SCS_HOME: home };
+  const nowhere = 'http://127.0.0.1:9';
+  try {
+    for (const words of [
+      ['key', 'list'],
+      ['key', 'search', '--url', nowhere, 'nobody'],
+      ['search', '--library', nowhere, 'nothing'],
+    ]) {
+      // What they answer does not matter: there is no key and no server.
+      await promisify(execFile)(process.execPath, [at('dist/cli/sing.mjs'), ...words], { env }).catch(
+        () => undefined,
+      );
+    }
+  } finally {
+    await rm(home, { recursive: true });
+  }
+}
+
 const [names] = await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
-await writeShare(names);
+await Promise.all([writeShare(names), warmUp()]);

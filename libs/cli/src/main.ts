@@ -1,5 +1,5 @@
 import { DomainError, fileError, messageOf } from '#libs/core';
-import type { Command, Program, Surroundings } from './command.js';
+import type { AnyContext, Command, Program } from './command.js';
 import { Environment } from './environment.js';
 import { Interrupted, UsageError } from './failures.js';
 import type { AnyFlagValue } from './flags.js';
@@ -69,7 +69,7 @@ async function dispatch(
   const globals = completeFlags(flags, before.values, env);
   telling.debug = globals['debug'] === true;
   telling.log = messages(options, level(globals, env), globals['nocolor'] !== true);
-  const out = new Output(options.stdout);
+  const out = new Output(() => options.stdout);
   if (before.help) return helpFor(program, before.rest, out);
   if (globals['version'] === true) return line(out, `${program.name} version ${program.version}`);
   if (before.rest.length === 0) {
@@ -92,21 +92,25 @@ async function dispatch(
     return 0;
   }
   telling.json = parsed.values['json'] === true;
-  const surroundings: Surroundings = {
+  const context: AnyContext = {
     out,
     log: telling.log,
     env,
     prompts: options.prompts ?? noPrompts,
     progress: telling.log.shows('INFO') ? (options.progress ?? noProgress) : noProgress,
-    stdin: options.stdin,
+    // Opening a stream takes time: it is opened by whoever uses it.
+    get stdin() {
+      return options.stdin;
+    },
     signal: options.signal,
     cwd: options.cwd,
     program,
     globals,
+    flags: completeFlags(node.flags, parsed.values, env),
+    args: positionals(program, node, path, parsed.rest),
+    argv: rest,
   };
-  const values = completeFlags(node.flags, parsed.values, env);
-  const args = positionals(program, node, path, parsed.rest);
-  const status = await node.run({ ...surroundings, flags: values, args, argv: rest });
+  const status = await node.run(context);
   options.signal.throwIfAborted();
   return status ?? 0;
 }
@@ -204,7 +208,7 @@ function messages(options: MainOptions, level: number, coloured: boolean): Messa
   return new Messages({
     write: (text) => void options.stderr.write(text),
     level,
-    colours:
+    colours: () =>
       coloured && options.stderr.isTTY === true && parseBoolean(options.env['NO_COLOR'] ?? '') !== true,
     uid: options.uid ?? 0,
     pid: options.pid ?? 0,

@@ -15,7 +15,8 @@ const COLOURS: Partial<Record<LevelName, number>> = { FATAL: 31, ERROR: 31, WARN
 export interface MessageOptions {
   readonly write: (text: string) => void;
   readonly level: number;
-  readonly colours: boolean;
+  /** Asked with the first message. */
+  readonly colours: () => boolean;
   /** Columns of debug level: who and which process. */
   readonly uid: number;
   readonly pid: number;
@@ -27,6 +28,7 @@ export interface MessageOptions {
  */
 export class Messages {
   readonly #options: MessageOptions;
+  #coloured: boolean | undefined;
 
   constructor(options: MessageOptions) {
     this.#options = options;
@@ -67,10 +69,13 @@ export class Messages {
 
   #say(level: LevelName, text: string, remedy?: string): void {
     if (!this.shows(level)) return;
-    const { write, colours } = this.#options;
+    const { write } = this.#options;
     const head = this.#head(level);
     const code = COLOURS[level];
-    const shown = colours && code !== undefined ? `\u001B[${code}m${head}\u001B[0m` : head;
+    const shown =
+      code !== undefined && (this.#coloured ??= this.#options.colours())
+        ? `\u001B[${code}m${head}\u001B[0m`
+        : head;
     const lines = text.split('\n');
     // A remedy and further lines stand under the text, so that one message stays one block.
     if (remedy !== undefined) lines.push(...remedy.split('\n'));

@@ -8,30 +8,31 @@ export interface Sink {
 
 /** Standard output of a command. Only results go here; messages go to standard error. */
 export class Output {
-  readonly #sink: Sink;
+  readonly #open: () => Sink;
 
-  constructor(sink: Sink) {
-    this.#sink = sink;
+  /** @param open gives the sink; called with everything that is written */
+  constructor(open: () => Sink) {
+    this.#open = open;
   }
 
   /** Writes text, or output of another program, as it is. */
   text(text: string | Uint8Array): void {
-    this.#sink.write(text);
+    this.#open().write(text);
   }
 
   line(text = ''): void {
-    this.#sink.write(`${text}\n`);
+    this.#open().write(`${text}\n`);
   }
 
   /** One JSON object, two-space indent, ending with a newline. */
   json(value: unknown): void {
-    this.#sink.write(`${JSON.stringify(value, undefined, 2)}\n`);
+    this.#open().write(`${JSON.stringify(value, undefined, 2)}\n`);
   }
 
   /** Bytes; resolves when the next chunk is welcome, so that large objects do not pile up in memory. */
   async bytes(chunk: Uint8Array): Promise<void> {
-    if (this.#sink.write(chunk)) return;
-    await new Promise<void>((resolve) => this.#sink.once('drain', resolve));
+    if (this.#open().write(chunk)) return;
+    await new Promise<void>((resolve) => this.#open().once('drain', resolve));
   }
 
   /** Columns under their titles, two spaces apart. Control characters in cells are made visible. */

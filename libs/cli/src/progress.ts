@@ -20,7 +20,7 @@ const silent: Bar = { update: () => undefined, stop: () => undefined };
 export const noProgress: ProgressMaker = { bytes: () => silent };
 
 /** Bars of cli-progress on `stream`; on a pipe a line every few seconds instead (`noTTYOutput`, else it is silent there). */
-export function barsOn(stream: NodeJS.WritableStream): ProgressMaker {
+export function barsOn(stream: () => NodeJS.WritableStream): ProgressMaker {
   return { bytes: (label, total) => new LazyBar(stream, label, total) };
 }
 
@@ -29,7 +29,7 @@ const PATIENCE = 400;
 
 /** Shows itself when it takes a while; what is over before that shows nothing. */
 class LazyBar implements Bar {
-  readonly #stream: NodeJS.WritableStream;
+  readonly #stream: () => NodeJS.WritableStream;
   readonly #label: string;
   #total: number | undefined;
   #done = 0;
@@ -37,7 +37,7 @@ class LazyBar implements Bar {
   readonly #timer: NodeJS.Timeout;
   #bar: SingleBar | undefined;
 
-  constructor(stream: NodeJS.WritableStream, label: string, total: number | undefined) {
+  constructor(stream: () => NodeJS.WritableStream, label: string, total: number | undefined) {
     this.#stream = stream;
     this.#label = label;
     this.#total = total;
@@ -65,7 +65,7 @@ class LazyBar implements Bar {
     const label = this.#label;
     this.#bar = new SingleBar(
       {
-        stream: this.#stream,
+        stream: this.#stream(),
         noTTYOutput: true,
         notTTYSchedule: 5000,
         clearOnComplete: false,

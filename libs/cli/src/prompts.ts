@@ -28,28 +28,46 @@ function unanswered(message: string, flag: string): DomainError {
   });
 }
 
-/** Questions on a terminal, asked on standard error so that standard output stays for results. */
-export function promptsOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Prompts {
-  // A terminal that does not say how wide it is (serial lines, some containers) would get one letter a line.
-  if (!output.columns) Object.defineProperty(output, 'columns', { value: 80, writable: true });
-  const streams = { input, output };
+/**
+ * Questions on a terminal, asked on standard error so that standard output stays for results. Without a terminal every
+ * question fails as in {@link noPrompts}.
+ * @param streams opens the streams; called with the first question
+ */
+export function promptsOn(
+  streams: () => { readonly input: NodeJS.ReadStream; readonly output: NodeJS.WriteStream },
+): Prompts {
   const answer = async <T extends string | boolean>(
-    ask: (clack: typeof import('@clack/prompts')) => Promise<T | symbol>,
+    { message, flag }: { message: string; flag: string },
+    ask: (clack: typeof import('@clack/prompts'), common: Common) => Promise<T | symbol>,
   ): Promise<T> => {
-    const clack = await import('@clack/prompts');
-    const given = await ask(clack);
+    const { input, output } = streams();
+    if (!input.isTTY || !output.isTTY) throw unanswered(message, flag);
+    // A terminal that does not say how wide it is (serial lines, some containers) would get one letter a line.
+    if (!output.columns) Object.defineProperty(output, 'columns', { value: 80, writable: true });
+    const given = await ask(await import('@clack/prompts'), { message, input, output });
     if (typeof given === 'symbol') throw new Interrupted('SIGINT');
     return given;
   };
   return {
-    text: ({ message, initial }) =>
-      answer<string>((clack) =>
-        clack.text({ message, ...streams, ...(initial === undefined ? {} : { initialValue: initial }) }),
+    text: (question) =>
+      answer<string>(question, (clack, common) =>
+        clack.text({
+          ...common,
+          ...(question.initial === undefined ? {} : { initialValue: question.initial }),
+        }),
       ),
-    password: ({ message }) => answer<string>((clack) => clack.password({ message, ...streams })),
-    confirm: ({ message }) =>
-      answer<boolean>((clack) => clack.confirm({ message, initialValue: false, ...streams })),
-    select: ({ message, options }) =>
-      answer<string>((clack) => clack.select<string>({ message, options: [...options], ...streams })),
+    password: (question) => answer<string>(question, (clack, common) => clack.password(common)),
+    confirm: (question) =>
+      answer<boolean>(question, (clack, common) => clack.confirm({ ...common, initialValue: false })),
+    select: (question) =>
+      answer<string>(question, (clack, common) =>
+        clack.select<string>({ ...common, options: [...question.options] }),
+      ),
   };
+}
+
+interface Common {
+  readonly message: string;
+  readonly input: NodeJS.ReadStream;
+  readonly output: NodeJS.WriteStream;
 }

@@ -15,34 +15,65 @@ const BROKEN_PIPE_STATUS = 141;
  * command's status, or by the signal that interrupted it after the command has cleaned up.
  */
 export async function runProgram(program: Program, argv = process.argv.slice(2)): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      // Whoever reads may stop reading (`sing key list | head -1`): that is the end, not an error.
-      if (error.code === 'EPIPE') process.exit(BROKEN_PIPE_STATUS);
-      throw error;
-    });
-  }
+  const streams = new ProcessStreams();
   const interrupts = listenForSignals();
-  const interactive = process.stdin.isTTY && process.stderr.isTTY;
   const status = await main(program, argv, {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
+    get stdin() {
+      return streams.stdin;
+    },
+    get stdout() {
+      return streams.stdout;
+    },
+    get stderr() {
+      return streams.stderr;
+    },
     env: process.env,
     cwd: process.cwd(),
     signal: interrupts.signal,
     pid: process.pid,
-    progress: barsOn(process.stderr),
+    progress: barsOn(() => streams.stderr),
+    prompts: promptsOn(() => ({ input: streams.stdin, output: streams.stderr })),
     ...(process.getuid === undefined ? {} : { uid: process.getuid() }),
-    ...(interactive ? { prompts: promptsOn(process.stdin, process.stderr) } : {}),
   });
   const reason: unknown = interrupts.signal.reason;
   interrupts.stop();
   // A shell and a scheduler must see that the process died of the signal, not that it chose a number.
   if (reason instanceof Interrupted) process.kill(process.pid, reason.signal);
   process.exitCode = status;
-  // A terminal that was read from keeps the process alive otherwise.
-  process.stdin.pause().unref?.();
+  streams.release();
+}
+
+/** The streams of the process, opened when they are used: a terminal costs milliseconds that most commands need not pay. */
+class ProcessStreams {
+  #stdin: typeof process.stdin | undefined;
+  #stdout: typeof process.stdout | undefined;
+  #stderr: typeof process.stderr | undefined;
+
+  get stdin(): typeof process.stdin {
+    return (this.#stdin ??= process.stdin);
+  }
+
+  get stdout(): typeof process.stdout {
+    return (this.#stdout ??= endingWithItsReader(process.stdout));
+  }
+
+  get stderr(): typeof process.stderr {
+    return (this.#stderr ??= endingWithItsReader(process.stderr));
+  }
+
+  /** A terminal that was read from keeps the process alive otherwise. */
+  release(): void {
+    this.#stdin?.pause().unref?.();
+  }
+}
+
+/** Whoever reads may stop reading (`sing key list | head -1`): that is the end, not an error. */
+function endingWithItsReader<S extends NodeJS.WriteStream>(stream: S): S {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(BROKEN_PIPE_STATUS);
+    throw error;
+  });
+  return stream;
 }
 
 function listenForSignals(): { signal: AbortSignal; stop: () => void } {

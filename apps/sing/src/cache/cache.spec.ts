@@ -17,7 +17,7 @@ afterEach(() => world.close());
 const place = () => ({
   env: new Environment(world.env, ['SING', 'SINGULARITY']),
   cwd: world.folder,
-  log: new Messages({ write: (text) => (warnings += text), level: 1, colours: false, uid: 0, pid: 0 }),
+  log: new Messages({ write: (text) => (warnings += text), level: 1, colours: () => false, uid: 0, pid: 0 }),
   signal: new AbortController().signal,
 });
 
