@@ -43,11 +43,11 @@ try {
     throw error;
   });
   try {
-    for (const [what, terms] of [
-      ['fingerprint', filled.byFingerprint],
-      ['key id', filled.byId],
-      ['subkey', filled.bySubkey],
-      ['e-mail', filled.byEmail],
+    for (const { what, terms } of [
+      { what: 'fingerprint', terms: filled.byFingerprint },
+      { what: 'key id', terms: filled.byId },
+      { what: 'subkey', terms: filled.bySubkey },
+      { what: 'e-mail', terms: filled.byEmail },
     ]) {
       const script = writeRequests(folder.path, what.replace(' ', '-'), questions(terms));
       const measure = (base, time = seconds) => load({ base, script, seconds: time, connections });

@@ -2,11 +2,11 @@
 //
 //   npm run build && node bench/transfer.mjs [--size MiB] [--rounds N] [--only http|https|small]
 //
-// Both servers run as processes of their own, on the same disk; the client is the same for both, and so are the bytes. Rounds
-// are interleaved; the medians are printed as ratios of rates to docker-registry = 1 (more is better). What is pushed is
+// Both servers run as processes of their own, on the same disk; the client is the same for both (curl for large bodies),
+// and so are the bytes. Rounds are interleaved; the medians are printed as ratios of rates to docker-registry = 1 (more is better). What is pushed is
 // acknowledged by the library only after fsync.
 import { parseArgs } from 'node:util';
-import { freshImage } from './support/image.mjs';
+import { freshImage, freshImageFiles } from './support/image.mjs';
 import { startLibrary } from './support/library.mjs';
 import { startRegistry } from './support/registry.mjs';
 import { median, percentile, report } from './support/report.mjs';
@@ -32,7 +32,7 @@ async function timed(action) {
 /** Milliseconds of pushes and pulls of each server, in interleaved rounds. */
 async function large(servers) {
   const times = servers.map(() => ({ push: [], pull: [] }));
-  const image = freshImage(size);
+  const image = freshImageFiles(size, folder.sub('image'));
   for (let round = 0; round < rounds + 1; round += 1) {
     image.change();
     for (const [index, server] of servers.entries()) {

@@ -38,7 +38,9 @@ export const flags = {
     headers,
     '-isystem',
     join(root, 'node_modules/node-addon-api'),
-    ...words('-fvisibility=hidden -DNAPI_VERSION=9 -DNAPI_DISABLE_CPP_EXCEPTIONS -DNODE_ADDON_API_DISABLE_DEPRECATED'),
+    ...words(
+      '-fvisibility=hidden -DNAPI_VERSION=9 -DNAPI_DISABLE_CPP_EXCEPTIONS -DNODE_ADDON_API_DISABLE_DEPRECATED',
+    ),
   ],
   tests: [...plain, '-O1', ...sanitizers, '-isystem', '/usr/include/fuse3'],
   // Not our code: its warnings are not ours to act on.

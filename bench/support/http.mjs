@@ -1,18 +1,22 @@
+import { execFile } from 'node:child_process';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 const PIECE = 1024 * 1024;
 
 /** A client with connections that are kept, the same for every server that is measured. */
 export class Client {
-  #base;
+  base;
   #agent;
   #headers;
   #request;
 
   constructor({ base, ca, headers = {} }) {
     const secure = base.startsWith('https:');
-    this.#base = base;
+    this.base = base;
     this.#headers = headers;
     this.#request = secure ? httpsRequest : httpRequest;
     this.#agent = secure ? new HttpsAgent({ keepAlive: true, ca }) : new HttpAgent({ keepAlive: true });
@@ -20,7 +24,7 @@ export class Client {
 
   /** Sends a request; `body` is JSON, or bytes that are sent in pieces. Reads the answer; counts or parses it. */
   async send(method, path, { body, headers = {}, accept = [200], plain = false, discard = false } = {}) {
-    const url = new URL(path, this.#base);
+    const url = new URL(path, this.base);
     const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
     const answer = await new Promise((resolve, reject) => {
       const sending = this.#request(url, {
@@ -66,4 +70,19 @@ async function write(sending, bytes) {
     if (!more) await new Promise((resolve) => sending.once('drain', resolve));
   }
   sending.end();
+}
+
+/**
+ * A large body by curl, which needs less of the machine than a client in Node: what is measured is the server.
+ * @param file what is sent; without it the answer is counted and dropped
+ */
+export async function curl(method, url, { caFile, headers = {}, file, accept = [200] } = {}) {
+  const parameters = ['-sS', '-X', method, '-o', '/dev/null', '-D', '-', '-H', 'Expect:'];
+  if (caFile !== undefined) parameters.push('--cacert', caFile);
+  for (const [name, value] of Object.entries(headers)) parameters.push('-H', `${name}: ${value}`);
+  if (file !== undefined) parameters.push('--upload-file', file);
+  const { stdout } = await run('curl', [...parameters, '-w', '%{http_code} %{size_download}', url]);
+  const [status, count] = (stdout.split('\n').at(-1) ?? '').split(' ').map(Number);
+  if (!accept.includes(status)) throw new Error(`${method} ${url}: ${status}`);
+  return { count, header: (name) => new RegExp(`^${name}: (.*?)\r?$`, 'im').exec(stdout)?.[1] };
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client } from './http.mjs';
+import { Client, curl } from './http.mjs';
 import { freePort, startProgram } from './process.mjs';
 
 const main = new URL('../../dist/apps/all-in-one/src/main.js', import.meta.url).pathname;
@@ -31,6 +31,7 @@ export async function startLibrary({ folder, scheme }) {
       },
     },
   );
+  const secure = scheme === 'https' ? { caFile } : {};
   const ca = scheme === 'https' ? readFileSync(caFile) : undefined;
   const token = readFileSync(find(folder, 'admin.token'), 'utf8').trim();
   const client = new Client({ base, ca, headers: { authorization: `Bearer ${token}` } });
@@ -51,13 +52,13 @@ export async function startLibrary({ folder, scheme }) {
       });
       const id = made.json.data.id;
       if (image.size <= 64 * 1024 * 1024) await sendWhole(client, id, image);
-      else await sendParts(client, id, image);
+      else await sendParts(client, id, image, secure);
       await client.send('POST', `/v2/tags/${container}`, { body: { Arch: 'amd64', Tag: tag, ImageID: id } });
     },
 
     async pull(image) {
       const path = `/v1/imagefile/admin/bench/image:sha256.${image.hash}?arch=amd64`;
-      const { count } = await client.send('GET', path, { discard: true });
+      const { count } = await curl('GET', base + path, secure);
       if (count !== image.size) throw new Error(`Expected ${image.size} bytes, got ${count}`);
     },
 
@@ -79,17 +80,16 @@ async function sendWhole(client, id, image) {
   await client.send('PUT', `/v2/imagefile/${id}/_complete`, { body: {} });
 }
 
-async function sendParts(client, id, image) {
+async function sendParts(client, id, image, secure) {
   const path = `/v2/imagefile/${id}/_multipart`;
   const started = (await client.send('POST', path, { body: { filesize: image.size } })).json.data;
   const { uploadID, totalParts, partSize } = started;
   const completedParts = [];
   for (let partNumber = 1; partNumber <= totalParts; partNumber += 1) {
-    const bytes = image.bytes.subarray((partNumber - 1) * partSize, partNumber * partSize);
-    const request = { partSize: bytes.length, uploadID, partNumber, sha256sum: '' };
+    const request = { partSize, uploadID, partNumber, sha256sum: '' };
     const { presignedURL } = (await client.send('PUT', path, { body: request })).json.data;
-    const { headers } = await client.send('PUT', presignedURL, { body: bytes, plain: true });
-    completedParts.push({ partNumber, token: headers.etag });
+    const { header } = await curl('PUT', presignedURL, { ...secure, file: image.partFile(partNumber) });
+    completedParts.push({ partNumber, token: header('etag') });
   }
   await client.send('PUT', `${path}_complete`, { body: { uploadID, completedParts } });
 }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client } from './http.mjs';
+import { Client, curl } from './http.mjs';
 import { freePort, startProgram } from './process.mjs';
 
 /** Debian's docker-registry on a folder of its own. */
@@ -27,24 +27,32 @@ export async function startRegistry({ folder, scheme, tls }) {
       return true;
     },
   });
+  const secure = scheme === 'https' ? { caFile: tls.caFile } : {};
+  const headers = { 'content-type': 'application/octet-stream' };
+
+  async function patch(location, image) {
+    if (image.whole === undefined)
+      return (await client.send('PATCH', location, { body: image.bytes, headers, accept: [202] })).headers
+        .location;
+    const { pathname, search } = new URL(location, base);
+    const options = { ...secure, headers, file: image.whole, accept: [202] };
+    return (await curl('PATCH', base + pathname + search, options)).header('location');
+  }
+
   return {
     pid: server.pid,
 
     /** As stock clients do it: open, the bytes in one PATCH, close with the digest. */
     async push(image) {
       const opened = await client.send('POST', '/v2/bench/blobs/uploads/', { accept: [202] });
-      const sent = await client.send('PATCH', opened.headers.location, {
-        body: image.bytes,
-        headers: { 'content-type': 'application/octet-stream' },
-        accept: [202],
-      });
-      const close = new URL(sent.headers.location, base);
+      const location = await patch(opened.headers.location, image);
+      const close = new URL(location, base);
       close.searchParams.set('digest', `sha256:${image.hash}`);
       await client.send('PUT', close.pathname + close.search, { accept: [201] });
     },
 
     async pull(image) {
-      const { count } = await client.send('GET', `/v2/bench/blobs/sha256:${image.hash}`, { discard: true });
+      const { count } = await curl('GET', `${base}/v2/bench/blobs/sha256:${image.hash}`, secure);
       if (count !== image.size) throw new Error(`Expected ${image.size} bytes, got ${count}`);
     },
 
