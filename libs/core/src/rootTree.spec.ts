@@ -64,7 +64,7 @@ describe('RootTree', () => {
     expect((await tree.lstat('a/b/c'))?.mode).toBe(0o100755);
     await tree.link('a/l', 'b');
     await tree.link('a/l', 'c');
-    await expect(tree.write('a/b', 'x')).rejects.toThrow();
+    await expect(tree.write('a/b', 'x')).rejects.toMatchObject({ code: 'ERR_FS_EISDIR' });
     expect(await tree.list('a')).toEqual(['b', 'l']);
     await tree.remove('a');
     expect(await tree.lstat('a')).toBeUndefined();

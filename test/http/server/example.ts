@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { Body, Controller, Get, HttpCode, Module, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -78,19 +77,5 @@ export class ExampleController {
   }
 }
 
-/** A route of its own for bodies that are not read. */
-@Controller()
-export class UnreadController {
-  @Post('example/body')
-  @HttpCode(200)
-  @SelfAuthenticated()
-  refuse(@Body() body: IncomingMessage | undefined): never {
-    throw new DomainError('forbidden', `Not read: ${typeof body}`);
-  }
-}
-
 @Module({ controllers: [ExampleController] })
 export class ExampleModule {}
-
-@Module({ controllers: [UnreadController] })
-export class UnreadModule {}
