@@ -15,8 +15,10 @@ export interface OwnRedis {
 }
 
 const USER = 'scs';
-/** What BullMQ needs and nothing that reads or changes the server itself. */
-const RIGHTS = '~bull:* ~scs:* &* +@all -@dangerous +info +client|setname +client|list';
+/** What is written and read: keys of BullMQ and ours, and nothing that reads or changes the server itself. */
+const KEY_RIGHTS = '~bull:* ~scs:* &* +@all -@dangerous';
+/** What BullMQ needs besides. */
+const RIGHTS = `${KEY_RIGHTS} +info +client|setname +client|list`;
 
 /**
  * Prepares Redis as a child on a private socket.
@@ -31,7 +33,9 @@ export function prepareRedis(config: ScsConfig, env: NodeJS.ProcessEnv): OwnRedi
   const password = newSecret();
   const aclFile = join(config.runFolder, 'redis.acl');
   const hash = createHash('sha256').update(password).digest('hex');
-  writeFileSync(aclFile, `user default off\nuser ${USER} on #${hash} ${RIGHTS}\n`, { mode: 0o600 });
+  // Nobody logs in as `default`, but Redis loads its file as that user and drops every transaction that the user may not do.
+  const users = [`user default off ${KEY_RIGHTS}`, `user ${USER} on #${hash} ${RIGHTS}`];
+  writeFileSync(aclFile, `${users.join('\n')}\n`, { mode: 0o600 });
   const urlFile = join(config.runFolder, 'redis.url');
   writeFileSync(urlFile, `unix:${encodeURI(socket)}?username=${USER}&password=${password}\n`, {
     mode: 0o600,
@@ -42,7 +46,7 @@ export function prepareRedis(config: ScsConfig, env: NodeJS.ProcessEnv): OwnRedi
     unixsocketperm: '700',
     dir: data,
     appendonly: 'yes',
-    appendfsync: 'everysec',
+    appendfsync: 'always',
     save: '',
     'maxmemory-policy': 'noeviction',
     aclfile: aclFile,

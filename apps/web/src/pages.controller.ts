@@ -24,7 +24,7 @@ export class PagesController {
   @Header('content-type', HTML)
   @Header('content-security-policy', PAGE_POLICY)
   tokens(): string {
-    return tokensPage();
+    return tokensPage(this.config);
   }
 
   @Get('ca.pem')

@@ -51,13 +51,14 @@ function stockClients(url: string): Html {
 }
 
 /** Clients send people to this address for a token (library contract §2.3). */
-export function tokensPage(): string {
+export function tokensPage(config: ScsConfig): string {
   return page(
     'Tokens – SCS',
     markup`<h1>How to get a token</h1>
 <p>A token stands for you when a program talks to this server. With your user name and password, or with a token that
 you already have, make one on the command line:</p>
-<pre>scs token create --as YOUR-NAME --name laptop</pre>
+<pre>curl --cacert scs-ca.pem --user YOUR-NAME --json '{"name": "laptop"}' ${config.serviceUrl('auth')}/v1/auth/tokens</pre>
+<p>On the machine of the server, <code>scs token create --as YOUR-NAME --name laptop</code> does the same.</p>
 <p>It is shown once. Hand it to the program that asks for it:</p>
 <pre>sing remote login site</pre>
 <p>List and end tokens with <code>scs token list</code> and <code>scs token revoke</code>.</p>
