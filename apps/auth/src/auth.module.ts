@@ -9,19 +9,44 @@ import { ExchangeController } from './exchange.controller.js';
 import { ExchangeService } from './exchange.service.js';
 import { Issuer } from './issuer.js';
 import { KeysController } from './keys.controller.js';
+import { MembersController } from './members.controller.js';
+import { MembersService } from './members.service.js';
+import { MembershipsStore } from './memberships.store.js';
+import { NamesStore } from './names.store.js';
+import { OrganisationsController } from './organisations.controller.js';
+import { OrganisationsService } from './organisations.service.js';
+import { OrganisationsStore } from './organisations.store.js';
+import { Passwords } from './passwords.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
+import { RobotsController } from './robots.controller.js';
+import { RobotsService } from './robots.service.js';
 import { SettingsStore } from './settings.store.js';
+import { SignInService } from './sign-in.service.js';
+import { SpreadService } from './spread.service.js';
 import { StartService } from './start.service.js';
+import { StatesService } from './states.service.js';
 import { TokenStatusController } from './token-status.controller.js';
 import { TokensController } from './tokens.controller.js';
 import { TokensService } from './tokens.service.js';
 import { TokensStore } from './tokens.store.js';
 import { UsersController } from './users.controller.js';
+import { UsesController } from './uses.controller.js';
+import { UsesService } from './uses.service.js';
 
 /** Accounts, tokens, signing keys, token exchange, revocation. */
 @Module({
-  controllers: [TokenStatusController, TokensController, UsersController, ExchangeController, KeysController],
+  controllers: [
+    TokenStatusController,
+    TokensController,
+    UsersController,
+    OrganisationsController,
+    MembersController,
+    RobotsController,
+    UsesController,
+    ExchangeController,
+    KeysController,
+  ],
   providers: [
     {
       provide: DATABASE,
@@ -32,14 +57,25 @@ import { UsersController } from './users.controller.js';
           log: (message) => log.warn(message),
         }),
     },
+    NamesStore,
     AccountsStore,
+    OrganisationsStore,
+    MembershipsStore,
     TokensStore,
     RevocationsStore,
     SettingsStore,
     Issuer,
-    AccountsService,
+    Passwords,
+    StatesService,
+    SignInService,
     RevocationsService,
+    AccountsService,
+    SpreadService,
+    OrganisationsService,
+    MembersService,
+    RobotsService,
     TokensService,
+    UsesService,
     ExchangeService,
     StartService,
   ],

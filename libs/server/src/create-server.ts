@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ScsConfig } from '#libs/config';
 import { systemClock, type Clock } from '#libs/core';
-import { RemoteAuthority, requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
+import { RemoteAuthority, requireListedRoutes, routesOf, TokenUses, TokenVerifier } from './auth/index.js';
 import { CoreModule } from './core.module.js';
 import { takeRawBodies } from './http/bodies.js';
 import { answerClientError, answerExpectation } from './http/client-error.js';
@@ -54,11 +54,17 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const { config, modules, log, clock = systemClock } = options;
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
+  const uses = new TokenUses({
+    authority: () => verifier.authority,
+    elapsed: () => performance.now(),
+    debug: (message) => log.debug(message),
+  });
   const parts = {
     config,
     clock,
     log,
     verifier,
+    uses,
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
     internal: new InternalClient(config),
@@ -72,7 +78,11 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   let stopping = false;
   const adapter = new FastifyAdapter(fastifyOptions(config, certificates) as never);
   const fastify = adapter.getInstance();
-  addHooks(fastify, { log, stopping: () => stopping });
+  addHooks(fastify, {
+    log,
+    stopping: () => stopping,
+    answered: (actor, from) => uses.used(actor, from),
+  });
   takeRawBodies(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [core, ...modules] },

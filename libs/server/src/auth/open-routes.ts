@@ -12,9 +12,10 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   // auth
   'GET /.well-known/jwks.json': 'public keys, for everybody who checks tokens',
   'GET /v1/auth/revocations':
-    'signed by the same keys; holds random ids only, and must be readable when a token is what ended',
+    'signed by the same keys; holds random ids and what is sealed, and must be readable when a token is what ended',
   'GET /v1/token-status': 'checks the token itself, because a bad one is 404 here (library contract §2.3)',
   'POST /v1/auth/token': 'checks the client assertion and the subject token in its body (RFC 8693, RFC 7523)',
+  'POST /v1/auth/uses': 'checks the token itself, whichever service it is good for; keeps where it was used',
   // web
   'GET /': 'the start page says what this is and where to go',
   'GET /auth/tokens': 'says how to get a token (library contract §2.3)',

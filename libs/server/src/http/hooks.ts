@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Actor } from '#libs/contract';
 import { actorOf } from '../auth/index.js';
 import { LIMITS } from '../limits.js';
 import { redactUrl, type Logger } from '../log.js';
@@ -15,10 +16,12 @@ export interface HookOptions {
   readonly log: Logger;
   /** True from the moment when the process is asked to stop. */
   readonly stopping: () => boolean;
+  /** Told after a request whose caller is known. */
+  readonly answered: (actor: Actor, from: { address: string; client: string | undefined }) => void;
 }
 
 /** What happens to every request before and after its route. */
-export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOptions): void {
+export function addHooks(fastify: FastifyInstance, { log, stopping, answered }: HookOptions): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     for (const [name, value] of Object.entries(SAFE_HEADERS)) reply.header(name, value);
     if (request.raw.url !== undefined && request.raw.url.length > LIMITS.url)
@@ -39,6 +42,8 @@ export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOption
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = isPoll(request) && reply.statusCode < 400 ? 'debug' : 'info';
     log[level](accessLine(request, reply), 'request');
+    const actor = actorOf(request);
+    if (actor !== undefined) answered(actor, { address: request.ip, client: request.headers['user-agent'] });
     // Kept alive, the connection would hold up the end until its idle time is over.
     if (stopping()) setImmediate(() => fastify.server.closeIdleConnections());
     done();
@@ -46,7 +51,7 @@ export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOption
 }
 
 /** What machines ask every second says nothing when it goes well. */
-const POLLED = ['/healthz', '/readyz', '/v1/auth/revocations'];
+const POLLED = ['/healthz', '/readyz', '/v1/auth/revocations', '/v1/auth/uses'];
 
 function isPoll(request: FastifyRequest): boolean {
   return POLLED.some((path) => request.url === path || request.url.startsWith(`${path}?`));
