@@ -174,6 +174,27 @@ describe('an organisation', () => {
   });
 });
 
+test('what a process that died had to tell is not taken for told by another one that was telling too', async () => {
+  await user('olga');
+  await user('root', true);
+  const root = await signIn('root');
+  const { id } = await one.organisations.create({ name: 'physics', owner: 'olga' });
+  // The other process enables the organisation again, and dies before it tells anybody.
+  interrupt(one.accountsStore as never, 'getMany', async () => {
+    const stored = await two.organisations.get(id);
+    const value = { ...stored.value, disabled: false, spreadingSince: '2026-05-01T12:00:01.000Z' };
+    await two.commits.commit(async () => ({
+      announcements: [],
+      writes: [two.organisationsStore.change(stored, value)],
+    }));
+  });
+  await one.organisations.change(root, 'physics', { disabled: true });
+  expect((await one.organisations.get(id)).value.spreadingSince).toBe('2026-05-01T12:00:01.000Z');
+  await one.spreads.finish();
+  expect((await one.organisations.get(id)).value.spreadingSince).toBeUndefined();
+  expect(await one.states.rolesOf(await one.accounts.byName('olga'))).toEqual({ physics: 'owner' });
+});
+
 test('the feed has no gap and no double when both write', async () => {
   await user('root', true);
   const root = await signIn('root');

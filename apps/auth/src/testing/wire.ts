@@ -62,6 +62,7 @@ export async function wire(database: Database, clock: Clock) {
     commits: app.get(RevocationsStore),
     states: app.get(StatesService),
     spreads: app.get(SpreadService),
+    organisationsStore: app.get(OrganisationsStore),
     organisations: app.get(OrganisationsService),
     members: app.get(MembersService),
     robots: app.get(RobotsService),
