@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { RootTree } from '#libs/core';
 import type { FileBlock } from '#libs/deffile';
@@ -67,21 +66,12 @@ async function copyBlock(
     const matches = await expandPattern(pattern, exists, inside);
     if (matches.length === 0) throw buildFailure(`no source files found matching: ${source} (line ${line})`);
     for (const match of matches) {
-      const real = await from.resolve(match);
-      await assertReadable(real, match);
       request.log.info(`Copying ${match} to ${destination === '' ? match : destination}`);
-      await copyInto(request.tree, real, match, destination === '' ? match : destination, {
+      await copyInto(request.tree, match, destination === '' ? match : destination, {
+        from,
         followLinks,
         signal: request.signal,
       });
     }
-  }
-}
-
-async function assertReadable(path: string, shown: string): Promise<void> {
-  try {
-    await stat(path);
-  } catch (error) {
-    throw buildFailure(`while copying ${shown}: it cannot be read`, { cause: error });
   }
 }

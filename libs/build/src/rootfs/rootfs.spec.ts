@@ -75,6 +75,36 @@ describe('%files of the host', () => {
     expect(await text('x/link')).toBe('b');
   });
 
+  it.each([
+    ['by a climbing link', () => '../../../secret'],
+    ['by an absolute link', () => join(base, 'secret')],
+    ['by a link to a directory', () => base],
+  ])('never reads outside of what was sent, %s', async (_, target) => {
+    await writeFile(join(base, 'secret'), 'of the machine that builds');
+    await symlink(target(), join(host.root, 'work/dir/evil'));
+    await expect(copy('dir /x\n')).rejects.toThrow('while copying /work/dir/evil');
+    await expect(copy('dir/evil /y\n')).rejects.toThrow('no source files found');
+    for (const place of ['x/evil', 'y', 'x/evil/secret']) expect(await tree.stat(place)).toBeUndefined();
+  });
+
+  it('reads an absolute link as the client would', async () => {
+    await symlink('/work/a', join(host.root, 'work/dir/sub/absolute'));
+    await copy('dir /x\n');
+    expect(await text('x/sub/absolute')).toBe('a');
+  });
+
+  it('refuses a link to a directory above it, which has no end', async () => {
+    await symlink('..', join(host.root, 'work/dir/sub/up'));
+    await expect(copy('dir /x\n')).rejects.toThrow('/work/dir/sub/up: it is a link to a directory above it');
+  });
+
+  it('says what is in the way', async () => {
+    await tree.write('x', 'a file');
+    await expect(copy('dir/sub /x\n')).rejects.toThrow('while copying /work/dir/sub to /x');
+    await mkdir(join(tree.root, 'y/dir/b'), { recursive: true });
+    await expect(copy('dir /y\n')).rejects.toThrow('while copying /work/dir to /y');
+  });
+
   it('87: confines the destination', async () => {
     await mkdir(join(tree.root, 'etc'));
     await copy('a ../../etc/x\n');
