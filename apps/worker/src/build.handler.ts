@@ -126,7 +126,7 @@ export class BuildHandler implements JobHandler {
       context,
       pull: (from, library, pullSignal) =>
         this.connections.pullBase({ ticket, from, library, folder: folder.path, signal: pullSignal }),
-      localFiles: false,
+      localFiles: undefined,
       // For root's builds the ids are strangers to it and the folder is private; a user's builds have the user's own id.
       hidden: process.getuid?.() === 0 ? [] : [this.config.home],
       destination: image,

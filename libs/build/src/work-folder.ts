@@ -36,6 +36,11 @@ export class WorkFolder {
     await chown(path, owner.uid, owner.gid);
   }
 
+  /** Whether a file belongs to the ids of the build. */
+  owns(file: { readonly uid: number }): boolean {
+    return file.uid === buildIds(systemHost()).owner.uid;
+  }
+
   /** Takes a file of the build back for the caller. */
   async take(path: string): Promise<void> {
     if (process.getuid?.() === 0) await lchown(path, 0, process.getgid?.() ?? 0);

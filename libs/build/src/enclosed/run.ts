@@ -1,5 +1,6 @@
 import { open, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { type Ending, exposedPath, planEnclosure, startPlan, systemHost } from '#libs/runtime';
 import { DomainError } from '#libs/core';
 import { buildFailure } from '../failure.js';
@@ -51,7 +52,7 @@ export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed)
   await writeFile(requestFile, JSON.stringify(translated(request, work, inside)), { mode: 0o644 });
   const input = await open(requestFile, 'r');
   let ending: Ending;
-  let outcome: Outcome | undefined;
+  let events: Events;
   let complaints = '';
   try {
     const container = startPlan(
@@ -67,20 +68,32 @@ export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed)
       }),
       { stdin: input.fd },
     );
-    const abort = (): void => container.kill();
-    signal?.addEventListener('abort', abort, { once: true });
+    const kill = (): void => container.kill();
+    signal?.addEventListener('abort', kill, { once: true });
     container.stderr.on(
       'data',
       (chunk: Buffer) => (complaints = (complaints + chunk.toString('utf8')).slice(-2000)),
     );
-    const events = readEvents(container.stdout, log, (found) => (outcome = found));
-    ending = await container.ended;
-    await events;
-    signal?.removeEventListener('abort', abort);
+    try {
+      // Both are waited for, whichever fails first: what is left of the build is never left alone.
+      const [ended, read] = await Promise.allSettled([
+        container.ended,
+        readEvents(container.stdout, log).catch((error: unknown) => {
+          kill();
+          throw error;
+        }),
+      ]);
+      signal?.throwIfAborted();
+      if (ended.status === 'rejected') throw ended.reason;
+      if (read.status === 'rejected') throw read.reason;
+      [ending, events] = [ended.value, read.value];
+    } finally {
+      signal?.removeEventListener('abort', kill);
+    }
   } finally {
     await input.close();
   }
-  signal?.throwIfAborted();
+  const { outcome } = events;
   if (outcome?.kind === 'built')
     return { path: request.output, size: outcome.size, architecture: outcome.architecture };
   if (outcome?.kind === 'failed') {
@@ -118,22 +131,41 @@ function lastLines(complaints: string, { status, signal }: Ending): string {
   return words === '' ? how : `${how}: ${words}`;
 }
 
-async function readEvents(
-  stream: AsyncIterable<Buffer>,
-  log: BuildLog,
-  onOutcome: (outcome: Outcome) => void,
-): Promise<void> {
+interface Events {
+  readonly outcome: Outcome | undefined;
+}
+
+/** Reads what the enclosed process says to its end. @throws DomainError for anything that it would not say */
+async function readEvents(stream: AsyncIterable<Buffer>, log: BuildLog): Promise<Events> {
+  const decoder = new StringDecoder('utf8');
+  let outcome: Outcome | undefined;
   let rest = '';
   for await (const chunk of stream) {
-    const lines = (rest + chunk.toString('utf8')).split('\n');
+    const lines = (rest + decoder.write(chunk)).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > LONGEST_EVENT) throw buildFailure('The build program says more at once than it may');
+    if (rest.length > LONGEST_EVENT) throw nonsense();
     for (const line of lines) {
-      const event = EnclosedEvent.parse(JSON.parse(line));
+      const event = readEvent(line);
       if (event.kind === 'info') log.info(event.message);
       else if (event.kind === 'warning') log.warning(event.message);
       else if (event.kind === 'output') log.output(Buffer.from(event.base64, 'base64'));
-      else onOutcome(event);
+      else outcome = event;
     }
   }
+  return { outcome };
+}
+
+function readEvent(line: string): EnclosedEvent {
+  try {
+    return EnclosedEvent.parse(JSON.parse(line));
+  } catch (cause) {
+    throw nonsense(cause);
+  }
+}
+
+function nonsense(cause?: unknown): Error {
+  return buildFailure('The build program says what it never should', {
+    ...(cause === undefined ? {} : { cause }),
+    remedy: 'This is a bug, or an image that attacks the build: please report it.',
+  });
 }

@@ -25,6 +25,8 @@ export interface TransferFiles {
   readonly signal: AbortSignal | undefined;
 }
 
+const NO_NAME = 'Attempt to copy file with no name, skipping.';
+
 /** `%files from <stage>` of all blocks, which are copied before those of the host (definition contract §6). */
 export async function copyStageFiles(request: TransferFiles): Promise<void> {
   for (const block of request.blocks) {
@@ -40,6 +42,11 @@ export async function copyHostFiles(request: TransferFiles): Promise<void> {
   for (const block of request.blocks) {
     if (block.stage !== undefined || block.files.length === 0) continue;
     if (request.host === undefined) {
+      // Nothing but empty names, which are passed over below.
+      if (block.files.every(({ source }) => source === '')) {
+        request.log.warning(NO_NAME);
+        continue;
+      }
       throw buildFailure('%files needs files of your machine, and none were sent with the build', {
         remedy: 'Submit the build with a client that uploads a build context.',
       });
@@ -57,7 +64,7 @@ async function copyBlock(
 ): Promise<void> {
   for (const { source, destination, line } of block.files) {
     if (source === '') {
-      request.log.warning('Attempt to copy file with no name, skipping.');
+      request.log.warning(NO_NAME);
       continue;
     }
     const pattern = isAbsolute(source) ? source : join(base, source);

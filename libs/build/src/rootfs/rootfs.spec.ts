@@ -180,8 +180,15 @@ describe('patterns', () => {
     [String.raw`\*`, 'a', false],
     ['{a,b}', 'a', false],
     ['a.b', 'axb', false],
+    [`${'*'.repeat(100)}x`, 'a'.repeat(255), false],
+    ['a**b', 'axyb', true],
+    [String.raw`\**`, '*x', true],
   ])('%s against %s', (pattern, name, matches) => {
     expect(componentPattern(pattern).test(name)).toBe(matches);
+  });
+
+  it.each(['[a', '[z-a]x'])('%s is refused', (pattern) => {
+    expect(() => componentPattern(pattern)).toThrow(`syntax error in pattern: ${pattern}`);
   });
 });
 
@@ -239,6 +246,17 @@ describe('labels', () => {
     expect(await write('%labels\nA mine\n')).toMatchObject({ A: 'base' });
     expect(warnings).toEqual(['Label: A already exists and force option is false, not overwriting']);
     expect(await write('%labels\nA mine\n', true)).toMatchObject({ A: 'mine' });
+  });
+
+  it('may be called like what every object has', async () => {
+    const labels = await write('%labels\nconstructor a\n__proto__ b\n');
+    expect(Object.entries(labels)).toEqual(
+      expect.arrayContaining([
+        ['constructor', 'a'],
+        ['__proto__', 'b'],
+      ]),
+    );
+    expect(warnings).toEqual([]);
   });
 
   it('adds the automatic ones', async () => {
