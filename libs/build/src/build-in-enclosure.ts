@@ -1,9 +1,8 @@
-import { copyFile, lstat, rename } from 'node:fs/promises';
+import { copyFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { placeFile, systemCode } from '#libs/core';
 import { parseDefinition } from '#libs/deffile';
 import { runEnclosed } from './enclosed/run.js';
-import { buildFailure } from './failure.js';
 import type { BuildLog } from './log.js';
 import { type BuiltImage, checkStages } from './engine.js';
 import type { PullBase } from './sources/base.js';
@@ -68,23 +67,9 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
     log,
     signal,
   });
-  await takeImage(workFolder, output);
+  await workFolder.take(output);
   await moveInto(output, options.destination);
   return { path: options.destination, size, architecture };
-}
-
-/**
- * Takes the image over from the ids of the build. Whatever a hostile base made of the enclosed process, only a file of its own becomes the image,
- * never a link to a file of this machine, which would be read with the rights of the caller. Nothing of the build runs any more.
- * @throws DomainError when it is anything else
- */
-async function takeImage(workFolder: WorkFolder, path: string): Promise<void> {
-  const stats = await lstat(path);
-  if (!stats.isFile() || stats.nlink !== 1 || !workFolder.owns(stats))
-    throw buildFailure('The build program made something else than an image', {
-      remedy: 'This is a bug, or an image that attacks the build: please report it.',
-    });
-  await workFolder.take(path);
 }
 
 async function moveInto(from: string, destination: string): Promise<void> {

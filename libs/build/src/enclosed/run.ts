@@ -1,11 +1,11 @@
 import { open, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { StringDecoder } from 'node:string_decoder';
 import { type Ending, exposedPath, planEnclosure, startPlan, systemHost } from '#libs/runtime';
 import { DomainError } from '#libs/core';
 import { buildFailure } from '../failure.js';
 import type { BuildLog } from '../log.js';
-import { EnclosedEvent, type EnclosedRequest, LONGEST_EVENT } from './protocol.js';
+import { type Events, readEvents } from './events.js';
+import type { EnclosedRequest } from './protocol.js';
 
 export interface RunEnclosed {
   /** Paths in it are those of this process; what lies in the work folder is found there by the enclosed one as well. */
@@ -22,8 +22,6 @@ export interface EnclosedImage {
   readonly size: number;
   readonly architecture: string;
 }
-
-type Outcome = Extract<EnclosedEvent, { kind: 'built' | 'failed' }>;
 
 /** The enclosed program, below the installation. */
 const MAIN = 'dist/libs/build/src/enclosed/main.js';
@@ -129,43 +127,4 @@ function lastLines(complaints: string, { status, signal }: Ending): string {
   const how = signal === null ? `exit status ${status ?? 'unknown'}` : `signal ${signal}`;
   const words = complaints.trim().split('\n').slice(-5).join('; ');
   return words === '' ? how : `${how}: ${words}`;
-}
-
-interface Events {
-  readonly outcome: Outcome | undefined;
-}
-
-/** Reads what the enclosed process says to its end. @throws DomainError for anything that it would not say */
-async function readEvents(stream: AsyncIterable<Buffer>, log: BuildLog): Promise<Events> {
-  const decoder = new StringDecoder('utf8');
-  let outcome: Outcome | undefined;
-  let rest = '';
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.write(chunk)).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > LONGEST_EVENT) throw nonsense();
-    for (const line of lines) {
-      const event = readEvent(line);
-      if (event.kind === 'info') log.info(event.message);
-      else if (event.kind === 'warning') log.warning(event.message);
-      else if (event.kind === 'output') log.output(Buffer.from(event.base64, 'base64'));
-      else outcome = event;
-    }
-  }
-  return { outcome };
-}
-
-function readEvent(line: string): EnclosedEvent {
-  try {
-    return EnclosedEvent.parse(JSON.parse(line));
-  } catch (cause) {
-    throw nonsense(cause);
-  }
-}
-
-function nonsense(cause?: unknown): Error {
-  return buildFailure('The build program says what it never should', {
-    ...(cause === undefined ? {} : { cause }),
-    remedy: 'This is a bug, or an image that attacks the build: please report it.',
-  });
 }
