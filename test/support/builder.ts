@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { AuthModule } from '#apps/auth/src/auth.module';
 import { BuilderModule } from '#apps/builder/src/builder.module';
 import type { Ticket } from '#libs/contract';
-import { type Clock, systemClock } from '#libs/core';
+import { type Clock, newObjectId, systemClock } from '#libs/core';
 import { ServiceKey, TokenVerifier } from '#libs/server';
 import { type AppAnswer, type StartedApp, startApp } from './app.js';
 import type { TestDatabase } from './databases.js';
@@ -29,6 +29,8 @@ export interface BuilderOptions {
 
 /** A builder with its accounts and without a worker: tests play the worker. */
 export class TestBuilder {
+  readonly #tries = new Map<string, string>();
+
   private constructor(
     readonly app: StartedApp,
     readonly admin: string,
@@ -112,8 +114,10 @@ export class TestBuilder {
     return key.assertion(await this.app.get<TokenVerifier>(TokenVerifier).issuer());
   }
 
-  async ticket(id: string): Promise<AppAnswer> {
-    const json = { clientAssertion: await this.proof() };
+  /** A try with a name of its own, whose worker all later calls play. */
+  async ticket(id: string, tryId = newObjectId()): Promise<AppAnswer> {
+    this.#tries.set(id, tryId);
+    const json = { clientAssertion: await this.proof(), tryId };
     return this.app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json });
   }
 
@@ -121,12 +125,24 @@ export class TestBuilder {
     return (await this.ticket(id)).body.data;
   }
 
-  say(id: string, token: string, offset: number, text: string | Uint8Array): Promise<AppAnswer> {
-    return this.app.request(`/v1/build/${id}/_log?offset=${offset}`, { method: 'PUT', token, body: text });
+  say(
+    id: string,
+    token: string,
+    offset: number,
+    text: string | Uint8Array,
+    tryId = this.tryOf(id),
+  ): Promise<AppAnswer> {
+    const path = `/v1/build/${id}/_log?offset=${offset}&try=${tryId}`;
+    return this.app.request(path, { method: 'PUT', token, body: text });
   }
 
-  finish(id: string, token: string, json: object): Promise<AppAnswer> {
-    return this.app.request(`/v1/build/${id}/_finish`, { method: 'PUT', token, json });
+  finish(id: string, token: string, json: object, tryId = this.tryOf(id)): Promise<AppAnswer> {
+    return this.app.request(`/v1/build/${id}/_finish?try=${tryId}`, { method: 'PUT', token, json });
+  }
+
+  /** The try that began last. */
+  tryOf(id: string): string {
+    return this.#tries.get(id) ?? '0'.repeat(24);
   }
 
   socket(id: string, token: string, options: { query?: string; origin?: string } = {}): WebSocket {

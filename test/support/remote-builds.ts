@@ -83,8 +83,10 @@ export class RemoteBuilds {
   }
 
   /** What builds have left in the folder in which the worker does them. */
-  leftovers(): Promise<string[]> {
-    return readdir(join(this.app.config.dataFolder('worker'), 'jobs'));
+  async leftovers(): Promise<string[]> {
+    const jobs = join(this.app.config.dataFolder('worker'), 'jobs');
+    const workers = (await readdir(jobs)).filter((name) => !name.includes('.'));
+    return (await Promise.all(workers.map((name) => readdir(join(jobs, name))))).flat();
   }
 
   async stop(): Promise<void> {

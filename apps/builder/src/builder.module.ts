@@ -6,6 +6,7 @@ import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
 import { JobQueue, laneOfThisMachine } from '#libs/queue';
 import { CLOCK, LOG, type Logger, provideTokenExchange, Readiness, TokenVerifier } from '#libs/server';
+import { BuildEndings } from './build-endings.js';
 import { BuildLogs } from './build-logs.js';
 import { BuildQueue } from './build-queue.js';
 import { BuildsController } from './builds.controller.js';
@@ -75,6 +76,7 @@ import { WorkerProof } from './worker-proof.js';
     provideTokenExchange('builder'),
     BuildsStore,
     ContextsStore,
+    BuildEndings,
     BuildsService,
     ContextsService,
     JobsService,

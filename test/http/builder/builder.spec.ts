@@ -143,10 +143,13 @@ describe.each([
   });
 
   describe('a worker', () => {
+    const tryId = 'a'.repeat(24);
+
     it('gets what a build needs for its proof, and only once per proof', async () => {
       const id = await submitted({ libraryRef: 'library://ann/c/n:a,b', workingDir: '/home/ann' });
       const clientAssertion = await builder.proof();
-      const ask = () => app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion } });
+      const ask = () =>
+        app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion, tryId } });
       const first = await ask();
       expect(first.body.data).toMatchObject({
         definition: SCRATCH,
@@ -163,7 +166,7 @@ describe.each([
     it.each(['nonsense', 'a.b.c'])('is refused with the proof %s', async (clientAssertion) => {
       const answer = await app.request(`/v1/build/${await submitted()}/_ticket`, {
         method: 'POST',
-        json: { clientAssertion },
+        json: { clientAssertion, tryId },
       });
       expect(answer.status).toBe(401);
     });
@@ -178,7 +181,8 @@ describe.each([
       });
       const clientAssertion = await builder.proof(other);
       expect(
-        (await app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion } })).status,
+        (await app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion, tryId } }))
+          .status,
       ).toBe(401);
       expect((await say(id, ann, 0, 'x')).status).toBe(403);
       expect((await finish(id, ann, done)).status).toBe(403);

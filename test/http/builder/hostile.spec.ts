@@ -39,7 +39,7 @@ describe('a builder among hostile clients', () => {
     async (_, json, status) => {
       const answer = await builder.submit(json, ann);
       expect(answer.status).toBe(status);
-      if (status !== 200) expect(answer.body.error.message.length).toBeLessThan(1000);
+      expect(JSON.stringify(answer.body.error ?? '').length).toBeLessThan(1000);
     },
     10_000,
   );
