@@ -32,7 +32,7 @@ function escape(text: string): string {
 const STYLE = `
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
 body { max-width: 46rem; margin: 3rem auto; padding: 0 1rem; }
-pre { padding: 0.75rem 1rem; overflow-x: auto; border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 0.4rem; }
+pre { padding: 0.75rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 0.4rem; }
 h1 { line-height: 1.2; }
 h2 { margin-top: 2rem; font-size: 1.1rem; }
 td, th { padding: 0.1rem 1rem 0.1rem 0; text-align: left; vertical-align: top; font-weight: normal; }

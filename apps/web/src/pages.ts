@@ -57,7 +57,8 @@ export function tokensPage(config: ScsConfig): string {
     markup`<h1>How to get a token</h1>
 <p>A token stands for you when a program talks to this server. With your user name and password, or with a token that
 you already have, make one on the command line:</p>
-<pre>curl --cacert scs-ca.pem --user YOUR-NAME --json '{"name": "laptop"}' ${config.serviceUrl('auth')}/v1/auth/tokens</pre>
+<pre>curl --cacert scs-ca.pem --user YOUR-NAME ${config.serviceUrl('auth')}/v1/auth/tokens \\
+  --json '{"name": "laptop", "scopes": ["library:read", "library:write", "keystore:write", "build"]}'</pre>
 <p>On the machine of the server, <code>scs token create --as YOUR-NAME --name laptop</code> does the same.</p>
 <p>It is shown once. Hand it to the program that asks for it:</p>
 <pre>sing remote login site</pre>
