@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger } from '#libs/server';
+import { LOG, type Logger, Service } from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AccountsStore } from './accounts.store.js';
 import { DATABASE } from './database.store.js';
@@ -20,6 +20,7 @@ import { TokensStore } from './tokens.store.js';
 import { UsersController } from './users.controller.js';
 
 /** Accounts, tokens, signing keys, token exchange, revocation. */
+@Service('auth')
 @Module({
   controllers: [TokenStatusController, TokensController, UsersController, ExchangeController, KeysController],
   providers: [

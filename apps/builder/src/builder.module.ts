@@ -5,7 +5,15 @@ import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
 import { JobQueue, laneOfThisMachine } from '#libs/queue';
-import { CLOCK, LOG, type Logger, provideTokenExchange, Readiness, TokenVerifier } from '#libs/server';
+import {
+  CLOCK,
+  LOG,
+  type Logger,
+  provideTokenExchange,
+  Readiness,
+  TokenVerifier,
+  Service,
+} from '#libs/server';
 import { BuildLogs } from './build-logs.js';
 import { BuildQueue } from './build-queue.js';
 import { BuildsController } from './builds.controller.js';
@@ -24,6 +32,7 @@ import { Seal } from './sealed.js';
 import { WorkerProof } from './worker-proof.js';
 
 /** The remote builder: takes definitions, queues them, and keeps what workers report. */
+@Service('builder')
 @Module({
   controllers: [BuildsController, ContextsController, ConvertController, JobsController],
   providers: [

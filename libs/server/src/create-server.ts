@@ -18,6 +18,7 @@ import { createRedirect } from './http/redirect.js';
 import { InternalClient } from './internal-client.js';
 import { LIMITS } from './limits.js';
 import { NestLog, type Logger } from './log.js';
+import { describeServices } from './openapi/index.js';
 import { Readiness } from './readiness.js';
 import { Certificates } from './tls/certificates.js';
 import { UpgradeRouter, wantsWebSocket } from './upgrade.js';
@@ -62,6 +63,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
     internal: new InternalClient(config),
+    descriptions: describeServices(modules, config.version),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);

@@ -7,6 +7,7 @@ export { createServer, type RunningServer, type ServerOptions, type ServiceModul
 export { InternalClient, type InternalAnswer, type InternalCall } from './internal-client.js';
 export { LIMITS } from './limits.js';
 export { createLog, LOG, redactUrl, type Logger } from './log.js';
+export { describeServices, Service, templateOf, type OpenApi } from './openapi/index.js';
 export { Readiness, type ReadinessReport } from './readiness.js';
 export { serve, type ServeOptions } from './serve.js';
 export * from './streaming/index.js';

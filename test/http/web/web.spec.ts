@@ -51,6 +51,15 @@ describe('the front end', () => {
     }
   });
 
+  it('describes its routes, and says which descriptions there are', async () => {
+    const { status, body } = await app.request('/docs/web.json');
+    expect([status, body.openapi, body.info.title]).toEqual([200, '3.1.0', 'SCS web']);
+    expect(Object.keys(body.paths)).toContain('/library/{entity}/{collection}/{container}');
+    for (const path of ['/docs/web', '/docs/library.json', '/docs/../web.json', '/docs/'])
+      expect((await app.request(path)).status).toBe(404);
+    expect((await app.request('/docs/none.json')).body.error.message).toBe('Expected one of /docs/web.json');
+  });
+
   it('hands out the authority, and nothing secret with it', async () => {
     const { status, headers, body } = await app.request('/ca.pem');
     expect(status).toBe(200);

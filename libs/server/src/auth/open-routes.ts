@@ -9,6 +9,7 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /version': 'asked by clients before they have a token (library contract §2.4)',
   'GET /healthz': 'asked by process managers; says up or not',
   'GET /readyz': 'asked by load balancers; names what is not ready, no data',
+  'GET /docs/*': 'which routes there are and what they take; no data',
   // auth
   'GET /.well-known/jwks.json': 'public keys, for everybody who checks tokens',
   'GET /v1/auth/revocations':
