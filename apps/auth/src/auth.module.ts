@@ -11,6 +11,11 @@ import { Issuer } from './issuer.js';
 import { KeysController } from './keys.controller.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
+import { AccountPageController } from './pages/account.controller.js';
+import { CurrentSession } from './pages/current-session.js';
+import { SignInController } from './pages/sign-in.controller.js';
+import { SessionsService } from './sessions.service.js';
+import { SessionsStore } from './sessions.store.js';
 import { SettingsStore } from './settings.store.js';
 import { StartService } from './start.service.js';
 import { TokenStatusController } from './token-status.controller.js';
@@ -22,7 +27,15 @@ import { UsersController } from './users.controller.js';
 /** Accounts, tokens, signing keys, token exchange, revocation. */
 @Service('auth')
 @Module({
-  controllers: [TokenStatusController, TokensController, UsersController, ExchangeController, KeysController],
+  controllers: [
+    TokenStatusController,
+    TokensController,
+    UsersController,
+    ExchangeController,
+    KeysController,
+    SignInController,
+    AccountPageController,
+  ],
   providers: [
     {
       provide: DATABASE,
@@ -37,6 +50,9 @@ import { UsersController } from './users.controller.js';
     TokensStore,
     RevocationsStore,
     SettingsStore,
+    SessionsStore,
+    SessionsService,
+    CurrentSession,
     Issuer,
     AccountsService,
     RevocationsService,

@@ -8,6 +8,7 @@ export { InternalClient, type InternalAnswer, type InternalCall } from './intern
 export { LIMITS } from './limits.js';
 export { createLog, LOG, redactUrl, type Logger } from './log.js';
 export { describeServices, Service, templateOf, type OpenApi } from './openapi/index.js';
+export { Html, markup, Page, page } from './pages/index.js';
 export { Readiness, type ReadinessReport } from './readiness.js';
 export { serve, type ServeOptions } from './serve.js';
 export * from './streaming/index.js';

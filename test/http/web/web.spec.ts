@@ -41,7 +41,7 @@ describe('the front end', () => {
   });
 
   it('allows its pages the one style sheet that is in them, and no script', async () => {
-    for (const path of ['/', '/auth/tokens']) {
+    for (const path of ['/', '/library/ann/tools/blast']) {
       const { headers, body } = await app.request(path);
       const style = /<style>([^]*)<\/style>/.exec(body)?.[1] ?? '';
       const hash = createHash('sha256').update(style).digest('base64');
@@ -66,12 +66,6 @@ describe('the front end', () => {
     expect(headers['content-disposition']).toContain('scs-ca.pem');
     expect(body).toMatch(/^-----BEGIN CERTIFICATE-----/);
     expect(body).not.toContain('PRIVATE');
-  });
-
-  it('says how to get a token at the address that stock clients name', async () => {
-    const { status, body } = await app.request('/auth/tokens');
-    expect(status).toBe(200);
-    expect(body).toContain('scs token create');
   });
 
   it('has nothing at other addresses: no page instead of a 404', async () => {
