@@ -2,7 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { BlobStore, type BlobUpload, partCount, type PartWriter } from '#libs/blobs';
 import type { Actor, MultipartCompletion, UploadCompletion } from '#libs/contract';
-import { type Clock, DomainError, expected, newObjectId, newSecret, parseDigest } from '#libs/core';
+import {
+  type Clock,
+  DomainError,
+  expected,
+  KeyedLock,
+  newObjectId,
+  newSecret,
+  parseDigest,
+} from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
 import type { Container } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
@@ -10,7 +18,6 @@ import { commitPlan, DATABASE, type Database, TryAgain } from './database.store.
 import { EntitiesStore } from './entities.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
-import { KeyedLock } from './keyedLock.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
 import { type UploadGrant, UploadUrls } from './uploadUrls.js';
