@@ -72,7 +72,7 @@ describe.skipIf(reason)(`the Redis of an instance${skipped(reason)}`, () => {
       ['default', ''],
     ] as const) {
       const queue = JobQueue.open(`unix:${url.pathname}?username=${username}&password=${password}`);
-      await expect(queue.check()).rejects.toThrow();
+      await expect(queue.check()).rejects.toThrow('password');
       await queue.close();
     }
   });

@@ -68,9 +68,10 @@ describe('a server that is asked to stop', () => {
     ['no HTTP', 'HELLO\r\n\r\n'],
   ])('does not wait for a client that was refused %s and does not hang up', async (_, text) => {
     const app = await startApp({ modules: [], env });
-    const options = { host: '127.0.0.1', port: app.config.port, ca: app.ca, servername: 'localhost' };
+    const { port } = app.config;
+    const options = { host: '127.0.0.1', port, ca: app.ca, servername: 'localhost', allowHalfOpen: true };
     const arrived = once(app.server.http, 'connection') as Promise<[Socket]>;
-    const client = connect({ ...options, allowHalfOpen: true }, () => client.write(text));
+    const client = connect(options, () => client.write(text));
     client.on('error', () => undefined);
     const [connection] = await arrived;
     const gone = once(connection, 'close');
