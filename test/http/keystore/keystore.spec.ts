@@ -49,7 +49,15 @@ async function claiming(taker: NewKey, owner: NewKey): Promise<string> {
   binding.publicKeyAlgorithm = own.keyPacket.algorithm;
   binding.hashAlgorithm = openpgp.enums.hash.sha256;
   binding.keyFlags = new Uint8Array([0x0c]);
-  await binding.sign(own.keyPacket, { key: own.keyPacket, bind: subkey }, new Date(), false, openpgp.config);
+  const signed = { key: own.keyPacket, bind: subkey };
+  // The types do not know the last parameter, without which it fails.
+  await (binding as unknown as { sign(...parameters: unknown[]): Promise<void> }).sign(
+    own.keyPacket,
+    signed,
+    new Date(),
+    false,
+    openpgp.config,
+  );
   const packets = own.toPublic().toPacketList();
   packets.push(subkey, binding);
   return openpgp.armor(openpgp.enums.armor.publicKey, packets.write());
