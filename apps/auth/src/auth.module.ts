@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, Service } from '#libs/server';
+import { LOG, type Logger, provideClientAssertions, Service } from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AccountsStore } from './accounts.store.js';
 import { DATABASE } from './database.store.js';
@@ -46,6 +46,7 @@ import { UsersController } from './users.controller.js';
           log: (message) => log.warn(message),
         }),
     },
+    provideClientAssertions(),
     AccountsStore,
     TokensStore,
     RevocationsStore,

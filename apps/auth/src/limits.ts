@@ -15,10 +15,6 @@ export const AUTH_LIMITS = {
   attemptsPerAccount: 100,
   /** Counters that are kept; the oldest go first. */
   attemptCounters: 20_000,
-  /** Client assertions that are remembered until they expire, so that none is taken twice. */
-  rememberedAssertions: 10_000,
-  /** A service key that is not known is looked for on disk at most this often. */
-  serviceKeyRefreshMs: 1_000,
   /** The token of the first start is made anew at a start when less than this is left of it. */
   renewBeforeSeconds: 30 * 86_400,
   /** Expired documents are kept this long for people to look at, then swept. */

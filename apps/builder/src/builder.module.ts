@@ -2,16 +2,14 @@ import { join } from 'node:path';
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
-import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
 import { JobQueue, laneOfThisMachine } from '#libs/queue';
 import {
-  CLOCK,
   LOG,
   type Logger,
+  provideClientAssertions,
   provideTokenExchange,
   Readiness,
-  TokenVerifier,
   Service,
 } from '#libs/server';
 import { BuildLogs } from './build-logs.js';
@@ -75,13 +73,9 @@ import { WorkerProof } from './worker-proof.js';
       useFactory: (seal: Seal) => seal.derive('build-context-upload'),
     },
     { provide: ARCHITECTURE, useFactory: () => laneOfThisMachine() },
-    {
-      provide: WorkerProof,
-      inject: [ScsConfig, TokenVerifier, CLOCK],
-      useFactory: (config: ScsConfig, verifier: TokenVerifier, clock: Clock) =>
-        new WorkerProof(config, verifier, clock),
-    },
     provideTokenExchange('builder'),
+    provideClientAssertions(),
+    WorkerProof,
     BuildsStore,
     ContextsStore,
     BuildsService,

@@ -4,6 +4,7 @@ export * from './digest.js';
 export * from './errors.js';
 export * from './fileLock.js';
 export * from './ids.js';
+export * from './keyed-lock.js';
 export * from './libraryRef.js';
 export * from './passing-buffers.js';
 export * from './placed-file.js';

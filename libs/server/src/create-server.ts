@@ -20,7 +20,7 @@ import { LIMITS } from './limits.js';
 import { NestLog, type Logger } from './log.js';
 import { describeServices } from './openapi/index.js';
 import { Readiness } from './readiness.js';
-import { Certificates } from './tls/certificates.js';
+import { Certificates, checkAuthorities } from './tls/certificates.js';
 import { UpgradeRouter, wantsWebSocket } from './upgrade.js';
 
 export type ServiceModule = Type | DynamicModule;
@@ -53,6 +53,7 @@ export interface RunningServer {
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { config, modules, log, clock = systemClock } = options;
+  checkAuthorities(config);
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
   const parts = {
