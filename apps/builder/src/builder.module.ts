@@ -12,6 +12,7 @@ import {
   Readiness,
   Service,
 } from '#libs/server';
+import { BuildEndings } from './build-endings.js';
 import { BuildLogs } from './build-logs.js';
 import { BuildQueue } from './build-queue.js';
 import { BuildsController } from './builds.controller.js';
@@ -78,6 +79,7 @@ import { WorkerProof } from './worker-proof.js';
     WorkerProof,
     BuildsStore,
     ContextsStore,
+    BuildEndings,
     BuildsService,
     ContextsService,
     JobsService,
