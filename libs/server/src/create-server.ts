@@ -20,6 +20,7 @@ import { LIMITS } from './limits.js';
 import { NestLog, type Logger } from './log.js';
 import { Readiness } from './readiness.js';
 import { Certificates } from './tls/certificates.js';
+import { raiseTlsFloor } from './tls/floor.js';
 import { UpgradeRouter, wantsWebSocket } from './upgrade.js';
 
 export type ServiceModule = Type | DynamicModule;
@@ -52,6 +53,7 @@ export interface RunningServer {
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { config, modules, log, clock = systemClock } = options;
+  raiseTlsFloor();
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
   const parts = {
@@ -126,9 +128,7 @@ function fastifyOptions(config: ScsConfig, certificates: Certificates | undefine
   };
   return {
     logger: false,
-    ...(certificates === undefined
-      ? { http: server }
-      : { https: { ...server, ...certificates.current, minVersion: 'TLSv1.2' } }),
+    ...(certificates === undefined ? { http: server } : { https: { ...server, ...certificates.current } }),
     routerOptions: { maxParamLength: LIMITS.routeParameter },
     // Behind a proxy on this machine, and nowhere else, X-Forwarded-For says who asks.
     trustProxy: config.insecureHttp ? 'loopback' : false,
