@@ -8,6 +8,7 @@ import type { ScsConfig } from '#libs/config';
 import { systemClock, type Clock } from '#libs/core';
 import { RemoteAuthority, requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
 import { CoreModule } from './core.module.js';
+import { takeAddresses } from './http/address.js';
 import { takeRawBodies } from './http/bodies.js';
 import { answerClientError, answerExpectation } from './http/client-error.js';
 import { failureOf, JSON_TYPE } from './http/envelope.js';
@@ -72,9 +73,10 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     routesOf([core, ...modules]).filter(({ method, path }) => !exempt.has(`${method} ${path}`)),
   );
   let stopping = false;
-  const adapter = new FastifyAdapter(fastifyOptions(config, certificates) as never);
+  const adapter = new FastifyAdapter(fastifyOptions(certificates) as never);
   const fastify = adapter.getInstance();
-  addHooks(fastify, { log, stopping: () => stopping });
+  takeAddresses(fastify, config.trustedProxies);
+  addHooks(fastify, { log, config, stopping: () => stopping });
   takeRawBodies(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [core, ...modules] },
@@ -117,7 +119,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 
 class RootModule {}
 
-function fastifyOptions(config: ScsConfig, certificates: Certificates | undefined): object {
+function fastifyOptions(certificates: Certificates | undefined): object {
   const server = {
     maxHeaderSize: LIMITS.headers,
     headersTimeout: LIMITS.headersTime,
@@ -130,8 +132,8 @@ function fastifyOptions(config: ScsConfig, certificates: Certificates | undefine
     logger: false,
     ...(certificates === undefined ? { http: server } : { https: { ...server, ...certificates.current } }),
     routerOptions: { maxParamLength: LIMITS.routeParameter },
-    // Behind a proxy on this machine, and nowhere else, X-Forwarded-For says who asks.
-    trustProxy: config.insecureHttp ? 'loopback' : false,
+    // It would take host and scheme from headers, too; see http/address.ts.
+    trustProxy: false,
     // Bodies are streams: their handlers bound size and time, and the watch in bodies.ts cuts who stops sending.
     requestTimeout: 0,
     keepAliveTimeout: LIMITS.keepAliveTime,
