@@ -15,7 +15,7 @@ describe('a MongoDB replica set is asked', () => {
 
   async function open(answer?: FakeAnswer): Promise<Things> {
     fake = await startFakeMongo({ replicaSet: 'rs', ...(answer === undefined ? {} : { answer }) });
-    documents = await openDocuments(`mongodb://127.0.0.1:${fake.port}/`, { service: 'auth' });
+    documents = await openDocuments(fake.url(), { service: 'auth' });
     const things = documents.collection(thingsSpec('things'));
     await documents.ready();
     return things;
