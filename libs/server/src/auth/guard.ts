@@ -6,7 +6,7 @@ import { type Access, readAccess } from './access.js';
 import { setActor } from './actor.js';
 import { parseAuthorization } from './authorization.js';
 import { PasswordCheck } from './password-check.js';
-import { credentialsMissing } from './refusals.js';
+import { credentialsMissing, passwordNotTaken } from './refusals.js';
 import { TokenVerifier } from './verifier.js';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -34,8 +34,10 @@ export class TokenGuard implements CanActivate {
   async #actorOf(request: FastifyRequest, access: Access): Promise<Actor | undefined> {
     const presented = parseAuthorization(request.headers.authorization);
     if (presented.kind === 'bearer') return this.verifier.verify(presented.token, access.audience);
-    if (presented.kind === 'password' && access.acceptsPassword)
+    if (presented.kind === 'password') {
+      if (!access.acceptsPassword) throw passwordNotTaken();
       return this.passwords.check({ ...presented, address: request.ip });
+    }
     if (access.kind === 'anonymous') return undefined;
     throw credentialsMissing();
   }
