@@ -30,6 +30,8 @@ export interface BuildInEnclosure {
   readonly localFiles: string | undefined;
   /** Directories of this machine that the build must not see. */
   readonly hidden: readonly string[];
+  /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
+  readonly processes: number | undefined;
   /** Where the image goes; it appears there whole or not at all and replaces what is there. */
   readonly destination: string;
   readonly version: string;
@@ -64,6 +66,7 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
       runTests: options.runTests,
     },
     hidden: options.hidden,
+    processes: options.processes,
     log,
     signal,
   });

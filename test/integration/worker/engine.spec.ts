@@ -8,6 +8,12 @@ import { temporaryFolder } from '../../support/temporary.js';
 
 const isRoot = process.getuid?.() === 0;
 
+/** Threads of this user, as RLIMIT_NPROC counts them. */
+async function tasksOfThisUser(): Promise<number> {
+  const { stdout } = await execa('ps', ['-L', '-U', String(process.getuid?.()), '-o', 'lwp=']);
+  return stdout.split('\n').length;
+}
+
 /** A root whose shell is bash, which takes less from the environment of root than others do. */
 const BASH = `bootstrap: scratch
 %files
@@ -47,6 +53,7 @@ describe('the build engine', () => {
         pull: undefined,
         localFiles: folder,
         hidden: [],
+        processes: undefined,
         destination: join(folder, 'out.sif'),
         version: '1',
         force: false,
@@ -134,6 +141,13 @@ describe('the build engine', () => {
     await execa('mksquashfs', [root, join(folder, 'base.sqfs'), '-quiet', '-no-progress']);
     await build('bootstrap: localimage\nfrom: base.sqfs\n');
     expect(said).toMatch(/WARNING 200\d owners, devices or attributes .* left out, the first: /);
+  });
+
+  it('lets a %post that forks without end fork so far and no further', async () => {
+    const processes = (await tasksOfThisUser()) + 400;
+    const forks = '%post\nset +x\ni=0\nwhile [ $i -lt 2000 ]; do /bin/busybox sleep 30 & i=$((i+1)); done\n';
+    await expect(build(BASE + forks, { processes })).rejects.toThrow('while running %post');
+    expect(said).toMatch(/can't fork|Resource temporarily unavailable/);
   });
 
   it('says so when the base is broken, and makes no image of it', async () => {
