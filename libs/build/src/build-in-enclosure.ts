@@ -5,6 +5,7 @@ import { parseDefinition } from '#libs/deffile';
 import { runEnclosed } from './enclosed/run.js';
 import type { BuildLog } from './log.js';
 import { type BuiltImage, checkStages } from './engine.js';
+import type { BuildNetwork } from './runner.js';
 import type { PullBase } from './sources/base.js';
 import { fetchBases } from './sources/fetch.js';
 import type { WorkFolder } from './work-folder.js';
@@ -32,6 +33,8 @@ export interface BuildInEnclosure {
   readonly hidden: readonly string[];
   /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
   readonly processes: number | undefined;
+  /** What scripts of the definition reach. */
+  readonly network: BuildNetwork;
   /** Where the image goes; it appears there whole or not at all and replaces what is there. */
   readonly destination: string;
   readonly version: string;
@@ -61,6 +64,7 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
       output,
       ...(options.context !== undefined && { context: options.context }),
       bases,
+      network: options.network,
       version: options.version,
       force: options.force,
       runTests: options.runTests,

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmod, chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { buildInEnclosure, type BuiltImage, type BuildInEnclosure, WorkFolder } from '#libs/build';
@@ -54,6 +56,7 @@ describe('the build engine', () => {
         localFiles: folder,
         hidden: [],
         processes: undefined,
+        network: 'host',
         destination: join(folder, 'out.sif'),
         version: '1',
         force: false,
@@ -142,6 +145,29 @@ describe('the build engine', () => {
     await build('bootstrap: localimage\nfrom: base.sqfs\n');
     expect(said).toMatch(/WARNING 200\d owners, devices or attributes .* left out, the first: /);
   });
+
+  it.each([
+    ['host', true],
+    ['none', false],
+  ] as const)(
+    'lets a %%post with the network %s reach a port of this machine: %s',
+    async (network, reaches) => {
+      const server = createServer((socket) => socket.end('secret of this machine\n'));
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      try {
+        const { port } = server.address() as AddressInfo;
+        const ask = `%post\nset +x\n/bin/busybox nc 127.0.0.1 ${port} </dev/null || echo refused\n`;
+        await build(`${BASE}${ask}%test\n/bin/busybox nc 127.0.0.1 ${port} </dev/null || echo refused\n`, {
+          network,
+        });
+        expect(said.match(/^(secret of this machine|refused)$/gm)).toEqual(
+          reaches ? ['secret of this machine', 'secret of this machine'] : ['refused', 'refused'],
+        );
+      } finally {
+        server.close();
+      }
+    },
+  );
 
   it('lets a %post that forks without end fork so far and no further', async () => {
     const processes = (await tasksOfThisUser()) + 400;

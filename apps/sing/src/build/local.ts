@@ -50,6 +50,7 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       localFiles: cwd,
       hidden: [],
       processes: undefined,
+      network: 'host',
       destination,
       version: place.program.version,
       force: flags.force,
