@@ -1,6 +1,7 @@
 import { defineProgram, generatedCommands } from '#libs/cli';
 import { installation } from '#libs/config';
 import { caGroup } from './ca/index.js';
+import { dbGroup } from './db/index.js';
 import { status } from './status.js';
 import { tokenGroup } from './token/index.js';
 import { userGroup } from './user/index.js';
@@ -15,5 +16,5 @@ export const scs = defineProgram({
     'With --as, tokens are managed by user name and password instead.',
   prefixes: ['SCS'],
   failureStatus: 1,
-  commands: [status, caGroup, tokenGroup, userGroup, ...generatedCommands('scs')],
+  commands: [status, caGroup, dbGroup, tokenGroup, userGroup, ...generatedCommands('scs')],
 });

@@ -66,7 +66,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     verifier,
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
-    internal: new InternalClient(config),
+    internal: new InternalClient(config, () => certificates?.current.cert),
     descriptions: describeServices(modules, config.version),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
