@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError } from '#libs/core';
 import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
+import { Answers } from './answers.js';
 import { DATABASE, type Database } from './database.store.js';
 import type { Handle } from './handles.js';
 import { LIMITS } from './limits.js';
@@ -49,11 +50,17 @@ export interface FoundHandle {
 /** Certificates by fingerprint, and the handles that lead to them. Both change in one commit. */
 @Injectable()
 export class CertificatesStore {
+  /**
+   * What was answered. Only where nobody else can change the certificates: one process has a SQLite file, and every change goes
+   * through {@link store}. Replicas that share a MongoDB could not tell each other in time, so there every answer is read.
+   */
+  readonly answers: Answers;
   readonly #database: Database;
   readonly #certificates: Collection<StoredCertificate, never>;
   readonly #handles: Collection<HandleDocument, 'byHandle'>;
 
   constructor(@Inject(DATABASE) database: Database) {
+    this.answers = new Answers(database.driver === 'sqlite' ? LIMITS.answerBytes : 0);
     this.#database = database;
     this.#certificates = database.collection<StoredCertificate, never>(CERTIFICATES);
     this.#handles = database.collection<HandleDocument, 'byHandle'>(HANDLES);
@@ -104,6 +111,11 @@ export class CertificatesStore {
       throw new DomainError('unprocessable', 'Too much of this key has changed at once', {
         reason: 'too_many_changes',
       });
-    return (await this.#database.commit(writes)).ok;
+    try {
+      return (await this.#database.commit(writes)).ok;
+    } finally {
+      // Also after a failure: nobody knows then whether it was written.
+      this.answers.forget([...wanted, ...gone]);
+    }
   }
 }
