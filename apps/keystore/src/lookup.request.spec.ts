@@ -35,6 +35,14 @@ it.each([
   expect(() => parseLookup(query)).toThrow(message);
 });
 
+function readOf(query: string): unknown {
+  try {
+    return parseLookup(query).searches;
+  } catch {
+    return 'refused';
+  }
+}
+
 it('reads the first parameter of a name, wherever it stands', () => {
   const pair = fc.constantFrom(
     'op=get',
@@ -52,9 +60,9 @@ it('reads the first parameter of a name, wherever it stands', () => {
     fc.property(fc.array(pair), fc.array(pair), (before, after) => {
       const query = [...before, 'search=0x0123456789abcdef', 'op=get', ...after].join('&');
       const plain = new URLSearchParams(query);
-      const read = (): unknown => parseLookup(query).searches;
-      if (plain.get('op') !== 'get' || plain.get('search') === '') expect(read).toThrow('Expected');
-      else expect(read()).toEqual([{ kind: 'key_id', hex: '0123456789abcdef' }]);
+      const wrong = plain.get('op') !== 'get' || plain.get('search') === '';
+      const wanted = wrong ? 'refused' : [{ kind: 'key_id', hex: '0123456789abcdef' }];
+      expect(readOf(query)).toEqual(wanted);
     }),
   );
 });

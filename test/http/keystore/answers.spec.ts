@@ -71,9 +71,9 @@ describe.each([
     await add(key);
     for (let subkeys = 2; subkeys <= 4; subkeys += 1) {
       const searches = searchesFor(key, email);
-      let done = false;
+      const end = new AbortController();
       const askers = searches.map(async (search) => {
-        while (!done) await get(search);
+        while (!end.signal.aborted) await get(search);
       });
       try {
         for (const search of searches) expect(await subkeysIn(await get(search))).toEqual([subkeys - 1]);
@@ -82,7 +82,7 @@ describe.each([
         for (const search of searchesFor(key, email))
           expect([search, await subkeysIn(await get(search))]).toEqual([search, [subkeys]]);
       } finally {
-        done = true;
+        end.abort();
       }
       await Promise.all(askers);
       for (const search of searches) expect(await subkeysIn(await get(search))).toEqual([subkeys]);
