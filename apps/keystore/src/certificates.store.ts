@@ -42,6 +42,8 @@ const HANDLES = {
   indexes: { byHandle: { fields: ['handle', 'place', 'fingerprint'] } },
 } as const satisfies CollectionSpec<HandleDocument>;
 
+const idOf = (handle: string, fingerprint: string): string => `${handle} ${fingerprint}`;
+
 export interface FoundHandle {
   readonly fingerprint: string;
   readonly place: number;
@@ -83,6 +85,12 @@ export class CertificatesStore {
     }));
   }
 
+  /** Those of some certificates that a handle leads to. */
+  async among(handle: string, fingerprints: readonly string[]): Promise<Set<string>> {
+    const found = await this.#handles.getMany(fingerprints.map((one) => idOf(handle, one)));
+    return new Set(found.map(({ value }) => value.fingerprint));
+  }
+
   /**
    * Stores a certificate with its handles, unless somebody was faster.
    * @param before what was read, undefined for a new one
@@ -103,9 +111,9 @@ export class CertificatesStore {
       certificate,
       // Also those that it had: their place may be another one now.
       ...handles.map((one) =>
-        this.#handles.write.put(`${one.handle} ${fingerprint}`, { ...one, fingerprint }),
+        this.#handles.write.put(idOf(one.handle, fingerprint), { ...one, fingerprint }),
       ),
-      ...gone.map((handle) => this.#handles.write.delete(`${handle} ${fingerprint}`)),
+      ...gone.map((handle) => this.#handles.write.delete(idOf(handle, fingerprint))),
     ];
     if (writes.length > LIMITS.writes)
       throw new DomainError('unprocessable', 'Too much of this key has changed at once', {

@@ -63,16 +63,25 @@ export class LookupService {
     return this.certificates.getMany(wanted.map(({ fingerprint }) => fingerprint));
   }
 
+  /**
+   * Certificates with all of these words. Those of the word that the fewest have are looked at, of a word that more than can be
+   * listed have the first ones: what is common to many is found by it alone or together with something that is not.
+   */
   async #byWords(words: readonly string[], limit: number): Promise<readonly StoredCertificate[]> {
-    let matching: string[] | undefined;
-    for (const word of words) {
-      const found = new Set(
-        (await this.certificates.find(handleOf.word(word), LIMITS.listed)).map((one) => one.fingerprint),
-      );
-      matching =
-        matching === undefined ? [...found] : matching.filter((fingerprint) => found.has(fingerprint));
+    const found = await Promise.all(
+      words.map(async (word) => {
+        const handle = handleOf.word(word);
+        return { handle, matches: await this.certificates.find(handle, LIMITS.listed) };
+      }),
+    );
+    const [rarest, ...others] = found.toSorted((a, b) => a.matches.length - b.matches.length);
+    let matching = (rarest?.matches ?? []).map(({ fingerprint }) => fingerprint);
+    for (const { handle } of others) {
+      if (matching.length === 0) break;
+      const also = await this.certificates.among(handle, matching);
+      matching = matching.filter((fingerprint) => also.has(fingerprint));
     }
-    return this.certificates.getMany((matching ?? []).slice(0, limit));
+    return this.certificates.getMany(matching.slice(0, limit));
   }
 }
 
