@@ -51,7 +51,7 @@ describe('a route that needs a token', () => {
       email: '',
       name: 'Mallory',
       administrator: false,
-      organisations: {},
+      kind: 'user',
       ...changes,
     };
   };

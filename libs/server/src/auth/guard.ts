@@ -29,9 +29,10 @@ export class TokenGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const actor = await this.#actorOf(request, access);
     if (actor === undefined) return true;
+    // Before the rights are looked at: whoever is refused is known too.
+    setActor(request, actor);
     requireScopes(actor, access.scopes);
     if (!READING.has(request.method)) this.verifier.requireFresh();
-    setActor(request, actor);
     return true;
   }
 
