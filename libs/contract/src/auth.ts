@@ -25,6 +25,7 @@ export const SIGNED_TYPES = {
   accessToken: 'at+jwt',
   revocations: 'scs-revocations+jwt',
   clientAssertion: 'client-authentication+jwt',
+  auditHead: 'scs-audit-head+jwt',
 } as const;
 
 /** A user name is also the name of the library entity that the account owns (library contract §8). */
