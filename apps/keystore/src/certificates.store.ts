@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { DomainError } from '#libs/core';
 import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
 import { DATABASE, type Database } from './database.store.js';
 import type { Handle } from './handles.js';
+import { LIMITS } from './limits.js';
 
 const Certificate = z.object({
   /** What `op=get` serves. */
@@ -74,6 +76,7 @@ export class CertificatesStore {
   /**
    * Stores a certificate with its handles, unless somebody was faster.
    * @param before what was read, undefined for a new one
+   * @throws DomainError `unprocessable` for a key of which so much changes that it cannot be done at once
    */
   async store(
     before: Stored<StoredCertificate> | undefined,
@@ -84,17 +87,20 @@ export class CertificatesStore {
     const certificate = before
       ? this.#certificates.write.replace(fingerprint, before.revision, value)
       : this.#certificates.write.insert(fingerprint, value);
-    const known = new Set(before?.value.handles);
     const wanted = new Set(handles.map(({ handle }) => handle));
+    const gone = (before?.value.handles ?? []).filter((handle) => !wanted.has(handle));
     const writes: Write[] = [
       certificate,
-      ...handles
-        .filter(({ handle }) => !known.has(handle))
-        .map((one) => this.#handles.write.put(`${one.handle} ${fingerprint}`, { ...one, fingerprint })),
-      ...[...known]
-        .filter((handle) => !wanted.has(handle))
-        .map((handle) => this.#handles.write.delete(`${handle} ${fingerprint}`)),
+      // Also those that it had: their place may be another one now.
+      ...handles.map((one) =>
+        this.#handles.write.put(`${one.handle} ${fingerprint}`, { ...one, fingerprint }),
+      ),
+      ...gone.map((handle) => this.#handles.write.delete(`${handle} ${fingerprint}`)),
     ];
+    if (writes.length > LIMITS.writes)
+      throw new DomainError('unprocessable', 'Too much of this key has changed at once', {
+        reason: 'too_many_changes',
+      });
     return (await this.#database.commit(writes)).ok;
   }
 }

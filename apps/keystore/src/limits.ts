@@ -2,6 +2,10 @@
 export const LIMITS = {
   /** Bytes of a request to `/pks/add`. */
   uploadBytes: 2 * 1024 * 1024,
+  /** Uploads of one account that are under way or wait: each holds its body in memory. */
+  uploadsWaiting: 50,
+  /** Writes of one commit that the document port takes. */
+  writes: 500,
   /** Bytes of a search term. */
   searchBytes: 512,
   words: 8,

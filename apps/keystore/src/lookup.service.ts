@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '#libs/core';
 import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
-import { handleOf, PRIMARY } from './handles.js';
+import { handleOf } from './handles.js';
 import { LIMITS } from './limits.js';
 import type { Lookup } from './lookup.request.js';
 import type { Search } from './search.js';
@@ -42,11 +42,13 @@ export class LookupService {
     }
   }
 
-  /** If a primary key matches, certificates that match by a subkey only are left out (keystore contract §1.6). */
+  /**
+   * Only the best matches: certificates that match by a subkey are left out when a primary key matches (keystore contract §1.6),
+   * and those that only claim a subkey when another one has its word.
+   */
   async #byHandle(handle: string, limit: number): Promise<readonly StoredCertificate[]> {
     const found = await this.certificates.find(handle, limit);
-    const place = found.some((one) => one.place === PRIMARY) ? PRIMARY : undefined;
-    const wanted = found.filter((one) => place === undefined || one.place === place);
+    const wanted = found.filter((one) => one.place === found[0]?.place);
     return this.certificates.getMany(wanted.map(({ fingerprint }) => fingerprint));
   }
 

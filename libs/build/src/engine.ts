@@ -13,7 +13,7 @@ import { writeLabels } from './rootfs/labels.js';
 import { inspectMetadata, unsupportedSections, writeMetadata } from './rootfs/metadata.js';
 import { keepHistory, laySkeleton } from './rootfs/skeleton.js';
 import type { ContainerRunner, RunBind } from './runner.js';
-import type { Base, PullBase } from './sources/base.js';
+import type { Base, FetchedBases } from './sources/base.js';
 import { fillBase } from './sources/source.js';
 import { packSquashfs } from './squashfs.js';
 import { runTest } from './test-script.js';
@@ -26,9 +26,7 @@ export interface BuildRequest {
   readonly workFolder: string;
   /** Files for `%files`; undefined when this build must not read any. */
   readonly host: HostFiles | undefined;
-  readonly pull: PullBase | undefined;
-  /** Bases may be files of this machine. */
-  readonly localFiles: boolean;
+  readonly bases: FetchedBases;
   readonly runner: ContainerRunner;
   readonly log: BuildLog;
   readonly clock: Clock;
@@ -110,7 +108,8 @@ async function buildStages(request: BuildRequest, roots: string): Promise<Finish
   return last;
 }
 
-function checkStages(stages: readonly Stage[]): void {
+/** Refuses what cannot be built, before anything is fetched or unpacked for it. @throws DomainError */
+export function checkStages(stages: readonly Stage[]): void {
   for (const stage of stages) {
     if (stage.header === undefined) throw buildFailure('multiple stages detected, all must have headers');
     const [first] = unsupportedSections(stage);
@@ -132,9 +131,7 @@ async function buildStage(
   const base = await fillBase({
     header,
     tree,
-    workFolder: request.workFolder,
-    pull: request.pull,
-    localFiles: request.localFiles,
+    bases: request.bases,
     architecture: hostArchitecture(),
     log,
     signal,

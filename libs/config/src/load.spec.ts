@@ -62,6 +62,17 @@ describe('loadConfig', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it.each([
+    ['SCS_REDIS_URL', 'redis://scs:50%off@h'],
+    ['SCS_REDIS_URL', 'unix:/run/%zz.sock'],
+    ['SCS_DATABASE_URL', 'mongodb://scs:50%off@h/db'],
+    ['SCS_AUTH_DATABASE_URL', 'mongodb://scs:pw@h/%zz'],
+  ])('says of %s what is wrong with a bare percent sign, without the secret', (name, value) => {
+    const message = faultsOf({ [name]: value });
+    expect(message).toContain(`(with % written as %25) for ${name}, got ***`);
+    expect(message).not.toContain('%off');
+  });
+
   it('takes an empty value as none', () => {
     expect(loadConfig({ SCS_PORT: '', SCS_PUBLIC_URL: ' ' }).port).toBe(8443);
   });

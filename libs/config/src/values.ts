@@ -73,20 +73,21 @@ export const ServiceList = z.string().transform((text, context): readonly Servic
 export const DatabaseUrl = z.string().refine(
   (text) => {
     if (text.startsWith('sqlite:')) return text.startsWith('sqlite:/');
-    return parseMongoUrl(text) !== undefined;
+    const url = parseMongoUrl(text);
+    return url !== undefined && isDecodable(url.database) && isDecodable(url.credentials ?? '');
   },
-  { error: 'sqlite:<absolute folder> or mongodb://…' },
+  { error: 'sqlite:<absolute folder> or mongodb://… (with % written as %25)' },
 );
 
 /** The queue server: a unix socket (`unix:/path?username=…&password=…`) or a URL. */
 export const RedisUrl = z.string().refine(
   (text) => {
     const url = parseUrl(text);
-    if (url === undefined) return false;
+    if (url === undefined || ![url.pathname, url.username, url.password].every(isDecodable)) return false;
     if (url.protocol === 'unix:') return url.pathname.startsWith('/') && url.pathname.length > 1;
     return /^rediss?:$/.test(url.protocol) && url.hostname !== '';
   },
-  { error: 'unix:/path/to/socket, redis://… or rediss://…' },
+  { error: 'unix:/path/to/socket, redis://… or rediss://… (with % written as %25)' },
 );
 
 /** Where image data is kept. */
@@ -103,6 +104,16 @@ export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fata
 /** The parsed URL, or undefined where `text` is none. */
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+/** Whether a part of a URL is percent-encoded: a password with a bare % is not, and people write such ones. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function splitList(text: string): string[] {

@@ -1,8 +1,7 @@
-import { DomainError, expected } from '#libs/core';
+import { DomainError, expected, KeyedLock } from '#libs/core';
 import { checkId, checkIndexValue, type CollectionPlan, type IndexPlan } from './checks.js';
 import { readCursor, writeCursor } from './cursor.js';
 import type { CheckedScan, CheckedWrite, Driver, DriverCommit, RawDocument } from './driver.js';
-import { KeyedLock } from './keyed-lock.js';
 import { DOCUMENT_LIMITS } from './limits.js';
 import type {
   Collection,

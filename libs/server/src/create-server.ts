@@ -18,8 +18,9 @@ import { createRedirect } from './http/redirect.js';
 import { InternalClient } from './internal-client.js';
 import { LIMITS } from './limits.js';
 import { NestLog, type Logger } from './log.js';
+import { describeServices } from './openapi/index.js';
 import { Readiness } from './readiness.js';
-import { Certificates } from './tls/certificates.js';
+import { Certificates, checkAuthorities } from './tls/certificates.js';
 import { UpgradeRouter, wantsWebSocket } from './upgrade.js';
 
 export type ServiceModule = Type | DynamicModule;
@@ -52,6 +53,7 @@ export interface RunningServer {
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { config, modules, log, clock = systemClock } = options;
+  checkAuthorities(config);
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
   const parts = {
@@ -62,6 +64,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
     internal: new InternalClient(config),
+    descriptions: describeServices(modules, config.version),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);

@@ -1,6 +1,8 @@
 import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContentsStore } from '#apps/library/src/contents.store';
+import { DATABASE, type Database } from '#apps/library/src/database.store';
+import { UploadsStore } from '#apps/library/src/uploads.store';
 import { BlobStore } from '#libs/blobs';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
@@ -200,9 +202,21 @@ describe('after a crash', () => {
     const server = await restart();
     expect((await server.tester.get('/v1/images/tester/crash/n:latest')).status).toBe(404);
     expect(await server.blobs()).toEqual([]);
-    expect(await server.app.get(ContentsStore).removing(10)).toEqual([]);
+    expect(await server.app.get(ContentsStore).removing(Date.now())).toEqual([]);
     await server.tester.push('tester/crash/n', bytes);
     expect((await rawRequest(server.app, '/v1/imagefile/tester/crash/n')).body.equals(bytes)).toBe(true);
+  });
+
+  it('starts although an upload is there that cannot be settled, and settles the others', async () => {
+    const { complete } = await deliver('one piece');
+    const store = world.app.get(UploadsStore);
+    const [open] = await store.all('open');
+    if (open === undefined) throw new Error('no upload');
+    const broken = store.creation('f'.repeat(24), { ...open.value, size: 2 ** 50, partSize: 2 ** 50 });
+    await world.app.get<Database>(DATABASE).commit([broken]);
+    await crash();
+    const server = await restart();
+    expect((await complete(server.tester)).status).toBe(200);
   });
 
   it('a full disk at the end is a sentence, and the upload can be ended when there is space again', async () => {

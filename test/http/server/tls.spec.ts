@@ -205,3 +205,18 @@ describe('a certificate of the site', () => {
     await expect(startApp({ modules: [], env: env() })).rejects.toThrow(sentence);
   });
 });
+
+describe('the authorities of the site', () => {
+  it.each<[string, string | undefined, RegExp]>([
+    ['missing', undefined, /a file that can be read for SCS_TLS_CA_FILE.*ENOENT/],
+    ['no certificates', 'hello', /certificates in PEM for SCS_TLS_CA_FILE/],
+  ])('that are %s stop the start with one sentence', async (_name, text, sentence) => {
+    const folder = mkdtempSync(join(tmpdir(), 'scs-site-'));
+    const file = join(folder, 'ca.pem');
+    if (text !== undefined) writeFileSync(file, text);
+    await expect(startApp({ modules: [], env: { ...SERVICES, SCS_TLS_CA_FILE: file } })).rejects.toThrow(
+      sentence,
+    );
+    rmSync(folder, { recursive: true });
+  });
+});

@@ -47,7 +47,7 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       workFolder,
       context: packed === undefined ? undefined : { archive, workingDirectory: cwd },
       pull: pullInto(place, workFolder, flags),
-      localFiles: true,
+      localFiles: cwd,
       hidden: [],
       destination,
       version: place.program.version,

@@ -9,7 +9,7 @@ import type {
   RawDocument,
   RawPage,
 } from '../driver.js';
-import { KeyedLock } from '../keyed-lock.js';
+import { KeyedLock } from '#libs/core';
 import { DOCUMENT_LIMITS } from '../limits.js';
 import { apply, firstRevision } from './apply.js';
 import { commitInTransaction, commitSequentially } from './commit.js';

@@ -23,3 +23,12 @@ export interface Certificate {
   readonly userIds: readonly Component[];
   readonly subkeys: readonly Subkey[];
 }
+
+const FLAG_SIGN = 0x02;
+/** RSA, DSA, ECDSA, EdDSA in their forms. */
+const SIGNING: ReadonlySet<number> = new Set([1, 3, 17, 19, 22, 27, 28]);
+
+/** Whether a subkey may sign by this binding. Without key flags it may do what its algorithm can, as for gpg. */
+export function maySign({ keyFlags }: SignatureFacts, { algorithm }: KeyFacts): boolean {
+  return keyFlags === undefined ? SIGNING.has(algorithm) : (keyFlags & FLAG_SIGN) !== 0;
+}

@@ -30,7 +30,7 @@ export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOption
     // Host header field".
     if (request.raw.httpVersion === '1.1' && request.raw.headers.host === undefined)
       return answer(reply, failure(400, 'Expected a Host header', 'bad_request'));
-    if (stopping()) {
+    if (stopping() && !endsWork(request)) {
       reply.header('connection', 'close');
       return answer(reply, failure(503, 'The server is stopping', 'unavailable'));
     }
@@ -43,6 +43,16 @@ export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOption
     if (stopping()) setImmediate(() => fastify.server.closeIdleConnections());
     done();
   });
+}
+
+/**
+ * What ends work that is under way is answered for as long as the port is open, or the work would be lost: a worker of this very process ends before the port
+ * does, and gives its build back.
+ */
+const ENDING = /^\/v1\/build\/[0-9a-f]{24}\/_(?:log|finish)\?/;
+
+function endsWork(request: FastifyRequest): boolean {
+  return request.method === 'PUT' && ENDING.test(request.url);
 }
 
 /** What machines ask every second says nothing when it goes well. */

@@ -116,6 +116,22 @@ function siteCertificate(config: ScsConfig, clock: Clock): ServerCertificate {
   return { cert, key };
 }
 
+/**
+ * Looks at SCS_TLS_CA_FILE at the start: it is needed later, when the first call to another service is made.
+ * @throws DomainError one sentence when it cannot be read or holds no certificate
+ */
+export function checkAuthorities({ tls: { extraCaFile } }: ScsConfig): void {
+  if (extraCaFile === undefined) return;
+  const text = readSetting('SCS_TLS_CA_FILE', extraCaFile);
+  parseSetting(
+    'certificates in PEM',
+    'SCS_TLS_CA_FILE',
+    extraCaFile,
+    // Throws also for no certificate at all; the context looks at every one.
+    () => [new X509Certificate(text), createSecureContext({ ca: text })],
+  );
+}
+
 function checkDates(leaf: X509Certificate, file: string, clock: Clock): void {
   const day = (date: Date): string => date.toISOString().slice(0, 10);
   if (leaf.validToDate <= clock.now())
