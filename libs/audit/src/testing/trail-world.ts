@@ -54,6 +54,7 @@ export const tagSet = (n: number, more: Partial<AuditEvent> = {}): AuditEvent =>
 
 /** A trail in a database of the caller, with a file of heads of its own. */
 export class TrailWorld {
+  readonly service: AuditedServiceName = 'library';
   readonly clock = new ManualClock('2026-11-26T10:00:00.000Z');
   readonly warnings: string[] = [];
   readonly trail: Trail;
@@ -69,8 +70,8 @@ export class TrailWorld {
     readonly documents: Documents,
     readonly folder: string,
     key: Key,
-    readonly service: AuditedServiceName,
   ) {
+    const { service } = this;
     this.key = key;
     this.heads = new HeadsFile(folder, service);
     this.trail = new Trail({ documents, service, clock: this.clock });
@@ -81,13 +82,14 @@ export class TrailWorld {
     this.headRecords = documents.collection<HeadRecord, never>(HEAD);
   }
 
-  static async make(documents: Documents, service: AuditedServiceName = 'library'): Promise<TrailWorld> {
-    const world = new TrailWorld(
-      documents,
-      await mkdtemp(join(tmpdir(), 'scs-trail-')),
-      await newKey(),
-      service,
-    );
+  /** What is there stays. @param place the folder of an earlier one and its key; a new one when absent */
+  static async open(documents: Documents, place?: { folder: string; key: Key }): Promise<TrailWorld> {
+    const folder = place?.folder ?? (await mkdtemp(join(tmpdir(), 'scs-trail-')));
+    return new TrailWorld(documents, folder, place?.key ?? (await newKey()));
+  }
+
+  static async make(documents: Documents): Promise<TrailWorld> {
+    const world = await TrailWorld.open(documents);
     await world.#clear();
     return world;
   }

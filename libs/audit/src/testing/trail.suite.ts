@@ -78,10 +78,10 @@ export function trailSuite(subject: () => TrailSubject): void {
 
     it('of more than one batch are chained in several commits', async () => {
       const { documents } = subject();
-      for (let from = 0; from < 450; from += 150)
-        await documents.commit(Array.from({ length: 150 }, (_, n) => world.trail.write(tagSet(from + n))));
+      for (let from = 0; from < 250; from += 125)
+        await documents.commit(Array.from({ length: 125 }, (_, n) => world.trail.write(tagSet(from + n))));
       await world.chainer.settle();
-      expect(await world.verify()).toMatchObject({ last: { sequence: 450 }, heads: 1, problems: [] });
+      expect(await world.verify()).toMatchObject({ last: { sequence: 250 }, heads: 1, problems: [] });
     });
 
     it('are there if and only if the commit is that they are in', async () => {
