@@ -3,10 +3,11 @@
 // dist/cli/sing.mjs, dist/cli/scs.mjs  entry of each command line; what a command needs more lies beside it in lazy chunks
 // dist/planner/planner.js              the planner for the engine inside the native program (build-planner.mjs)
 // dist/cli/share/                      manual page and completion scripts, made by the bundled program itself
+// dist/cli/sing.help                   help texts for the native program, made likewise
 // dist/cli/compiled/                   compiled code of what commands load later
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -75,8 +76,9 @@ async function bundleCommandLines() {
   return names;
 }
 
+const run = promisify(execFile);
+
 async function writeShare(names) {
-  const run = promisify(execFile);
   const outputs = names.flatMap((name) => [
     [`man/man1/${name}.1`, [name, 'manual']],
     [`bash-completion/completions/${name}`, [name, 'completion', 'bash']],
@@ -93,6 +95,19 @@ async function writeShare(names) {
   );
 }
 
+/**
+ * The help texts, so that the native program prints them itself. In front stands a copy of the entry, whose imports have the
+ * hash of what they hold in their names: who reads the texts sees whether they belong to the command line beside them.
+ */
+async function writeHelp() {
+  const bundle = at('dist/cli/sing.mjs');
+  const [entry, { stdout }] = await Promise.all([
+    readFile(bundle),
+    run(process.execPath, [bundle, 'manual', '--format', 'help-index'], { maxBuffer: 16 << 20 }),
+  ]);
+  await writeFile(at('dist/cli/sing.help'), [`entry ${entry.length}\n`, entry, stdout]);
+}
+
 /** Lets the commands that need most run once, so that their code lies compiled beside the bundle for whoever built it. */
 async function warmUp() {
   await mkdir(at('dist/cli/compiled'));
@@ -106,9 +121,7 @@ async function warmUp() {
       ['search', '--library', nowhere, 'nothing'],
     ]) {
       // What they answer does not matter: there is no key and no server.
-      await promisify(execFile)(process.execPath, [at('dist/cli/sing.mjs'), ...words], { env }).catch(
-        () => undefined,
-      );
+      await run(process.execPath, [at('dist/cli/sing.mjs'), ...words], { env }).catch(() => undefined);
     }
   } finally {
     await rm(home, { recursive: true });
@@ -116,4 +129,4 @@ async function warmUp() {
 }
 
 const [names] = await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
-await Promise.all([writeShare(names), warmUp()]);
+await Promise.all([writeShare(names), writeHelp(), warmUp()]);

@@ -24,18 +24,23 @@ export function generatedCommands(programName: string): readonly Command[] {
     }),
     defineCommand({
       name: 'manual',
-      summary: 'print the manual page, or the same as Markdown',
+      summary: 'print the manual page, the same as Markdown, or all help texts with an index',
       hidden: true,
       flags: {
         format: {
           type: 'string',
           value: 'FORMAT',
-          choices: ['man', 'markdown'],
+          choices: ['man', 'markdown', 'help-index'],
           default: 'man',
           summary: 'which format',
         },
       },
       async run({ flags, out, program }) {
+        if (flags.format === 'help-index') {
+          const { helpIndex } = await import('./help-index.js');
+          out.text(await helpIndex(program));
+          return;
+        }
         const { manualMarkdown, manualPage } = await import('./manual.js');
         out.text(flags.format === 'markdown' ? manualMarkdown(program) : manualPage(program));
       },

@@ -47,6 +47,7 @@ export interface ConfigValues {
   readonly logLevel: string;
   readonly httpPort: number | undefined;
   readonly insecureHttp: boolean;
+  readonly trustedProxies: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -75,6 +76,8 @@ export class ScsConfig {
   /** Port of the redirect from http; undefined = off. */
   readonly httpPort: number | undefined;
   readonly insecureHttp: boolean;
+  /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
   /** Sentences about settings that look like mistakes but do not stop the start. */
   readonly warnings: readonly string[];
   readonly #values: ConfigValues;
@@ -95,6 +98,7 @@ export class ScsConfig {
     this.logLevel = values.logLevel;
     this.httpPort = values.httpPort;
     this.insecureHttp = values.insecureHttp;
+    this.trustedProxies = values.trustedProxies;
     this.warnings = values.warnings;
   }
 

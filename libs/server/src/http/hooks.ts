@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ScsConfig } from '#libs/config';
 import { actorOf } from '../auth/index.js';
 import { LIMITS } from '../limits.js';
 import { redactUrl, type Logger } from '../log.js';
@@ -11,16 +12,25 @@ const SAFE_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
+/**
+ * With a certificate of the site alone: browsers hold the host to it for a year, on every port. With an own authority people
+ * have to be able to look at the start page before they trust it. Never over plain HTTP (RFC 6797 §7.2).
+ */
+const HSTS = 'max-age=31536000';
+
 export interface HookOptions {
   readonly log: Logger;
+  readonly config: ScsConfig;
   /** True from the moment when the process is asked to stop. */
   readonly stopping: () => boolean;
 }
 
 /** What happens to every request before and after its route. */
-export function addHooks(fastify: FastifyInstance, { log, stopping }: HookOptions): void {
+export function addHooks(fastify: FastifyInstance, { log, config, stopping }: HookOptions): void {
+  const strict = config.tls.mode === 'site' && !config.insecureHttp;
+  const headers = { ...SAFE_HEADERS, ...(strict ? { 'strict-transport-security': HSTS } : {}) };
   fastify.addHook('onRequest', (request, reply, done) => {
-    for (const [name, value] of Object.entries(SAFE_HEADERS)) reply.header(name, value);
+    for (const [name, value] of Object.entries(headers)) reply.header(name, value);
     if (request.raw.url !== undefined && request.raw.url.length > LIMITS.url)
       return answer(
         reply,
