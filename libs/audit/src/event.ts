@@ -44,6 +44,13 @@ export function visibleText(text: string, limit: number): string {
     .slice(0, limit);
 }
 
+/** What a refused request was about, as far as its address says: the path as it was sent, without its query. */
+export function requestSubject(target: string): AuditSubject {
+  const [path = ''] = target.split('?', 1);
+  const name = visibleText(path, AUDIT_LIMITS.subject).replaceAll(' ', '?');
+  return { kind: 'request', name: name === '' ? '/' : name };
+}
+
 /** Where a request came from, as it is kept. */
 export function requestOrigin(address: string, userAgent: string | undefined): RequestOrigin {
   return {

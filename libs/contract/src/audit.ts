@@ -52,6 +52,15 @@ export const AuditedService = z.enum(AUDITED_SERVICES);
 export type AuditAction = (typeof AUDIT_ACTIONS)[AudienceName][number];
 export const AuditAction = z.enum(Object.values(AUDIT_ACTIONS).flat() as [AuditAction, ...AuditAction[]]);
 
+/** The service that records an action. */
+export function serviceOfAction(action: AuditAction): AudienceName {
+  const found = AUDITED_SERVICES.find((service) =>
+    (AUDIT_ACTIONS[service] as readonly string[]).includes(action),
+  );
+  if (found === undefined) throw new Error(`No service records ${action}`);
+  return found;
+}
+
 /** `refused`: somebody was not allowed to, or asked for what cannot be. `failed`: it was allowed and did not work. */
 export const AuditOutcome = z.enum(['done', 'refused', 'failed']);
 export type AuditOutcome = z.infer<typeof AuditOutcome>;
@@ -109,6 +118,8 @@ export const AuditState = z.strictObject({
     .string()
     .regex(/^sha256\.[0-9a-f]{64}$/)
     .optional(),
+  /** Of an OpenPGP key. */
+  revoked: z.boolean().optional(),
   /** Bytes. */
   size: z.number().int().nonnegative().optional(),
   arch: z
@@ -221,10 +232,10 @@ export const AuditQuery = z
     cursor: Cursor,
   })
   .refine(
-    ({ after, service, action, outcome, actor, subject, since, until, cursor }) =>
+    ({ after, service, action, outcome, actor, subject, since, until }) =>
       after === undefined ||
       (service !== undefined &&
-        [action, outcome, actor, subject, since, until, cursor].every((one) => one === undefined)),
+        [action, outcome, actor, subject, since, until].every((one) => one === undefined)),
     { error: 'Expected service, and no filter, beside after' },
   );
 export type AuditQuery = z.infer<typeof AuditQuery>;

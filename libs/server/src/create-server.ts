@@ -7,6 +7,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { ScsConfig } from '#libs/config';
 import { systemClock, type Clock } from '#libs/core';
 import { RemoteAuthority, requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
+import { AuditDesk } from './audit/index.js';
 import { CoreModule } from './core.module.js';
 import { takeAddresses } from './http/address.js';
 import { takeRawBodies } from './http/bodies.js';
@@ -68,6 +69,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     readiness: new Readiness(log),
     internal: new InternalClient(config),
     descriptions: describeServices(modules, config.version),
+    audit: new AuditDesk(log),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);
@@ -91,7 +93,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  app.useGlobalFilters(new ErrorsFilter(log));
+  app.useGlobalFilters(new ErrorsFilter(log, parts.audit));
   const http = app.getHttpServer();
   http.on('checkExpectation', answerExpectation);
   parts.upgrades.attach(http);

@@ -1,13 +1,15 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { type Actor, hasScope, type ScopeName } from '#libs/contract';
+import { type Actor, type AuditAction, hasScope, type ScopeName } from '#libs/contract';
+import { requestOrigin } from '#libs/audit';
 import { DomainError } from '#libs/core';
+import { auditedAction, noteChange } from '../audit/changes.js';
 import { type Access, readAccess } from './access.js';
 import { setActor } from './actor.js';
 import { parseAuthorization } from './authorization.js';
 import { PasswordCheck } from './password-check.js';
 import { credentialsMissing, passwordNotTaken } from './refusals.js';
-import { TokenVerifier } from './verifier.js';
+import { refusedCaller, TokenVerifier } from './verifier.js';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -23,12 +25,34 @@ export class TokenGuard implements CanActivate {
     const access = readAccess(context.getHandler(), context.getClass());
     if (access.kind === 'self-authenticated') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const actor = await this.#actorOf(request, access);
-    if (actor === undefined) return true;
-    requireScopes(actor, access.scopes);
+    const caller = await this.#callerOf(request, access, auditedAction(context.getHandler()));
+    if (caller === undefined) return true;
+    setActor(request, caller);
+    requireScopes(caller, access.scopes);
     if (!READING.has(request.method)) this.verifier.requireFresh();
-    setActor(request, actor);
     return true;
+  }
+
+  /** Who asks, from where. For a change it is noted also when the token is good no more: whoever refuses it may record that. */
+  async #callerOf(
+    request: FastifyRequest,
+    access: Access,
+    action: AuditAction | undefined,
+  ): Promise<Actor | undefined> {
+    const note = (actor: Actor | undefined): Actor | undefined => {
+      const caller = actor && {
+        ...actor,
+        from: requestOrigin(request.ip, request.headers['user-agent']),
+      };
+      if (action !== undefined) noteChange(request, { action, caller });
+      return caller;
+    };
+    try {
+      return note(await this.#actorOf(request, access));
+    } catch (error) {
+      note(refusedCaller(error));
+      throw error;
+    }
   }
 
   async #actorOf(request: FastifyRequest, access: Access): Promise<Actor | undefined> {
