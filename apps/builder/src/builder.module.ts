@@ -9,6 +9,7 @@ import {
   type Logger,
   provideClientAssertions,
   provideTokenExchange,
+  provideTrail,
   Readiness,
   Service,
 } from '#libs/server';
@@ -75,6 +76,7 @@ import { WorkerProof } from './worker-proof.js';
     },
     { provide: ARCHITECTURE, useFactory: () => laneOfThisMachine() },
     provideTokenExchange('builder'),
+    provideTrail('builder', DATABASE),
     provideClientAssertions(),
     WorkerProof,
     BuildsStore,
