@@ -69,8 +69,11 @@ export class CertificatesStore {
 
   /** Certificates that a handle leads to: those whose primary key matches first, then by fingerprint. */
   async find(handle: string, limit: number): Promise<FoundHandle[]> {
-    const { items } = await this.#handles.scan('byHandle', { equal: [handle], limit });
-    return items.map(({ value }) => ({ fingerprint: value.fingerprint, place: value.place }));
+    const found = await this.#handles.keys('byHandle', { equal: [handle], limit });
+    return found.map(({ keys: [, place, fingerprint] }) => ({
+      fingerprint: String(fingerprint),
+      place: Number(place),
+    }));
   }
 
   /**

@@ -9,7 +9,7 @@ import type { PullBase } from './sources/base.js';
 import { fetchBases } from './sources/fetch.js';
 import type { WorkFolder } from './work-folder.js';
 
-export interface PackedFiles {
+interface PackedFiles {
   readonly archive: string;
   /** Absolute; relative sources are relative to it. */
   readonly workingDirectory: string;

@@ -1,10 +1,10 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { type Actor, type AuditAction, hasScope, type ScopeName } from '#libs/contract';
+import { type Actor, hasScope, type ScopeName } from '#libs/contract';
 import { requestOrigin } from '#libs/audit';
 import { DomainError } from '#libs/core';
-import { auditedAction, noteChange } from '../audit/changes.js';
-import { type Access, readAccess } from './access.js';
+import { noteChange } from '../audit/changes.js';
+import { type Access, accessOf } from './access.js';
 import { setActor } from './actor.js';
 import { parseAuthorization } from './authorization.js';
 import { PasswordCheck } from './password-check.js';
@@ -21,11 +21,15 @@ export class TokenGuard implements CanActivate {
     private readonly passwords: PasswordCheck,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const access = readAccess(context.getHandler(), context.getClass());
-    if (access.kind === 'self-authenticated') return true;
+  /** Answers at once where there is nothing to wait for. */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const access = accessOf(context.getHandler(), context.getClass());
+    return access.kind === 'self-authenticated' || this.#admit(context, access);
+  }
+
+  async #admit(context: ExecutionContext, access: Access): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const caller = await this.#callerOf(request, access, auditedAction(context.getHandler()));
+    const caller = await this.#callerOf(request, access);
     if (caller === undefined) return true;
     setActor(request, caller);
     requireScopes(caller, access.scopes);
@@ -33,18 +37,14 @@ export class TokenGuard implements CanActivate {
     return true;
   }
 
-  /** Who asks, from where. For a change it is noted also when the token is good no more: whoever refuses it may record that. */
-  async #callerOf(
-    request: FastifyRequest,
-    access: Access,
-    action: AuditAction | undefined,
-  ): Promise<Actor | undefined> {
+  /** Who asks. For a change also from where, and noted when the token is good no more: a refusal is recorded. */
+  async #callerOf(request: FastifyRequest, access: Access): Promise<Actor | undefined> {
+    const { action } = access;
+    if (action === undefined) return this.#actorOf(request, access);
     const note = (actor: Actor | undefined): Actor | undefined => {
-      const caller = actor && {
-        ...actor,
-        from: requestOrigin(request.ip, request.headers['user-agent']),
-      };
-      if (action !== undefined) noteChange(request, { action, caller });
+      const from = requestOrigin(request.ip, request.headers['user-agent']);
+      const caller = actor && { ...actor, from };
+      noteChange(request, { action, caller });
       return caller;
     };
     try {
