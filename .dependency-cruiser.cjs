@@ -2,7 +2,7 @@
 
 const plain = ['core', 'contract', 'deffile', 'sif', 'pgp', 'signing'];
 const user = ['client', 'oci', 'runtime', 'build', 'cli'];
-const server = ['config', 'server', 'documents', 'blobs', 'queue'];
+const server = ['config', 'server', 'documents', 'audit', 'blobs', 'queue'];
 
 /** Which libraries a library may import; every other library is forbidden to it. */
 const mayUse = {
@@ -18,8 +18,9 @@ const mayUse = {
   runtime: ['core'],
   build: ['core', 'contract', 'deffile', 'sif', 'runtime', 'oci', 'client', 'signing'],
   config: ['core'],
-  server: ['core', 'contract', 'config'],
+  server: ['core', 'contract', 'config', 'audit'],
   documents: ['core'],
+  audit: ['core', 'contract', 'documents'],
   blobs: ['core'],
   queue: ['core', 'contract'],
 };

@@ -9,6 +9,7 @@ import {
   type Logger,
   provideClientAssertions,
   provideTokenExchange,
+  provideTrail,
   Readiness,
   Service,
 } from '#libs/server';
@@ -78,6 +79,7 @@ import { WorkerProof } from './worker-proof.js';
     },
     { provide: ARCHITECTURE, useFactory: () => laneOfThisMachine() },
     provideTokenExchange('builder'),
+    provideTrail('builder', DATABASE),
     provideClientAssertions(),
     WorkerProof,
     BuildsStore,

@@ -92,7 +92,7 @@ export class CertificatesStore {
   }
 
   /**
-   * Stores a certificate with its handles, unless somebody was faster.
+   * Stores a certificate with its handles, and the entry of the audit trail, unless somebody was faster.
    * @param before what was read, undefined for a new one
    * @throws DomainError `unprocessable` for a key of which so much changes that it cannot be done at once
    */
@@ -100,6 +100,7 @@ export class CertificatesStore {
     before: Stored<StoredCertificate> | undefined,
     value: StoredCertificate,
     handles: readonly Handle[],
+    entry: Write,
   ): Promise<boolean> {
     const { fingerprint } = value;
     const certificate = before
@@ -109,6 +110,7 @@ export class CertificatesStore {
     const gone = (before?.value.handles ?? []).filter((handle) => !wanted.has(handle));
     const writes: Write[] = [
       certificate,
+      entry,
       // Also those that it had: their place may be another one now.
       ...handles.map((one) =>
         this.#handles.write.put(idOf(one.handle, fingerprint), { ...one, fingerprint }),

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Trail } from '#libs/audit';
+import { systemClock } from '#libs/core';
 import { openDocuments, TEMPORARY_DATABASE } from '#libs/documents';
 import { CertificatesStore } from './certificates.store.js';
 import type { Database } from './database.store.js';
@@ -28,6 +30,11 @@ describe('a search by words', () => {
       undefined,
       { ...value, armor: '', handles: handles.map(({ handle }) => handle), updatedAt: '', updatedBy: '' },
       handles,
+      new Trail({ documents: database, service: 'keystore', clock: systemClock }).write({
+        action: 'key.add',
+        actor: null,
+        subject: { kind: 'key', name: value.fingerprint },
+      }),
     );
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import {
   type Actor,
   type CollectionRequest,
@@ -12,6 +13,7 @@ import { type Collection, CollectionsStore } from './collections.store.js';
 import { type Container, ContainersStore } from './containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
+import { created } from './events.js';
 import { LIMITS } from './limits.js';
 import { missing } from './missing.js';
 import { NamesStore } from './names.store.js';
@@ -32,6 +34,7 @@ export class TreeService {
     private readonly entities: EntitiesStore,
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
+    private readonly trail: Trail,
   ) {}
 
   /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
@@ -89,6 +92,7 @@ export class TreeService {
         return [
           this.entities.creation(id, { ...entity, ...this.#creation(actor) }),
           ...this.#terms('entity', name, id, audience),
+          this.trail.write(created('entity', name, defaultPrivate, actor)),
         ];
       },
     );
@@ -120,6 +124,7 @@ export class TreeService {
             ...this.#creation(actor),
           }),
           ...this.#terms('collection', name, id, isPrivate ? entity.id : EVERYBODY),
+          this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
         ];
       },
     );
@@ -155,6 +160,7 @@ export class TreeService {
             ...this.#creation(actor),
           }),
           ...this.#terms('container', name, id, isPrivate ? entity : EVERYBODY),
+          this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
         ];
       },
     );

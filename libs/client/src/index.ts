@@ -1,3 +1,4 @@
+export * from './audit.js';
 export * from './auth.js';
 export * from './builder.js';
 export * from './frontend.js';

@@ -8,6 +8,8 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
+import { AuditController } from './audit/audit.controller.js';
+import { AuditDesk } from './audit/index.js';
 import { PasswordCheck, TokenGuard, TokenUses, TokenVerifier } from './auth/index.js';
 import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
@@ -27,6 +29,7 @@ export interface CoreParts {
   readonly readiness: Readiness;
   readonly internal: InternalClient;
   readonly descriptions: Descriptions;
+  readonly audit: AuditDesk;
 }
 
 /** What every service can have injected, and the guard that stands before every route. */
@@ -64,12 +67,13 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
       { provide: Readiness, useValue: parts.readiness },
       { provide: InternalClient, useValue: parts.internal },
       { provide: DESCRIPTIONS, useValue: parts.descriptions },
+      { provide: AuditDesk, useValue: parts.audit },
       PasswordCheck,
     ];
     return {
       module: CoreModule,
       global: true,
-      controllers: [SystemController, DocsController],
+      controllers: [SystemController, DocsController, AuditController],
       providers: [...shared, { provide: APP_GUARD, useClass: TokenGuard }],
       exports: [
         ScsConfig,
@@ -81,6 +85,7 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
         Readiness,
         InternalClient,
         PasswordCheck,
+        AuditDesk,
       ],
     };
   }

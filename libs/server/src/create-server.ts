@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ScsConfig } from '#libs/config';
 import { systemClock, type Clock } from '#libs/core';
+import { AuditDesk } from './audit/index.js';
 import { RemoteAuthority, requireListedRoutes, routesOf, TokenUses, TokenVerifier } from './auth/index.js';
 import { CoreModule } from './core.module.js';
 import { takeAddresses } from './http/address.js';
@@ -74,6 +75,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     readiness: new Readiness(log),
     internal: new InternalClient(config, () => certificates?.current.cert),
     descriptions: describeServices(modules, config.version),
+    audit: new AuditDesk(log),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);
@@ -102,7 +104,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  app.useGlobalFilters(new ErrorsFilter(log));
+  app.useGlobalFilters(new ErrorsFilter(log, parts.audit));
   const http = app.getHttpServer();
   http.on('checkExpectation', answerExpectation);
   parts.upgrades.attach(http);

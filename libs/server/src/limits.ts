@@ -28,6 +28,8 @@ export const LIMITS = {
   startTime: 15_000,
   /** A readiness check that takes longer has failed. */
   readinessTime: 3_000,
+  /** An answer waits this long for the record of a refusal. */
+  auditTime: 3_000,
   /** A call from one service to another, where the caller names no other time. */
   internalCallTime: 15_000,
   /** The largest answer of such a call. */

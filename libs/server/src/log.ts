@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { LoggerService } from '@nestjs/common';
+import { withoutTokens } from '#libs/audit';
 import { pino, type Logger, type LoggerOptions } from 'pino';
 import { LogFile } from './log-file.js';
 
@@ -26,9 +27,13 @@ const SECRET_PARAMETER = /^(?:auth_token|access_token|token|sig|signature|secret
 
 /**
  * The request target as it may be logged: what signs a URL or carries a token (`?auth_token=`, signed upload and download
- * URLs) is replaced by `***`.
+ * URLs) is replaced by `***`, and so is a token that somebody has put anywhere else.
  */
 export function redactUrl(target: string): string {
+  return withoutTokens(redactQuery(target));
+}
+
+function redactQuery(target: string): string {
   const question = target.indexOf('?');
   if (question === -1) return target;
   let safe = '';

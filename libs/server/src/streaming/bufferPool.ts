@@ -4,7 +4,7 @@ import { STREAM_LIMITS } from './limits.js';
  * Large buffers that are used again and again: fresh ones cost more than the disk does. When all of them are in use, small
  * ones are made, so that many transfers at once need little memory each. Their memory is shared between threads.
  */
-export class BufferPool {
+class BufferPool {
   readonly #free: Buffer[] = [];
   #made = 0;
 
