@@ -52,6 +52,17 @@ describe('a MongoDB replica set is asked', () => {
     });
   });
 
+  it('for the keys of an index by nothing that is not in it', async () => {
+    const things = await open();
+    await things.keys('byRank', { equal: ['g'], limit: 10 });
+    expect(sent('find').at(-1)).toMatchObject({
+      projection: { _id: 1, 'v.group': 1, 'v.rank': 1 },
+      sort: { 'v.rank': 1, _id: 1 },
+      hint: 'scs_byRank',
+      limit: 10,
+    });
+  });
+
   it('for a later page by what lies behind its place, and not by an either-or', async () => {
     const cursor = Buffer.from(JSON.stringify(['byRank', 5, 'id5'])).toString('base64url');
     const things = await open();

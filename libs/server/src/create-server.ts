@@ -128,6 +128,9 @@ function fastifyOptions(certificates: Certificates | undefined): object {
     headersTimeout: LIMITS.headersTime,
     shouldUpgradeCallback: wantsWebSocket,
     noDelay: true,
+    // A client whose machine has gone says nothing, and a websocket that waits for news sends nothing: the kernel asks.
+    keepAlive: true,
+    keepAliveInitialDelay: LIMITS.probeTime,
     // Node would answer without the envelope; hooks.ts looks at it.
     requireHostHeader: false,
   };
