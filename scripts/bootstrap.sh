@@ -118,7 +118,7 @@ ensure_modules() {
   usable_npm || bootstrap_node
   say "Installing the packages of the lock file with npm (into node_modules/)."
   # Behind a proxy of a site, the site's authority is known to the system and not to Node.
-  NODE_USE_SYSTEM_CA=1 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
+  NODE_USE_SYSTEM_CA=1 npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >&2 ||
     fail "npm could not install the packages of the lock file." "Look at the lines above; the registry is $(npm config get registry)."
   [ -x "$pinned_node" ] || fail "npm left out $pinned_node, which is an optional package." \
     "Run npm ci without --omit=optional (see npm config get omit)."
@@ -213,7 +213,7 @@ ensure_built() {
   if ! is_current addon/build/.stamp "$native"; then
     writable_checkout "its native sources changed since they were built"
     ensure_packages build
-    say "Compiling the native program sing (some minutes the first time)."
+    say "Compiling what changed of the native program sing (a minute the first time)."
     rm -f addon/build/.stamp
     run_script build:native
     printf '%s\n' "$native" > addon/build/.stamp

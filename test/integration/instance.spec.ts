@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../support/certificates.js';
 import { exists, prepareInstance, type Instance } from '../support/instance.js';
@@ -140,6 +141,29 @@ describe('after kill -9', () => {
   it('of Redis it is started again and the instance is ready', async () => {
     await killAndWait('redis');
     expect((await instance.get('/readyz')).status).toBe(200);
+  });
+
+  it('of Redis nothing that it acknowledged is lost, transactions included', async () => {
+    const connect = (): Redis => {
+      const url = new URL(readFileSync(join(instance.home, 'run/redis.url'), 'utf8').trim());
+      const { username, password } = Object.fromEntries(url.searchParams);
+      return new Redis({
+        path: decodeURI(url.pathname),
+        ...(username && { username }),
+        ...(password && { password }),
+      });
+    };
+    const before = connect();
+    await before.multi().set('scs:test:one', '1').rpush('scs:test:list', 'a', 'b').exec();
+    before.disconnect();
+    await killAndWait('redis');
+    const after = connect();
+    try {
+      expect(await after.get('scs:test:one')).toBe('1');
+      expect(await after.lrange('scs:test:list', 0, -1)).toEqual(['a', 'b']);
+    } finally {
+      after.disconnect();
+    }
   });
 
   it('of the supervisor nothing stays behind, and the next start works', async () => {

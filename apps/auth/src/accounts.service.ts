@@ -58,6 +58,13 @@ export class AccountsService {
     return found(await this.accounts.find(username));
   }
 
+  /** Who an account is, for somebody who proved it before; undefined when it may not sign in any more. */
+  async actorOf(id: string): Promise<Actor | undefined> {
+    const account = await this.accounts.get(id);
+    if (account === undefined || account.value.disabled) return undefined;
+    return provenByPassword(account, this.clock.now());
+  }
+
   list(options: { readonly limit: number; readonly cursor?: string | undefined }) {
     return this.accounts.list(options);
   }

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, provideClientAssertions } from '#libs/server';
+import { LOG, type Logger, provideClientAssertions, Service } from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AccountsStore } from './accounts.store.js';
 import { DATABASE } from './database.store.js';
@@ -11,6 +11,11 @@ import { Issuer } from './issuer.js';
 import { KeysController } from './keys.controller.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
+import { AccountPageController } from './pages/account.controller.js';
+import { CurrentSession } from './pages/current-session.js';
+import { SignInController } from './pages/sign-in.controller.js';
+import { SessionsService } from './sessions.service.js';
+import { SessionsStore } from './sessions.store.js';
 import { SettingsStore } from './settings.store.js';
 import { StartService } from './start.service.js';
 import { TokenStatusController } from './token-status.controller.js';
@@ -20,8 +25,17 @@ import { TokensStore } from './tokens.store.js';
 import { UsersController } from './users.controller.js';
 
 /** Accounts, tokens, signing keys, token exchange, revocation. */
+@Service('auth')
 @Module({
-  controllers: [TokenStatusController, TokensController, UsersController, ExchangeController, KeysController],
+  controllers: [
+    TokenStatusController,
+    TokensController,
+    UsersController,
+    ExchangeController,
+    KeysController,
+    SignInController,
+    AccountPageController,
+  ],
   providers: [
     {
       provide: DATABASE,
@@ -37,6 +51,9 @@ import { UsersController } from './users.controller.js';
     TokensStore,
     RevocationsStore,
     SettingsStore,
+    SessionsStore,
+    SessionsService,
+    CurrentSession,
     Issuer,
     AccountsService,
     RevocationsService,

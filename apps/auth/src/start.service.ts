@@ -12,6 +12,7 @@ import { AUTH_LIMITS } from './limits.js';
 import { LocalAuthority } from './local-authority.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
+import { SessionsService } from './sessions.service.js';
 import { SettingsStore } from './settings.store.js';
 import { SigningKeys } from './signing-keys.js';
 import { sweep } from './sweep.js';
@@ -36,6 +37,7 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
     private readonly tokensStore: TokensStore,
     private readonly revocations: RevocationsService,
     private readonly revocationsStore: RevocationsStore,
+    private readonly sessions: SessionsService,
     private readonly issuer: Issuer,
     private readonly verifier: TokenVerifier,
     private readonly passwords: PasswordCheck,
@@ -77,6 +79,7 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
       this.#sweep = sweep({
         revocations: this.revocationsStore,
         tokens: this.tokensStore,
+        sessions: this.sessions,
         clock: this.clock,
       }).then(
         () => undefined,

@@ -3,8 +3,16 @@ import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { JobQueue, laneOfThisMachine } from '#libs/queue';
-import { LOG, type Logger, provideClientAssertions, provideTokenExchange, Readiness } from '#libs/server';
+import { checkQueueAtStart, JobQueue, laneOfThisMachine } from '#libs/queue';
+import {
+  LOG,
+  type Logger,
+  provideClientAssertions,
+  provideTokenExchange,
+  Readiness,
+  Service,
+} from '#libs/server';
+import { BuildEndings } from './build-endings.js';
 import { BuildLogs } from './build-logs.js';
 import { BuildQueue } from './build-queue.js';
 import { BuildsController } from './builds.controller.js';
@@ -23,6 +31,7 @@ import { Seal } from './sealed.js';
 import { WorkerProof } from './worker-proof.js';
 
 /** The remote builder: takes definitions, queues them, and keeps what workers report. */
+@Service('builder')
 @Module({
   controllers: [BuildsController, ContextsController, ConvertController, JobsController],
   providers: [
@@ -38,11 +47,14 @@ import { WorkerProof } from './worker-proof.js';
     {
       provide: BuildQueue,
       inject: [ScsConfig, LOG],
-      useFactory: ({ redisUrl }: ScsConfig, log: Logger) =>
-        new BuildQueue(
-          redisUrl === undefined ? undefined : JobQueue.open(redisUrl, (message) => log.warn(message)),
+      useFactory: async ({ redisUrl }: ScsConfig, log: Logger) => {
+        if (redisUrl === undefined) return new BuildQueue(undefined, laneOfThisMachine());
+        await checkQueueAtStart(redisUrl);
+        return new BuildQueue(
+          JobQueue.open(redisUrl, (message) => log.warn(message)),
           laneOfThisMachine(),
-        ),
+        );
+      },
     },
     {
       provide: CONTEXT_BLOBS,
@@ -70,6 +82,7 @@ import { WorkerProof } from './worker-proof.js';
     WorkerProof,
     BuildsStore,
     ContextsStore,
+    BuildEndings,
     BuildsService,
     ContextsService,
     JobsService,

@@ -48,4 +48,16 @@ export const sing = defineProgram({
     version,
     ...generatedCommands('sing'),
   ],
+  notYet: {
+    apps: 'Its apps are shown by: sing inspect --list-apps IMAGE',
+    capability: 'Root keeps all capabilities with: sing exec --keep-privs IMAGE PROGRAM',
+    checkpoint: 'Let the program in the container write its own checkpoints',
+    config: 'Settings are flags and variables of the environment: sing help exec',
+    instance: 'Keep a program running in the background with: sing exec IMAGE PROGRAM &',
+    keyserver: 'Name another keystore with --url: sing help key search',
+    oci: 'Start containers with: sing exec, sing run, sing shell',
+    overlay: 'Make a folder of this machine writable in the container: sing exec --bind DIR IMAGE PROGRAM',
+    plugin: 'What sing can do is built in: sing help',
+    registry: 'Images come from a library: sing help pull',
+  },
 });

@@ -11,7 +11,13 @@ type ControlWord = 'status' | 'stop';
 /** The answer to `status`: the endpoint, or `starting` while there is none. */
 export type ControlStatus =
   | { readonly state: 'starting'; readonly pid: number }
-  | { readonly state: 'running'; readonly endpoint: Endpoint; readonly notes: readonly string[] };
+  | {
+      readonly state: 'running';
+      readonly endpoint: Endpoint;
+      readonly notes: readonly string[];
+      /** What it was started from ({@link buildOf}). */
+      readonly build: string;
+    };
 
 const pathOf = (config: ScsConfig): string => join(config.runFolder, 'control.sock');
 const LONGEST_WORD = 100;

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { loadConfig, prepareHome, type ScsConfig, type ServerMessage } from '#libs/config';
 import { DomainError, messageOf } from '#libs/core';
+import { buildOf } from './build.js';
 import { Child, type ChildPlan } from './child.js';
 import { listenForControl } from './control.js';
 import { endpointOf, removeEndpoint, writeEndpoint } from './endpoint.js';
@@ -39,6 +40,7 @@ class Instance {
   readonly #config: ScsConfig;
   readonly #env: NodeJS.ProcessEnv;
   readonly #log: SupervisorLog;
+  readonly #build: string;
   readonly #children: Child[] = [];
   readonly #alive: Record<string, ProcessIdentity> = {};
   readonly #end = Promise.withResolvers<number>();
@@ -53,6 +55,7 @@ class Instance {
     this.#config = config;
     this.#env = env;
     this.#log = log;
+    this.#build = buildOf(config);
   }
 
   /** Resolves with the exit status when the instance has ended. */
@@ -71,7 +74,12 @@ class Instance {
     this.#control = await listenForControl(this.#config, {
       status: () =>
         this.#running
-          ? { state: 'running', endpoint: endpointOf(this.#config, process.pid), notes: this.notes }
+          ? {
+              state: 'running',
+              endpoint: endpointOf(this.#config, process.pid),
+              notes: this.notes,
+              build: this.#build,
+            }
           : { state: 'starting', pid: process.pid },
       stop: () => void this.#finish('asked by scripts/down', 0),
     });

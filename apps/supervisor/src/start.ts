@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { loadConfig, prepareHome, type ScsConfig, type ServerMessage } from '#libs/config';
 import { DomainError } from '#libs/core';
+import { buildOf } from './build.js';
 import { askStatus, type ControlStatus } from './control.js';
 import { findProgram } from './redis.js';
 import { asError } from './messages.js';
-import { summary } from './summary.js';
+import { alreadyRunning, summary } from './summary.js';
 
 /** flock(1) ends with this status when somebody else holds the lock. */
 const TAKEN = 75;
@@ -113,9 +114,7 @@ async function untilRunning(config: ScsConfig, first: ControlStatus | undefined)
 
 function sayRunning(config: ScsConfig, status: ControlStatus): void {
   if (status.state !== 'running') return;
-  process.stdout.write(
-    `Already running in ${config.home} (process ${status.endpoint.pid}): ${status.endpoint.url}\nStop it with ./scripts/down.\n`,
-  );
+  process.stdout.write(alreadyRunning(config, status.endpoint, status.build === buildOf(config)));
 }
 
 function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '#libs/config';
-import { summary } from './summary.js';
+import { endpointOf } from './endpoint.js';
+import { alreadyRunning, summary } from './summary.js';
 
 describe('the summary', () => {
   it('names address, account, token, authority and what to type next', () => {
@@ -27,5 +28,14 @@ describe('the summary', () => {
 
   it('says what is not offered', () => {
     expect(summary(loadConfig({}), ['Remote builds are off'])).toContain('note       Remote builds are off');
+  });
+
+  it('says whether what runs already is what was built last', () => {
+    const config = loadConfig({ SCS_HOME: '/srv/scs' });
+    const endpoint = endpointOf(config, 77);
+    expect(alreadyRunning(config, endpoint, true)).toBe(
+      'Already running in /srv/scs (process 77): https://localhost:8443\nStop it with ./scripts/down.\n',
+    );
+    expect(alreadyRunning(config, endpoint, false)).toContain('./scripts/down && ./scripts/up');
   });
 });

@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { ADMINISTRATOR, type ScsConfig } from '#libs/config';
+import { ADMINISTRATOR, type Endpoint, type ScsConfig } from '#libs/config';
 
 /** What `up` says when an instance runs: where it is, how to get in, what to type next. */
 export function summary(config: ScsConfig, notes: readonly string[]): string {
@@ -28,6 +28,14 @@ export function summary(config: ScsConfig, notes: readonly string[]): string {
     ...next,
     '',
   ].join('\n');
+}
+
+/** What `up` says when there is nothing to start; `current` tells whether what runs is what was built last. */
+export function alreadyRunning(config: ScsConfig, { pid, url }: Endpoint, current: boolean): string {
+  const advice = current
+    ? 'Stop it with ./scripts/down.'
+    : 'It was started before the last build. To run what was built: ./scripts/down && ./scripts/up';
+  return `Already running in ${config.home} (process ${pid}): ${url}\n${advice}\n`;
 }
 
 /** A path as a word of a shell. */

@@ -113,6 +113,8 @@ export interface Program {
   /** Flags in front of the command, besides those that every program has. */
   readonly globals?: Flags;
   readonly commands: readonly Node[];
+  /** Commands that people know from like programs and this one does not offer yet, each with what helps instead. */
+  readonly notYet?: Readonly<Record<string, string>>;
   /** Prefixes of environment names without the underscore, first one wins. */
   readonly prefixes: readonly string[];
   /** Exit status of a command that failed; 255 when absent (runtime contract §1.2). */

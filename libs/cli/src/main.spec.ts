@@ -71,6 +71,7 @@ const program = defineProgram({
     defineGroup({ name: 'key', aliases: ['keys'], summary: 'work with keys', commands: [show] }),
     ...generatedCommands('tool'),
   ],
+  notYet: { mount: 'Run it with exec' },
 });
 
 const flagsOf = async (argv: string[], env: Record<string, string> = {}) => {
@@ -124,6 +125,11 @@ describe('the grammar', () => {
     [['key', 'show', 'a', 'b'], 'too many arguments: b'],
     [['key', 'lose'], 'unknown command "lose" for "tool key"'],
     [['bogus'], 'Error for command "tool": unknown command "bogus" for "tool"'],
+    [
+      ['mount'],
+      'Error for command "tool": tool does not offer the command "mount" yet\n         Run it with exec',
+    ],
+    [['constructor'], 'unknown command "constructor" for "tool"'],
     [['--bogus', 'exec'], 'unknown flag: --bogus'],
   ])('refuses %j with status 1 and a sentence', async (argv, message) => {
     const { status, stderr, stdout } = await run(program, argv);

@@ -123,6 +123,12 @@ function withoutVerb(
 ): number {
   const words = path.join(' ');
   if (node === undefined) {
+    const instead = Object.entries(program.notYet ?? {}).find(([name]) => name === rest[0])?.[1];
+    if (instead !== undefined) {
+      throw new UsageError('', `${program.name} does not offer the command "${rest[0] ?? ''}" yet`, {
+        remedy: instead,
+      });
+    }
     throw new UsageError('', `unknown command "${rest[0] ?? ''}" for "${program.name}"`, {
       remedy: `Run '${program.name} help' for the list of commands`,
     });

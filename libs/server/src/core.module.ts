@@ -12,6 +12,7 @@ import { PasswordCheck, TokenGuard, TokenVerifier } from './auth/index.js';
 import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
 import { LOG, type Logger } from './log.js';
+import { DESCRIPTIONS, type Descriptions, DocsController } from './openapi/docs.controller.js';
 import { Readiness } from './readiness.js';
 import { SystemController } from './system.controller.js';
 import { UpgradeRouter } from './upgrade.js';
@@ -24,6 +25,7 @@ export interface CoreParts {
   readonly upgrades: UpgradeRouter;
   readonly readiness: Readiness;
   readonly internal: InternalClient;
+  readonly descriptions: Descriptions;
 }
 
 /** What every service can have injected, and the guard that stands before every route. */
@@ -54,12 +56,13 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
       { provide: UpgradeRouter, useValue: parts.upgrades },
       { provide: Readiness, useValue: parts.readiness },
       { provide: InternalClient, useValue: parts.internal },
+      { provide: DESCRIPTIONS, useValue: parts.descriptions },
       PasswordCheck,
     ];
     return {
       module: CoreModule,
       global: true,
-      controllers: [SystemController],
+      controllers: [SystemController, DocsController],
       providers: [...shared, { provide: APP_GUARD, useClass: TokenGuard }],
       exports: [
         ScsConfig,

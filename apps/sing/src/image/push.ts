@@ -94,7 +94,7 @@ async function requireSignature(place: Surroundings, path: string): Promise<void
     `Unable to upload container: unable to verify signature: ${result.failure?.message ?? 'no good signature'}`,
     {
       reason: 'unverified_image',
-      remedy: 'Sign it: sing sign FILE; or send it all the same: sing push -U …',
+      remedy: `${result.failure?.remedy ?? `Sign it: sing sign ${path}`}\nSend it all the same: sing push --allow-unsigned …`,
     },
   );
 }
