@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../support/certificates.js';
 import { exists, prepareInstance, type Instance } from '../support/instance.js';
@@ -142,6 +143,29 @@ describe('after kill -9', () => {
     expect((await instance.get('/readyz')).status).toBe(200);
   });
 
+  it('of Redis nothing that it acknowledged is lost, transactions included', async () => {
+    const connect = (): Redis => {
+      const url = new URL(readFileSync(join(instance.home, 'run/redis.url'), 'utf8').trim());
+      const { username, password } = Object.fromEntries(url.searchParams);
+      return new Redis({
+        path: decodeURI(url.pathname),
+        ...(username && { username }),
+        ...(password && { password }),
+      });
+    };
+    const before = connect();
+    await before.multi().set('scs:test:one', '1').rpush('scs:test:list', 'a', 'b').exec();
+    before.disconnect();
+    await killAndWait('redis');
+    const after = connect();
+    try {
+      expect(await after.get('scs:test:one')).toBe('1');
+      expect(await after.lrange('scs:test:list', 0, -1)).toEqual(['a', 'b']);
+    } finally {
+      after.disconnect();
+    }
+  });
+
   it('of the supervisor nothing stays behind, and the next start works', async () => {
     const { pid } = instance.endpoint();
     const server = pidOf('server');
@@ -220,6 +244,20 @@ describe('a start that cannot work', () => {
     const said = await refused({ SCS_AUTH_DATABASE_URL: 'mongodb://scs:hunter2@127.0.0.1:1/scs' });
     expect(said.join(' ')).toContain('127.0.0.1:1');
     expect(said.join(' ')).not.toMatch(/hunter2|\bat .*:\d+:\d+/);
+  });
+
+  it.each<[string, (home: string) => void, RegExp]>([
+    [
+      'a key file is damaged',
+      (home) => writeFileSync(join(home, 'data/auth/signing-keys/0001.json'), 'x'),
+      /^Expected a private ES256 key in .*0001\.json$/,
+    ],
+    ['a folder is in the way', (home) => mkdirSync(join(home, 'log/server.log')), /server\.log is a folder$/],
+  ])('because %s says so in one sentence', async (_, damage, sentence) => {
+    for (const folder of ['data/auth/signing-keys', 'log'])
+      mkdirSync(join(instance.home, folder), { recursive: true, mode: 0o700 });
+    damage(instance.home);
+    expect((await refused({}))[0]).toMatch(sentence);
   });
 
   it('because settings are wrong names all of them', async () => {

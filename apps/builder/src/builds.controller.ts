@@ -1,20 +1,8 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Header,
-  HttpCode,
-  Param,
-  Post,
-  Put,
-  Query,
-  Req,
-} from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Actor, type BuildMetadata, BuildRequest } from '#libs/contract';
-import { Checked, CurrentActor, JsonBody, readBytes, Requires } from '#libs/server';
+import { Checked, CurrentActor, JsonBody, readBytes, Requires, sendSource } from '#libs/server';
 import { BuildsService } from './builds.service.js';
 import { LIMITS } from './limits.js';
 
@@ -74,8 +62,20 @@ export class BuildsController {
   }
 
   @Get('build-output/:id')
-  @Header('content-type', 'text/plain; charset=utf-8')
-  async output(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<string> {
-    return (await this.builds.output(id, actor)).toString('utf8');
+  async output(
+    @Param('id') id: string,
+    @CurrentActor() actor: Actor,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const log = await this.builds.output(id, actor);
+    try {
+      await sendSource(request, reply, log, {
+        contentType: 'text/plain; charset=utf-8',
+        etag: `"${id}-${log.size}"`,
+      });
+    } finally {
+      await log.close();
+    }
   }
 }

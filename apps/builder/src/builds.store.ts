@@ -11,8 +11,6 @@ const Build = z.object({
   submitTime: z.string(),
   startTime: z.string().optional(),
   completeTime: z.string().optional(),
-  /** Text as it was submitted. */
-  definition: z.string(),
   /** `entity/collection/container`. */
   place: z.string(),
   tags: z.array(z.string()),
@@ -28,8 +26,14 @@ const Build = z.object({
   /** Nothing will be added to the log: streams may end. Later than the final status, which clients ask for right after. */
   logComplete: z.boolean(),
   attempt: z.number(),
+  /** The try that is under way: of all workers only its own is heard. */
+  tryId: z.string().optional(),
   /** The exchanged tokens, sealed; gone when the build has ended. */
   tokens: z.string().optional(),
+  /** When they are good no more, and the token that they are good with. */
+  tokensExpireAt: z.string(),
+  tokenId: z.string(),
+  originTokenId: z.string(),
 });
 export type Build = z.infer<typeof Build>;
 export type StoredBuild = Stored<Build>;
@@ -41,9 +45,23 @@ const BUILDS = {
     byTime: { fields: ['submitTime'] },
     byAccount: { fields: ['accountId', 'submitTime'] },
     byStatus: { fields: ['status', 'submitTime'] },
+    byAccountAndStatus: { fields: ['accountId', 'status'] },
   },
 } as const satisfies CollectionSpec<Build>;
 type BuildIndex = keyof (typeof BUILDS)['indexes'];
+
+const Definition = z.object({
+  /** Text as it was submitted. */
+  text: z.string(),
+});
+type Definition = z.infer<typeof Definition>;
+
+/** Apart from their builds: they may be large, and lists and counts must not be. */
+const DEFINITIONS = {
+  name: 'definitions',
+  schema: Definition,
+  indexes: {},
+} as const satisfies CollectionSpec<Definition, never>;
 
 export interface ListBuilds {
   /** Undefined: those of everybody. */
@@ -56,19 +74,38 @@ export interface ListBuilds {
 /** Builds by id. */
 @Injectable()
 export class BuildsStore {
+  readonly #database: Database;
   readonly #builds: Collection<Build, BuildIndex>;
+  readonly #definitions: Collection<Definition, never>;
 
   constructor(@Inject(DATABASE) database: Database) {
+    this.#database = database;
     this.#builds = database.collection<Build, BuildIndex>(BUILDS);
+    this.#definitions = database.collection<Definition, never>(DEFINITIONS);
   }
 
   get(id: string): Promise<StoredBuild | undefined> {
     return this.#builds.get(id);
   }
 
-  async create(id: string, build: Build): Promise<void> {
-    if ((await this.#builds.insert(id, build)) === 'exists')
-      throw new Error(`The build ${id} exists already`);
+  /** The text of a build's definition; empty when there is none. */
+  async definition(id: string): Promise<string> {
+    return (await this.#definitions.get(id))?.value.text ?? '';
+  }
+
+  /** Definitions by the ids of their builds; not all of them when they are large. */
+  async definitions(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const found = await this.#definitions.getMany(ids);
+    return new Map(found.map(({ id, value }) => [id, value.text]));
+  }
+
+  /** A new build and its definition, both or none. */
+  async create(id: string, build: Build, definition: string): Promise<void> {
+    const result = await this.#database.commit([
+      this.#definitions.write.insert(id, { text: definition }),
+      this.#builds.write.insert(id, build),
+    ]);
+    if (!result.ok) throw new Error(`The build ${id} exists already`);
   }
 
   /** Changes a build unless `change` returns undefined; what is stored afterwards comes back. */
@@ -94,5 +131,16 @@ export class BuildsStore {
   /** Builds in one state, oldest first: for going on after a restart. */
   async withStatus(status: BuildStatus, limit: number): Promise<readonly StoredBuild[]> {
     return (await this.#builds.scan('byStatus', { equal: [status], limit })).items;
+  }
+
+  /** How many builds of an account are waiting or running; counted up to `limit`. */
+  async open(accountId: string, limit: number): Promise<number> {
+    const counts = await Promise.all(
+      (['Pending', 'InProgress'] as const).map(
+        async (status) =>
+          (await this.#builds.scan('byAccountAndStatus', { equal: [accountId, status], limit })).items.length,
+      ),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 }

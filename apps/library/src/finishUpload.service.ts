@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BlobStore, type BlobUpload } from '#libs/blobs';
-import { type Clock, DomainError, parseDigest } from '#libs/core';
+import { type Clock, DomainError, KeyedLock, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { ContainersStore } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
@@ -8,7 +8,6 @@ import { type Change, commitPlan, DATABASE, type Database } from './database.sto
 import { EntitiesStore } from './entities.store.js';
 import { type ImageFacts, readImageFacts } from './imageFacts.js';
 import { ImagesStore } from './images.store.js';
-import { KeyedLock } from './keyedLock.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from './usage.service.js';

@@ -34,8 +34,9 @@ export class TagsService {
     return this.ofContainer(container);
   }
 
-  async ofContainer(container: Container): Promise<ArchTags> {
-    return byArch(await this.tags.ofContainer(container.id));
+  /** @param most fewer than all of them, for an answer with many containers */
+  async ofContainer(container: Container, most?: number): Promise<ArchTags> {
+    return byArch(await this.tags.ofContainer(container.id, most));
   }
 
   /**

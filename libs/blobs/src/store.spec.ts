@@ -329,6 +329,8 @@ describe.each(['memory', 'file'] as const)('a blob store on the %s driver', (kin
     const small = Object.assign(Object.create(driver) as BlobDriver, { freeBytes: async () => 100_000_000 });
     await new BlobStore(small).checkSpace(1000);
     await expect(new BlobStore(small).checkSpace(90_000_000)).rejects.toMatchObject({ code: 'out_of_space' });
+    const endless = Object.assign(new MemoryBlobDriver(), { freeBytes: () => Promise.resolve(undefined) });
+    await expect(new BlobStore(endless).checkSpace(2 ** 50)).rejects.toMatchObject({ code: 'too_large' });
   });
 
   it.each(['../etc', 'sha256.xyz', `sha256.${'A'.repeat(64)}`, `sha512.${'0'.repeat(64)}`, ''])(

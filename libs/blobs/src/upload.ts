@@ -238,13 +238,7 @@ export class BlobUpload {
 
 /** @throws DomainError `bad_request` or `too_large` for a shape that cannot be stored */
 export function checkShape({ id, size, partSize }: UploadShape): UploadShape {
-  if (!Number.isSafeInteger(size) || size < 0)
-    throw new DomainError('bad_request', expected('a length in bytes', 'the upload', size));
-  if (size > BLOB_LIMITS.blobBytes)
-    throw new DomainError(
-      'too_large',
-      expected(`at most ${BLOB_LIMITS.blobBytes} bytes`, 'the upload', size),
-    );
+  checkSize(size);
   if (!Number.isSafeInteger(partSize) || partSize < 1)
     throw new DomainError('bad_request', expected('a positive length in bytes', 'a part', partSize));
   const count = partCount({ size, partSize });
@@ -252,4 +246,15 @@ export function checkShape({ id, size, partSize }: UploadShape): UploadShape {
     throw new DomainError('too_large', expected(`at most ${BLOB_LIMITS.parts} parts`, 'the upload', count));
   temporaryKey('upload', id);
   return { id, size, partSize };
+}
+
+/** @throws DomainError `bad_request` or `too_large` for a length that no blob can have */
+export function checkSize(size: number): void {
+  if (!Number.isSafeInteger(size) || size < 0)
+    throw new DomainError('bad_request', expected('a length in bytes', 'the upload', size));
+  if (size > BLOB_LIMITS.blobBytes)
+    throw new DomainError(
+      'too_large',
+      expected(`at most ${BLOB_LIMITS.blobBytes} bytes`, 'the upload', size),
+    );
 }

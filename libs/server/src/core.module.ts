@@ -8,10 +8,11 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
-import { PasswordCheck, TokenGuard, TokenVerifier } from './auth/index.js';
+import { PasswordCheck, TokenGuard, TokenUses, TokenVerifier } from './auth/index.js';
 import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
 import { LOG, type Logger } from './log.js';
+import { DESCRIPTIONS, type Descriptions, DocsController } from './openapi/docs.controller.js';
 import { Readiness } from './readiness.js';
 import { SystemController } from './system.controller.js';
 import { UpgradeRouter } from './upgrade.js';
@@ -21,9 +22,11 @@ export interface CoreParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly verifier: TokenVerifier;
+  readonly uses: TokenUses;
   readonly upgrades: UpgradeRouter;
   readonly readiness: Readiness;
   readonly internal: InternalClient;
+  readonly descriptions: Descriptions;
 }
 
 /** What every service can have injected, and the guard that stands before every route. */
@@ -32,13 +35,18 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
   constructor(
     private readonly upgrades: UpgradeRouter,
     private readonly verifier: TokenVerifier,
+    private readonly uses: TokenUses,
     private readonly internal: InternalClient,
   ) {}
 
-  /** Websockets have no end of their own; the server would wait for them. And what feeds revocations closes next. */
-  beforeApplicationShutdown(): void {
+  /**
+   * Websockets have no end of their own; the server would wait for them. And what feeds revocations, and takes uses of tokens,
+   * closes next.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
     this.verifier.stop();
     this.upgrades.close();
+    await this.uses.flush();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -51,21 +59,24 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
       { provide: CLOCK, useValue: parts.clock },
       { provide: LOG, useValue: parts.log },
       { provide: TokenVerifier, useValue: parts.verifier },
+      { provide: TokenUses, useValue: parts.uses },
       { provide: UpgradeRouter, useValue: parts.upgrades },
       { provide: Readiness, useValue: parts.readiness },
       { provide: InternalClient, useValue: parts.internal },
+      { provide: DESCRIPTIONS, useValue: parts.descriptions },
       PasswordCheck,
     ];
     return {
       module: CoreModule,
       global: true,
-      controllers: [SystemController],
+      controllers: [SystemController, DocsController],
       providers: [...shared, { provide: APP_GUARD, useClass: TokenGuard }],
       exports: [
         ScsConfig,
         CLOCK,
         LOG,
         TokenVerifier,
+        TokenUses,
         UpgradeRouter,
         Readiness,
         InternalClient,

@@ -22,7 +22,18 @@ test('a password may hold colons, and any letters', () => {
   expect(parseAuthorization(header)).toEqual({ kind: 'password', username: 'alice', password: 'pass:wörd' });
 });
 
-test.each(['Basic YWxpY2U=', 'Basic OnBhc3M=', `Basic ${'A'.repeat(2000)}`])(
+test.each(['alice', '', 'anybody'])('a token as the password of %j presents the token', (username) => {
+  const token = `${'a'.repeat(100)}.${'b'.repeat(3900)}.${'c-_9'.repeat(20)}`;
+  const header = `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`;
+  expect(parseAuthorization(header)).toEqual({ kind: 'bearer', token });
+});
+
+test('a short password with dots is a password', () => {
+  const header = `Basic ${Buffer.from('alice:a.b.c').toString('base64')}`;
+  expect(parseAuthorization(header)).toEqual({ kind: 'password', username: 'alice', password: 'a.b.c' });
+});
+
+test.each(['Basic YWxpY2U=', 'Basic OnBhc3M=', `Basic ${'A'.repeat(6000)}`])(
   '%j presents nothing',
   (header) => {
     expect(parseAuthorization(header)).toEqual({ kind: 'nothing' });

@@ -1,3 +1,5 @@
+import { TOKEN_LENGTH } from '#libs/contract';
+
 /** What an `Authorization` header presents. */
 export type Presented =
   | { readonly kind: 'nothing' }
@@ -5,8 +7,10 @@ export type Presented =
   | { readonly kind: 'password'; readonly username: string; readonly password: string };
 
 const NOTHING: Presented = { kind: 'nothing' };
-/** Longer user names and passwords than anybody can have are not decoded. */
-const MAXIMUM_BASIC = 1024;
+/** A token and the longest user name, in base64. What is longer is not decoded. */
+const MAXIMUM_BASIC = Math.ceil((TOKEN_LENGTH.maximum + 256) / 3) * 4;
+/** Three parts of base64url, as no password of a person looks (RFC 7515 §7.1). */
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
  * Reads an `Authorization` header. The scheme word is matched without regard to case, and a bare `Bearer` presents nothing
@@ -26,11 +30,17 @@ export function parseAuthorization(header: string | undefined): Presented {
   }
 }
 
-/** RFC 7617 §2: base64 of `user-id:password`; the password may contain colons. */
+/**
+ * RFC 7617 §2: base64 of `user-id:password`; the password may contain colons. Clients that know no Bearer write a token as the
+ * password, with any user name or none (keystore contract §1.2).
+ */
 function parseBasic(credentials: string): Presented {
   if (credentials.length > MAXIMUM_BASIC) return NOTHING;
   const text = Buffer.from(credentials, 'base64').toString('utf8');
   const colon = text.indexOf(':');
+  const password = text.slice(colon + 1);
+  if (colon >= 0 && password.length >= TOKEN_LENGTH.minimum && TOKEN.test(password))
+    return { kind: 'bearer', token: password };
   if (colon < 1) return NOTHING;
-  return { kind: 'password', username: text.slice(0, colon), password: text.slice(colon + 1) };
+  return { kind: 'password', username: text.slice(0, colon), password };
 }

@@ -9,7 +9,7 @@ export const AUDIENCE_METADATA = 'scs:audience';
 export const PASSWORD_METADATA = 'scs:password';
 
 /**
- * Anybody may ask: no token is needed. A token that is presented is still checked, and a bad one is refused with 401,
+ * Anybody may ask: no token is needed. A token that is presented is still checked, and a bad one (or a password) is refused with 401,
  * so that nobody mistakes an expired login for an empty answer. The route must be in the table of `openRoutes.ts`.
  */
 export const Anonymous = () => SetMetadata(ACCESS_METADATA, 'anonymous');

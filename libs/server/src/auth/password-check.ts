@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Actor } from '#libs/contract';
-import { DomainError } from '#libs/core';
+import { passwordNotTaken } from './refusals.js';
 
 /** A user name and password that somebody presents, and from where. */
 export interface PasswordPresented {
@@ -26,8 +26,7 @@ export class PasswordCheck {
   }
 
   async check(presented: PasswordPresented): Promise<Actor> {
-    if (this.#checker === undefined)
-      throw new DomainError('unauthorized', 'Passwords are not taken here', { reason: 'token_needed' });
+    if (this.#checker === undefined) throw passwordNotTaken();
     return this.#checker(presented);
   }
 }

@@ -20,6 +20,14 @@ export function credentialsMissing(): DomainError {
   return new DomainError('unauthorized', 'A token is needed', { reason: 'credentials_missing' });
 }
 
+/** 401: a password, where only tokens are taken. Who sends one must not believe that it was accepted. */
+export function passwordNotTaken(): DomainError {
+  return new DomainError('unauthorized', 'Passwords are not taken here', {
+    reason: 'token_needed',
+    remedy: 'Send a token, as Bearer or as the password',
+  });
+}
+
 /** 503: tokens cannot be checked, because the auth service was never reached. */
 export function cannotCheck(cause?: unknown): DomainError {
   return new DomainError('unavailable', 'Tokens cannot be checked: the auth service does not answer', {

@@ -1,11 +1,15 @@
+import type { FactoryProvider } from '@nestjs/common';
 import { decodeJwt, importJWK, jwtVerify } from 'jose';
+import { ScsConfig } from '#libs/config';
 import { ClientAssertion, ServiceName, SIGNED_TYPES, type SigningJwk } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
-import { AUTH_LIMITS } from './limits.js';
+import { CLOCK } from '../clock.js';
+import { LOG, type Logger } from '../log.js';
+import { ACCESS_LIMITS } from './limits.js';
+import { ServiceKeysFolder } from './service-keys-folder.js';
 
 /** Clocks of two machines may differ by this much, in seconds. */
 const TOLERANCE = 30;
-const MAXIMUM_AGE = 60;
 
 export interface AssertionOptions {
   readonly clock: Clock;
@@ -14,7 +18,7 @@ export interface AssertionOptions {
 }
 
 /** Checks which service asks (RFC 7523 §3): signed by that service's key, for this instance, fresh, and used once. */
-export class Assertions {
+export class ClientAssertions {
   readonly #options: AssertionOptions;
   /** `jti` → Unix seconds after which it is refused for its age. */
   readonly #used = new Map<string, number>();
@@ -47,7 +51,7 @@ export class Assertions {
           audience: issuer,
           currentDate: now,
           clockTolerance: TOLERANCE,
-          maxTokenAge: MAXIMUM_AGE,
+          maxTokenAge: ACCESS_LIMITS.assertionSeconds,
         },
       );
       const claims = ClientAssertion.parse(payload);
@@ -68,7 +72,22 @@ export class Assertions {
     }
     if (this.#used.has(id)) throw new Error('The assertion was used before');
     // Forgetting one would let it be used again: full means wait.
-    if (this.#used.size >= AUTH_LIMITS.rememberedAssertions) throw new Error('Too many assertions at once');
-    this.#used.set(id, now + MAXIMUM_AGE + 2 * TOLERANCE);
+    if (this.#used.size >= ACCESS_LIMITS.rememberedAssertions) throw new Error('Too many assertions at once');
+    this.#used.set(id, now + ACCESS_LIMITS.assertionSeconds + 2 * TOLERANCE);
   }
+}
+
+/** The provider of {@link ClientAssertions} for a service that other services prove themselves to. */
+export function provideClientAssertions(): FactoryProvider<ClientAssertions> {
+  return {
+    provide: ClientAssertions,
+    inject: [ScsConfig, CLOCK, LOG],
+    useFactory: ({ home }: ScsConfig, clock: Clock, log: Logger) => {
+      const keys = new ServiceKeysFolder(home, {
+        elapsed: () => performance.now(),
+        warn: (message) => log.warn(message),
+      });
+      return new ClientAssertions({ clock, find: (service, kid) => keys.find(service, kid) });
+    },
+  };
 }

@@ -1,4 +1,7 @@
-/** Runs work on the same key one after the other, in the order of the calls; different keys do not wait for each other. */
+/**
+ * Runs work on the same key one after the other, in the order of the calls; different keys do not wait for each other. Only
+ * within this process: what must hold everywhere is a compare-and-set.
+ */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
 

@@ -1,11 +1,12 @@
 import { ServiceKeys, type ServiceName, type SigningJwk } from '#libs/contract';
 import { messageOf } from '#libs/core';
-import { readSmallFile, serviceKeysFile } from '#libs/server';
-import { AUTH_LIMITS } from './limits.js';
+import { ACCESS_LIMITS } from './limits.js';
+import { readSmallFile } from './secret-file.js';
+import { serviceKeysFile } from './service-key.js';
 
 /**
  * The public keys of the other services, from `$SCS_HOME/service-keys/<service>.json`. On one machine the services put them there;
- * with several, the operator carries the file over. Read again when an unknown key turns up, at most once a second.
+ * with several, the operator carries the file over. What was read counts for a second: a key that was taken away ends then.
  */
 export class ServiceKeysFolder {
   readonly #home: string;
@@ -21,14 +22,13 @@ export class ServiceKeysFolder {
 
   /** The key `kid` of a service, or undefined when it has none of that id. */
   async find(service: ServiceName, kid: string): Promise<SigningJwk | undefined> {
-    const known = this.#known.get(service);
-    const key = known?.keys.find((one) => one.kid === kid);
-    if (key !== undefined) return key;
-    if (known !== undefined && this.#elapsed() - known.read < AUTH_LIMITS.serviceKeyRefreshMs)
-      return undefined;
-    const keys = await this.#read(service);
-    this.#known.set(service, { keys, read: this.#elapsed() });
-    return keys.find((one) => one.kid === kid);
+    let known = this.#known.get(service);
+    const now = this.#elapsed();
+    if (known === undefined || now - known.read >= ACCESS_LIMITS.serviceKeyRefreshMs) {
+      known = { keys: await this.#read(service), read: now };
+      this.#known.set(service, known);
+    }
+    return known.keys.find((one) => one.kid === kid);
   }
 
   async #read(service: ServiceName): Promise<readonly SigningJwk[]> {
