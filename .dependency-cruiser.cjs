@@ -33,7 +33,7 @@ const appMayUse = {
   builder: service,
   worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime'],
   web: ['client', 'cli', 'config', 'server', 'contract', 'core'],
-  scs: ['client', 'cli', 'config', 'contract', 'core'],
+  scs: ['client', 'cli', 'config', 'contract', 'core', 'documents'],
   sing: ['cli', 'build', 'runtime', 'client', 'oci', 'sif', 'signing', 'pgp', 'deffile', 'contract', 'core'],
   'all-in-one': ['server', 'config', 'core', 'queue'],
   supervisor: ['config', 'core'],

@@ -246,6 +246,20 @@ describe('a start that cannot work', () => {
     expect(said.join(' ')).not.toMatch(/hunter2|\bat .*:\d+:\d+/);
   });
 
+  it.each<[string, (home: string) => void, RegExp]>([
+    [
+      'a key file is damaged',
+      (home) => writeFileSync(join(home, 'data/auth/signing-keys/0001.json'), 'x'),
+      /^Expected a private ES256 key in .*0001\.json$/,
+    ],
+    ['a folder is in the way', (home) => mkdirSync(join(home, 'log/server.log')), /server\.log is a folder$/],
+  ])('because %s says so in one sentence', async (_, damage, sentence) => {
+    for (const folder of ['data/auth/signing-keys', 'log'])
+      mkdirSync(join(instance.home, folder), { recursive: true, mode: 0o700 });
+    damage(instance.home);
+    expect((await refused({}))[0]).toMatch(sentence);
+  });
+
   it('because settings are wrong names all of them', async () => {
     const up = await instance.command(['start'], { SCS_PORT: 'x', SCS_LOG_LEVEL: 'y' });
     expect(up.status).toBe(1);

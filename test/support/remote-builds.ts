@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -20,6 +20,8 @@ import { temporaryFolder } from './temporary.js';
 export const BASE = 'bootstrap: scratch\n%files\n/bin/busybox /bin/busybox\n/bin/busybox /bin/sh\n';
 export const POST = '%post\n/bin/busybox --install -s /bin\n';
 
+type Place = Awaited<ReturnType<typeof temporaryFolder>>;
+
 /** An instance with library, builder and worker, and an administrator's clients of it. */
 export class RemoteBuilds {
   #contexts = 0;
@@ -29,18 +31,31 @@ export class RemoteBuilds {
     readonly redis: RedisServer,
     readonly builder: BuilderClient,
     readonly library: LibraryClient,
-    private readonly place: Awaited<ReturnType<typeof temporaryFolder>>,
+    private readonly place: Place,
   ) {}
 
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<RemoteBuilds> {
+  static async start(): Promise<RemoteBuilds> {
     const [place, redis] = await Promise.all([temporaryFolder(), startRedis()]);
+    return RemoteBuilds.#begin(place, redis);
+  }
+
+  static async #begin(place: Place, redis: RedisServer): Promise<RemoteBuilds> {
+    const home = join(place.path, 'home');
+    await mkdir(home, { recursive: true, mode: 0o700 });
     const app = await startApp({
       modules: [AuthModule, LibraryModule, BuilderModule, WorkerModule],
-      env: { SCS_SERVICES: 'auth,library,builder,worker', SCS_REDIS_URL: redis.url, ...env },
+      env: { SCS_SERVICES: 'auth,library,builder,worker', SCS_REDIS_URL: redis.url },
+      home,
     });
     const token = (await readFile(join(app.home, 'admin.token'), 'utf8')).trim();
     const http = new HttpClient({ baseUrl: app.url, token, userAgent: 'test', ca: app.ca });
     return new RemoteBuilds(app, redis, new BuilderClient(http), new LibraryClient(http), place);
+  }
+
+  /** Stops the instance in order and starts it again on its data. This one is of no use afterwards. */
+  async restart(): Promise<RemoteBuilds> {
+    await this.app.stop();
+    return RemoteBuilds.#begin(this.place, this.redis);
   }
 
   /** Where relative sources of `%files` are. */

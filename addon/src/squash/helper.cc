@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "../core/capabilities.h"
 #include "../core/tree.h"
 #include "confine.h"
 #include "image.h"
@@ -52,6 +53,8 @@ int serveMount(sqfs_ll* image, int fuse) {
   fuse_session* session = fuse_session_new(&arguments, &table, sizeof table, image);
   // libfuse takes this spelling for a descriptor on which the mount was made already.
   if (!session || fuse_session_mount(session, ("/dev/fd/" + std::to_string(fuse)).c_str()) != 0) return 1;
+  // Everything that takes a right is done: the image is open, and mounted.
+  if (!limitCapabilities(0)) return 1;
   if (!confine(Confinement::server, -1, memoryLimit)) return 1;
   return fuse_session_loop(session) == 0 ? 0 : 1;
 }

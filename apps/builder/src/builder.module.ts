@@ -3,7 +3,7 @@ import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { JobQueue, laneOfThisMachine } from '#libs/queue';
+import { checkQueueAtStart, JobQueue, laneOfThisMachine } from '#libs/queue';
 import {
   LOG,
   type Logger,
@@ -47,11 +47,14 @@ import { WorkerProof } from './worker-proof.js';
     {
       provide: BuildQueue,
       inject: [ScsConfig, LOG],
-      useFactory: ({ redisUrl }: ScsConfig, log: Logger) =>
-        new BuildQueue(
-          redisUrl === undefined ? undefined : JobQueue.open(redisUrl, (message) => log.warn(message)),
+      useFactory: async ({ redisUrl }: ScsConfig, log: Logger) => {
+        if (redisUrl === undefined) return new BuildQueue(undefined, laneOfThisMachine());
+        await checkQueueAtStart(redisUrl);
+        return new BuildQueue(
+          JobQueue.open(redisUrl, (message) => log.warn(message)),
           laneOfThisMachine(),
-        ),
+        );
+      },
     },
     {
       provide: CONTEXT_BLOBS,

@@ -97,6 +97,7 @@ function unusable(home: string, error: unknown): DomainError {
     ENOSPC: 'no space is left on the device',
     EDQUOT: 'the disk quota is used up',
     ENOTDIR: 'a part of the path is not a folder',
+    EEXIST: 'a file is where a folder has to be',
   };
   return new DomainError('unprocessable', `SCS_HOME ${home} cannot be written: ${why[code] ?? code}`, {
     remedy: 'Choose another folder with SCS_HOME.',

@@ -47,6 +47,24 @@ export const Names = z.string().transform((text, context) => {
     : refuse(context, 'a comma-separated list of host names and IP addresses');
 });
 
+/** Comma-separated IP addresses and networks such as `10.0.0.0/8`. */
+export const Networks = z.string().transform((text, context) => {
+  const networks = splitList(text);
+  return networks.every(isNetwork)
+    ? networks
+    : refuse(context, 'a comma-separated list of IP addresses and networks such as 10.0.0.0/8');
+});
+
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  // Everybody is no proxy: whoever could name any address would never be locked out.
+  return (
+    version !== 0 &&
+    (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= (version === 4 ? 32 : 128)))
+  );
+}
+
 /**
  * A base URL that paths are appended to, without a slash at its end: clients append `/version`, and a double slash
  * would result (library contract §1 rule 4).
@@ -100,6 +118,10 @@ export const BlobsUrl = z
 export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
   error: 'trace, debug, info, warn, error or fatal',
 });
+
+/** What scripts of remote builds reach. */
+export const BuildNetwork = z.enum(['host', 'none'], { error: 'host or none' });
+export type BuildNetwork = z.infer<typeof BuildNetwork>;
 
 /** The parsed URL, or undefined where `text` is none. */
 export function parseUrl(text: string): URL | undefined {

@@ -1,4 +1,5 @@
 export * from './byteRange.js';
+export * from './certificate-problem.js';
 export * from './clock.js';
 export * from './digest.js';
 export * from './errors.js';
@@ -10,6 +11,7 @@ export * from './one-line.js';
 export * from './passing-buffers.js';
 export * from './release-buffer.js';
 export * from './placed-file.js';
+export * from './private-socket.js';
 export * from './rootTree.js';
 export * from './system-errors.js';
 export * from './turns.js';

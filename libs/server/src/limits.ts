@@ -20,6 +20,8 @@ export const LIMITS = {
   /** A connection that was refused is cut when its client has not hung up after this time. */
   hangUpTime: 1_000,
   keepAliveTime: 75_000,
+  /** After a connection was silent for this long it is asked whether its client is still there. */
+  probeTime: 60_000,
   /** How long requests in flight may take to end when the process is asked to stop. */
   shutdownTime: 20_000,
   /** What a service needs has to work within this time after the port opened. */

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { loadConfig, prepareHome, type ScsConfig, type ServerMessage } from '#libs/config';
 import { SERVICE_NAMES, type ServiceName } from '#libs/contract';
-import { DomainError, messageOf } from '#libs/core';
+import { DomainError, fileError, messageOf } from '#libs/core';
 import { createServer, type RunningServer, type ServiceModule } from './create-server.js';
 import { detailsOf } from './http/errors.filter.js';
 import { LIMITS } from './limits.js';
@@ -91,9 +91,10 @@ function tell(message: ServerMessage): void {
 }
 
 function fail(error: unknown): void {
-  const known = error instanceof DomainError;
-  const message = known ? error.message : `A bug stopped the start: ${messageOf(error)}`;
-  const remedy = known ? error.remedy : undefined;
+  // Files of the state folder are the operator's: a folder in the way or a missing permission is no bug.
+  const known = error instanceof DomainError ? error : fileError(error);
+  const message = known?.message ?? `A bug stopped the start: ${messageOf(error)}`;
+  const remedy = known?.remedy;
   process.stderr.write(`${message}\n${remedy === undefined ? '' : `${remedy}\n`}`);
   const leave = (): never => process.exit(1);
   if (process.send === undefined) leave();

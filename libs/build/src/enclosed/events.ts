@@ -4,7 +4,7 @@ import type { BuildLog } from '../log.js';
 import { EnclosedEvent, LONGEST_EVENT } from './protocol.js';
 
 /** How the enclosed process says that it ended. */
-export type Outcome = Extract<EnclosedEvent, { kind: 'built' | 'failed' }>;
+type Outcome = Extract<EnclosedEvent, { kind: 'built' | 'failed' }>;
 
 export interface Events {
   /** Undefined: it ended without a word. */

@@ -24,3 +24,14 @@ export function readAccess(handler: object, controller: object): Access {
     acceptsPassword: read(PASSWORD_METADATA) === true,
   };
 }
+
+const known = new WeakMap<object, WeakMap<object, Access>>();
+
+/** The same, remembered: decorators do not change, and reading them takes as long as a small answer. */
+export function accessOf(handler: object, controller: object): Access {
+  let byHandler = known.get(controller);
+  if (byHandler === undefined) known.set(controller, (byHandler = new WeakMap()));
+  let access = byHandler.get(handler);
+  if (access === undefined) byHandler.set(handler, (access = readAccess(handler, controller)));
+  return access;
+}

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { type Actor, hasScope, type ScopeName } from '#libs/contract';
 import { DomainError } from '#libs/core';
-import { type Access, readAccess } from './access.js';
+import { type Access, accessOf } from './access.js';
 import { setActor } from './actor.js';
 import { parseAuthorization } from './authorization.js';
 import { PasswordCheck } from './password-check.js';
@@ -19,15 +19,20 @@ export class TokenGuard implements CanActivate {
     private readonly passwords: PasswordCheck,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const access = readAccess(context.getHandler(), context.getClass());
-    if (access.kind === 'self-authenticated') return true;
+  /** Answers at once where there is nothing to wait for. */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const access = accessOf(context.getHandler(), context.getClass());
+    return access.kind === 'self-authenticated' || this.#admit(context, access);
+  }
+
+  async #admit(context: ExecutionContext, access: Access): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const actor = await this.#actorOf(request, access);
     if (actor === undefined) return true;
+    // Before the rights are looked at: whoever is refused is known too.
+    setActor(request, actor);
     requireScopes(actor, access.scopes);
     if (!READING.has(request.method)) this.verifier.requireFresh();
-    setActor(request, actor);
     return true;
   }
 

@@ -18,6 +18,8 @@ export class PageErrorsFilter implements ExceptionFilter<DomainError> {
       reply.raw.destroy();
       return;
     }
+    // RFC 9110 §15.5.2: a 401 says how to do better.
+    if (status === 401) reply.header('www-authenticate', 'Bearer realm="scs"');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
     void reply
       .status(status)
