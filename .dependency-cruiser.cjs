@@ -34,7 +34,8 @@ const appMayUse = {
   builder: service,
   worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime'],
   web: ['client', 'cli', 'config', 'server', 'contract', 'core'],
-  scs: ['client', 'cli', 'config', 'contract', 'core', 'documents'],
+  // `scs audit --offline` reads the databases of an instance that is stopped.
+  scs: ['client', 'cli', 'config', 'contract', 'core', 'audit', 'documents'],
   sing: ['cli', 'build', 'runtime', 'client', 'oci', 'sif', 'signing', 'pgp', 'deffile', 'contract', 'core'],
   'all-in-one': ['server', 'config', 'core', 'queue'],
   supervisor: ['config', 'core'],

@@ -40,8 +40,9 @@ async function bundle(input, { folder = 'chunks', names = '[name]-[hash].cjs', p
     // The second is what undici asks for to leave out a parser that is not used unless a variable of the environment says so.
     transform: { target: 'node24', define: { esbuildDetection: 'true' } },
     logLevel: 'warn',
-    // Native modules stay outside; a command that needs one loads it from where npm put it.
-    external: [/\.node$/, '@node-rs/argon2', 'better-sqlite3', 'mongodb'],
+    // Native modules stay outside; a command that needs one loads it from where npm put it. So do the databases of services,
+    // which have a thread of their own: `--offline` commands load them as the services do.
+    external: [/\.node$/, '@node-rs/argon2', '#libs/documents'],
     plugins,
     // What is outside is loaded where something of it is used, and by nothing else.
     treeshake: { moduleSideEffects: [{ external: true, sideEffects: false }] },

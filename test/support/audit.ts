@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { AuditEntriesAnswer, type AuditEntry } from '#libs/contract';
 import type { StartedApp } from './app.js';
 
@@ -20,8 +20,12 @@ export async function waitForEntries(
   query: string,
   count: number,
 ): Promise<readonly AuditEntry[]> {
-  await expect
-    .poll(async () => (await auditEntries(app, token, query)).length, { interval: 50, timeout: 10_000 })
-    .toBe(count);
-  return auditEntries(app, token, query);
+  return vi.waitFor(
+    async () => {
+      const entries = await auditEntries(app, token, query);
+      expect(entries.length).toBe(count);
+      return entries;
+    },
+    { interval: 50, timeout: 10_000 },
+  );
 }

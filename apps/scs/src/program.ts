@@ -1,5 +1,6 @@
 import { defineProgram, generatedCommands } from '#libs/cli';
 import { installation } from '#libs/config';
+import { auditGroup } from './audit/index.js';
 import { caGroup } from './ca/index.js';
 import { dbGroup } from './db/index.js';
 import { status } from './status.js';
@@ -10,11 +11,11 @@ import { userGroup } from './user/index.js';
 export const scs = defineProgram({
   name: 'scs',
   version: installation().version,
-  summary: 'runs an instance: accounts, tokens, certificates, databases, health',
+  summary: 'runs an instance: accounts, tokens, audit trails, certificates, databases, health',
   description:
     'Works with the instance of SCS_HOME, or of this checkout, as its administrator: with the token file that the first start made. ' +
     'With --as, tokens are managed by user name and password instead.',
   prefixes: ['SCS'],
   failureStatus: 1,
-  commands: [status, caGroup, dbGroup, tokenGroup, userGroup, ...generatedCommands('scs')],
+  commands: [status, caGroup, dbGroup, tokenGroup, userGroup, auditGroup, ...generatedCommands('scs')],
 });

@@ -122,9 +122,11 @@ export class Chainer {
     } catch (error) {
       this.#report(error);
     }
-    const behind = this.#known !== undefined && this.#known.sequence > this.#kept;
-    const recent = performance.now() - this.#noted < this.#limits.settle;
-    this.#schedule(moved > 0 || behind || recent ? this.#limits.busy : this.#limits.idle);
+    const { busy, settle, idle, headEvery } = this.#limits;
+    const recent = performance.now() - this.#noted < settle;
+    this.#schedule(moved > 0 || recent || this.#failing ? busy : idle);
+    const unsigned = this.#known !== undefined && this.#known.sequence > this.#kept;
+    if (unsigned) this.#schedule(Math.max(this.#keptAt + headEvery - performance.now(), 1));
   }
 
   /** @returns how many entries were moved. @throws Error when it comes to nothing again and again */

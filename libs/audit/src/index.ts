@@ -8,4 +8,4 @@ export type { AuditedServiceName } from './records.js';
 export { signHead } from './signed-head.js';
 export type { TrailSource } from './source.js';
 export { Trail, type TrailParts } from './trail.js';
-export { verifyTrail, type VerifyOptions } from './verify.js';
+export { unreadTrail, verifyTrail, type VerifyOptions } from './verify.js';

@@ -14,7 +14,8 @@ export type ProblemKind =
   | 'heads_missing'
   | 'head_damaged'
   | 'head_forged'
-  | 'head_foreign';
+  | 'head_foreign'
+  | 'unreadable';
 
 export interface Problem {
   readonly kind: ProblemKind;

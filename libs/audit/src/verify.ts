@@ -15,6 +15,17 @@ export interface VerifyOptions {
   readonly onProgress?: (entries: number) => void;
 }
 
+/** The report of a trail that cannot be read. @param why one sentence */
+export function unreadTrail(service: string, why: string): TrailReport {
+  return {
+    service,
+    last: BEGINNING,
+    heads: 0,
+    signedUpTo: 0,
+    problems: [problem('unreadable', 0, `It cannot be read: ${why}`)],
+  };
+}
+
 /** Problems of heads that are told; more of the same help nobody. */
 const MOST_HEAD_PROBLEMS = 5;
 const PROGRESS = 1000;

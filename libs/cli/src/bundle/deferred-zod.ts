@@ -7,7 +7,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
 
 /** Functions of zod that make a schema and do nothing else. */
 export const MAKERS = words(
-  'array boolean discriminatedUnion email enum int literal looseObject number object record string undefined union unknown url',
+  'array boolean discriminatedUnion email enum int literal looseObject number object record strictObject string undefined union unknown url',
 );
 
 /** Objects of zod that hold such functions. */
