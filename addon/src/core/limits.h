@@ -26,6 +26,7 @@ inline constexpr size_t accountsFile = 16u << 20;  // /etc/passwd and /etc/group
 inline constexpr size_t environmentScript = 64u << 10;
 inline constexpr size_t hostFile = 16u << 20;      // Host.readFile
 inline constexpr size_t hostEnvironment = 10'000;  // entries
+inline constexpr size_t helpFile = 4u << 20;
 inline constexpr int linksFollowed = 40;
 
 }  // namespace sing::limits

@@ -4,6 +4,8 @@
 
 #include <iterator>
 
+#include "files.h"
+
 namespace sing {
 
 namespace {
@@ -52,6 +54,13 @@ void say(Level level, const std::string& text) {
   line.push_back('\n');
   // One write, so that lines of several processes do not mix; a reader that is gone is not our failure.
   [[maybe_unused]] const auto written = write(STDERR_FILENO, line.data(), line.size());
+}
+
+int printResult(int descriptor, std::string_view text, int status) {
+  const auto written = writeAll(descriptor, text);
+  if (written) return status;
+  say(Level::fatal, "Cannot write the output: " + errorText(written.fault().error));
+  return 255;
 }
 
 }  // namespace sing

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace sing {
 
@@ -17,6 +18,9 @@ void setMessageStyle(MessageStyle style);
 
 /// Prints `LEVEL:   text` when the level allows it. Control characters of `text` other than newline and tab are shown as `?`.
 void say(Level level, const std::string& text);
+
+/// Writes a result to a standard stream and gives `status`; when it cannot be written, says so and gives 255.
+int printResult(int descriptor, std::string_view text, int status = 0);
 
 /// The level of a word of the contract ("WARNING"); log when unknown.
 Level levelNamed(const std::string& word);

@@ -13,6 +13,7 @@
 #include "../core/limits.h"
 #include "../core/messages.h"
 #include "../core/report.h"
+#include "help.h"
 #include "installation.h"
 #include "planning.h"
 
@@ -72,8 +73,9 @@ int printAnswer(const Value& answer) {
   if (!level || !colour || !status) return sayFatal("planner: an answer without level, colour or status");
   setMessageStyle({static_cast<int>(level->number()), colour->boolean()});
   printMessages(answer);
-  const bool written = writeAll(STDERR_FILENO, textMember(answer, "stderr")) && writeAll(STDOUT_FILENO, textMember(answer, "stdout"));
-  return written ? static_cast<int>(status->number()) : fatalStatus;
+  const int wanted = static_cast<int>(status->number());
+  const int said = printResult(STDERR_FILENO, textMember(answer, "stderr"), wanted);
+  return said == wanted ? printResult(STDOUT_FILENO, textMember(answer, "stdout"), wanted) : said;
 }
 
 int launch(const Value& answer, const Installation& installation) {
@@ -96,6 +98,9 @@ void closeHandles(const Value& answer) {
 int answerWords(const std::vector<std::string>& words) {
   const Installation installation = findInstallation();
   HostContext context{installation.root, originalEnvironment(environ), effectiveCapabilities()};
+  if (mayAskForHelp(words)) {
+    if (const auto status = answerHelp(installation, words, context.environment)) return *status;
+  }
   const size_t verb = verbIndex(words);
   if (verb >= words.size() || !isNativeVerb(words[verb])) return becomeNode(installation, words, context.environment);
   auto answer = planCommandLine(words, context);
@@ -145,8 +150,8 @@ int main(int count, char** arguments) {
   const std::string_view path = count > 0 ? arguments[0] : "sing";
   if (path.substr(path.rfind('/') + 1) == "run-singularity") words.insert(words.begin(), "run");
   if (!words.empty() && words[0] == "--execute-plan") return executeGivenPlan(words);
-  if (words == std::vector<std::string>{"version"}) return writeAll(STDOUT_FILENO, SING_VERSION "\n") ? 0 : 1;
-  if (words == std::vector<std::string>{"--version"}) return writeAll(STDOUT_FILENO, "sing version " SING_VERSION "\n") ? 0 : 1;
+  if (words == std::vector<std::string>{"version"}) return printResult(STDOUT_FILENO, SING_VERSION "\n");
+  if (words == std::vector<std::string>{"--version"}) return printResult(STDOUT_FILENO, "sing version " SING_VERSION "\n");
   return answerWords(words);
 }
 

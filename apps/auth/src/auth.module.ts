@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger } from '#libs/server';
+import { LOG, type Logger, provideClientAssertions, Service } from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AccountsStore } from './accounts.store.js';
 import { DATABASE } from './database.store.js';
@@ -19,6 +19,11 @@ import { OrganisationsStore } from './organisations.store.js';
 import { Passwords } from './passwords.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
+import { AccountPageController } from './pages/account.controller.js';
+import { CurrentSession } from './pages/current-session.js';
+import { SignInController } from './pages/sign-in.controller.js';
+import { SessionsService } from './sessions.service.js';
+import { SessionsStore } from './sessions.store.js';
 import { RobotsController } from './robots.controller.js';
 import { RobotsService } from './robots.service.js';
 import { SettingsStore } from './settings.store.js';
@@ -35,6 +40,7 @@ import { UsesController } from './uses.controller.js';
 import { UsesService } from './uses.service.js';
 
 /** Accounts, tokens, signing keys, token exchange, revocation. */
+@Service('auth')
 @Module({
   controllers: [
     TokenStatusController,
@@ -46,6 +52,8 @@ import { UsesService } from './uses.service.js';
     UsesController,
     ExchangeController,
     KeysController,
+    SignInController,
+    AccountPageController,
   ],
   providers: [
     {
@@ -57,6 +65,7 @@ import { UsesService } from './uses.service.js';
           log: (message) => log.warn(message),
         }),
     },
+    provideClientAssertions(),
     NamesStore,
     AccountsStore,
     OrganisationsStore,
@@ -64,6 +73,9 @@ import { UsesService } from './uses.service.js';
     TokensStore,
     RevocationsStore,
     SettingsStore,
+    SessionsStore,
+    SessionsService,
+    CurrentSession,
     Issuer,
     Passwords,
     StatesService,

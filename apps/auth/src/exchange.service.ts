@@ -1,40 +1,37 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ScsConfig } from '#libs/config';
 import { EXCHANGE_WORDS, type ExchangeAnswer, type ExchangeRequest } from '#libs/contract';
 import { type Clock, newObjectId } from '#libs/core';
-import { CLOCK, describeActor, LOG, type Logger, refused, TokenVerifier } from '#libs/server';
+import {
+  ClientAssertions,
+  CLOCK,
+  describeActor,
+  LOG,
+  type Logger,
+  refused,
+  TokenVerifier,
+} from '#libs/server';
 import { AccountsStore } from './accounts.store.js';
-import { Assertions } from './assertions.js';
 import { Issuer } from './issuer.js';
 import { decideExchange, enforce } from './policy.js';
-import { ServiceKeysFolder } from './service-keys.js';
 import { accountClaims } from './tokens.service.js';
 import { TokensStore } from './tokens.store.js';
 
 /** Token exchange (RFC 8693): a user's token becomes one with fewer rights, one audience and one subject. */
 @Injectable()
 export class ExchangeService {
-  readonly #assertions: Assertions;
-
   constructor(
     private readonly tokens: TokensStore,
     private readonly accounts: AccountsStore,
     private readonly issuer: Issuer,
     private readonly verifier: TokenVerifier,
+    private readonly assertions: ClientAssertions,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Logger,
-    config: ScsConfig,
-  ) {
-    const keys = new ServiceKeysFolder(config.home, {
-      elapsed: () => performance.now(),
-      warn: (message) => log.warn(message),
-    });
-    this.#assertions = new Assertions({ clock, find: (service, kid) => keys.find(service, kid) });
-  }
+  ) {}
 
   /** @throws DomainError `unauthorized` when service or token are not proven, `forbidden` when the token does not allow it */
   async exchange(request: ExchangeRequest): Promise<ExchangeAnswer> {
-    const service = await this.#assertions.serviceOf(request.client_assertion, this.issuer.name);
+    const service = await this.assertions.serviceOf(request.client_assertion, this.issuer.name);
     const actor = await this.verifier.verify(request.subject_token, request.audience);
     const decision = decideExchange(service, actor, request);
     enforce(decision);

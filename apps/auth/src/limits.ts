@@ -36,14 +36,22 @@ export const AUTH_LIMITS = {
   newTokensPerAccount: 60,
   /** Counters that are kept; the oldest go first. */
   attemptCounters: 20_000,
-  /** Client assertions that are remembered until they expire, so that none is taken twice. */
-  rememberedAssertions: 10_000,
-  /** A service key that is not known is looked for on disk at most this often. */
-  serviceKeyRefreshMs: 1_000,
   /** The token of the first start is made anew at a start when less than this is left of it. */
   renewBeforeSeconds: 30 * 86_400,
   /** Expired documents are kept this long for people to look at, then swept. */
   keepExpiredMs: 30 * 86_400_000,
+  /** Browsers of one account that are signed in at the same time; the one that ends first makes room. */
+  sessionsPerAccount: 20,
+  /** A session ends a week after the password was typed, and after twelve hours without a request. */
+  sessionMs: 7 * 86_400_000,
+  sessionIdleMs: 12 * 3_600_000,
+  /** It gets another identifier every hour; the one before is taken a minute longer. */
+  sessionRenewMs: 3_600_000,
+  sessionGraceMs: 60_000,
+  /** Its use is written down at most this often. */
+  sessionNoteMs: 300_000,
+  /** Tokens that the page shows. */
+  tokensShown: 200,
   sweepMs: 3_600_000,
   /** Documents removed in one commit of the sweep. */
   sweepBatch: 200,

@@ -37,9 +37,18 @@ export class SignInService {
     takeBack();
     if (account.value.disabled)
       throw new DomainError('unauthorized', 'The account is disabled', { reason: 'account_disabled' });
-    const actor = await this.#proven(account);
-    this.#proofs.set(actor, account.value.passwordHash);
-    return actor;
+    return this.#proven(account);
+  }
+
+  /**
+   * Who an account is, for a session that it began.
+   * @param sessionsEnded how often its sessions had been ended then
+   * @returns undefined when they were ended since, or the account may not sign in any more
+   */
+  async again(accountId: string, sessionsEnded: number): Promise<Actor | undefined> {
+    const account = await this.accounts.get(accountId);
+    if (!isUser(account) || account.value.disabled) return undefined;
+    return account.value.sessionsEnded === sessionsEnded ? this.#proven(account) : undefined;
   }
 
   /**
@@ -59,7 +68,7 @@ export class SignInService {
   /** Whoever knows the password may do whatever the account may. */
   async #proven(account: StoredUser): Promise<Actor> {
     const { id, value } = account;
-    return {
+    const actor: Actor = {
       accountId: id,
       kind: 'user',
       username: value.username,
@@ -75,6 +84,8 @@ export class SignInService {
       subject: undefined,
       token: '',
     };
+    this.#proofs.set(actor, value.passwordHash);
+    return actor;
   }
 }
 

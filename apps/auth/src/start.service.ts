@@ -13,6 +13,7 @@ import { LocalAuthority } from './local-authority.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
 import { Repeated } from './repeated.js';
+import { SessionsService } from './sessions.service.js';
 import { SettingsStore } from './settings.store.js';
 import { SignInService } from './sign-in.service.js';
 import { SigningKeys } from './signing-keys.js';
@@ -39,6 +40,7 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
     private readonly tokensStore: TokensStore,
     private readonly revocations: RevocationsService,
     private readonly revocationsStore: RevocationsStore,
+    private readonly sessions: SessionsService,
     private readonly uses: UsesService,
     private readonly spreads: SpreadService,
     private readonly signIns: SignInService,
@@ -94,8 +96,8 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #sweep(): Promise<void> {
-    const { revocationsStore: revocations, tokensStore: tokens, clock } = this;
-    await sweep({ revocations, tokens, clock });
+    const { revocationsStore: revocations, tokensStore: tokens, sessions, clock } = this;
+    await sweep({ revocations, tokens, sessions, clock });
     await this.spreads.finish();
   }
 }

@@ -17,17 +17,15 @@ export class BuildQueue {
     await this.queue.check();
   }
 
-  /** Adding a build that is queued already changes nothing. */
+  /** Adding a build that is queued already changes nothing. The caller has stored it: what Redis cannot take now, recovery adds later. */
   async add(id: string): Promise<void> {
-    await this.queue?.add('build', { id }, { lane: this.lane });
+    await this.queue?.add('build', { id }, { lane: this.lane }).catch(unlessUnavailable);
   }
 
   /** Stops the worker that has the build, soon. The caller has stored the cancellation. */
   async cancel(id: string): Promise<void> {
-    await this.queue?.cancel(this.#reference(id)).catch((error: unknown) => {
-      // The worker hears of it with its next piece of log.
-      if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error;
-    });
+    // The worker hears of it with its next piece of log.
+    await this.queue?.cancel(this.#reference(id)).catch(unlessUnavailable);
   }
 
   /** Builds whose workers were lost too often. */
@@ -47,4 +45,8 @@ export class BuildQueue {
   #reference(id: string): JobReference {
     return { name: 'build', key: id, lane: this.lane };
   }
+}
+
+function unlessUnavailable(error: unknown): void {
+  if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error;
 }

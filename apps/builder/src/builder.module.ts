@@ -2,10 +2,18 @@ import { join } from 'node:path';
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
-import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
-import { JobQueue, laneOfThisMachine } from '#libs/queue';
-import { CLOCK, LOG, type Logger, provideTokenExchange, Readiness, TokenVerifier } from '#libs/server';
+import { checkQueueAtStart, JobQueue, laneOfThisMachine } from '#libs/queue';
+import {
+  LOG,
+  type Logger,
+  provideClientAssertions,
+  provideTokenExchange,
+  provideTrail,
+  Readiness,
+  Service,
+} from '#libs/server';
+import { BuildEndings } from './build-endings.js';
 import { BuildLogs } from './build-logs.js';
 import { BuildQueue } from './build-queue.js';
 import { BuildsController } from './builds.controller.js';
@@ -24,6 +32,7 @@ import { Seal } from './sealed.js';
 import { WorkerProof } from './worker-proof.js';
 
 /** The remote builder: takes definitions, queues them, and keeps what workers report. */
+@Service('builder')
 @Module({
   controllers: [BuildsController, ContextsController, ConvertController, JobsController],
   providers: [
@@ -39,11 +48,14 @@ import { WorkerProof } from './worker-proof.js';
     {
       provide: BuildQueue,
       inject: [ScsConfig, LOG],
-      useFactory: ({ redisUrl }: ScsConfig, log: Logger) =>
-        new BuildQueue(
-          redisUrl === undefined ? undefined : JobQueue.open(redisUrl, (message) => log.warn(message)),
+      useFactory: async ({ redisUrl }: ScsConfig, log: Logger) => {
+        if (redisUrl === undefined) return new BuildQueue(undefined, laneOfThisMachine());
+        await checkQueueAtStart(redisUrl);
+        return new BuildQueue(
+          JobQueue.open(redisUrl, (message) => log.warn(message)),
           laneOfThisMachine(),
-        ),
+        );
+      },
     },
     {
       provide: CONTEXT_BLOBS,
@@ -66,15 +78,13 @@ import { WorkerProof } from './worker-proof.js';
       useFactory: (seal: Seal) => seal.derive('build-context-upload'),
     },
     { provide: ARCHITECTURE, useFactory: () => laneOfThisMachine() },
-    {
-      provide: WorkerProof,
-      inject: [ScsConfig, TokenVerifier, CLOCK],
-      useFactory: (config: ScsConfig, verifier: TokenVerifier, clock: Clock) =>
-        new WorkerProof(config, verifier, clock),
-    },
     provideTokenExchange('builder'),
+    provideTrail('builder', DATABASE),
+    provideClientAssertions(),
+    WorkerProof,
     BuildsStore,
     ContextsStore,
+    BuildEndings,
     BuildsService,
     ContextsService,
     JobsService,

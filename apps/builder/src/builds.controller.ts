@@ -1,20 +1,8 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Header,
-  HttpCode,
-  Param,
-  Post,
-  Put,
-  Query,
-  Req,
-} from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Actor, type BuildMetadata, BuildRequest } from '#libs/contract';
-import { Checked, CurrentActor, JsonBody, readBytes, Requires } from '#libs/server';
+import { Audited, Checked, CurrentActor, JsonBody, readBytes, Requires, sendSource } from '#libs/server';
 import { BuildsService } from './builds.service.js';
 import { LIMITS } from './limits.js';
 
@@ -29,6 +17,7 @@ export class BuildsController {
 
   @Post('build')
   @HttpCode(200)
+  @Audited('build.submit')
   async submit(
     @Body(new JsonBody(BuildRequest, { limit: LIMITS.submitBytes })) body: BuildRequest,
     @CurrentActor() actor: Actor,
@@ -39,6 +28,7 @@ export class BuildsController {
   /** The oldest form: the definition as plain text (builder contract §3.10). */
   @Post('build-def-file')
   @HttpCode(200)
+  @Audited('build.submit')
   async submitText(
     @Req() request: FastifyRequest,
     @CurrentActor() actor: Actor,
@@ -62,20 +52,34 @@ export class BuildsController {
 
   @Put('build/:id/_cancel')
   @HttpCode(204)
+  @Audited('build.cancel')
   async cancel(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<void> {
     await this.builds.cancel(id, actor);
   }
 
   @Delete('build/:id')
   @HttpCode(200)
+  @Audited('build.delete')
   async delete(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<{ data: object }> {
     await this.builds.delete(id, actor);
     return { data: {} };
   }
 
   @Get('build-output/:id')
-  @Header('content-type', 'text/plain; charset=utf-8')
-  async output(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<string> {
-    return (await this.builds.output(id, actor)).toString('utf8');
+  async output(
+    @Param('id') id: string,
+    @CurrentActor() actor: Actor,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const log = await this.builds.output(id, actor);
+    try {
+      await sendSource(request, reply, log, {
+        contentType: 'text/plain; charset=utf-8',
+        etag: `"${id}-${log.size}"`,
+      });
+    } finally {
+      await log.close();
+    }
   }
 }

@@ -1,18 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { ScsConfig } from '#libs/config';
 import type { Actor, BuildMetadata, BuildRequest } from '#libs/contract';
-import { type Clock, DomainError, expected, isObjectId, newObjectId } from '#libs/core';
+import { type Clock, DomainError, expected, isObjectId, newObjectId, Turns } from '#libs/core';
 import { CLOCK, TokenExchange } from '#libs/server';
-import { BuildLogs } from './build-logs.js';
+import { BuildEndings } from './build-endings.js';
+import { BuildLogs, type LogSnapshot } from './build-logs.js';
 import { BuildQueue } from './build-queue.js';
 import { type Build, BuildsStore, type StoredBuild } from './builds.store.js';
 import { ContextsService } from './contexts.service.js';
-import { parseDestination } from './destination.js';
+import { type Destination, parseDestination } from './destination.js';
+import { hidden, submitted } from './events.js';
 import { LIMITS } from './limits.js';
 import { isAdministrator, mayPublish, maySee } from './policy.js';
-import { type Addresses, isOver, presentBuild } from './present.js';
+import { type Addresses, presentBuild } from './present.js';
 import { Seal } from './sealed.js';
-import { parseSubmission } from './submit.request.js';
+import { parseSubmission, type Submission } from './submit.request.js';
 
 export const ARCHITECTURE = Symbol('architecture that this builder builds for');
 
@@ -24,23 +27,29 @@ export interface ListQuery {
 }
 
 /** The tokens that a worker needs, exchanged from the submitter's at submit. */
-export interface JobTokens {
+interface JobTokens {
   readonly builder: string;
   readonly library: string;
+  /** Of whichever ends first. */
+  readonly expiresAt: Date;
 }
 
 /** Builds from submit to their record: what people ask for. What workers ask for is in {@link JobsService}. */
 @Injectable()
 export class BuildsService {
   readonly #addresses: Addresses;
+  /** Builds of one account are taken in one after the other: each counts for the next. */
+  readonly #turns = new Turns();
 
   constructor(
     private readonly builds: BuildsStore,
     private readonly contexts: ContextsService,
     private readonly queue: BuildQueue,
     private readonly logs: BuildLogs,
+    private readonly endings: BuildEndings,
     private readonly seal: Seal,
     private readonly tokens: TokenExchange,
+    private readonly trail: Trail,
     config: ScsConfig,
     @Inject(ARCHITECTURE) private readonly architecture: string,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -57,10 +66,25 @@ export class BuildsService {
     const id = newObjectId();
     const destination = parseDestination(submission.libraryRef, actor.username, id);
     const decision = mayPublish(actor, destination.place);
-    if (!decision.allowed) throw new DomainError('forbidden', decision.reason, { reason: 'may_not_publish' });
+    if (!decision.allowed)
+      throw new DomainError('forbidden', decision.reason, {
+        reason: 'may_not_publish',
+        about: { kind: 'container', name: destination.place },
+      });
     await this.queue.requireAvailable();
-    await this.#requireRoom(actor);
-    const tokens = await this.#exchange(actor, id, destination.place);
+    return this.#turns.take(actor.accountId, async () => {
+      await this.#requireRoom(actor);
+      return this.#takeIn(id, submission, destination, actor);
+    });
+  }
+
+  async #takeIn(
+    id: string,
+    submission: Submission,
+    destination: Destination,
+    actor: Actor,
+  ): Promise<BuildMetadata> {
+    const { expiresAt, ...tokens } = await this.#exchange(actor, id, destination.place);
     if (submission.contextDigest !== undefined)
       await this.contexts.holdForBuild(submission.contextDigest, id, actor);
     const build: Build = {
@@ -68,7 +92,6 @@ export class BuildsService {
       username: actor.username,
       status: 'Pending',
       submitTime: this.clock.now().toISOString(),
-      definition: submission.text,
       place: destination.place,
       tags: [...destination.tags],
       architecture: submission.architecture,
@@ -79,16 +102,27 @@ export class BuildsService {
       logComplete: false,
       attempt: 0,
       tokens: this.seal.seal(JSON.stringify(tokens), id),
+      tokensExpireAt: expiresAt.toISOString(),
+      tokenId: actor.tokenId,
+      originTokenId: actor.originTokenId,
     };
-    await this.builds.create(id, build);
-    // A crash between the two leaves a pending build without a job: recovery queues it at the next start.
+    try {
+      const entry = this.trail.write(submitted(id, build, actor));
+      await this.builds.create(id, build, submission.text, entry);
+    } catch (error) {
+      if (build.contextDigest !== undefined)
+        await this.contexts.releaseFromBuild(build.contextDigest, id).catch(() => undefined);
+      throw error;
+    }
+    // From here on the build is taken: without a queue, or after a crash, recovery brings it there.
     await this.queue.add(id);
-    return presentBuild({ id, value: build }, this.#addresses);
+    return presentBuild({ id, value: build }, this.#addresses, submission.text);
   }
 
   /** @throws DomainError `bad_request` for what is no id, `not_found` also for builds of others */
   async status(id: string, actor: Actor): Promise<BuildMetadata> {
-    return presentBuild(await this.find(id, actor), this.#addresses);
+    const build = await this.find(id, actor);
+    return presentBuild(build, this.#addresses, await this.builds.definition(id));
   }
 
   /** Newest first; at most 200. Only administrators see builds of others (builder contract §3.4). */
@@ -102,38 +136,38 @@ export class BuildsService {
       to: timeOf(query.to),
       limit: LIMITS.listed,
     });
-    return found
-      .filter(({ value }) => !value.deleted || query.includeDeleted === 'true')
-      .map((build) => presentBuild(build, this.#addresses));
+    const shown = found.filter(({ value }) => !value.deleted || query.includeDeleted === 'true');
+    const definitions = await this.builds.definitions(shown.map(({ id }) => id));
+    let room: number = LIMITS.listedDefinitionBytes;
+    return shown.map((build) => {
+      const definition = definitions.get(build.id) ?? '';
+      room -= definition.length;
+      return presentBuild(build, this.#addresses, room < 0 ? undefined : definition);
+    });
   }
 
   /** Ends a build that is not over; one that is stays as it is (builder contract §3.6). */
   async cancel(id: string, actor: Actor): Promise<void> {
     await this.find(id, actor);
-    let cancelled = false;
-    const after = await this.builds.update(id, (build) => {
-      cancelled = !isOver(build);
-      if (!cancelled) return undefined;
-      const { tokens: _, ...rest } = build;
-      return { ...rest, status: 'Cancelled', completeTime: this.clock.now().toISOString() };
-    });
-    if (!cancelled || after === undefined) return;
-    await this.queue.cancel(id);
-    await this.logs.say(id, 'Build cancelled.');
-    await endLog(this.builds, this.logs, id);
-    if (after.contextDigest !== undefined) await this.contexts.releaseFromBuild(after.contextDigest, id);
+    // Stored first: whoever has the build learns of it by the queue at once, and with its next piece of log in any case.
+    if (await this.endings.end(id, { status: 'Cancelled' }, actor)) await this.queue.cancel(id);
   }
 
-  /** Hides a build from lists; a running one is cancelled first. */
+  /** Hides a build from lists and removes its log; a running one is cancelled first. */
   async delete(id: string, actor: Actor): Promise<void> {
     await this.cancel(id, actor);
-    await this.builds.update(id, (build) => ({ ...build, deleted: true }));
+    await this.builds.record(
+      id,
+      (build) => (build.deleted ? undefined : { ...build, deleted: true }),
+      (build) => this.trail.write(hidden(id, build, actor)),
+    );
+    await this.logs.remove(id);
   }
 
-  /** The log so far. */
-  async output(id: string, actor: Actor): Promise<Buffer> {
+  /** The log so far. The caller closes it. */
+  async output(id: string, actor: Actor): Promise<LogSnapshot> {
     await this.find(id, actor);
-    return this.logs.read(id, 0, await this.logs.size(id));
+    return this.logs.open(id);
   }
 
   /** A build that the actor may see. @throws DomainError */
@@ -147,26 +181,20 @@ export class BuildsService {
     return build;
   }
 
-  async #requireRoom(actor: Actor): Promise<void> {
-    const recent = await this.builds.list({
-      accountId: actor.accountId,
-      from: undefined,
-      to: undefined,
-      limit: LIMITS.listed,
-    });
-    const open = recent.filter(({ value }) => !isOver(value)).length;
-    if (open >= LIMITS.pendingPerAccount) {
-      throw new DomainError(
-        'too_many_requests',
-        `${open} builds of ${actor.username} are waiting or running; wait for some of them`,
-      );
-    }
+  async #requireRoom({ accountId, username }: Actor): Promise<void> {
+    const limit = LIMITS.pendingPerAccount;
+    if ((await this.builds.open(accountId, limit)) < limit) return;
+    throw new DomainError(
+      'too_many_requests',
+      `${limit} builds of ${username} are waiting or running; wait until some of them are done`,
+      { reason: 'too_many_builds', retryAfter: LIMITS.recoverySeconds },
+    );
   }
 
-  /** Good for the queue and two tries; each token names one service and this build. */
+  /** Each token names one service and this build. */
   async #exchange(actor: Actor, id: string, container: string): Promise<JobTokens> {
     const subject = { job: id, container };
-    const lifetime = LIMITS.buildSeconds * (LIMITS.attempts + 1);
+    const lifetime = LIMITS.totalSeconds;
     const [builder, library] = await Promise.all([
       this.tokens.exchange(actor, { audience: 'builder', scopes: ['build'], subject, lifetime }),
       this.tokens.exchange(actor, {
@@ -176,15 +204,9 @@ export class BuildsService {
         lifetime,
       }),
     ]);
-    return { builder: builder.token, library: library.token };
+    const expiresAt = builder.expiresAt < library.expiresAt ? builder.expiresAt : library.expiresAt;
+    return { builder: builder.token, library: library.token, expiresAt };
   }
-}
-
-/** Makes the log durable, then lets its followers go. */
-export async function endLog(builds: BuildsStore, logs: BuildLogs, id: string): Promise<void> {
-  await logs.sync(id);
-  await builds.update(id, (build) => ({ ...build, logComplete: true }));
-  logs.wake(id);
 }
 
 /** Empty means absent: the admin plugin sends parameters that it did not set as empty strings. */

@@ -11,13 +11,20 @@ const Hold = z.object({
   /** Whether this holder's own upload arrived whole. */
   uploaded: z.boolean(),
   expiresAt: z.string(),
+  /** The token with which it was announced: its end is the end of the address for the upload. */
+  tokenId: z.string(),
+  originTokenId: z.string(),
 });
 export type Hold = z.infer<typeof Hold>;
 
 const HOLDS = {
   name: 'context-holds',
   schema: Hold,
-  indexes: { byDigest: { fields: ['digest'] }, byExpiry: { fields: ['expiresAt'] } },
+  indexes: {
+    byDigest: { fields: ['digest'] },
+    byExpiry: { fields: ['expiresAt'] },
+    byHolder: { fields: ['holder', 'expiresAt'] },
+  },
 } as const satisfies CollectionSpec<Hold>;
 
 const idOf = (digest: string, holder: string): string => `${digest} ${holder}`;
@@ -46,8 +53,16 @@ export class ContextsStore {
     await this.#holds.delete(idOf(digest, holder));
   }
 
-  async isHeld(digest: string): Promise<boolean> {
-    return (await this.#holds.scan('byDigest', { equal: [digest], limit: 1 })).items.length > 0;
+  /** Whether anybody but `holder` holds it. */
+  async isHeldByOthers(digest: string, holder: string): Promise<boolean> {
+    const { items } = await this.#holds.scan('byDigest', { equal: [digest], limit: 2 });
+    return items.some(({ value }) => value.holder !== holder);
+  }
+
+  /** What somebody holds; what was asked for last comes first. */
+  async ofHolder(holder: string, limit: number): Promise<readonly Hold[]> {
+    const found = await this.#holds.scan('byHolder', { equal: [holder], limit, direction: 'descending' });
+    return found.items.map(({ value }) => value);
   }
 
   /** Holds that ended before `now`. */

@@ -1,9 +1,10 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type Actor, JobOutcome, type Ticket, TicketRequest } from '#libs/contract';
+import { type Actor, JobOutcome, type Ticket, TicketRequest, TryId } from '#libs/contract';
 import {
   Audience,
+  Audited,
   Checked,
   CurrentActor,
   JsonBody,
@@ -16,7 +17,8 @@ import { JobsService } from './jobs.service.js';
 import { LIMITS } from './limits.js';
 import { WorkerProof } from './worker-proof.js';
 
-const LogQuery = z.object({ offset: z.coerce.number().int().nonnegative() });
+const TryQuery = z.object({ try: TryId });
+const LogQuery = TryQuery.extend({ offset: z.coerce.number().int().nonnegative() });
 
 /** What workers ask of the builder about one build; the shapes are in the contract library, file job.ts. */
 @Controller('v1/build/:id')
@@ -36,7 +38,7 @@ export class JobsController {
     @Body(new JsonBody(TicketRequest)) body: TicketRequest,
   ): Promise<{ data: Ticket }> {
     await this.proof.check(body.clientAssertion);
-    return { data: await this.jobs.ticket(id) };
+    return { data: await this.jobs.ticket(id, body.tryId) };
   }
 
   @Put('_log')
@@ -48,7 +50,7 @@ export class JobsController {
     @CurrentActor() actor: Actor,
   ): Promise<{ data: { size: number; wanted: boolean } }> {
     const bytes = await readBytes(request.raw, LIMITS.logAppendBytes);
-    return { data: await this.jobs.append(id, query.offset, bytes, actor) };
+    return { data: await this.jobs.append(id, query.try, { offset: query.offset, bytes }, actor) };
   }
 
   @Get('_context')
@@ -68,12 +70,14 @@ export class JobsController {
 
   @Put('_finish')
   @HttpCode(200)
+  @Audited('build.end')
   async finish(
     @Param('id') id: string,
+    @Query(new Checked(TryQuery)) query: z.infer<typeof TryQuery>,
     @Body(new JsonBody(JobOutcome)) body: JobOutcome,
     @CurrentActor() actor: Actor,
   ): Promise<{ data: object }> {
-    await this.jobs.finish(id, body, actor);
+    await this.jobs.finish(id, query.try, body, actor);
     return { data: {} };
   }
 }

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor, JobOutcome, Ticket } from '#libs/contract';
 import type { BlobReader } from '#libs/blobs';
-import { type Clock, DomainError } from '#libs/core';
-import { CLOCK } from '#libs/server';
+import { type Clock, DomainError, oneLine } from '#libs/core';
+import { CLOCK, TokenVerifier } from '#libs/server';
 import { z } from 'zod';
+import { BuildEndings } from './build-endings.js';
 import { BuildLogs } from './build-logs.js';
-import { endLog } from './builds.service.js';
 import { type Build, BuildsStore } from './builds.store.js';
 import { ContextsService } from './contexts.service.js';
 import { LIMITS } from './limits.js';
@@ -22,40 +22,39 @@ export class JobsService {
     private readonly builds: BuildsStore,
     private readonly contexts: ContextsService,
     private readonly logs: BuildLogs,
+    private readonly endings: BuildEndings,
     private readonly seal: Seal,
+    private readonly verifier: TokenVerifier,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /**
-   * Begins a try of a build and hands over what it needs. The caller has proved to be a worker.
-   * @throws DomainError `gone` when the build is over
+   * Begins a try of a build and hands over what it needs; asked again for the same try, it only hands over. The caller has proved to be a worker.
+   * @throws DomainError `gone` when the build is over, or ends now because it cannot be done any more
    */
-  async ticket(id: string): Promise<Ticket> {
-    let over = true;
-    const build = await this.builds.update(id, (current) => {
-      over = isOver(current);
-      return over
+  async ticket(id: string, tryId: string): Promise<Ticket> {
+    const build = await this.builds.update(id, (current) =>
+      isOver(current) || current.tryId === tryId
         ? undefined
         : {
             ...current,
             status: 'InProgress',
-            startTime: current.startTime ?? this.#now(),
+            startTime: current.startTime ?? this.clock.now().toISOString(),
             attempt: current.attempt + 1,
-          };
-    });
-    if (build === undefined || over || build.tokens === undefined) throw gone();
-    if (build.attempt > LIMITS.attempts) {
-      await this.#finish(id, {
-        outcome: 'failed',
-        reason: `The build was tried ${LIMITS.attempts} times and each time its worker was lost`,
-      });
+            tryId,
+          },
+    );
+    if (build?.tokens === undefined || isOver(build)) throw gone();
+    const hopeless = this.#whyHopeless(build);
+    if (hopeless !== undefined) {
+      await this.endings.end(id, { status: 'Complete', failureReason: hopeless }, null);
       throw gone();
     }
     const tokens = JobTokens.parse(JSON.parse(this.seal.unseal(build.tokens, id)));
     return {
       builderToken: tokens.builder,
       libraryToken: tokens.library,
-      definition: build.definition,
+      definition: await this.builds.definition(id),
       place: build.place,
       tags: build.tags,
       ...(build.libraryUrl !== undefined && { libraryUrl: build.libraryUrl }),
@@ -67,67 +66,72 @@ export class JobsService {
     };
   }
 
-  /** Appends to the log. Says how much there is, and whether the build is still wanted. */
+  /** Appends to the log. Says how much there is, and whether the build is still wanted of this worker. */
   async append(
     id: string,
-    offset: number,
-    bytes: Uint8Array,
+    tryId: string,
+    { offset, bytes }: { readonly offset: number; readonly bytes: Uint8Array },
     actor: Actor,
   ): Promise<{ size: number; wanted: boolean }> {
-    const build = await this.#required(id, actor);
-    if (isOver(build)) return { size: await this.logs.size(id), wanted: false };
-    return { size: await this.logs.append(id, offset, bytes), wanted: true };
+    requireWorker(actor, id);
+    const size = await this.logs.append(id, offset, bytes, async () => {
+      const build = (await this.builds.get(id))?.value;
+      return build !== undefined && !isOver(build) && build.tryId === tryId;
+    });
+    return { size: size ?? (await this.logs.size(id)), wanted: size !== undefined };
   }
 
   /** The build context as it was uploaded. @throws DomainError `not_found` when the build has none */
   async context(id: string, actor: Actor): Promise<BlobReader> {
-    const build = await this.#required(id, actor);
+    requireWorker(actor, id);
+    const build = (await this.builds.get(id))?.value;
+    if (build === undefined) throw gone();
     if (build.contextDigest === undefined) throw new DomainError('not_found', 'This build has no context');
     return this.contexts.open(build.contextDigest);
   }
 
-  /** Records how the build ended: once, whoever says so first (builder contract §11). */
-  async finish(id: string, outcome: JobOutcome, actor: Actor): Promise<void> {
-    await this.#required(id, actor);
-    await this.#finish(id, outcome);
+  /** Records how a try ended (builder contract §11). What a try says that is not the build's own any more changes nothing. */
+  async finish(id: string, tryId: string, outcome: JobOutcome, actor: Actor): Promise<void> {
+    requireWorker(actor, id);
+    const isForeign = (build: Build): boolean => build.tryId !== tryId;
+    if (outcome.outcome === 'succeeded') {
+      const { imageSize, imageChecksum } = outcome;
+      await this.endings.end(id, { status: 'Complete', imageSize, imageChecksum }, actor, isForeign);
+    } else if (outcome.outcome === 'failed') {
+      const failureReason = oneLine(outcome.reason);
+      await this.endings.end(id, { status: 'Complete', failureReason }, actor, isForeign);
+    } else {
+      await this.builds.update(id, (build) => {
+        if (isOver(build) || isForeign(build)) return undefined;
+        const { tryId: _, ...rest } = build;
+        return { ...rest, status: 'Pending', attempt: build.attempt - 1 };
+      });
+    }
   }
 
-  /** The queue gave a build up: its worker was lost too often. */
+  /** The queue gave a build up. */
   async lost(id: string, reason: string): Promise<void> {
-    await this.#finish(id, { outcome: 'failed', reason });
+    const failureReason = oneLine(reason).slice(0, 1000);
+    await this.endings.end(id, { status: 'Complete', failureReason }, null);
   }
 
-  async #finish(id: string, outcome: JobOutcome): Promise<void> {
-    let first = false;
-    const before = await this.builds.get(id);
-    if (before === undefined || isOver(before.value)) return;
-    if (outcome.outcome === 'failed') await this.logs.say(id, `Build failed: ${outcome.reason}`);
-    await this.builds.update(id, (build) => {
-      first = !isOver(build);
-      if (!first) return undefined;
-      const { tokens: _, ...rest } = build;
-      const end = { ...rest, status: 'Complete' as const, completeTime: this.#now() };
-      return outcome.outcome === 'failed'
-        ? { ...end, failureReason: outcome.reason }
-        : { ...end, imageSize: outcome.imageSize, imageChecksum: outcome.imageChecksum };
-    });
-    if (!first) return;
-    await endLog(this.builds, this.logs, id);
-    if (before.value.contextDigest !== undefined)
-      await this.contexts.releaseFromBuild(before.value.contextDigest, id);
+  /** A sentence when no worker can do the build any more. */
+  #whyHopeless(build: Build): string | undefined {
+    if (build.attempt > LIMITS.attempts)
+      return `it was tried ${LIMITS.attempts} times, and each time its worker was lost`;
+    const { accountId, tokenId, originTokenId } = build;
+    if (this.verifier.hasEnded({ accountId, tokenId, originTokenId }))
+      return 'the token with which it was submitted was revoked. Submit it again with another one';
+    if (new Date(build.tokensExpireAt).getTime() <= this.clock.now().getTime())
+      return `it was not done within ${LIMITS.totalSeconds / 3600} hours, and its rights have expired. Submit it again`;
+    return undefined;
   }
+}
 
-  async #required(id: string, actor: Actor): Promise<Build> {
-    const decision = mayWork(actor, id);
-    if (!decision.allowed) throw new DomainError('forbidden', decision.reason);
-    const build = await this.builds.get(id);
-    if (build === undefined) throw gone();
-    return build.value;
-  }
-
-  #now(): string {
-    return this.clock.now().toISOString();
-  }
+/** @throws DomainError `forbidden` unless the token was made for this build */
+function requireWorker(actor: Actor, id: string): void {
+  const decision = mayWork(actor, id);
+  if (!decision.allowed) throw new DomainError('forbidden', decision.reason);
 }
 
 function gone(): DomainError {

@@ -8,10 +8,14 @@ export interface Addresses {
   readonly libraryUrl: string;
 }
 
-/** A build as clients see it (builder contract §3.3). Times that are not known are left out. */
+/**
+ * A build as clients see it (builder contract §3.3). Times that are not known are left out.
+ * @param definition undefined: left out, where too many of them would be too much
+ */
 export function presentBuild(
   { id, value: build }: Pick<StoredBuild, 'id' | 'value'>,
   addresses: Addresses,
+  definition: string | undefined,
 ): BuildMetadata {
   return {
     id,
@@ -23,7 +27,7 @@ export function presentBuild(
     libraryRef: referenceOf(build),
     libraryURL: addresses.libraryUrl,
     wsURL: `${addresses.builderUrl.replace(/^http/, 'ws')}/v1/build-ws/${id}`,
-    buildRecipe: build.definition,
+    ...(definition !== undefined && { buildRecipe: definition }),
     arch: build.architecture,
     deleted: build.deleted,
   };

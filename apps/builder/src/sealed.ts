@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '#libs/core';
+import { DomainError, expected, placeFile } from '#libs/core';
 
 const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
@@ -20,21 +20,26 @@ export class Seal {
     return createHmac('sha256', this.key).update(purpose).digest();
   }
 
-  /** Opens `<folder>/seal.key` (0600), made at the first start. */
+  /**
+   * Opens `<folder>/seal.key` (0600), made at the first start. It appears whole: a process that is killed meanwhile, or a disk that is full, leaves none.
+   * @throws DomainError when there is one that is none
+   */
   static async open(folder: string): Promise<Seal> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, 'seal.key');
-    try {
-      const made = await open(file, 'wx', 0o600);
-      await made.writeFile(randomBytes(KEY_BYTES));
-      await made.sync();
-      await made.close();
-    } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw error;
-    }
+    if (!(await exists(file)))
+      await placeFile(file, { overwrite: false, mode: 0o600 }, (key) =>
+        key.writeFile(randomBytes(KEY_BYTES)),
+      ).catch((error: unknown) => {
+        // Another process was faster: its key is everybody's.
+        if (!(error instanceof DomainError) || error.reason !== 'exists') throw error;
+      });
     const key = await readFile(file);
     if (key.length !== KEY_BYTES)
-      throw new Error(`Expected ${KEY_BYTES} bytes in ${file}, got ${key.length}`);
+      throw new DomainError('unprocessable', expected(`${KEY_BYTES} bytes`, file, `${key.length} bytes`), {
+        reason: 'bad_seal_key',
+        remedy: `Put the file back from a backup, or remove it: builds that are waiting are then lost.`,
+      });
     return new Seal(key);
   }
 
@@ -57,4 +62,8 @@ export class Seal {
       decipher.final(),
     ]).toString('utf8');
   }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined;
 }

@@ -2,14 +2,18 @@ import type { CertificateSummary } from '#libs/pgp';
 import { LIMITS } from './limits.js';
 import { emailIn, wordsOf } from './words.js';
 
-/** A way to find a certificate. `place` orders what one handle finds: certificates whose primary key matches come first. */
+/**
+ * A way to find a certificate. `place` orders what one handle finds: certificates whose primary key matches come first, then those
+ * that a signing subkey belongs to by its own word; a subkey that is only claimed may be somebody else's.
+ */
 export interface Handle {
   readonly handle: string;
   readonly place: number;
 }
 
-export const PRIMARY = 0;
-const SUBKEY = 1;
+const PRIMARY = 0;
+const SIGNING_SUBKEY = 1;
+const SUBKEY = 2;
 
 /** Handles are told apart by their prefix, so that no search can reach those of another kind. */
 export const handleOf = {
@@ -24,7 +28,10 @@ export const handleOf = {
 export function handlesOf(summary: CertificateSummary): Handle[] {
   const keys = [
     { fingerprint: summary.fingerprint, place: PRIMARY },
-    ...summary.subkeys.map((fingerprint) => ({ fingerprint, place: SUBKEY })),
+    ...summary.subkeys.map(({ fingerprint, signs }) => ({
+      fingerprint,
+      place: signs ? SIGNING_SUBKEY : SUBKEY,
+    })),
   ].flatMap(({ fingerprint, place }) => [
     { handle: handleOf.fingerprint(fingerprint), place },
     { handle: handleOf.keyId(fingerprint.slice(-16)), place },

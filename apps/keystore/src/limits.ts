@@ -2,6 +2,10 @@
 export const LIMITS = {
   /** Bytes of a request to `/pks/add`. */
   uploadBytes: 2 * 1024 * 1024,
+  /** Uploads of one account that are under way or wait: each holds its body in memory. */
+  uploadsWaiting: 50,
+  /** Writes of one commit that the document port takes. */
+  writes: 500,
   /** Bytes of a search term. */
   searchBytes: 512,
   words: 8,
@@ -11,6 +15,8 @@ export const LIMITS = {
   listed: 256,
   /** Words under which one certificate is found, over all its user ids. */
   indexedWords: 200,
+  /** Bytes of finished answers that are kept in memory: those of 50,000 small keys. */
+  answerBytes: 64 * 1024 * 1024,
   /** Bytes of an e-mail address or word that is looked up. */
   handleBytes: 254,
 } as const;

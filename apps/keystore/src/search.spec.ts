@@ -72,7 +72,7 @@ describe('the handles of a certificate', () => {
     expires: undefined,
     revoked: false,
     userIds: [{ text: 'Ann Lee <ann@example.org>', created: 0, revoked: false }],
-    subkeys: ['0'.repeat(40)],
+    subkeys: [{ fingerprint: '0'.repeat(40), signs: true }],
   };
 
   it('lead to it by its keys, subkeys, addresses and words', () => {
@@ -90,7 +90,7 @@ describe('the handles of a certificate', () => {
   });
 
   it('put the primary key first where a subkey has the same id', () => {
-    const same = handlesOf({ ...summary, subkeys: [FINGERPRINT] }).find(
+    const same = handlesOf({ ...summary, subkeys: [{ fingerprint: FINGERPRINT, signs: true }] }).find(
       ({ handle }) => handle === 'id/aceec62c8bd91bee',
     );
     expect(same?.place).toBe(0);

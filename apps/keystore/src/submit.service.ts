@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor } from '#libs/contract';
-import { type Clock, DomainError } from '#libs/core';
+import { type AuditEvent, Trail } from '#libs/audit';
+import type { Actor, AuditState } from '#libs/contract';
+import { type Clock, digestFromHex, DomainError, KeyedLock } from '#libs/core';
 import {
   type Certificate,
   cleanCertificate,
@@ -12,12 +14,15 @@ import {
   readPackets,
   splitCertificates,
   summarise,
+  type Work,
+  workForUpload,
   writeArmor,
   writeCertificate,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
-import { CertificatesStore } from './certificates.store.js';
+import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
 import { handlesOf } from './handles.js';
+import { LIMITS } from './limits.js';
 
 /** What became of one certificate of an upload. */
 export interface Submitted {
@@ -33,23 +38,52 @@ const ATTEMPTS = 20;
 /** Takes certificates in: cleaned, merged with what is known, stored with their handles. */
 @Injectable()
 export class SubmitService {
+  /** Uploads of one account follow each other, so that nobody's checking keeps the others from theirs. */
+  readonly #accounts = new KeyedLock();
+  readonly #underWay = new Map<string, number>();
+
   constructor(
     private readonly certificates: CertificatesStore,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /**
    * @param keys armored text or binary packets
-   * @throws DomainError `unprocessable` when nothing of the upload could be accepted
+   * @throws DomainError `unprocessable` when nothing of the upload could be accepted, `too_many_requests` when too many uploads of
+   *   the account wait
    */
   async submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
+    const { accountId } = actor;
+    const underWay = this.#underWay.get(accountId) ?? 0;
+    if (underWay >= LIMITS.uploadsWaiting)
+      throw new DomainError(
+        'too_many_requests',
+        `Expected at most ${LIMITS.uploadsWaiting} uploads at a time`,
+        {
+          reason: 'too_many_uploads',
+          retryAfter: 1,
+        },
+      );
+    this.#underWay.set(accountId, underWay + 1);
+    try {
+      return await this.#accounts.run(accountId, () => this.#submit(keys, actor));
+    } finally {
+      const left = (this.#underWay.get(accountId) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(accountId, left);
+      else this.#underWay.delete(accountId);
+    }
+  }
+
+  async #submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
+    const work = workForUpload();
     const blocks = typeof keys === 'string' ? readArmor(keys) : [keys];
     const raw = splitCertificates(blocks.flatMap((block) => readPackets(block)));
     const results: Submitted[] = [];
     let refused: DomainError | undefined;
     for (const certificate of raw) {
       try {
-        results.push(await this.#take(certificate, actor));
+        results.push(await this.#take(certificate, work, actor));
       } catch (error) {
         if (!(error instanceof DomainError) || error.code !== 'unprocessable') throw error;
         refused ??= error;
@@ -60,8 +94,8 @@ export class SubmitService {
     return results;
   }
 
-  async #take(raw: RawCertificate, actor: Actor): Promise<Submitted> {
-    const sent = await cleanCertificate(raw, this.clock);
+  async #take(raw: RawCertificate, work: Work, actor: Actor): Promise<Submitted> {
+    const sent = await cleanCertificate(raw, this.clock, work);
     const { fingerprint } = sent.facts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const before = await this.certificates.get(fingerprint);
@@ -87,12 +121,13 @@ export class SubmitService {
         ...(summary.expires !== undefined && { expires: summary.expires }),
         revoked: summary.revoked,
         userIds: [...summary.userIds],
-        subkeys: [...summary.subkeys],
+        subkeys: summary.subkeys.map(({ fingerprint: subkey }) => subkey),
         handles: handles.map(({ handle }) => handle),
         updatedAt: this.clock.now().toISOString(),
         updatedBy: actor.accountId,
       };
-      if (await this.certificates.store(before, value, handles)) {
+      const entry = this.trail.write(eventOf(before?.value, value, actor));
+      if (await this.certificates.store(before, value, handles, entry)) {
         return { fingerprint, outcome: before === undefined ? 'inserted' : 'updated', comment: undefined };
       }
     }
@@ -101,6 +136,21 @@ export class SubmitService {
       `Key ${fingerprint.toUpperCase()} is being changed by others, try again`,
     );
   }
+}
+
+/** What the audit trail says: which certificate, and what it was and is by its hash. */
+function eventOf(before: StoredCertificate | undefined, after: StoredCertificate, actor: Actor): AuditEvent {
+  return {
+    action: before === undefined ? 'key.add' : 'key.change',
+    actor,
+    subject: { kind: 'key', name: after.fingerprint },
+    ...(before === undefined ? {} : { before: stateOf(before) }),
+    after: stateOf(after),
+  };
+}
+
+function stateOf({ armor, revoked }: StoredCertificate): AuditState {
+  return { digest: digestFromHex(hash('sha256', armor)), revoked };
 }
 
 async function parseStored(armor: string): Promise<Certificate> {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
 import { type Change, DATABASE, type Database, TryAgain } from './database.store.js';
+import { LIMITS } from './limits.js';
 
 /** A blob that somebody needs. It may be removed only by whoever turns the last claim into `removing`. */
 const ContentDocument = z.object({
@@ -9,6 +10,8 @@ const ContentDocument = z.object({
   /** How many entities have an image of it, and how many uploads are under way. */
   claims: z.number(),
   state: z.enum(['claimed', 'removing']),
+  /** When the removal began, in milliseconds since 1970. */
+  removingSince: z.number().optional(),
 });
 type ContentDocument = z.infer<typeof ContentDocument>;
 
@@ -74,12 +77,15 @@ export class ContentsStore {
   }
 
   /** `last`: the blob is nobody's any more. Remove it, then {@link forget} it. */
-  async release(hash: string): Promise<{ change: Change; last: boolean } | undefined> {
+  async release(hash: string, now: number): Promise<{ change: Change; last: boolean } | undefined> {
     const found = await this.#contents.get(hash);
     if (found === undefined || found.value.state === 'removing') return undefined;
     const claims = found.value.claims - 1;
     const last = claims <= 0;
-    const value: ContentDocument = { size: found.value.size, claims, state: last ? 'removing' : 'claimed' };
+    const { size } = found.value;
+    const value: ContentDocument = last
+      ? { size, claims, state: 'removing', removingSince: now }
+      : { size, claims, state: 'claimed' };
     return { change: this.#contents.write.replace(hash, found.revision, value), last };
   }
 
@@ -89,8 +95,13 @@ export class ContentsStore {
     if (found?.value.state === 'removing') await this.#contents.delete(hash, found.revision);
   }
 
-  /** Hashes of blobs whose removal was begun. */
-  async removing(limit: number): Promise<string[]> {
-    return (await this.#contents.scan('byState', { equal: ['removing'], limit })).items.map(({ id }) => id);
+  async isRemoving(hash: string): Promise<boolean> {
+    return (await this.#contents.get(hash))?.value.state === 'removing';
+  }
+
+  /** Hashes of blobs whose removal was begun until `time`. */
+  async removing(time: number): Promise<string[]> {
+    const { items } = await this.#contents.scan('byState', { equal: ['removing'], limit: LIMITS.sweepBatch });
+    return items.filter(({ value }) => (value.removingSince ?? 0) <= time).map(({ id }) => id);
   }
 }

@@ -20,9 +20,11 @@ export const LIMITS = {
   sweepBatch: 200,
   /** Bytes on disk that were touched by another process of this service less than this long ago are left alone. */
   sweepGrace: 2 * 60 * 60 * 1000,
+  /** The removal of a blob takes moments: one that was begun longer ago than this has failed, and is finished by the sweep. */
+  removalGrace: 10 * 60 * 1000,
   /** Tags of one container over all architectures. */
   tagsPerContainer: 5000,
-  /** Tags of an image that an answer lists. */
+  /** Tags of an image, or of a container that a search found, that an answer lists. */
   tagsInAnswer: 100,
   /** Writes of one commit that only remove tags, below what the document port takes at once. */
   tagsPerCommit: 400,

@@ -4,7 +4,6 @@ import { ManualClock } from '#libs/core';
 import { createSif, DataType, FileSystem, HashType, MemoryAccess, PartitionType } from '#libs/sif';
 import { archOfQuery } from './archQuery.js';
 import { readImageFacts } from './imageFacts.js';
-import { KeyedLock } from './keyedLock.js';
 import { matchesPath, readSearchText, searchTerms } from './searchTerms.js';
 import { withoutArch } from './tags.service.js';
 
@@ -120,24 +119,5 @@ describe('readImageFacts', () => {
       }),
       { numRuns: 300 },
     );
-  });
-});
-
-describe('KeyedLock', () => {
-  it('runs the same key one after the other, also after a failure, and other keys at once', async () => {
-    const lock = new KeyedLock();
-    const seen: string[] = [];
-    const gate = Promise.withResolvers<void>();
-    const first = lock.run('a', async () => {
-      await gate.promise;
-      seen.push('first');
-      throw new Error('first failed');
-    });
-    const second = lock.run('a', async () => seen.push('second'));
-    await lock.run('b', async () => seen.push('other'));
-    gate.resolve();
-    await expect(first).rejects.toThrow('first failed');
-    await second;
-    expect(seen).toEqual(['other', 'first', 'second']);
   });
 });

@@ -29,7 +29,10 @@ export class SearchController {
     const found = await this.searches.search(readQuery(query), actor);
     const insider = (name: string) => roleIn(actor, name) !== 'stranger';
     const container = await Promise.all(
-      found.containers.map(async (each) => presentContainer(each, await this.tags.ofContainer(each))),
+      found.containers.map(async (each) =>
+        // All of them could be half a million, for anybody who asks.
+        presentContainer(each, await this.tags.ofContainer(each, LIMITS.tagsInAnswer)),
+      ),
     );
     const image = await Promise.all(
       found.images.map(async (each) => {

@@ -4,6 +4,7 @@ import { type Clock, messageOf } from '#libs/core';
 import { CLOCK, LOG, type Logger } from '#libs/server';
 import { DATABASE, type Database } from './database.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
+import { ImagesStore } from './images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from './usage.service.js';
@@ -21,6 +22,7 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
     private readonly uploads: UploadsStore,
+    private readonly images: ImagesStore,
     private readonly usage: UsageService,
     private readonly finishing: FinishUploadService,
   ) {}
@@ -39,11 +41,17 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
 
   /** For the start of the only process of this service: nothing is under way. */
   async recover(): Promise<void> {
-    for (const upload of await this.uploads.all('storing')) await this.#settle(upload);
-    for (const upload of await this.uploads.all('open'))
+    await this.#each(await this.uploads.all('storing'), (upload) => this.#settle(upload));
+    await this.#each(await this.uploads.all('open'), async (upload) => {
       if (await this.#wasStored(upload)) await this.#settle(upload);
-    for (const upload of await this.uploads.all('ended')) await this.finishing.end(upload.id);
-    await this.usage.discardAll();
+    });
+    // Nobody sends anything any more, and whoever asks to complete one of these gets the answer from the image.
+    await this.#each(await this.uploads.all('open'), async (upload) => {
+      if ((await this.images.get(upload.value.image))?.value.uploaded === true)
+        await this.finishing.end(upload.id);
+    });
+    await this.#each(await this.uploads.all('ended'), (upload) => this.finishing.end(upload.id));
+    await this.#discard(this.clock.now().getTime());
     // Bytes of a part that did not arrive whole are of no use to anybody.
     const removed = await this.blobs.sweep({
       isAlive: async (id) => (await this.#isAlive(id)) && (await this.uploads.lastArrival(id)) !== undefined,
@@ -54,16 +62,34 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
   /** Gives back what uploads hold for which nothing arrives any more. */
   async sweep(): Promise<void> {
     const now = this.clock.now().getTime();
-    for (const upload of await this.uploads.expiredBefore(now, this.limits.sweepBatch)) {
+    await this.#each(await this.uploads.expiredBefore(now, this.limits.sweepBatch), async (upload) => {
       const alive = await this.#aliveUntil(upload);
       if (alive > now) await this.uploads.extend(upload, alive);
       else if (upload.value.state === 'storing') await this.#settle(upload);
       else await this.finishing.end(upload.id);
-    }
+    });
+    // A removal that failed, or whose process was killed: until it is over nobody can push that content.
+    await this.#discard(now - this.limits.removalGrace);
     await this.blobs.sweep({
       isAlive: (id) => this.#isAlive(id),
       before: new Date(now - this.limits.sweepGrace),
     });
+  }
+
+  /** One that cannot be settled keeps neither the others from it nor the service from its start. */
+  async #each(uploads: readonly Upload[], settle: (upload: Upload) => Promise<void>): Promise<void> {
+    for (const upload of uploads)
+      await settle(upload).catch((error: unknown) =>
+        this.log.error({ upload: upload.id }, `An upload could not be settled: ${messageOf(error)}`),
+      );
+  }
+
+  /** Finishes the removal of blobs that was begun until `time`. */
+  async #discard(time: number): Promise<void> {
+    for (const hash of await this.usage.undiscarded(time))
+      await this.usage
+        .discard(hash)
+        .catch((error: unknown) => this.log.error({ hash }, `A blob was not removed: ${messageOf(error)}`));
   }
 
   /** Stored but not yet said, or not yet stored: whichever it is, it is settled. */

@@ -44,19 +44,19 @@ export class TagsStore {
     return (await this.#tags.scan('byContainer', { equal: [container, tag], limit })).items;
   }
 
-  /** All tags of a container: there are at most {@link LIMITS.tagsPerContainer}. */
-  async ofContainer(container: string): Promise<readonly Tag[]> {
+  /** Tags of a container by name: all of them, unless a smaller number is asked for. */
+  async ofContainer(container: string, most: number = LIMITS.tagsPerContainer): Promise<readonly Tag[]> {
     const tags: Tag[] = [];
     let cursor: string | undefined;
     do {
       const page = await this.#tags.scan('byContainer', {
         equal: [container],
-        limit: Math.min(1000, LIMITS.tagsPerContainer),
+        limit: Math.min(1000, most - tags.length),
         ...(cursor === undefined ? {} : { cursor }),
       });
       tags.push(...page.items);
       cursor = page.cursor;
-    } while (cursor !== undefined && tags.length < LIMITS.tagsPerContainer);
+    } while (cursor !== undefined && tags.length < most);
     return tags;
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import {
   type Actor,
   type CollectionRequest,
@@ -12,12 +13,15 @@ import { type Collection, CollectionsStore } from './collections.store.js';
 import { type Container, ContainersStore } from './containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
+import { created } from './events.js';
 import { LIMITS } from './limits.js';
 import { missing } from './missing.js';
 import { NamesStore } from './names.store.js';
 import { enforce, mayCreate, mayRead } from './policy.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
 import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
+
+const NOTHING = '0'.repeat(24);
 
 /** Entities, collections and containers: finding them and making them. Making one again finds it. */
 @Injectable()
@@ -30,20 +34,19 @@ export class TreeService {
     private readonly entities: EntitiesStore,
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
+    private readonly trail: Trail,
   ) {}
 
   /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
   async entity(name: string, actor: Actor | undefined): Promise<Entity> {
-    const id = await this.names.find(name);
-    const entity = id === undefined ? undefined : await this.entities.get(id);
+    const entity = await this.entities.get(await this.#idOf(name));
     if (!entity) throw missing('entity', name);
     enforce(mayRead(actor, entitySubject(entity)), () => missing('entity', name));
     return entity;
   }
 
   async collection(path: string, actor: Actor | undefined): Promise<Collection> {
-    const id = await this.names.find(path);
-    const collection = id === undefined ? undefined : await this.collections.get(id);
+    const collection = await this.collections.get(await this.#idOf(path));
     if (!collection) throw missing('collection', path);
     enforce(mayRead(actor, collectionSubject(collection)), () => missing('collection', path));
     return collection;
@@ -55,8 +58,7 @@ export class TreeService {
     actor: Actor | undefined,
     what: () => DomainError = () => missing('container', path),
   ): Promise<Container> {
-    const id = await this.names.find(path);
-    return this.#readable(id === undefined ? undefined : await this.containers.get(id), actor, what);
+    return this.#readable(await this.containers.get(await this.#idOf(path)), actor, what);
   }
 
   async containerById(id: string, actor: Actor | undefined): Promise<Container> {
@@ -90,6 +92,7 @@ export class TreeService {
         return [
           this.entities.creation(id, { ...entity, ...this.#creation(actor) }),
           ...this.#terms('entity', name, id, audience),
+          this.trail.write(created('entity', name, defaultPrivate, actor)),
         ];
       },
     );
@@ -121,6 +124,7 @@ export class TreeService {
             ...this.#creation(actor),
           }),
           ...this.#terms('collection', name, id, isPrivate ? entity.id : EVERYBODY),
+          this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
         ];
       },
     );
@@ -156,9 +160,15 @@ export class TreeService {
             ...this.#creation(actor),
           }),
           ...this.#terms('container', name, id, isPrivate ? entity : EVERYBODY),
+          this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
         ];
       },
     );
+  }
+
+  /** For a path that leads nowhere the id of nothing: looking it up takes as long as what is hidden, so that time tells nothing. */
+  async #idOf(path: string): Promise<string> {
+    return (await this.names.find(path)) ?? NOTHING;
   }
 
   #readable(container: Container | undefined, actor: Actor | undefined, what: () => DomainError): Container {

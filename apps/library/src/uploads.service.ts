@@ -2,7 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { BlobStore, type BlobUpload, partCount, type PartWriter } from '#libs/blobs';
 import type { Actor, MultipartCompletion, UploadCompletion } from '#libs/contract';
-import { type Clock, DomainError, expected, newObjectId, newSecret, parseDigest } from '#libs/core';
+import {
+  type Clock,
+  DomainError,
+  expected,
+  KeyedLock,
+  newObjectId,
+  newSecret,
+  parseDigest,
+} from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
 import type { Container } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
@@ -10,7 +18,6 @@ import { commitPlan, DATABASE, type Database, TryAgain } from './database.store.
 import { EntitiesStore } from './entities.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
-import { KeyedLock } from './keyedLock.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
 import { type UploadGrant, UploadUrls } from './uploadUrls.js';
@@ -123,7 +130,7 @@ export class UploadsService {
       for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)) {
         const { kind, state } = upload.value;
         if (kind !== 'single' || state !== 'open' || !(await this.uploads.part(upload.id, 1))) continue;
-        await this.#store(upload);
+        await this.#store(upload, actor);
         return this.#completion(image.id, container);
       }
       throw new DomainError('conflict', 'Nothing was uploaded for this image', {
@@ -146,7 +153,7 @@ export class UploadsService {
         throw closed();
       }
       checkParts(upload.value, await this.uploads.parts(upload.id), request);
-      await this.#store(upload);
+      await this.#store(upload, actor);
       return this.#completion(image.id, container);
     });
   }
@@ -173,7 +180,7 @@ export class UploadsService {
     const upload = await this.#start(found, { kind: 'single', size, partSize: size }, actor);
     try {
       await this.#receivePart(upload, 1, body);
-      await this.#locks.run(imageId, () => this.#store(upload));
+      await this.#locks.run(imageId, () => this.#store(upload, actor));
     } catch (error) {
       await this.finishing.end(upload.id);
       throw error;
@@ -212,6 +219,7 @@ export class UploadsService {
         username: actor.username,
         token: actor.tokenId,
         originToken: actor.originTokenId,
+        ...(actor.via === undefined ? {} : { via: actor.via }),
         createdAt: now,
         expiresAt: now + this.limits.uploadIdle,
       };
@@ -282,29 +290,54 @@ export class UploadsService {
       );
     const writer = await blob.beginPart(number);
     try {
+      await this.#requireOpen(upload.id, blob);
       // From here on the earlier bytes of this part are gone.
       if (await this.uploads.part(upload.id, number)) await this.uploads.removePart(upload.id, number);
       await receiveBody(body, writer, { limit: length, signal: writer.signal });
-      await writer.finish();
-      if (upload.value.kind === 'single') await blob.verify(parseDigest(upload.value.hash));
+      const keep = (): Promise<string> => this.#keepPart(upload, number, blob, writer);
+      return await this.#locks.run(partsOf(upload), () => blob.keepOpen(keep));
     } catch (error) {
-      await this.#dropPart(upload, blob, writer);
+      await writer.cancel();
+      await this.#locks.run(partsOf(upload), () => this.#dropUnused(upload, blob));
       throw error;
     }
+  }
+
+  /** The bytes of a part are there. @returns the ETag, with its quotes */
+  async #keepPart(upload: Upload, number: number, blob: BlobUpload, writer: PartWriter): Promise<string> {
+    await writer.finish();
+    if (upload.value.kind === 'single') await blob.verify(parseDigest(upload.value.hash));
     const token = newSecret(12);
-    await this.uploads.putPart({ upload: upload.id, number, token, receivedAt: this.clock.now().getTime() });
-    return `"${token}"`;
+    const receivedAt = this.clock.now().getTime();
+    await this.uploads.putPart({ upload: upload.id, number, token, receivedAt });
+    if (!isOver(await this.uploads.get(upload.id))) return `"${token}"`;
+    // It was given up meanwhile: nobody would find this part again.
+    await this.uploads.removePart(upload.id, number);
+    throw closed();
   }
 
   /** Bytes that nobody can go on with do not stay: whoever sends again begins with an empty file. */
-  async #dropPart(upload: Upload, blob: BlobUpload, writer: PartWriter): Promise<void> {
-    await writer.cancel();
+  async #dropUnused(upload: Upload, blob: BlobUpload): Promise<void> {
     if ((await this.uploads.lastArrival(upload.id)) === undefined) await blob.rewind();
   }
 
-  async #store(upload: Upload): Promise<void> {
+  /**
+   * An upload that was given up between the look at it and the opening of its file has no file: what was just made is removed.
+   * From here on whoever gives it up finds the part under way.
+   */
+  async #requireOpen(id: string, blob: BlobUpload): Promise<void> {
+    let upload = await this.uploads.get(id);
+    // Whoever is storing it has the lock of its image, and the file until then.
+    if (upload?.value.state === 'storing')
+      upload = await this.#locks.run(upload.value.image, () => this.uploads.get(id));
+    if (upload?.value.state === 'open') return;
+    if (upload?.value.state !== 'storing') await blob.cancel();
+    throw closed();
+  }
+
+  async #store(upload: Upload, actor: Actor): Promise<void> {
     try {
-      await this.finishing.store(upload, this.#blobOf(upload));
+      await this.finishing.store(upload, this.#blobOf(upload), actor);
     } catch (error) {
       // Wrong bytes do not become right: the next push begins anew.
       if (error instanceof DomainError && WRONG.has(error.reason)) await this.finishing.end(upload.id);
@@ -344,7 +377,8 @@ export class UploadsService {
   async #completion(imageId: string, container: Container): Promise<UploadCompletion> {
     for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage))
       if (upload.value.state === 'open' && (await this.#isSettled(upload)))
-        await this.finishing.end(upload.id);
+        // The image is there, and its client learns that; what cannot be given back now is left to the sweep.
+        await this.finishing.end(upload.id).catch(() => undefined);
     const entity = await this.entities.get(container.value.entity);
     const { entityName, collectionName, name } = container.value;
     return {
@@ -352,6 +386,15 @@ export class UploadsService {
       containerUrl: `library/${entityName}/${collectionName}/${name}`,
     };
   }
+}
+
+/** The lock of what is known of an upload's parts. */
+function partsOf({ id }: Upload): string {
+  return `parts of ${id}`;
+}
+
+function isOver(upload: Upload | undefined): boolean {
+  return upload === undefined || upload.value.state === 'ended';
 }
 
 const WRONG = new Set(['wrong_digest', 'wrong_length', 'upload_gone']);

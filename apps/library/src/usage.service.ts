@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { BlobStore } from '#libs/blobs';
-import { DomainError, parseDigest } from '#libs/core';
+import { type Clock, DomainError, parseDigest } from '#libs/core';
+import { CLOCK } from '#libs/server';
 import { CollectionsStore } from './collections.store.js';
 import { type Container, ContainersStore } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
@@ -21,6 +22,7 @@ interface Use {
 @Injectable()
 export class UsageService {
   constructor(
+    @Inject(CLOCK) private readonly clock: Clock,
     private readonly blobs: BlobStore,
     private readonly contents: ContentsStore,
     private readonly entities: EntitiesStore,
@@ -84,20 +86,17 @@ export class UsageService {
     return this.#release(hash);
   }
 
-  /** Removes a blob whose last claim is gone. Idempotent; what a crash leaves is finished at the next start. */
+  /** Removes a blob whose last claim is gone. Idempotent; what a crash or a failure leaves is finished by the sweep. */
   async discard(hash: string): Promise<void> {
+    // Somebody else may have finished it, and the content may be there again.
+    if (!(await this.contents.isRemoving(hash))) return;
     await this.blobs.remove(parseDigest(hash));
     await this.contents.forget(hash);
   }
 
-  /** Finishes removals that a crash interrupted. */
-  async discardAll(): Promise<void> {
-    for (
-      let hashes = await this.contents.removing(100);
-      hashes.length > 0;
-      hashes = await this.contents.removing(100)
-    )
-      for (const hash of hashes) await this.discard(hash);
+  /** Hashes of blobs whose removal was begun until `time` (milliseconds since 1970) and is not over. */
+  undiscarded(time: number): Promise<string[]> {
+    return this.contents.removing(time);
   }
 
   #counters({ container }: Use, bytes: number): Change[] {
@@ -108,7 +107,7 @@ export class UsageService {
   }
 
   async #release(hash: string): Promise<{ changes: Change[]; last: boolean }> {
-    const release = await this.contents.release(hash);
+    const release = await this.contents.release(hash, this.clock.now().getTime());
     return release === undefined
       ? { changes: [], last: false }
       : { changes: [release.change], last: release.last };

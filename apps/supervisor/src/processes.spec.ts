@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -60,6 +60,18 @@ describe('endLeftovers', () => {
     writeChildren(folder, { server: identify(child.pid ?? 0) ?? { pid: 0, started: '' } });
     await endLeftovers(folder, 100);
     expect((await ended)[1]).toBe('SIGKILL');
+  });
+
+  it('keeps the last note where no new one can be written, and ends nothing for it', async () => {
+    const child = spawn('sleep', ['60']);
+    await once(child, 'spawn');
+    const ended = once(child, 'exit');
+    const noted = { redis: identify(child.pid ?? 0) ?? { pid: 0, started: '' } };
+    expect(writeChildren(folder, noted)).toBe(true);
+    mkdirSync(join(folder, 'processes.json.new'));
+    expect(writeChildren(folder, {})).toBe(false);
+    expect(await endLeftovers(folder)).toEqual(['redis']);
+    await ended;
   });
 
   it('finds nothing where nothing was noted', async () => {

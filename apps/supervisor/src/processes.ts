@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemCode } from '#libs/core';
@@ -31,9 +31,20 @@ export function isAlive(identity: ProcessIdentity): boolean {
 
 const fileOf = (runFolder: string): string => join(runFolder, 'processes.json');
 
-/** Notes the children, so that whoever comes after a killed supervisor can end them. */
-export function writeChildren(runFolder: string, children: Children): void {
-  writeFileSync(fileOf(runFolder), JSON.stringify(children), { mode: 0o600 });
+/**
+ * Notes the children, so that whoever comes after a killed supervisor can end them. Appears whole, so that a kill in the middle
+ * loses none of them; on a full disk the old note stays, because the instance must not end for want of a note.
+ * @returns whether it was written
+ */
+export function writeChildren(runFolder: string, children: Children): boolean {
+  const file = fileOf(runFolder);
+  try {
+    writeFileSync(`${file}.new`, JSON.stringify(children), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readChildren(runFolder: string): Children {

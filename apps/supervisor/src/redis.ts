@@ -15,10 +15,15 @@ export interface OwnRedis {
 }
 
 const USER = 'scs';
-/** What is written and read: keys of BullMQ and ours, and nothing that reads or changes the server itself. */
-const KEY_RIGHTS = '~bull:* ~scs:* &* +@all -@dangerous';
-/** What BullMQ needs besides. */
-const RIGHTS = `${KEY_RIGHTS} +info +client|setname +client|list`;
+/** What BullMQ needs and nothing that reads or changes the server itself. */
+const RIGHTS = '~bull:* ~scs:* &* +@all -@dangerous';
+const ASKING = '+info +client|setname +client|list';
+/**
+ * Nobody can log in as `default`. But Redis reads its append-only file as that user, and drops every transaction in it, that is
+ * every job, that the user has no right to (decision 3).
+ */
+const users = (passwordHash: string): string =>
+  `user default off ${RIGHTS}\nuser ${USER} on #${passwordHash} ${RIGHTS} ${ASKING}\n`;
 
 /**
  * Prepares Redis as a child on a private socket.
@@ -33,9 +38,7 @@ export function prepareRedis(config: ScsConfig, env: NodeJS.ProcessEnv): OwnRedi
   const password = newSecret();
   const aclFile = join(config.runFolder, 'redis.acl');
   const hash = createHash('sha256').update(password).digest('hex');
-  // Nobody logs in as `default`, but Redis loads its file as that user and drops every transaction that the user may not do.
-  const users = [`user default off ${KEY_RIGHTS}`, `user ${USER} on #${hash} ${RIGHTS}`];
-  writeFileSync(aclFile, `${users.join('\n')}\n`, { mode: 0o600 });
+  writeFileSync(aclFile, users(hash), { mode: 0o600 });
   const urlFile = join(config.runFolder, 'redis.url');
   writeFileSync(urlFile, `unix:${encodeURI(socket)}?username=${USER}&password=${password}\n`, {
     mode: 0o600,
@@ -46,6 +49,7 @@ export function prepareRedis(config: ScsConfig, env: NodeJS.ProcessEnv): OwnRedi
     unixsocketperm: '700',
     dir: data,
     appendonly: 'yes',
+    // "everysec" may hold acknowledged jobs back for two seconds on a slow disk (decision 3).
     appendfsync: 'always',
     save: '',
     'maxmemory-policy': 'noeviction',

@@ -130,7 +130,8 @@ class Instance {
   #note(name: string, identity: ProcessIdentity | undefined): void {
     if (identity === undefined) Reflect.deleteProperty(this.#alive, name);
     else this.#alive[name] = identity;
-    writeChildren(this.#config.runFolder, this.#alive);
+    if (!writeChildren(this.#config.runFolder, this.#alive))
+      this.#log.error(`Which programs run could not be noted in ${this.#config.runFolder}`);
   }
 
   #finish(why: string, status: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { markup, page } from './html.js';
+import { markup, page } from '#libs/server';
 
 /** How to work with a container, for whoever followed the link that a push prints. */
 export function containerPage(path: string): string {

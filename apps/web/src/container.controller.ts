@@ -1,8 +1,7 @@
-import { Controller, Get, Header, Param } from '@nestjs/common';
+import { Controller, Get, Param } from '@nestjs/common';
 import { DomainError, isLibraryName } from '#libs/core';
-import { Anonymous } from '#libs/server';
+import { Anonymous, Page } from '#libs/server';
 import { containerPage } from './container-page.js';
-import { PAGE_POLICY } from './html.js';
 
 /** Where clients send people after a push (library contract §5, Completion). */
 @Controller('library')
@@ -10,8 +9,7 @@ export class ContainerController {
   /** Made from the address alone: it says nothing about whether there is such a container, so anybody may read it. */
   @Get(':entity/:collection/:container')
   @Anonymous()
-  @Header('content-type', 'text/html; charset=utf-8')
-  @Header('content-security-policy', PAGE_POLICY)
+  @Page()
   page(
     @Param('entity') entity: string,
     @Param('collection') collection: string,

@@ -1,11 +1,12 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { ScsConfig } from '#libs/config';
-import { Anonymous } from '#libs/server';
+import { Anonymous, Page } from '#libs/server';
 import { authorityFingerprint, readAuthority } from './authority-file.js';
-import { PAGE_POLICY } from './html.js';
-import { startPage, tokensPage } from './pages.js';
+import { startPage } from './pages.js';
 
-const HTML = 'text/html; charset=utf-8';
+/** Where people manage their tokens, at the auth service. */
+const TOKEN_PAGE = '/auth/account';
 
 @Controller()
 export class PagesController {
@@ -13,18 +14,18 @@ export class PagesController {
 
   @Get()
   @Anonymous()
-  @Header('content-type', HTML)
-  @Header('content-security-policy', PAGE_POLICY)
+  @Page()
   async start(): Promise<string> {
     return startPage({ config: this.config, caFingerprint: await authorityFingerprint(this.config) });
   }
 
+  /** Clients send people to this address for a token (library contract §2.3); it may be another host than that of auth. */
   @Get('auth/tokens')
   @Anonymous()
-  @Header('content-type', HTML)
-  @Header('content-security-policy', PAGE_POLICY)
-  tokens(): string {
-    return tokensPage(this.config);
+  @HttpCode(303)
+  tokens(@Res({ passthrough: true }) reply: FastifyReply): void {
+    const here = this.config.services.includes('auth');
+    reply.header('location', here ? TOKEN_PAGE : `${this.config.serviceUrl('auth')}${TOKEN_PAGE}`);
   }
 
   @Get('ca.pem')

@@ -1,5 +1,5 @@
 import type { ScsConfig } from '#libs/config';
-import { markup, page, type Html } from './html.js';
+import { type Html, markup, page } from '#libs/server';
 
 export interface PageFacts {
   readonly config: ScsConfig;
@@ -48,20 +48,4 @@ function stockClients(url: string): Html {
     ? markup`<p>With SingularityCE or Apptainer:</p>
 <pre>${add}</pre>`
     : markup`<p>SingularityCE and Apptainer reach a remote on the standard port only; this instance is on port ${port}.</p>`;
-}
-
-/** Clients send people to this address for a token (library contract §2.3). */
-export function tokensPage(config: ScsConfig): string {
-  return page(
-    'Tokens – SCS',
-    markup`<h1>How to get a token</h1>
-<p>A token stands for you when a program talks to this server. With your user name and password, or with a token that
-you already have, make one on the command line:</p>
-<pre>curl --cacert scs-ca.pem --user YOUR-NAME --json '{"name": "laptop"}' ${config.serviceUrl('auth')}/v1/auth/tokens</pre>
-<p>On the machine of the server, <code>scs token create --as YOUR-NAME --name laptop</code> does the same.</p>
-<p>It is shown once. Hand it to the program that asks for it:</p>
-<pre>sing remote login site</pre>
-<p>List and end tokens with <code>scs token list</code> and <code>scs token revoke</code>.</p>
-<p><a href="/">Start page</a></p>`,
-  );
 }

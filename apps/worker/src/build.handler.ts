@@ -1,5 +1,4 @@
 import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,33 +6,25 @@ import { Inject, Injectable } from '@nestjs/common';
 import { buildInEnclosure, type BuildLog, type BuiltImage, WorkFolder } from '#libs/build';
 import { ScsConfig } from '#libs/config';
 import type { JobOutcome, Ticket } from '#libs/contract';
-import { DomainError, messageOf } from '#libs/core';
+import { DomainError, messageOf, newObjectId, oneLine } from '#libs/core';
 import { type JobContext, type JobHandler, type JobPayload, JobStopped } from '#libs/queue';
 import { LOG, type Logger } from '#libs/server';
 import { BuilderConnection } from './builder-connection.js';
 import { Connections, type PushRequest } from './connections.js';
-import { LogWriter, Unwanted } from './log-writer.js';
+import { DiskWatch } from './disk-watch.js';
+import { isStopped, reasonOf, TimedOut } from './failure.js';
+import { JobsFolder } from './jobs-folder.js';
+import { LIMITS } from './limits.js';
+import { LogWriter } from './log-writer.js';
 import { OutputText } from './text.js';
-
-/** The build took longer than it may. */
-class TimedOut extends Error {
-  override readonly name = 'TimedOut';
-}
 
 /** What one try of a build works with. */
 interface Try {
+  readonly id: string;
   readonly ticket: Ticket;
   readonly connection: BuilderConnection;
-  readonly folder: WorkFolder;
   readonly writer: LogWriter;
   readonly signal: AbortSignal;
-  /** Where the finished image goes. */
-  readonly image: string;
-}
-
-/** Where builds do their work: one folder each, and the finished image beside it. */
-export function jobsFolder(config: ScsConfig): string {
-  return join(config.dataFolder('worker'), 'jobs');
 }
 
 /** Works on one build: ticket, build without privilege, push with the submitter's derived token, outcome. */
@@ -44,34 +35,45 @@ export class BuildHandler implements JobHandler {
   constructor(
     private readonly connections: Connections,
     private readonly config: ScsConfig,
+    private readonly jobs: JobsFolder,
     @Inject(LOG) private readonly log: Logger,
   ) {}
 
   async handle({ id }: JobPayload<'build'>, { signal }: JobContext): Promise<void> {
-    const ticket = await this.#ticket(id);
+    const tryId = newObjectId();
+    const ticket = await this.#ticket(id, tryId, signal);
     if (ticket === undefined) return;
-    const connection = new BuilderConnection(id, this.connections.builder(ticket.builderToken));
+    const connection = new BuilderConnection(id, tryId, this.connections.builder(ticket.builderToken));
     const stop = new AbortController();
-    const limit = AbortSignal.timeout(ticket.timeLimit * 1000);
-    limit.addEventListener('abort', () => stop.abort(new TimedOut()), { once: true });
-    signal.addEventListener('abort', () => stop.abort(signal.reason), { once: true });
+    const onSignal = (): void => {
+      if (isClosing(signal)) connection.hurry();
+      stop.abort(signal.reason);
+    };
+    signal.addEventListener('abort', onSignal, { once: true });
+    // It may have come while the ticket was on its way.
+    if (signal.aborted) onSignal();
+    const limit = setTimeout(() => stop.abort(new TimedOut(ticket.timeLimit)), ticket.timeLimit * 1000);
     const writer = new LogWriter(connection, ticket.logSize, (why) => stop.abort(why));
-    if (ticket.attempt > 1) writer.line(`The worker was lost; this is try ${ticket.attempt}.`);
-    const outcome = await this.#work(id, ticket, connection, writer, stop.signal);
-    // Cancelled, or another worker has the build by now: nothing more may be written.
-    if (outcome === undefined) {
-      await writer.close().catch(() => undefined);
-      signal.throwIfAborted();
-      return;
+    try {
+      if (ticket.attempt > 1) writer.line(`The worker was lost; this is try ${ticket.attempt}.`);
+      const outcome = await this.#work({ id, ticket, connection, writer, signal: stop.signal });
+      if (outcome === undefined) await this.#leave(writer, connection, signal);
+      else {
+        await writer.close();
+        await connection.finish(outcome);
+      }
+    } finally {
+      clearTimeout(limit);
+      signal.removeEventListener('abort', onSignal);
     }
-    await writer.close();
-    await connection.finish(outcome);
   }
 
-  async #ticket(id: string): Promise<Ticket | undefined> {
+  async #ticket(id: string, tryId: string, signal: AbortSignal): Promise<Ticket | undefined> {
     try {
-      return await BuilderConnection.ticket(this.connections.builder(undefined), id, () =>
-        this.connections.proof(),
+      return await BuilderConnection.ticket(
+        this.connections.builder(undefined),
+        { id, tryId, proof: () => this.connections.proof() },
+        signal,
       );
     } catch (error) {
       if (error instanceof DomainError && error.code === 'gone') return undefined;
@@ -79,72 +81,86 @@ export class BuildHandler implements JobHandler {
     }
   }
 
-  async #work(
-    id: string,
-    ticket: Ticket,
-    connection: BuilderConnection,
-    writer: LogWriter,
-    signal: AbortSignal,
-  ): Promise<JobOutcome | undefined> {
-    const folder = await WorkFolder.at(join(jobsFolder(this.config), id));
-    const image = join(jobsFolder(this.config), `${id}.sif`);
+  /**
+   * Cancelled, or another worker has the build by now: nothing more is to be done. Or this process ends: the build is given back.
+   * @throws JobStopped when the queue stopped the job
+   */
+  async #leave(writer: LogWriter, connection: BuilderConnection, signal: AbortSignal): Promise<void> {
+    const closing = isClosing(signal);
+    if (closing)
+      writer.line('INFO:    The worker is stopping; the build begins anew when there is one again.');
+    await writer.close().catch(() => undefined);
+    if (closing)
+      await connection.finish({ outcome: 'returned' }).catch((error: unknown) => {
+        this.log.warn(`A build could not be given back, and counts as lost: ${messageOf(error)}`);
+      });
+    signal.throwIfAborted();
+  }
+
+  /** Always ends with an outcome, or with none when nobody wants one. Nothing of the build is left. */
+  async #work(one: Try): Promise<JobOutcome | undefined> {
+    const { id, signal } = one;
+    let folder: WorkFolder | undefined;
     try {
-      const { architecture } = await this.#build({ ticket, connection, folder, writer, signal, image });
-      return await this.#publish({ ticket, image, architecture, writer, signal });
+      folder = await WorkFolder.at(this.jobs.of(id));
+      const image = join(folder.path, 'finished.sif');
+      const { architecture } = await this.#build(one, folder, image);
+      return await this.#publish({ ...one, image, architecture });
     } catch (error) {
-      const reason: unknown = signal.reason;
-      if (reason instanceof TimedOut) return failed(`The build took longer than ${ticket.timeLimit} seconds`);
-      if (reason instanceof JobStopped || reason instanceof Unwanted) return undefined;
-      if (signal.aborted) return failed(`The log of the build could not be kept: ${messageOf(reason)}`);
-      if (error instanceof DomainError) return failed(error.message);
-      this.log.error({ build: id, error: messageOf(error) }, 'A build failed by a bug');
-      return failed(
-        'The build failed by a bug of the worker; the operator finds it in the log of the worker',
-      );
+      if (isStopped(signal.reason)) return undefined;
+      const { reason, isBug } = reasonOf(signal.aborted ? signal.reason : error);
+      if (isBug) this.log.error({ build: id, error: messageOf(error) }, 'A build failed by a bug');
+      return { outcome: 'failed', reason: oneLine(reason).slice(0, 1000) };
     } finally {
-      await rm(image, { force: true });
       await folder
-        .remove()
+        ?.remove()
         .catch((error: unknown) => this.log.error({ build: id }, `A work folder stays: ${messageOf(error)}`));
     }
   }
 
-  async #build({ ticket, connection, folder, writer, signal, image }: Try): Promise<BuiltImage> {
-    const context = ticket.hasContext
-      ? { archive: await fetchContext(connection, folder, signal), workingDirectory: ticket.workingDirectory }
-      : undefined;
+  async #build(one: Try, folder: WorkFolder, destination: string): Promise<BuiltImage> {
+    const { ticket, writer } = one;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([one.signal, stop.signal]);
+    const disk = DiskWatch.start(folder.path, (why) => stop.abort(why));
     const text = new OutputText();
-    const log: BuildLog = {
-      info: (message) => writer.line(`INFO:    ${message}`),
-      warning: (message) => writer.line(`WARNING: ${message}`),
-      output: (chunk) => writer.write(text.take(chunk)),
-    };
-    return buildInEnclosure({
-      definition: ticket.definition,
-      buildArguments: new Map(),
-      workFolder: folder,
-      context,
-      pull: (from, library, pullSignal) =>
-        this.connections.pullBase({ ticket, from, library, folder: folder.path, signal: pullSignal }),
-      localFiles: false,
-      // For root's builds the ids are strangers to it and the folder is private; a user's builds have the user's own id.
-      hidden: process.getuid?.() === 0 ? [] : [this.config.home],
-      destination: image,
-      version: this.config.version,
-      force: false,
-      runTests: true,
-      log,
-      signal,
-    });
+    try {
+      const context = ticket.hasContext
+        ? {
+            archive: await fetchContext(one.connection, folder, signal),
+            workingDirectory: ticket.workingDirectory,
+            limitBytes: LIMITS.contextBytes,
+          }
+        : undefined;
+      return await buildInEnclosure({
+        definition: ticket.definition,
+        buildArguments: new Map(),
+        workFolder: folder,
+        context,
+        pull: (from, library, pullSignal) =>
+          this.connections.pullBase({ ticket, from, library, folder: folder.path, signal: pullSignal }),
+        localFiles: undefined,
+        // For root's builds the ids are strangers to it and the folder is private; a user's builds have the user's own id.
+        hidden: process.getuid?.() === 0 ? [] : [this.config.home],
+        processes: LIMITS.processes,
+        network: this.config.buildNetwork,
+        destination,
+        version: this.config.version,
+        force: false,
+        runTests: true,
+        log: logInto(writer, text),
+        signal,
+      });
+    } catch (error) {
+      // Whatever a step made of it: it was stopped because the disk is full.
+      throw stop.signal.aborted ? stop.signal.reason : error;
+    } finally {
+      disk.stop();
+      writer.write(text.end());
+    }
   }
 
-  async #publish({
-    ticket,
-    image,
-    architecture,
-    writer,
-    signal,
-  }: PushRequest & { writer: LogWriter }): Promise<JobOutcome> {
+  async #publish({ ticket, image, architecture, writer, signal }: PushRequest & Try): Promise<JobOutcome> {
     writer.line(`INFO:    Pushing to library://${ticket.place}:${ticket.tags.join(',')}`);
     const pushed = await this.connections.push({ ticket, image, architecture, signal });
     writer.line(`INFO:    Build complete: ${pushed.size} bytes, ${pushed.digest}`);
@@ -152,8 +168,18 @@ export class BuildHandler implements JobHandler {
   }
 }
 
-function failed(reason: string): JobOutcome {
-  return { outcome: 'failed', reason: reason.slice(0, 1000) };
+function isClosing(signal: AbortSignal): boolean {
+  const reason: unknown = signal.reason;
+  return reason instanceof JobStopped && reason.why === 'closing';
+}
+
+/** Names in messages are of whoever wrote the definition or packed the context: none of them makes a line of its own. */
+function logInto(writer: LogWriter, text: OutputText): BuildLog {
+  return {
+    info: (message) => writer.line(`INFO:    ${oneLine(message)}`),
+    warning: (message) => writer.line(`WARNING: ${oneLine(message)}`),
+    output: (chunk) => writer.write(text.take(chunk)),
+  };
 }
 
 async function fetchContext(

@@ -42,7 +42,7 @@ describe('the log of a build', () => {
     const store = new Store();
     store.wanted = false;
     const why = await new Promise((resolve) => {
-      const writer = new LogWriter(store, 0, resolve, { logBytes: 100, heartbeat: 5 });
+      const writer = new LogWriter(store, 0, resolve, { logBytes: 100, logEndBytes: 10, heartbeat: 5 });
       void writer;
     });
     expect(why).toBeInstanceOf(Unwanted);
@@ -58,14 +58,50 @@ describe('the log of a build', () => {
     expect(onUnwanted).toHaveBeenCalledOnce();
   });
 
-  it('is cut at its limit, and says so', async () => {
+  it('loses its middle when it is too long, says so, and keeps its end', async () => {
     const store = new Store();
-    const writer = new LogWriter(store, 0, () => undefined, { logBytes: 1000, heartbeat: 1000 });
+    const limits = { logBytes: 1000, logEndBytes: 200, heartbeat: 1000 };
+    const writer = new LogWriter(store, 0, () => undefined, limits);
     for (let index = 0; index < 20; index += 1) writer.write('x'.repeat(90));
+    // Small enough for what was left before: it is not put in front of what came earlier.
+    writer.write('€'.repeat(50));
+    writer.line('the reason');
     await writer.close();
     expect(store.text.toString()).toBe(
-      `${'x'.repeat(990)}\n[810 bytes of log are left out: a build may write 1000]\n`,
+      `${'x'.repeat(990)}\n[The log is as long as it may be (1000 bytes): only its end follows]\n` +
+        `[772 bytes are left out here]\n${'x'.repeat(38)}${'€'.repeat(50)}\nthe reason\n`,
     );
+  });
+
+  it('counts what earlier tries wrote', async () => {
+    const store = new Store();
+    store.text = Buffer.alloc(995, 'y');
+    const limits = { logBytes: 1000, logEndBytes: 200, heartbeat: 1000 };
+    const writer = new LogWriter(store, 995, () => undefined, limits);
+    writer.line('one');
+    writer.line('two');
+    await writer.close();
+    expect(store.text.subarray(995).toString()).toMatch(/^one\n\n\[The log.*\]\ntwo\n$/);
+  });
+
+  it('cuts no character', async () => {
+    const store = new Store();
+    const limits = { logBytes: 10, logEndBytes: 10, heartbeat: 1000 };
+    const writer = new LogWriter(store, 0, () => undefined, limits);
+    writer.write('€'.repeat(100));
+    await writer.close();
+    expect(store.text.toString()).not.toContain('\ufffd');
+    expect(store.text.toString()).toMatch(/€€€$/);
+  });
+
+  it('begins a line of its own where a program left off', async () => {
+    const store = new Store();
+    const writer = new LogWriter(store, 0, () => undefined);
+    writer.write('partial');
+    writer.line('INFO');
+    writer.line('INFO');
+    await writer.close();
+    expect(store.text.toString()).toBe('partial\nINFO\nINFO\n');
   });
 });
 

@@ -3,6 +3,7 @@ import { LIMITS } from './limits.js';
 
 export interface LogLimits {
   readonly logBytes: number;
+  readonly logEndBytes: number;
   /** Milliseconds. */
   readonly heartbeat: number;
 }
@@ -11,20 +12,24 @@ const NOTHING = new Uint8Array();
 
 /**
  * Sends the log of a build, in batches, one after the other, so that nothing is lost, reordered or sent twice. Learns from the answers whether anybody still
- * wants the build, and asks when there is nothing to send.
+ * wants the build, and asks when there is nothing to send. A log that becomes too long loses its middle: how it began and how it ended is kept.
  */
 export class LogWriter {
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  #written = 0;
+  #written: number;
+  /** The last of what came when the log was full. */
+  readonly #end: Uint8Array[] = [];
+  #endBytes = 0;
   #dropped = 0;
+  #atLineStart = true;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
   #failed: unknown;
   readonly #heartbeat: NodeJS.Timeout;
 
   /**
-   * @param offset bytes that are stored already
+   * @param offset bytes that are stored already, of earlier tries
    * @param onUnwanted called when the build was cancelled, or when its log cannot be kept any more
    */
   constructor(
@@ -33,37 +38,38 @@ export class LogWriter {
     private readonly onUnwanted: (why: unknown) => void,
     private readonly limits: LogLimits = LIMITS,
   ) {
+    this.#written = offset;
     this.#heartbeat = setInterval(() => this.#send(true), limits.heartbeat);
   }
 
   /** Adds text; it is on its way within a few hundredths of a second. */
   write(text: string): void {
+    if (text === '') return;
+    this.#atLineStart = text.endsWith('\n');
     const bytes = Buffer.from(text, 'utf8');
-    if (bytes.length === 0) return;
-    if (this.#written + bytes.length > this.limits.logBytes) {
-      this.#dropped += bytes.length;
-      return;
-    }
-    this.#written += bytes.length;
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    if (this.#waitingBytes >= LIMITS.logBatchBytes) this.#send(false);
-    else this.#timer ??= setTimeout(() => this.#send(false), LIMITS.logDelay);
+    const full = this.#endBytes > 0 || this.#written + bytes.length > this.limits.logBytes;
+    if (full) {
+      if (this.#endBytes === 0)
+        this.#put(
+          Buffer.from(
+            `\n[The log is as long as it may be (${this.limits.logBytes} bytes): only its end follows]\n`,
+          ),
+        );
+      this.#keepEnd(bytes);
+    } else this.#put(bytes);
   }
 
+  /** A line of its own, whatever was written before. */
   line(text: string): void {
-    this.write(`${text}\n`);
+    this.write(`${this.#atLineStart ? '' : '\n'}${text}\n`);
   }
 
   /** Resolves when everything is stored. @throws what kept it from being stored */
   async close(): Promise<void> {
-    if (this.#dropped > 0) {
-      // Said even though the limit is reached: never silently (builder contract §10).
-      this.#waiting.push(
-        Buffer.from(
-          `\n[${this.#dropped} bytes of log are left out: a build may write ${this.limits.logBytes}]\n`,
-        ),
-      );
+    if (this.#endBytes > 0) {
+      // Said, never silent (builder contract §10).
+      if (this.#dropped > 0) this.#put(Buffer.from(`[${this.#dropped} bytes are left out here]\n`));
+      this.#put(fromWholeCharacter(Buffer.concat(this.#end)));
     }
     clearInterval(this.#heartbeat);
     clearTimeout(this.#timer);
@@ -71,6 +77,28 @@ export class LogWriter {
     this.#send(false);
     await this.#sending;
     if (this.#failed !== undefined) throw this.#failed;
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#written += bytes.length;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes >= LIMITS.logBatchBytes) this.#send(false);
+    else this.#timer ??= setTimeout(() => this.#send(false), LIMITS.logDelay);
+  }
+
+  #keepEnd(bytes: Uint8Array): void {
+    this.#end.push(bytes);
+    this.#endBytes += bytes.length;
+    for (let [first] = this.#end; first !== undefined; [first] = this.#end) {
+      const over = this.#endBytes - this.limits.logEndBytes;
+      if (over <= 0) return;
+      const cut = Math.min(over, first.length);
+      this.#dropped += cut;
+      this.#endBytes -= cut;
+      if (cut === first.length) this.#end.shift();
+      else this.#end[0] = first.subarray(cut);
+    }
   }
 
   #send(heartbeat: boolean): void {
@@ -105,6 +133,13 @@ export class LogWriter {
       this.onUnwanted(error);
     }
   }
+}
+
+/** The bytes from the first on that begins a character of UTF-8. */
+function fromWholeCharacter(bytes: Buffer): Buffer {
+  let at = 0;
+  while (at < bytes.length && at < 4 && ((bytes[at] ?? 0) & 0xc0) === 0x80) at += 1;
+  return bytes.subarray(at);
 }
 
 /** The build was cancelled, or ended by somebody else: whatever this worker does is in vain. */

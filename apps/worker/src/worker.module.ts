@@ -1,13 +1,11 @@
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Inject, Module, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
-import { WorkFolder } from '#libs/build';
 import { ScsConfig } from '#libs/config';
-import { type Clock, messageOf } from '#libs/core';
-import { JobWorker, laneOfThisMachine } from '#libs/queue';
+import type { Clock } from '#libs/core';
+import { checkQueueAtStart, JobWorker, laneOfThisMachine } from '#libs/queue';
 import { CLOCK, LOG, type Logger, ServiceKey } from '#libs/server';
-import { BuildHandler, jobsFolder } from './build.handler.js';
+import { BuildHandler } from './build.handler.js';
 import { Connections } from './connections.js';
+import { JobsFolder } from './jobs-folder.js';
 import { LIMITS } from './limits.js';
 
 /** The worker: takes build jobs and does them without privilege. */
@@ -25,6 +23,7 @@ import { LIMITS } from './limits.js';
         }),
     },
     Connections,
+    JobsFolder,
     BuildHandler,
   ],
 })
@@ -33,6 +32,7 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
 
   constructor(
     private readonly handler: BuildHandler,
+    private readonly jobs: JobsFolder,
     private readonly config: ScsConfig,
     @Inject(LOG) private readonly log: Logger,
   ) {}
@@ -42,7 +42,8 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
       this.log.warn('There is no queue: this worker does nothing');
       return;
     }
-    await this.#clearFolders();
+    await checkQueueAtStart(this.config.redisUrl);
+    await this.jobs.open();
     this.#worker = await JobWorker.start({
       url: this.config.redisUrl,
       handlers: [this.handler],
@@ -55,17 +56,6 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
   /** Running builds are stopped and go back to the queue: they begin anew, here or elsewhere. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#worker?.close();
-  }
-
-  /** Removes what builds left behind whose worker was killed. */
-  async #clearFolders(): Promise<void> {
-    const folder = jobsFolder(this.config);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(folder)) {
-      const path = join(folder, name);
-      await WorkFolder.clear(path).catch((error: unknown) =>
-        this.log.error(`${path} stays: ${messageOf(error)}`),
-      );
-    }
+    await this.jobs.close();
   }
 }

@@ -12,7 +12,7 @@ import { inWords } from './failures.js';
 import { blobKey, readTemporaryKey, temporaryKey } from './layout.js';
 import { BLOB_LIMITS } from './limits.js';
 import { BlobWriter } from './streamWriter.js';
-import { BlobUpload, checkShape, type UploadShape } from './upload.js';
+import { BlobUpload, checkShape, checkSize, type UploadShape } from './upload.js';
 
 /** Which uncommitted bytes a sweep may remove. */
 export interface SweepOptions {
@@ -106,9 +106,10 @@ export class BlobStore {
 
   /**
    * Asks whether `size` more bytes fit, so that an upload is refused before it is sent and not after.
-   * @throws DomainError `out_of_space`
+   * @throws DomainError `too_large` for more than a blob can have, `out_of_space`
    */
   async checkSpace(size: number): Promise<void> {
+    checkSize(size);
     const free = await this.#run(() => this.#driver.freeBytes());
     if (free === undefined || free - BLOB_LIMITS.reserveBytes >= size) return;
     throw new DomainError('out_of_space', `The blob store has no space left for ${size} bytes`, {

@@ -1,13 +1,22 @@
-import { access, copyFile, rename } from 'node:fs/promises';
+import { copyFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { placeFile, systemCode } from '#libs/core';
-import { type Definition, parseDefinition } from '#libs/deffile';
+import { parseDefinition } from '#libs/deffile';
 import { runEnclosed } from './enclosed/run.js';
-import { buildFailure } from './failure.js';
 import type { BuildLog } from './log.js';
-import type { BuiltImage } from './engine.js';
+import { type BuiltImage, checkStages } from './engine.js';
+import type { BuildNetwork } from './runner.js';
 import type { PullBase } from './sources/base.js';
+import { fetchBases } from './sources/fetch.js';
 import type { WorkFolder } from './work-folder.js';
+
+interface PackedFiles {
+  readonly archive: string;
+  /** Absolute; relative sources are relative to it. */
+  readonly workingDirectory: string;
+  /** Bytes that it may unpack to; no limit of this kind when absent. */
+  readonly limitBytes?: number;
+}
 
 export interface BuildInEnclosure {
   /** Text of the definition, before substitution. */
@@ -15,13 +24,17 @@ export interface BuildInEnclosure {
   readonly buildArguments: ReadonlyMap<string, string>;
   readonly workFolder: WorkFolder;
   /** A packed build context in the work folder (packContext), and what relative sources are relative to. */
-  readonly context: { readonly archive: string; readonly workingDirectory: string } | undefined;
+  readonly context: PackedFiles | undefined;
   /** Fetches `library` bases; undefined when there is no library. */
   readonly pull: PullBase | undefined;
-  /** `localimage` and `oci` bases may be files of this machine. */
-  readonly localFiles: boolean;
+  /** `localimage` and `oci` bases may be files of this machine; relative ones are relative to this directory. Undefined: they may not. */
+  readonly localFiles: string | undefined;
   /** Directories of this machine that the build must not see. */
   readonly hidden: readonly string[];
+  /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
+  readonly processes: number | undefined;
+  /** What scripts of the definition reach. */
+  readonly network: BuildNetwork;
   /** Where the image goes; it appears there whole or not at all and replaces what is there. */
   readonly destination: string;
   readonly version: string;
@@ -40,6 +53,7 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
   const { workFolder, log, signal } = options;
   const definition = parseDefinition(options.definition, { buildArguments: options.buildArguments });
   const output = join(workFolder.path, 'image.sif');
+  checkStages(definition.stages);
   const bases = await fetchBases(definition, options);
   if (options.context !== undefined) await workFolder.give(options.context.archive);
   const { size, architecture } = await runEnclosed({
@@ -50,12 +64,13 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
       output,
       ...(options.context !== undefined && { context: options.context }),
       bases,
-      localFiles: options.localFiles,
+      network: options.network,
       version: options.version,
       force: options.force,
       runTests: options.runTests,
     },
     hidden: options.hidden,
+    processes: options.processes,
     log,
     signal,
   });
@@ -64,29 +79,8 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
   return { path: options.destination, size, architecture };
 }
 
-/** Pulls every `library` base of the definition once, by the text of `from`. */
-async function fetchBases(
-  definition: Definition,
-  options: BuildInEnclosure,
-): Promise<Record<string, string>> {
-  const bases: Record<string, string> = {};
-  for (const stage of definition.stages) {
-    if (stage.header?.get('bootstrap') !== 'library') continue;
-    const from = stage.header.get('from') ?? '';
-    if (options.pull === undefined)
-      throw buildFailure('bootstrap: library needs a library, and none is configured');
-    if (bases[from] !== undefined) continue;
-    options.log.info(`Pulling the base ${from}`);
-    const path = await options.pull(from, stage.header.get('library'), options.signal);
-    await options.workFolder.give(path);
-    bases[from] = path;
-  }
-  return bases;
-}
-
 async function moveInto(from: string, destination: string): Promise<void> {
   try {
-    await access(from);
     await rename(from, destination);
   } catch (error) {
     if (systemCode(error) !== 'EXDEV') throw error;

@@ -12,8 +12,8 @@ import { copyHostFiles, copyStageFiles, type HostFiles } from './rootfs/files.js
 import { writeLabels } from './rootfs/labels.js';
 import { inspectMetadata, unsupportedSections, writeMetadata } from './rootfs/metadata.js';
 import { keepHistory, laySkeleton } from './rootfs/skeleton.js';
-import type { ContainerRunner, RunBind } from './runner.js';
-import type { Base, PullBase } from './sources/base.js';
+import type { BuildNetwork, ContainerRunner, RunBind } from './runner.js';
+import type { Base, FetchedBases } from './sources/base.js';
 import { fillBase } from './sources/source.js';
 import { packSquashfs } from './squashfs.js';
 import { runTest } from './test-script.js';
@@ -26,10 +26,10 @@ export interface BuildRequest {
   readonly workFolder: string;
   /** Files for `%files`; undefined when this build must not read any. */
   readonly host: HostFiles | undefined;
-  readonly pull: PullBase | undefined;
-  /** Bases may be files of this machine. */
-  readonly localFiles: boolean;
+  readonly bases: FetchedBases;
   readonly runner: ContainerRunner;
+  /** What scripts reach. */
+  readonly network: BuildNetwork;
   readonly log: BuildLog;
   readonly clock: Clock;
   /** For the label `org.label-schema.usage.singularity.version`. */
@@ -110,7 +110,8 @@ async function buildStages(request: BuildRequest, roots: string): Promise<Finish
   return last;
 }
 
-function checkStages(stages: readonly Stage[]): void {
+/** Refuses what cannot be built, before anything is fetched or unpacked for it. @throws DomainError */
+export function checkStages(stages: readonly Stage[]): void {
   for (const stage of stages) {
     if (stage.header === undefined) throw buildFailure('multiple stages detected, all must have headers');
     const [first] = unsupportedSections(stage);
@@ -124,7 +125,7 @@ async function buildStage(
   stages: ReadonlyMap<string, RootTree>,
   request: BuildRequest,
 ): Promise<FinishedStage> {
-  const { log, signal, runner } = request;
+  const { log, signal, runner, network } = request;
   const header = stage.header ?? new Map<string, string>();
   log.info(
     `Starting build${stage.name === undefined ? '' : ` of stage ${stage.name}`} from ${header.get('bootstrap') ?? ''} ${header.get('from') ?? ''}`.trimEnd(),
@@ -132,9 +133,7 @@ async function buildStage(
   const base = await fillBase({
     header,
     tree,
-    workFolder: request.workFolder,
-    pull: request.pull,
-    localFiles: request.localFiles,
+    bases: request.bases,
     architecture: hostArchitecture(),
     log,
     signal,
@@ -148,7 +147,9 @@ async function buildStage(
   const post = stage.scripts.get('post');
   if (post !== undefined) {
     log.info('Running post scriptlet');
-    await runPost({ tree, script: post, runner, binds: await networkFiles(tree), log, signal });
+    if (network === 'none') log.info('Scripts reach no network here: the builder is set up so');
+    const binds = network === 'none' ? [] : await networkFiles(tree);
+    await runPost({ tree, script: post, runner, binds, network, log, signal });
   }
   const architecture = await detectArchitecture(tree);
   const labels = await writeLabels(tree, stage, {
@@ -161,7 +162,7 @@ async function buildStage(
   await writeMetadata(tree, stage, { definition: request.definition.text, force: request.force, log });
   if (request.runTests && stage.scripts.has('test')) {
     log.info('Running testscript');
-    await runTest(tree, runner, log, signal);
+    await runTest(tree, { runner, network }, log, signal);
   }
   return { tree, labels, base };
 }

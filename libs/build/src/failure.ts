@@ -9,6 +9,15 @@ export function buildFailure(
   return new DomainError('unprocessable', message, { reason: 'build_failed', exitCode: 255, ...options });
 }
 
+/** The disk on which the image is built is full: of a build, or of everything else. */
+export function outOfSpace(cause?: unknown): DomainError {
+  return new DomainError('unprocessable', 'No space is left on the disk on which the image is built', {
+    reason: 'out_of_space',
+    exitCode: 255,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
 /** "exit status 3" or "signal SIGKILL". */
 export function describeResult(result: RunResult): string {
   return result.signal === undefined

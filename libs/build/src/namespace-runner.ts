@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { planCommands, startPlan, systemHost } from '#libs/runtime';
 import { messageOf } from '#libs/core';
 import { buildFailure } from './failure.js';
@@ -5,6 +6,9 @@ import type { ContainerRunner, RunRequest, RunResult } from './runner.js';
 
 /** A path or text as the planner wants it: one character per byte. */
 const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+
+const signalName = (number: number): string =>
+  Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
 
 /** Runs commands with launch plans of their own (runtime: planCommands). */
 export class NamespaceRunner implements ContainerRunner {
@@ -20,7 +24,7 @@ export class NamespaceRunner implements ContainerRunner {
         readOnly,
       })),
       temporary: null,
-      network: 'host',
+      network: request.network,
       commands: [
         {
           name: request.name,
@@ -38,9 +42,13 @@ export class NamespaceRunner implements ContainerRunner {
     container.stdout.on('data', request.output);
     container.stderr.on('data', request.output);
     try {
-      const { status, signal, fault } = await container.ended;
+      const { status, signal, fault, commands } = await container.ended;
       if (fault !== null) throw buildFailure(`${request.name} could not be started: ${fault.message}`);
-      return { status: status ?? undefined, signal: signal ?? undefined };
+      const number = commands[0]?.signal ?? null;
+      return {
+        status: status ?? undefined,
+        signal: number === null ? (signal ?? undefined) : signalName(number),
+      };
     } catch (error) {
       if (error instanceof Error && error.name === 'DomainError') throw error;
       throw buildFailure(`${request.name} could not be started: ${messageOf(error)}`, { cause: error });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,7 @@ describe('%post', () => {
       tree,
       script,
       binds: [],
+      network: 'host',
       log: quiet,
       signal: undefined,
       runner: {
@@ -42,18 +44,38 @@ describe('%post', () => {
 
   it('keeps the line numbers of the definition', () => {
     const script = postOf('bootstrap: scratch\n%post\na\n%help\nh\n%post\nb\n');
-    expect(alignedScript(script).split('\n')).toEqual(['', '', 'a', '', '', '', 'b', '']);
+    expect(alignedScript(script, 'first').split('\n')).toEqual(['first', '', 'a', '', '', '', 'b', '']);
   });
 
   it('names the line and the status of a failure, and removes its script', async () => {
     const script = postOf('bootstrap: scratch\n%post\ntrue\nfalse\n');
     const failing = run(script, (request) => {
-      request.output(Buffer.from('+ line 3: true\n+ li'));
+      request.output(Buffer.from('+ line 3: true\nno line end+ li'));
       request.output(Buffer.from('ne 4: false\n'));
       return { status: 3 };
     });
     await expect(failing).rejects.toThrow('while running %post at line 4 of the definition: exit status 3');
     expect(await tree.lstat('.post.script')).toBeUndefined();
+  });
+
+  it.each([
+    [{ signal: 'SIGKILL' }, 'signal SIGKILL'],
+    [{ status: 137 }, 'exit status 137'],
+  ])('says what %j most often means', async (answer, words) => {
+    await expect(run(postOf('bootstrap: scratch\n%post\ntrue\n'), () => answer)).rejects.toMatchObject({
+      message: `while running %post: ${words}`,
+      remedy: expect.stringContaining('no memory left') as unknown,
+    });
+  });
+
+  it.each(['-c /usr/bin/python3', '+x'])('adds nothing to a script with %s', async (args) => {
+    let text = '';
+    const script = postOf(`bootstrap: scratch\n%post ${args}\nprint(1)\n`);
+    await run(script, () => {
+      text = readFileSync(join(base, '.post.script'), 'utf8');
+      return { status: 0 };
+    });
+    expect(text.trim()).toBe('print(1)');
   });
 
   it('says what to do when the image has no shell', async () => {

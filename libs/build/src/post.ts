@@ -1,15 +1,20 @@
-import { type Script, scriptCommand } from '#libs/deffile';
+import { type Script, scriptArguments, scriptCommand } from '#libs/deffile';
 import type { RootTree } from '#libs/core';
 import { describeResult, buildFailure } from './failure.js';
 import { POST_LABELS } from './rootfs/labels.js';
 import { POST_ENVIRONMENT } from './rootfs/metadata.js';
-import type { ContainerRunner, RunBind } from './runner.js';
+import type { BuildNetwork, ContainerRunner, RunBind } from './runner.js';
 import type { BuildLog } from './log.js';
 
 const FILE = '.post.script';
-/** The shell writes its trace with the line of the definition, so that a failure names it. */
-const TRACE_PREFIX = '+ line ${LINENO}: ';
-const TRACE_LINE = /^\++ line (\d+): /;
+/**
+ * The first line of the script, where the definition has its header: the shell writes its trace with the line of the definition, so that a failure
+ * names it (set here, since bash does not take `PS4` from the environment of root), and in order with what the commands print.
+ */
+const PRELUDE = "{ set +x; } 2>/dev/null; PS4='+ line ${LINENO}: '; exec 2>&1; set -x";
+const TRACE_LINE = /\++ line (\d+): /g;
+/** What a shell makes of a program that was killed. */
+const KILLED = 137;
 
 export interface PostRequest {
   readonly tree: RootTree;
@@ -17,6 +22,7 @@ export interface PostRequest {
   readonly runner: ContainerRunner;
   /** Host's resolv.conf and hosts, where the image has such files (definition contract §6 step 7). */
   readonly binds: readonly RunBind[];
+  readonly network: BuildNetwork;
   readonly log: BuildLog;
   readonly signal: AbortSignal | undefined;
 }
@@ -24,9 +30,10 @@ export interface PostRequest {
 /**
  * The script text with every piece on the line that it has in the definition: blank lines stand for what is above and between. Messages
  * of the shell and `$LINENO` then agree with what the author sees.
+ * @param first put on the first line, which is never the script's own
  */
-export function alignedScript(script: Script): string {
-  let text = '';
+export function alignedScript(script: Script, first: string): string {
+  let text = first;
   let line = 1;
   for (const piece of script.pieces) {
     const missing = Math.max(0, piece.line - line);
@@ -49,7 +56,9 @@ export async function runPost(request: PostRequest): Promise<void> {
         'Copy a static shell to /bin/sh with %files (busybox for example), or start from a base that has one.',
     });
   }
-  await tree.write(FILE, alignedScript(script), 0o755);
+  // A shell of the author's choice may be anything, python too; and who turns the trace off wants none.
+  const plain = !scriptArguments(script).some((argument) => argument === '-c' || argument === '+x');
+  await tree.write(FILE, alignedScript(script, plain ? PRELUDE : ''), 0o755);
   const trace = new TraceReader();
   try {
     const result = await runner.run({
@@ -60,13 +69,13 @@ export async function runPost(request: PostRequest): Promise<void> {
       environment: {
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         HOME: '/root',
-        PS4: TRACE_PREFIX,
         SINGULARITY_ENVIRONMENT: `/${POST_ENVIRONMENT}`,
         SINGULARITY_LABELS: `/${POST_LABELS}`,
         APPTAINER_ENVIRONMENT: `/${POST_ENVIRONMENT}`,
         APPTAINER_LABELS: `/${POST_LABELS}`,
       },
       binds: request.binds,
+      network: request.network,
       output: (chunk) => {
         trace.feed(chunk);
         log.output(chunk);
@@ -76,12 +85,17 @@ export async function runPost(request: PostRequest): Promise<void> {
     request.signal?.throwIfAborted();
     if (result.status !== 0) {
       const place = trace.line === undefined ? '' : ` at line ${trace.line} of the definition`;
-      throw buildFailure(`while running %post${place}: ${describeResult(result)}`);
+      throw buildFailure(
+        `while running %post${place}: ${describeResult(result)}`,
+        result.status === KILLED || result.signal === 'SIGKILL' ? { remedy: OUT_OF_MEMORY } : {},
+      );
     }
   } finally {
     await tree.remove(FILE);
   }
 }
+
+const OUT_OF_MEMORY = 'It was killed, most often because the machine had no memory left.';
 
 /** Remembers the last line number that the shell's trace named. */
 class TraceReader {
@@ -89,11 +103,10 @@ class TraceReader {
   #rest = '';
 
   feed(chunk: Uint8Array): void {
-    const lines = (this.#rest + Buffer.from(chunk).toString('latin1')).split('\n');
-    this.#rest = (lines.at(-1) ?? '').slice(-200);
-    for (const line of lines) {
-      const found = TRACE_LINE.exec(line)?.[1];
-      if (found !== undefined) this.line = Number(found);
-    }
+    const text = this.#rest + Buffer.from(chunk).toString('latin1');
+    // The rest of the text may be cut in a trace line; one that was seen is seen again, and that changes nothing.
+    this.#rest = text.slice(-200);
+    // Anywhere in a line: what a command prints may end without one.
+    for (const [, found] of text.matchAll(TRACE_LINE)) this.line = Number(found);
   }
 }

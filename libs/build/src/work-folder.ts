@@ -1,4 +1,4 @@
-import { chown, lchown, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chown, lchown, lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildIds, exposedPath, planEnclosure, startPlan, systemHost } from '#libs/runtime';
 import { systemCode } from '#libs/core';
@@ -36,8 +36,17 @@ export class WorkFolder {
     await chown(path, owner.uid, owner.gid);
   }
 
-  /** Takes a file of the build back for the caller. */
+  /**
+   * Takes a file over from the ids of the build, when nothing of the build runs any more. Whatever a hostile base made of the enclosed process, only a
+   * file of its own is taken, never a link to a file of this machine: that would be read with the rights of the caller.
+   * @throws DomainError when it is anything else
+   */
   async take(path: string): Promise<void> {
+    const stats = await lstat(path);
+    if (!stats.isFile() || stats.nlink !== 1 || stats.uid !== buildIds(systemHost()).owner.uid)
+      throw buildFailure('The build program made something else than an image', {
+        remedy: 'This is a bug, or an image that attacks the build: please report it.',
+      });
     if (process.getuid?.() === 0) await lchown(path, 0, process.getgid?.() ?? 0);
   }
 

@@ -1,3 +1,4 @@
+import { DomainError, expected } from '#libs/core';
 import { defineCommand, type Command } from './command.js';
 
 /** `completion SHELL` and the hidden `manual`: what a program can say about itself in other formats. */
@@ -12,7 +13,6 @@ export function generatedCommands(programName: string): readonly Command[] {
       ],
       async run({ args, out, program }) {
         const { completionScript, SHELLS } = await import('./completion.js');
-        const { DomainError, expected } = await import('#libs/core');
         const shell = SHELLS.find((each) => each === args.shell);
         if (shell === undefined) {
           throw new DomainError('bad_request', expected(SHELLS.join(', '), 'the shell', args.shell), {
@@ -24,18 +24,23 @@ export function generatedCommands(programName: string): readonly Command[] {
     }),
     defineCommand({
       name: 'manual',
-      summary: 'print the manual page, or the same as Markdown',
+      summary: 'print the manual page, the same as Markdown, or all help texts with an index',
       hidden: true,
       flags: {
         format: {
           type: 'string',
           value: 'FORMAT',
-          choices: ['man', 'markdown'],
+          choices: ['man', 'markdown', 'help-index'],
           default: 'man',
           summary: 'which format',
         },
       },
       async run({ flags, out, program }) {
+        if (flags.format === 'help-index') {
+          const { helpIndex } = await import('./help-index.js');
+          out.text(await helpIndex(program));
+          return;
+        }
         const { manualMarkdown, manualPage } = await import('./manual.js');
         out.text(flags.format === 'markdown' ? manualMarkdown(program) : manualPage(program));
       },

@@ -1,3 +1,4 @@
+import { getSystemErrorMessage } from 'node:util';
 import type { Program } from './command.js';
 import { Interrupted } from './failures.js';
 import { main } from './main.js';
@@ -9,6 +10,9 @@ const GRACE = 10_000;
 
 /** Exit status of a program whose reader went away: what a shell shows for SIGPIPE. */
 const BROKEN_PIPE_STATUS = 141;
+
+/** Exit status of a program whose output cannot be written, on a full disk for example. */
+const WRITE_FAILURE_STATUS = 255;
 
 /**
  * Runs a program as this process: words, streams and environment are the process's own, the process ends with the
@@ -54,11 +58,11 @@ class ProcessStreams {
   }
 
   get stdout(): typeof process.stdout {
-    return (this.#stdout ??= endingWithItsReader(process.stdout));
+    return (this.#stdout ??= endingWithItsReader(process.stdout, (text) => this.stderr.write(text)));
   }
 
   get stderr(): typeof process.stderr {
-    return (this.#stderr ??= endingWithItsReader(process.stderr));
+    return (this.#stderr ??= endingWithItsReader(process.stderr, () => undefined));
   }
 
   /** A terminal that was read from keeps the process alive otherwise. */
@@ -67,11 +71,16 @@ class ProcessStreams {
   }
 }
 
-/** Whoever reads may stop reading (`sing key list | head -1`): that is the end, not an error. */
-function endingWithItsReader<S extends NodeJS.WriteStream>(stream: S): S {
+/**
+ * Whoever reads may stop reading (`sing key list | head -1`): that is the end, not an error. A result that cannot be written
+ * is one, and there is nothing left to do.
+ */
+function endingWithItsReader<S extends NodeJS.WriteStream>(stream: S, tell: (text: string) => unknown): S {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(BROKEN_PIPE_STATUS);
-    throw error;
+    const reason = error.errno === undefined ? error.message : getSystemErrorMessage(error.errno);
+    tell(`FATAL:   Cannot write the output: ${reason}\n`);
+    process.exit(WRITE_FAILURE_STATUS);
   });
   return stream;
 }

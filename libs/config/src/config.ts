@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { AddressedService, Service } from './services.js';
 import type { Secret } from './secret.js';
+import type { BuildNetwork } from './values.js';
 
 export interface TlsSettings {
   /** `own`: issued by the instance's authority. `site`: given by the operator and read again when they change. */
@@ -47,6 +48,8 @@ export interface ConfigValues {
   readonly logLevel: string;
   readonly httpPort: number | undefined;
   readonly insecureHttp: boolean;
+  readonly trustedProxies: readonly string[];
+  readonly buildNetwork: BuildNetwork;
   readonly warnings: readonly string[];
 }
 
@@ -75,6 +78,10 @@ export class ScsConfig {
   /** Port of the redirect from http; undefined = off. */
   readonly httpPort: number | undefined;
   readonly insecureHttp: boolean;
+  /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** What `%post` of remote builds reaches. */
+  readonly buildNetwork: BuildNetwork;
   /** Sentences about settings that look like mistakes but do not stop the start. */
   readonly warnings: readonly string[];
   readonly #values: ConfigValues;
@@ -95,6 +102,8 @@ export class ScsConfig {
     this.logLevel = values.logLevel;
     this.httpPort = values.httpPort;
     this.insecureHttp = values.insecureHttp;
+    this.trustedProxies = values.trustedProxies;
+    this.buildNetwork = values.buildNetwork;
     this.warnings = values.warnings;
   }
 

@@ -12,9 +12,23 @@ export function databaseUrls(settings: Partial<Settings>, home: string): Record<
   const common = settings.SCS_DATABASE_URL ?? `sqlite:${join(home, 'data')}`;
   const entries = ADDRESSED.map((service) => {
     const own = settings[`SCS_${service.toUpperCase() as Uppercase<AddressedService>}_DATABASE_URL`];
-    return [service, new Secret(own ?? forService(common, service))];
+    return [
+      service,
+      new Secret(withDatabaseAuthority(own ?? forService(common, service), settings.SCS_DATABASE_CA_FILE)),
+    ];
   });
   return Object.fromEntries(entries) as Record<AddressedService, Secret>;
+}
+
+/** Names the authority of SCS_DATABASE_CA_FILE in an address that names none and needs one. */
+export function withDatabaseAuthority(text: string, caFile: string | undefined): string {
+  const url = caFile === undefined ? undefined : parseMongoUrl(text);
+  if (url === undefined || caFile === undefined) return text;
+  const named = [...url.options.keys()].some((option) => option.toLowerCase() === 'tlscafile');
+  if (named || url.hosts.split(',').every((host) => host.endsWith('.sock'))) return text;
+  const options = new URLSearchParams(url.options);
+  options.set('tlsCAFile', caFile);
+  return formatMongoUrl({ ...url, options });
 }
 
 function forService(common: string, service: string): string {

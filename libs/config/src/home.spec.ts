@@ -34,6 +34,31 @@ describe('prepareHome', () => {
     expect(modeOf(home)).toBe(0o700);
   });
 
+  it.each(['a stranger’s file', '.hidden'])('does not close a shared folder that holds %s', (name) => {
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    chmodSync(home, 0o755);
+    writeFileSync(join(home, name), '');
+    expect(() => prepareHome(loadConfig({ SCS_HOME: home }))).toThrow(
+      `SCS_HOME ${home} is open to other users and holds something else (${name})`,
+    );
+    expect(modeOf(home)).toBe(0o755);
+    chmodSync(home, 0o700);
+    prepareHome(loadConfig({ SCS_HOME: home }));
+  });
+
+  it('takes a folder in which only the password was put, and one of an instance with something beside it', () => {
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    writeFileSync(join(home, 'admin.password'), 'x');
+    chmodSync(home, 0o755);
+    prepareHome(loadConfig({ SCS_HOME: home }));
+    writeFileSync(join(home, 'notes.txt'), 'x');
+    chmodSync(home, 0o755);
+    prepareHome(loadConfig({ SCS_HOME: home }));
+    expect(modeOf(home)).toBe(0o700);
+  });
+
   it('says in a sentence that the folder is a file', () => {
     const home = join(folder, 'home');
     writeFileSync(home, '');
@@ -47,6 +72,13 @@ describe('prepareHome', () => {
     expect(() => prepareHome(loadConfig({ SCS_HOME: join(folder, 'file', 'home') }))).toThrow(
       'cannot be written: a part of the path is not a folder',
     );
+  });
+
+  it('says in a sentence that a file is where one of its folders has to be', () => {
+    const home = join(folder, 'home');
+    mkdirSync(home, { mode: 0o700 });
+    writeFileSync(join(home, 'log'), '');
+    expect(() => prepareHome(loadConfig({ SCS_HOME: home }))).toThrow('a file is where a folder has to be');
   });
 
   it('puts sockets into a short private folder where the path is too long for one', () => {

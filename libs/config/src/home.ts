@@ -2,6 +2,7 @@ import {
   chmodSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -11,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { DomainError, systemCode } from '#libs/core';
 import type { ScsConfig } from './config.js';
+import { DiskReserve } from './reserve.js';
 
 /**
  * Makes the state folder and what every process expects in it, all 0700, and checks that it can be written.
@@ -19,16 +21,38 @@ import type { ScsConfig } from './config.js';
  */
 export function prepareHome(config: ScsConfig): void {
   try {
+    refuseForeign(config.home);
     privateFolder(config.home);
     for (const folder of [config.logFolder, join(config.home, 'data'), join(config.home, 'tls')])
       privateFolder(folder);
     for (const service of config.services) privateFolder(config.dataFolder(service));
     prepareRunFolder(config);
+    new DiskReserve(config.home).makeRoom();
     checkWritable(config.home);
   } catch (error) {
     if (error instanceof DomainError) throw error;
     throw unusable(config.home, error);
   }
+}
+
+/** What may lie in a state folder before its first start: a volume, a password that somebody chose, a start that was killed. */
+const OURS = /^(?:data|log|run|tls|service-keys|reserve|admin\..+|\.probe-\d+|lost\+found)$/;
+
+/**
+ * The state folder is closed to everybody else. For `/tmp`, `/srv` or `/`, named by mistake and owned by root, that would be the
+ * end of the machine: a folder that others use and that holds what is not ours is refused.
+ */
+function refuseForeign(home: string): void {
+  const found = lstatSync(home, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true || (found.mode & 0o077) === 0) return;
+  const names = readdirSync(home);
+  const foreign = names.find((name) => !OURS.test(name));
+  if (foreign === undefined || (names.includes('data') && names.includes('tls'))) return;
+  throw new DomainError(
+    'unprocessable',
+    `SCS_HOME ${home} is open to other users and holds something else (${foreign}): it would be closed to them`,
+    { remedy: 'Choose a folder of its own with SCS_HOME.' },
+  );
 }
 
 function privateFolder(folder: string): void {
@@ -75,6 +99,7 @@ function unusable(home: string, error: unknown): DomainError {
     ENOSPC: 'no space is left on the device',
     EDQUOT: 'the disk quota is used up',
     ENOTDIR: 'a part of the path is not a folder',
+    EEXIST: 'a file is where a folder has to be',
   };
   return new DomainError('unprocessable', `SCS_HOME ${home} cannot be written: ${why[code] ?? code}`, {
     remedy: 'Choose another folder with SCS_HOME.',

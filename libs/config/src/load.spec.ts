@@ -62,6 +62,17 @@ describe('loadConfig', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it.each([
+    ['SCS_REDIS_URL', 'redis://scs:50%off@h'],
+    ['SCS_REDIS_URL', 'unix:/run/%zz.sock'],
+    ['SCS_DATABASE_URL', 'mongodb://scs:50%off@h/db'],
+    ['SCS_AUTH_DATABASE_URL', 'mongodb://scs:pw@h/%zz'],
+  ])('says of %s what is wrong with a bare percent sign, without the secret', (name, value) => {
+    const message = faultsOf({ [name]: value });
+    expect(message).toContain(`(with % written as %25) for ${name}, got ***`);
+    expect(message).not.toContain('%off');
+  });
+
   it('takes an empty value as none', () => {
     expect(loadConfig({ SCS_PORT: '', SCS_PUBLIC_URL: ' ' }).port).toBe(8443);
   });
@@ -128,10 +139,13 @@ describe('loadConfig', () => {
     expect(mongo.databaseUrl('auth')).toBe(
       'mongodb://scs:pw@db.example.org/site_auth?tls=true&authSource=site',
     );
-    const bare = loadConfig({ SCS_DATABASE_URL: 'mongodb://scs:pw@db.example.org' });
-    expect(bare.databaseUrl('library')).toBe('mongodb://scs:pw@db.example.org/scs_library?authSource=admin');
-    const own = loadConfig({ SCS_DATABASE_URL: 'sqlite:/srv/db', SCS_AUTH_DATABASE_URL: 'mongodb://a/b' });
-    expect(own.databaseUrl('auth')).toBe('mongodb://a/b');
+    const bare = loadConfig({ SCS_DATABASE_URL: 'mongodb://scs:pw@db.example.org?tls=true' });
+    expect(bare.databaseUrl('library')).toBe(
+      'mongodb://scs:pw@db.example.org/scs_library?tls=true&authSource=admin',
+    );
+    const url = 'mongodb://u:p@a/b?ssl=true';
+    const own = loadConfig({ SCS_DATABASE_URL: 'sqlite:/srv/db', SCS_AUTH_DATABASE_URL: url });
+    expect(own.databaseUrl('auth')).toBe(url);
     expect(own.databaseUrl('builder')).toBe('sqlite:/srv/db/builder');
   });
 
@@ -141,9 +155,11 @@ describe('loadConfig', () => {
   });
 
   it('takes several hosts of a MongoDB replica set', () => {
-    const config = loadConfig({ SCS_DATABASE_URL: 'mongodb://scs:pw@a:27017,b:27017/scs?replicaSet=rs' });
+    const config = loadConfig({
+      SCS_DATABASE_URL: 'mongodb://scs:pw@a:27017,b:27017/scs?replicaSet=rs&tls=true',
+    });
     expect(config.databaseUrl('auth')).toBe(
-      'mongodb://scs:pw@a:27017,b:27017/scs_auth?replicaSet=rs&authSource=scs',
+      'mongodb://scs:pw@a:27017,b:27017/scs_auth?replicaSet=rs&tls=true&authSource=scs',
     );
   });
 
@@ -168,8 +184,8 @@ describe('loadConfig', () => {
 
   it('prints no password, however it is printed', () => {
     const config = loadConfig({
-      SCS_DATABASE_URL: 'mongodb://scs:hunter2@db/x',
-      SCS_REDIS_URL: 'redis://u:hunter2@h',
+      SCS_DATABASE_URL: 'mongodb://scs:hunter2@db/x?tls=true',
+      SCS_REDIS_URL: 'rediss://u:hunter2@h',
     });
     expect(inspect(config, { depth: 9, showHidden: true })).not.toContain('hunter2');
     expect(JSON.stringify(config)).not.toContain('hunter2');

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DomainError, expected, systemCode } from '#libs/core';
-import { isLoopback, ScsConfig, type RedisSettings, type TlsSettings } from './config.js';
+import { isLoopback, ScsConfig, type TlsSettings } from './config.js';
 import { databaseUrls } from './databases.js';
 import { installation } from './installation.js';
+import { redisAddress, redisOf } from './redis-url.js';
 import { Secret } from './secret.js';
 import { ADDRESSED, NEEDS, SERVICES, type AddressedService, type Service } from './services.js';
 import { GROUPS, notesOf, Settings, type SettingName } from './settings.js';
-import { parseUrl } from './values.js';
+import { transportFaults } from './transport.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -49,6 +50,8 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
   const port = settings.SCS_PORT ?? 8443;
   const insecureHttp = settings.SCS_INSECURE_HTTP ?? false;
   checkTogether(settings, { host, port, insecureHttp, services }, raw, faults);
+  faults.push(...transportFaults(settings));
+  const redisUrl = redisAddress(settings);
   if (faults.length > 0) throw wrongSettings(faults);
   return new ScsConfig({
     home,
@@ -63,12 +66,14 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     serviceUrls: serviceUrls(settings),
     tls: tlsOf(settings, home, insecureHttp),
     databaseUrls: databaseUrls(settings, home),
-    redis: redisOf(settings.SCS_REDIS_URL),
-    redisUrl: settings.SCS_REDIS_URL === undefined ? undefined : new Secret(settings.SCS_REDIS_URL),
+    redis: redisOf(redisUrl),
+    redisUrl: redisUrl === undefined ? undefined : new Secret(redisUrl),
     blobsUrl: settings.SCS_BLOBS_URL ?? `file:${join(home, 'data', 'library', 'blobs')}`,
     logLevel: settings.SCS_LOG_LEVEL ?? 'info',
     httpPort: settings.SCS_HTTP_PORT,
-    warnings: unknownNames(env),
+    trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
+    buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
+    warnings: [...unknownNames(env), ...proxyWarnings(settings)],
   });
 }
 
@@ -136,6 +141,14 @@ function checkTogether(
     faults.push(`Expected a URL for ${urlName(service)}, because ${service} does not run here, got nothing`);
 }
 
+function proxyWarnings({ SCS_INSECURE_HTTP, SCS_TRUSTED_PROXIES }: Partial<Settings>): string[] {
+  return SCS_INSECURE_HTTP === true && SCS_TRUSTED_PROXIES === undefined
+    ? [
+        'With SCS_INSECURE_HTTP=yes every request seems to come from the proxy, and a stranger can use up its tries at passwords: name the proxy in SCS_TRUSTED_PROXIES (127.0.0.1)',
+      ]
+    : [];
+}
+
 function urlName(service: AddressedService): `SCS_${Uppercase<AddressedService>}_URL` {
   return `SCS_${service.toUpperCase() as Uppercase<AddressedService>}_URL`;
 }
@@ -167,27 +180,6 @@ function defaultPublicUrl(host: string, port: number, insecure: boolean): string
   else if (isLoopback(host)) name = 'localhost';
   else if (host.includes(':')) name = `[${host}]`;
   return new URL(`${insecure ? 'http' : 'https'}://${name}:${port}`).origin;
-}
-
-function redisOf(text: string | undefined): RedisSettings | undefined {
-  const url = text === undefined ? undefined : parseUrl(text);
-  if (url === undefined) return undefined;
-  if (url.protocol === 'unix:')
-    return {
-      kind: 'unix',
-      path: decodeURIComponent(url.pathname),
-      username: url.searchParams.get('username') ?? '',
-      password: new Secret(url.searchParams.get('password') ?? ''),
-    };
-  return {
-    kind: 'tcp',
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? 6379 : Number(url.port),
-    tls: url.protocol === 'rediss:',
-    username: decodeURIComponent(url.username),
-    password: new Secret(decodeURIComponent(url.password)),
-    database: Number(/^\/(\d{1,3})$/.exec(url.pathname)?.[1] ?? 0),
-  };
 }
 
 /** A misspelt name would silently have no effect; other programs may own names that start with SCS_, so it only warns. */

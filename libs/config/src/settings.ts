@@ -4,10 +4,12 @@ import {
   AbsolutePath,
   BaseUrl,
   BlobsUrl,
+  BuildNetwork,
   DatabaseUrl,
   Host,
   LogLevel,
   Names,
+  Networks,
   Port,
   RedisUrl,
   ServiceList,
@@ -71,6 +73,11 @@ const instance = z.object({
     about: 'yes = speak plain HTTP, for a proxy in front on the same machine. Refused on a public address.',
     example: 'no',
   }),
+  SCS_TRUSTED_PROXIES: setting(Networks, {
+    about:
+      'Addresses and networks of proxies in front. From them, and from nobody else, X-Forwarded-For is taken as the address of a client. Default: none.',
+    example: '127.0.0.1,192.0.2.0/24',
+  }),
 });
 
 const tls = z.object({
@@ -110,26 +117,43 @@ const services = z.object({
 const data = z.object({
   SCS_DATABASE_URL: setting(DatabaseUrl, {
     about:
-      'Documents: sqlite:<folder> (a folder per service inside it) or mongodb://… (a database per service). Default: sqlite in SCS_HOME/data.',
+      'Documents: sqlite:<folder> (a folder per service inside it) or mongodb://… (a database per service; TLS and a password unless it is a private unix socket). Default: sqlite in SCS_HOME/data.',
     example: 'mongodb://scs:password@db.example.org/scs?tls=true',
     secret: true,
   }),
   ...perService(ADDRESSED, 'DATABASE_URL', (service) =>
     setting(DatabaseUrl, {
-      about: `The database of ${service} alone, exactly as given.`,
-      example: `mongodb://${service}:password@db.example.org/scs_${service}?tls=true`,
+      about: `The database of ${service} alone, with a user of its own (scs db init makes it).`,
+      example: `mongodb://scs_${service}:password@db.example.org/scs_${service}?tls=true`,
       secret: true,
     }),
   ),
+  SCS_DATABASE_CA_FILE: setting(AbsolutePath, {
+    about:
+      'Certificate authorities in PEM by which MongoDB is trusted, instead of the public ones. An address that names a tlsCAFile keeps it.',
+    example: '/etc/scs/tls/database-ca.pem',
+  }),
   SCS_REDIS_URL: setting(RedisUrl, {
     about:
-      'The queue of remote builds: unix:/path?username=…&password=…, redis://… or rediss://…. Default: a Redis of its own that scripts/up starts.',
+      'The queue of remote builds: rediss://…, or unix:/path?username=…&password=… on this machine. Default: a Redis of its own that scripts/up starts.',
     example: 'rediss://scs:password@redis.example.org:6380',
     secret: true,
+  }),
+  SCS_REDIS_CA_FILE: setting(AbsolutePath, {
+    about: 'Certificate authorities in PEM by which Redis is trusted, instead of the public ones.',
+    example: '/etc/scs/tls/redis-ca.pem',
   }),
   SCS_BLOBS_URL: setting(BlobsUrl, {
     about: 'Image data: file:<folder>. Default: in SCS_HOME/data.',
     example: 'file:/srv/scs/blobs',
+  }),
+});
+
+const builds = z.object({
+  SCS_BUILD_NETWORK: setting(BuildNetwork, {
+    about:
+      'What %post of remote builds reaches: host = all that the machine of the worker reaches, its own ports included; none = nothing, and bases come from this instance’s library only.',
+    example: 'none',
   }),
 });
 
@@ -146,6 +170,7 @@ export const GROUPS = {
   Certificates: tls,
   'One process or several': services,
   Data: data,
+  'Remote builds': builds,
   Observation: observation,
 } as const;
 
@@ -155,6 +180,7 @@ export const Settings = z.object({
   ...tls.shape,
   ...services.shape,
   ...data.shape,
+  ...builds.shape,
   ...observation.shape,
 });
 export type Settings = z.infer<typeof Settings>;

@@ -47,6 +47,24 @@ export const Names = z.string().transform((text, context) => {
     : refuse(context, 'a comma-separated list of host names and IP addresses');
 });
 
+/** Comma-separated IP addresses and networks such as `10.0.0.0/8`. */
+export const Networks = z.string().transform((text, context) => {
+  const networks = splitList(text);
+  return networks.every(isNetwork)
+    ? networks
+    : refuse(context, 'a comma-separated list of IP addresses and networks such as 10.0.0.0/8');
+});
+
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  // Everybody is no proxy: whoever could name any address would never be locked out.
+  return (
+    version !== 0 &&
+    (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= (version === 4 ? 32 : 128)))
+  );
+}
+
 /**
  * A base URL that paths are appended to, without a slash at its end: clients append `/version`, and a double slash
  * would result (library contract §1 rule 4).
@@ -73,20 +91,21 @@ export const ServiceList = z.string().transform((text, context): readonly Servic
 export const DatabaseUrl = z.string().refine(
   (text) => {
     if (text.startsWith('sqlite:')) return text.startsWith('sqlite:/');
-    return parseMongoUrl(text) !== undefined;
+    const url = parseMongoUrl(text);
+    return url !== undefined && isDecodable(url.database) && isDecodable(url.credentials ?? '');
   },
-  { error: 'sqlite:<absolute folder> or mongodb://…' },
+  { error: 'sqlite:<absolute folder> or mongodb://… (with % written as %25)' },
 );
 
 /** The queue server: a unix socket (`unix:/path?username=…&password=…`) or a URL. */
 export const RedisUrl = z.string().refine(
   (text) => {
     const url = parseUrl(text);
-    if (url === undefined) return false;
+    if (url === undefined || ![url.pathname, url.username, url.password].every(isDecodable)) return false;
     if (url.protocol === 'unix:') return url.pathname.startsWith('/') && url.pathname.length > 1;
     return /^rediss?:$/.test(url.protocol) && url.hostname !== '';
   },
-  { error: 'unix:/path/to/socket, redis://… or rediss://…' },
+  { error: 'unix:/path/to/socket, redis://… or rediss://… (with % written as %25)' },
 );
 
 /** Where image data is kept. */
@@ -100,9 +119,23 @@ export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fata
   error: 'trace, debug, info, warn, error or fatal',
 });
 
+/** What scripts of remote builds reach. */
+export const BuildNetwork = z.enum(['host', 'none'], { error: 'host or none' });
+export type BuildNetwork = z.infer<typeof BuildNetwork>;
+
 /** The parsed URL, or undefined where `text` is none. */
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+/** Whether a part of a URL is percent-encoded: a password with a bare % is not, and people write such ones. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function splitList(text: string): string[] {

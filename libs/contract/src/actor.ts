@@ -15,6 +15,14 @@ export type ScopeName = z.infer<typeof ScopeName>;
 export const OrganisationRole = z.enum(['owner', 'writer', 'reader']);
 export type OrganisationRole = z.infer<typeof OrganisationRole>;
 
+/** Where a request came from. For the audit trail: nothing is decided by it. */
+export interface RequestOrigin {
+  /** IP address. */
+  readonly address: string;
+  /** `User-Agent`, at most 200 visible characters; undefined when there was none. */
+  readonly client: string | undefined;
+}
+
 /** People sign in and own what has their name; robots belong to an organisation and own nothing. */
 export const AccountKind = z.enum(['user', 'robot']);
 export type AccountKind = z.infer<typeof AccountKind>;
@@ -42,6 +50,8 @@ export interface Actor {
   readonly via: string | undefined;
   /** What an exchanged token is limited to. */
   readonly subject: { readonly job: string; readonly container: string } | undefined;
+  /** The request that presented the token; absent where there is none. */
+  readonly from?: RequestOrigin;
   /** The token itself, for passing it on or exchanging it. Never logged. */
   readonly token: string;
 }

@@ -29,6 +29,7 @@ export const SIGNED_TYPES = {
   accessToken: 'at+jwt',
   revocations: 'scs-revocations+jwt',
   clientAssertion: 'client-authentication+jwt',
+  auditHead: 'scs-audit-head+jwt',
 } as const;
 
 export const TokenName = z

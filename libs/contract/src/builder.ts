@@ -5,6 +5,11 @@ import { envelope } from './envelope.js';
 export const BuildStatus = z.enum(['Pending', 'InProgress', 'Complete', 'Cancelled', 'Deleted']);
 export type BuildStatus = z.infer<typeof BuildStatus>;
 
+/** Characters of an address or a reference. */
+const ADDRESS = 2048;
+/** Characters of a path, as the kernel takes them. */
+const PATH = 4096;
+
 /** What `POST /v1/build` takes (builder contract §3.2); one of the three forms of the definition is needed. */
 export const BuildRequest = z.object({
   /** The definition file byte for byte in base64. */
@@ -13,14 +18,14 @@ export const BuildRequest = z.object({
   /** The editor extension's spelling of `buildRecipe`. */
   buildReceipe: z.string().optional(),
   definition: z.record(z.string(), z.unknown()).optional(),
-  libraryRef: z.string().optional(),
-  libraryURL: z.string().optional(),
+  libraryRef: z.string().max(ADDRESS).optional(),
+  libraryURL: z.string().max(ADDRESS).optional(),
   builderRequirements: z.record(z.string(), z.string()).nullish(),
   /** `sha256.<hex>` of an uploaded context. */
-  contextDigest: z.string().optional(),
+  contextDigest: z.string().max(100).optional(),
   /** Absolute path that relative `%files` sources are relative to. */
-  workingDir: z.string().optional(),
-  callbackURL: z.string().optional(),
+  workingDir: z.string().max(PATH).optional(),
+  callbackURL: z.string().max(ADDRESS).optional(),
 });
 export type BuildRequest = z.infer<typeof BuildRequest>;
 

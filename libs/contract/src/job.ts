@@ -7,13 +7,19 @@ import { envelope } from './envelope.js';
  */
 export const JOB_PATHS = {
   ticket: (id: string) => `/v1/build/${id}/_ticket`,
-  log: (id: string, offset: number) => `/v1/build/${id}/_log?offset=${offset}`,
+  log: (id: string, offset: number, tryId: string) => `/v1/build/${id}/_log?offset=${offset}&try=${tryId}`,
   context: (id: string) => `/v1/build/${id}/_context`,
-  finish: (id: string) => `/v1/build/${id}/_finish`,
+  finish: (id: string, tryId: string) => `/v1/build/${id}/_finish?try=${tryId}`,
 } as const;
 
+/**
+ * Names one try of a build: made by its worker, the same when the worker asks again for the ticket because no answer came. What an earlier try says
+ * afterwards is not heard: its worker was taken for dead, and another one has the build.
+ */
+export const TryId = z.string().regex(/^[0-9a-f]{24}$/, 'Expected 24 hexadecimal digits for a try');
+
 /** `POST …/_ticket`: private_key_jwt of the worker (RFC 7523), for the instance's issuer. */
-export const TicketRequest = z.object({ clientAssertion: z.string().min(1).max(4096) });
+export const TicketRequest = z.object({ clientAssertion: z.string().min(1).max(4096), tryId: TryId });
 export type TicketRequest = z.infer<typeof TicketRequest>;
 
 /** Everything a worker needs for one build. */
@@ -51,8 +57,10 @@ export const JobOutcome = z.discriminatedUnion('outcome', [
     outcome: z.literal('succeeded'),
     imageSize: z.number().int().positive(),
     /** `sha256.<hex>` of the image. */
-    imageChecksum: z.string(),
+    imageChecksum: z.string().regex(/^sha256\.[0-9a-f]{64}$/),
   }),
   z.object({ outcome: z.literal('failed'), reason: z.string().max(1000) }),
+  /** The worker ends, and gives the build back: another one begins it anew, and this try does not count. */
+  z.object({ outcome: z.literal('returned') }),
 ]);
 export type JobOutcome = z.infer<typeof JobOutcome>;

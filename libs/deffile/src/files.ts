@@ -59,6 +59,11 @@ export function mergeBlocks(
   blocks: readonly { args: string; files: readonly FileTransfer[] }[],
 ): FileBlock[] {
   const merged = new Map<string, FileTransfer[]>();
-  for (const block of blocks) merged.set(block.args, [...(merged.get(block.args) ?? []), ...block.files]);
+  for (const block of blocks) {
+    const before = merged.get(block.args);
+    // Appended, not copied: a file may have a hundred thousand sections of one name.
+    if (before === undefined) merged.set(block.args, [...block.files]);
+    else for (const file of block.files) before.push(file);
+  }
   return [...merged].map(([args, files]) => ({ args, stage: stageOf(args), files }));
 }

@@ -35,6 +35,43 @@ const script = (text: string, name: 'post' | 'runscript' | 'test') => {
   return found;
 };
 
+describe('a hostile definition file', () => {
+  // As long as a definition may be: a step that copies what it has for each section would take minutes, for all users of a service.
+  const filled = (line: string): string => H + line.repeat(Math.floor((1024 * 1024 - 100) / line.length));
+  it.each(['%post\n', '%files\na\n', '%apprun a\nb\n', '%labels\na b\n', '%test -x\n'])(
+    'of nothing but %j is read in time that grows with its length',
+    (line) => {
+      const begin = performance.now();
+      parseDefinition(filled(line));
+      expect(performance.now() - begin).toBeLessThan(3000);
+    },
+  );
+
+  it.each([
+    ['in one stage', `${H}%arguments\nA=${'x'.repeat(60_000)}\n%post\n${'{{A}}'.repeat(1000)}\n`],
+    [
+      'in all stages together',
+      `${H}%arguments\nA=${'x'.repeat(60_000)}\n%post\n{{A}}\n`.replace('{{A}}', '#').repeat(10) +
+        `${H}%arguments\nA=${'x'.repeat(60_000)}\n%labels\n{{A}}\n`.repeat(7),
+    ],
+  ])('cannot grow without end by its variables, %s', (_, text) => {
+    expect(() => parseDefinition(text)).toThrow('1048576 bytes for a definition file with its variables');
+  });
+
+  it('is not quoted at length in an error', () => {
+    const message = (text: string): string => {
+      try {
+        parseDefinition(text);
+      } catch (error) {
+        return error instanceof Error ? error.message : '';
+      }
+      return '';
+    };
+    expect(message(`${H}${'%nothing\n'.repeat(50_000)}`)).toMatch(/^invalid section.{400,600}… \(line 3\)$/);
+    expect(message(`${'x'.repeat(60_000)}: y\n`).length).toBeLessThan(600);
+  });
+});
+
 // The numbers are those of the definition-file contract, §13.
 describe('a definition file', () => {
   it('1: has header and post', () => {

@@ -3,7 +3,7 @@ import { LIMITS } from './limits.js';
 import type { Definition, Stage } from './model.js';
 import { splitSections, splitTitle } from './sections.js';
 import { parseStage } from './stage.js';
-import { parseArguments, substitute } from './variables.js';
+import { parseArguments, substitute, tooLong } from './variables.js';
 
 export interface ParseOptions {
   /** Values of `--build-arg` over those of `--build-arg-file`; they win over `%arguments`. */
@@ -32,9 +32,12 @@ export function parseDefinition(source: string | Uint8Array, options: ParseOptio
   const warnings: string[] = [];
   const used = new Set<string>();
   const stages: Stage[] = [];
+  let size = 0;
   for (const part of splitStages(text)) {
     const substituted =
       options.keepVariables === true ? part.text : substituteStage(part, options, used, warnings);
+    size += Buffer.byteLength(substituted);
+    if (size > LIMITS.fileBytes) throw tooLong();
     stages.push(parseStage(substituted, part.line));
   }
   const unused = [...(options.buildArguments?.keys() ?? [])].filter((name) => !used.has(name));

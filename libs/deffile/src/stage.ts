@@ -6,6 +6,7 @@ import {
   type App,
   type AppSection,
   type FileTransfer,
+  type Piece,
   SCRIPT_SECTIONS,
   type Script,
   type ScriptSection,
@@ -33,15 +34,15 @@ export function parseStage(text: string, firstLine: number): Stage {
   const [head, ...raw] = splitSections(text, firstLine);
   const sections = nameSections(raw);
   const header = parseHeader(head?.body ?? [], head?.line ?? firstLine);
-  const scripts = new Map<ScriptSection, Script>();
-  const apps = new Map<string, Map<AppSection, Script>>();
+  const scripts = new Map<ScriptSection, GrowingScript>();
+  const apps = new Map<string, Map<AppSection, GrowingScript>>();
   const blocks: { args: string; files: FileTransfer[] }[] = [];
   const labels = new Map<string, string>();
   for (const section of sections) {
     const { name, args } = section;
     if (name === 'files') blocks.push({ args, files: parseTransfers(section.body, section.line + 1) });
     else if (name === 'labels') addLabels(labels, section.body);
-    else if (isScript(name)) scripts.set(name, join(scripts.get(name), section, args));
+    else if (isScript(name)) addScript(scripts, name, section, args);
     else if (isApp(name)) addApp(apps, name, section);
   }
   return {
@@ -82,23 +83,34 @@ function knownName(name: string): string | undefined {
   return isScript(name) || name === 'labels' || name === 'arguments' || name === 'files' ? name : undefined;
 }
 
-function join(before: Script | undefined, section: NamedSection, args: string): Script {
-  const text = section.body.map((line) => `${line}\n`).join('');
-  return {
-    args: args === '' ? (before?.args ?? '') : args,
-    script: (before?.script ?? '') + text,
-    pieces: [...(before?.pieces ?? []), { line: section.line + 1, text }],
-  };
+/** A script to which sections of its name are still added: appended, since a file may have a hundred thousand of them. */
+interface GrowingScript extends Script {
+  args: string;
+  script: string;
+  readonly pieces: Piece[];
 }
 
-function addApp(apps: Map<string, Map<AppSection, Script>>, kind: AppSection, section: NamedSection): void {
+function addScript<K>(scripts: Map<K, GrowingScript>, name: K, section: NamedSection, args: string): void {
+  const text = section.body.map((line) => `${line}\n`).join('');
+  const script = scripts.get(name) ?? { args: '', script: '', pieces: [] };
+  if (args !== '') script.args = args;
+  script.script += text;
+  script.pieces.push({ line: section.line + 1, text });
+  scripts.set(name, script);
+}
+
+function addApp(
+  apps: Map<string, Map<AppSection, GrowingScript>>,
+  kind: AppSection,
+  section: NamedSection,
+): void {
   const [appName] = (section.args.split('#')[0] ?? '').trim().split(/\s+/);
   if (appName === undefined || appName === '') {
     throw fault(`app section ${kind}: could not be split into section name and app name`, section.line);
   }
-  const sections = apps.get(appName) ?? new Map<AppSection, Script>();
+  const sections = apps.get(appName) ?? new Map<AppSection, GrowingScript>();
   apps.set(appName, sections);
-  sections.set(kind, join(sections.get(kind), section, ''));
+  addScript(sections, kind, section, '');
 }
 
 /** One label per line: the name ends at the first space, the last of equal names wins (contract §3.3). */

@@ -1,4 +1,6 @@
 import { DomainError } from '#libs/core';
+import { fault } from './fault.js';
+import { LIMITS } from './limits.js';
 
 const VARIABLE = /\{\{\s*(\w+)\s*\}\}/g;
 
@@ -41,10 +43,11 @@ function readPairs(lines: readonly string[]): { values: Map<string, string>; war
 /**
  * Replaces every `{{ name }}` once; a value is inserted as it is and not looked at again (contract §5).
  * @param used receives the names that occurred
- * @throws DomainError `bad_request` for a name without a value
+ * @throws DomainError `bad_request` for a name without a value, and for text that grows beyond what a definition may have
  */
 export function substitute(text: string, values: ReadonlyMap<string, string>, used: Set<string>): string {
-  return text.replace(VARIABLE, (_, name: string) => {
+  let size = Buffer.byteLength(text);
+  return text.replace(VARIABLE, (whole, name: string) => {
     const value = values.get(name);
     if (value === undefined) {
       throw bad(
@@ -52,8 +55,18 @@ export function substitute(text: string, values: ReadonlyMap<string, string>, us
       );
     }
     used.add(name);
+    // Before the text is made: a long value that occurs often would fill the memory.
+    size += Buffer.byteLength(value) - whole.length;
+    if (size > LIMITS.fileBytes) throw tooLong();
     return value;
   });
+}
+
+/** The definition is longer than it may be once its variables have their values. */
+export function tooLong(): DomainError {
+  return fault(
+    `Expected at most ${LIMITS.fileBytes} bytes for a definition file with its variables, got more`,
+  );
 }
 
 function bad(message: string): DomainError {

@@ -15,6 +15,8 @@ const OPAQUE = '.wh..wh..opq';
 
 export interface UnpackOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Bytes that the archive may unpack to; {@link LIMITS.layerBytes} when absent. */
+  readonly limitBytes?: number | undefined;
   /** Told once per kind of thing that could not be kept, for example device files. */
   readonly warn: (message: string) => void;
 }
@@ -93,8 +95,8 @@ class Unpacker {
       this.#bytes += entry.header.size ?? 0;
       if (this.#entries > LIMITS.entries)
         throw badImage(`Expected at most ${LIMITS.entries} entries in an archive`);
-      if (this.#bytes > LIMITS.layerBytes)
-        throw badImage(`Expected at most ${LIMITS.layerBytes} unpacked bytes in an archive`);
+      const limit = this.options.limitBytes ?? LIMITS.layerBytes;
+      if (this.#bytes > limit) throw badImage(`Expected at most ${limit} unpacked bytes in an archive`);
       if (this.rules.strict) refuseOddEntry(entry.header);
       await this.#take(safeName(entry.header.name), entry.header, entry);
       entry.resume();
@@ -212,11 +214,13 @@ function safeName(name: string): string {
   return parts.join('/');
 }
 
-/** @throws DomainError for an absolute name or a special file */
-function refuseOddEntry({ name, type }: Header): void {
+/** @throws DomainError for an absolute name, a special file, or a link that climbs out of the archive */
+function refuseOddEntry({ name, type, linkname }: Header): void {
   if (name.startsWith('/'))
     throw badImage(`Expected relative names in the archive, got ${JSON.stringify(name.slice(0, 80))}`);
   const special = type === 'character-device' || type === 'block-device' || type === 'fifo';
   if (special)
     throw badImage(`Expected no special files in the archive, got ${JSON.stringify(name.slice(0, 80))}`);
+  if (type === 'symlink' && /^\.\.(\/|$)/.test(posix.join(posix.dirname(name), linkname ?? '')))
+    throw badImage(`Expected links that stay in the archive, got ${JSON.stringify(name.slice(0, 80))}`);
 }

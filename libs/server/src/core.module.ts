@@ -8,10 +8,13 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
+import { AuditController } from './audit/audit.controller.js';
+import { AuditDesk } from './audit/index.js';
 import { PasswordCheck, TokenGuard, TokenUses, TokenVerifier } from './auth/index.js';
 import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
 import { LOG, type Logger } from './log.js';
+import { DESCRIPTIONS, type Descriptions, DocsController } from './openapi/docs.controller.js';
 import { Readiness } from './readiness.js';
 import { SystemController } from './system.controller.js';
 import { UpgradeRouter } from './upgrade.js';
@@ -25,6 +28,8 @@ export interface CoreParts {
   readonly upgrades: UpgradeRouter;
   readonly readiness: Readiness;
   readonly internal: InternalClient;
+  readonly descriptions: Descriptions;
+  readonly audit: AuditDesk;
 }
 
 /** What every service can have injected, and the guard that stands before every route. */
@@ -61,12 +66,14 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
       { provide: UpgradeRouter, useValue: parts.upgrades },
       { provide: Readiness, useValue: parts.readiness },
       { provide: InternalClient, useValue: parts.internal },
+      { provide: DESCRIPTIONS, useValue: parts.descriptions },
+      { provide: AuditDesk, useValue: parts.audit },
       PasswordCheck,
     ];
     return {
       module: CoreModule,
       global: true,
-      controllers: [SystemController],
+      controllers: [SystemController, DocsController, AuditController],
       providers: [...shared, { provide: APP_GUARD, useClass: TokenGuard }],
       exports: [
         ScsConfig,
@@ -78,6 +85,7 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
         Readiness,
         InternalClient,
         PasswordCheck,
+        AuditDesk,
       ],
     };
   }

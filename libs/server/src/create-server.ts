@@ -6,8 +6,10 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ScsConfig } from '#libs/config';
 import { systemClock, type Clock } from '#libs/core';
+import { AuditDesk } from './audit/index.js';
 import { RemoteAuthority, requireListedRoutes, routesOf, TokenUses, TokenVerifier } from './auth/index.js';
 import { CoreModule } from './core.module.js';
+import { takeAddresses } from './http/address.js';
 import { takeRawBodies } from './http/bodies.js';
 import { answerClientError, answerExpectation } from './http/client-error.js';
 import { failureOf, JSON_TYPE } from './http/envelope.js';
@@ -18,8 +20,10 @@ import { createRedirect } from './http/redirect.js';
 import { InternalClient } from './internal-client.js';
 import { LIMITS } from './limits.js';
 import { NestLog, type Logger } from './log.js';
+import { describeServices } from './openapi/index.js';
 import { Readiness } from './readiness.js';
-import { Certificates } from './tls/certificates.js';
+import { Certificates, checkAuthorities } from './tls/certificates.js';
+import { raiseTlsFloor } from './tls/floor.js';
 import { UpgradeRouter, wantsWebSocket } from './upgrade.js';
 
 export type ServiceModule = Type | DynamicModule;
@@ -52,6 +56,8 @@ export interface RunningServer {
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { config, modules, log, clock = systemClock } = options;
+  raiseTlsFloor();
+  checkAuthorities(config);
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
   const uses = new TokenUses({
@@ -67,7 +73,9 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     uses,
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
-    internal: new InternalClient(config),
+    internal: new InternalClient(config, () => certificates?.current.cert),
+    descriptions: describeServices(modules, config.version),
+    audit: new AuditDesk(log),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);
@@ -76,10 +84,12 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     routesOf([core, ...modules]).filter(({ method, path }) => !exempt.has(`${method} ${path}`)),
   );
   let stopping = false;
-  const adapter = new FastifyAdapter(fastifyOptions(config, certificates) as never);
+  const adapter = new FastifyAdapter(fastifyOptions(certificates) as never);
   const fastify = adapter.getInstance();
+  takeAddresses(fastify, config.trustedProxies);
   addHooks(fastify, {
     log,
+    config,
     stopping: () => stopping,
     answered: (actor, from) => uses.used(actor, from),
   });
@@ -94,7 +104,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  app.useGlobalFilters(new ErrorsFilter(log));
+  app.useGlobalFilters(new ErrorsFilter(log, parts.audit));
   const http = app.getHttpServer();
   http.on('checkExpectation', answerExpectation);
   parts.upgrades.attach(http);
@@ -125,23 +135,24 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 
 class RootModule {}
 
-function fastifyOptions(config: ScsConfig, certificates: Certificates | undefined): object {
+function fastifyOptions(certificates: Certificates | undefined): object {
   const server = {
     maxHeaderSize: LIMITS.headers,
     headersTimeout: LIMITS.headersTime,
     shouldUpgradeCallback: wantsWebSocket,
     noDelay: true,
+    // A client whose machine has gone says nothing, and a websocket that waits for news sends nothing: the kernel asks.
+    keepAlive: true,
+    keepAliveInitialDelay: LIMITS.probeTime,
     // Node would answer without the envelope; hooks.ts looks at it.
     requireHostHeader: false,
   };
   return {
     logger: false,
-    ...(certificates === undefined
-      ? { http: server }
-      : { https: { ...server, ...certificates.current, minVersion: 'TLSv1.2' } }),
+    ...(certificates === undefined ? { http: server } : { https: { ...server, ...certificates.current } }),
     routerOptions: { maxParamLength: LIMITS.routeParameter },
-    // Behind a proxy on this machine, and nowhere else, X-Forwarded-For says who asks.
-    trustProxy: config.insecureHttp ? 'loopback' : false,
+    // It would take host and scheme from headers, too; see http/address.ts.
+    trustProxy: false,
     // Bodies are streams: their handlers bound size and time, and the watch in bodies.ts cuts who stops sending.
     requestTimeout: 0,
     keepAliveTimeout: LIMITS.keepAliveTime,

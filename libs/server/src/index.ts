@@ -1,3 +1,4 @@
+export * from './audit/index.js';
 export * from './auth/index.js';
 export { check } from './body/check.js';
 export { Checked, FormBody, JsonBody, parseJson } from './body/json-body.js';
@@ -7,6 +8,8 @@ export { createServer, type RunningServer, type ServerOptions, type ServiceModul
 export { InternalClient, type InternalAnswer, type InternalCall } from './internal-client.js';
 export { LIMITS } from './limits.js';
 export { createLog, LOG, redactUrl, type Logger } from './log.js';
+export { describeServices, Service, templateOf, type OpenApi } from './openapi/index.js';
+export { Html, markup, Page, page } from './pages/index.js';
 export { Readiness, type ReadinessReport } from './readiness.js';
 export { serve, type ServeOptions } from './serve.js';
 export * from './streaming/index.js';

@@ -1,7 +1,15 @@
 import { Agent, type Dispatcher } from 'undici';
 import { ErrorEnvelope } from '#libs/contract';
 import type { ScsConfig } from '#libs/config';
-import { DomainError, ERROR_CODES, messageOf, systemCode, type ErrorCode } from '#libs/core';
+import {
+  certificateProblem,
+  DomainError,
+  ERROR_CODES,
+  messageOf,
+  systemCode,
+  type CertificateFault,
+  type ErrorCode,
+} from '#libs/core';
 import { LIMITS } from './limits.js';
 import { ownWay } from './own-way.js';
 
@@ -36,10 +44,11 @@ export class InternalClient {
   readonly dispatcher: Agent;
   readonly #config: ScsConfig;
 
-  constructor(config: ScsConfig) {
+  /** @param shown the certificate that this process shows now, in PEM; undefined for plain HTTP */
+  constructor(config: ScsConfig, shown?: () => string | undefined) {
     this.#config = config;
     this.dispatcher = new Agent({
-      connect: ownWay(config),
+      connect: ownWay(config, shown),
       maxResponseSize: -1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -116,7 +125,29 @@ function refusal(service: string, status: number, body: unknown): DomainError {
   return new DomainError(found, message, reason === undefined ? {} : { reason });
 }
 
+const UNTRUSTED: Readonly<Record<CertificateFault, (names: string) => readonly [string, string]>> = {
+  untrusted: () => [
+    'its certificate comes from an authority that is not trusted here',
+    'Name that authority in SCS_TLS_CA_FILE',
+  ],
+  expired: () => ['its certificate has expired', 'Renew it there, or set the clock of this machine'],
+  not_yet_valid: () => ['its certificate is not valid yet', 'Set the clock of this machine, or of that one'],
+  other_name: (names) => [
+    `its certificate is good for other names${names === '' ? '' : ` (${names})`}`,
+    'Use one of its names in the address, or add the name there (SCS_NAMES, SCS_PUBLIC_URL)',
+  ],
+};
+
 function unreachable(service: string, url: string, error: unknown): DomainError {
+  const certificate = certificateProblem(error);
+  if (certificate !== undefined) {
+    const [why, remedy] = UNTRUSTED[certificate.fault](certificate.names.join(', '));
+    return new DomainError('unavailable', `${service} at ${url} is not trusted: ${why}`, {
+      reason: 'service_not_trusted',
+      remedy,
+      cause: error,
+    });
+  }
   const why = systemCode(error) ?? messageOf(error);
   return new DomainError('unavailable', `${service} cannot be reached at ${url} (${why})`, {
     reason: 'service_unreachable',

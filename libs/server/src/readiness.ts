@@ -1,4 +1,4 @@
-import { messageOf } from '#libs/core';
+import { DomainError, messageOf } from '#libs/core';
 import { LIMITS } from './limits.js';
 import type { Logger } from './log.js';
 
@@ -38,7 +38,8 @@ export class Readiness {
       await Promise.race([check(), late]);
       return 'ok';
     } catch (error) {
-      this.#log.warn({ check: name }, `Not ready: ${messageOf(error)}`);
+      const remedy = error instanceof DomainError ? error.remedy : undefined;
+      this.#log.warn({ check: name, ...(remedy && { remedy }) }, `Not ready: ${messageOf(error)}`);
       return 'failed';
     } finally {
       clearTimeout(timer);

@@ -185,8 +185,15 @@ function reasonFor(status: number): string {
   return found?.[0] ?? 'refused';
 }
 
-/** Writes an error answer on a bare connection and ends it. */
+/**
+ * Writes an error answer on a bare connection and ends it. Nobody else watches such a connection: one whose client does not
+ * hang up would stay for ever, and the server could not stop.
+ */
 export function writeFailure(socket: Duplex, { status, body }: Failure): void {
+  const hangUp = setTimeout(() => socket.destroy(), LIMITS.hangUpTime).unref();
+  socket.once('close', () => clearTimeout(hangUp));
+  // What still arrives is dropped; without reading, the end of the other side would not be noticed.
+  socket.resume();
   const text = JSON.stringify(body);
   const challenge = status === 401 ? 'WWW-Authenticate: Bearer realm="scs"\r\n' : '';
   socket.end(

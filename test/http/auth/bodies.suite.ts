@@ -229,7 +229,10 @@ export function bodiesSuite(name: string, open: () => Promise<TestDatabase>): vo
     });
 
     test('of every route are here', () => {
-      const taking = routesOf([AuthModule]).filter(({ method }) => !['GET', 'DELETE'].includes(method));
+      // Forms of pages are tested with the pages.
+      const taking = routesOf([AuthModule])
+        .filter(({ path }) => path.startsWith('/v1/'))
+        .filter(({ method }) => !['GET', 'DELETE'].includes(method));
       expect(taking.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(CASES).sort());
     });
 

@@ -4,6 +4,7 @@ import { AUTH_LIMITS } from '#apps/auth/src/limits';
 import { OrganisationsStore } from '#apps/auth/src/organisations.store';
 import { RevocationsStore } from '#apps/auth/src/revocations.store';
 import { SpreadService } from '#apps/auth/src/spread.service';
+import { SessionsService } from '#apps/auth/src/sessions.service';
 import { sweep } from '#apps/auth/src/sweep';
 import { TokensStore } from '#apps/auth/src/tokens.store';
 import { RevocationFeed } from '#libs/contract';
@@ -421,8 +422,14 @@ export function organisationsSuite(name: string, open: () => Promise<TestDatabas
         expect(before.length).toBeGreaterThan(1);
         const revocations = world.app.get(RevocationsStore);
         const tokens = world.app.get(TokensStore);
+        const sessions = world.app.get(SessionsService);
         const sweepAt = (seconds: number) =>
-          sweep({ revocations, tokens, clock: new ManualClock(new Date(Date.now() + seconds * 1000)) });
+          sweep({
+            revocations,
+            tokens,
+            sessions,
+            clock: new ManualClock(new Date(Date.now() + seconds * 1000)),
+          });
         await sweepAt(0);
         expect(await entries()).toEqual(before);
         await sweepAt(3600);

@@ -1,115 +1,47 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { WebSocket } from 'ws';
-import { AuthModule } from '#apps/auth/src/auth.module';
-import { BuilderModule } from '#apps/builder/src/builder.module';
+import { ServiceKey } from '#libs/server';
 import { systemClock } from '#libs/core';
-import { ServiceKey, TokenVerifier } from '#libs/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
+import type { AppAnswer, StartedApp } from '../../support/app.js';
+import { base64, DONE, type Followed, SCRATCH, TestBuilder } from '../../support/builder.js';
 import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
-
-const PASSWORD = 'correct horse battery';
-const SCRATCH = 'bootstrap: scratch\n%runscript\necho hi\n';
-const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 describe.each([
   { name: 'SQLite', open: sqliteDatabase },
   { name: 'MongoDB', open: mongoDatabase },
 ])('the builder on $name', ({ open }) => {
+  let builder: TestBuilder;
   let app: StartedApp;
   let database: TestDatabase;
   let redis: RedisServer;
-  let worker: ServiceKey;
   let admin: string;
   let ann: string;
   let bob: string;
 
   beforeAll(async () => {
     [database, redis] = await Promise.all([open(), startRedis()]);
-    app = await startApp({
-      modules: [AuthModule, BuilderModule],
-      env: {
-        SCS_SERVICES: 'auth,builder',
-        SCS_LIBRARY_URL: 'https://localhost:1',
-        SCS_REDIS_URL: redis.url,
-        ...database.env,
-      },
-    });
-    admin = (await readFile(join(app.home, 'admin.token'), 'utf8')).trim();
-    worker = await ServiceKey.open({
-      service: 'worker',
-      dataFolder: app.config.dataFolder('worker'),
-      home: app.home,
-      clock: systemClock,
-    });
-    [ann, bob] = [await account('ann'), await account('bob')];
+    builder = await TestBuilder.start(database, { redis });
+    ({ app, admin } = builder);
+    [ann, bob] = [await builder.account('ann'), await builder.account('bob')];
   });
   afterAll(async () => {
-    await app.stop();
+    await builder.stop();
     await Promise.all([database.stop(), redis.stop()]);
   });
 
-  async function account(username: string): Promise<string> {
-    await app.request('/v1/auth/users', {
-      method: 'POST',
-      token: admin,
-      json: { username, password: PASSWORD },
-    });
-    return token(username, ['build', 'library:read', 'library:write']);
-  }
-
-  async function token(username: string, scopes: string[]): Promise<string> {
-    const made = await app.request('/v1/auth/tokens', {
-      method: 'POST',
-      headers: { authorization: `Basic ${base64(`${username}:${PASSWORD}`)}` },
-      json: { name: 'test', scopes },
-    });
-    return made.body.data.token;
-  }
-
-  const submit = (json: object, as = ann): Promise<AppAnswer> =>
-    app.request('/v1/build', { method: 'POST', token: as, json });
-  const submitted = async (json: object = {}): Promise<string> => {
-    const answer = await submit({ definitionRaw: base64(SCRATCH), libraryRef: '', ...json });
-    expect(answer.status).toBe(200);
-    return answer.body.data.id;
-  };
-  const status = async (id: string, as = ann) =>
-    (await app.request(`/v1/build/${id}`, { token: as })).body.data;
-  const ticket = async (id: string): Promise<AppAnswer> =>
-    app.request(`/v1/build/${id}/_ticket`, {
-      method: 'POST',
-      json: { clientAssertion: await worker.assertion(await app.get<TokenVerifier>(TokenVerifier).issuer()) },
-    });
-  const started = async (id: string): Promise<{ builderToken: string; libraryToken: string }> =>
-    (await ticket(id)).body.data;
+  const token = async (username: string, scopes: string[]): Promise<string> =>
+    (await builder.token(username, scopes)).token;
+  const submit = (json: object, as = ann): Promise<AppAnswer> => builder.submit(json, as);
+  const submitted = (json: object = {}): Promise<string> => builder.submitted(ann, json);
+  const status = (id: string, as = ann) => builder.status(id, as);
+  const ticket = (id: string): Promise<AppAnswer> => builder.ticket(id);
+  const started = (id: string) => builder.started(id);
   const say = (id: string, as: string, offset: number, text: string | Uint8Array): Promise<AppAnswer> =>
-    app.request(`/v1/build/${id}/_log?offset=${offset}`, { method: 'PUT', token: as, body: text });
-  const finish = (id: string, as: string, json: object): Promise<AppAnswer> =>
-    app.request(`/v1/build/${id}/_finish`, { method: 'PUT', token: as, json });
-  const done = { outcome: 'succeeded', imageSize: 42, imageChecksum: `sha256.${'a'.repeat(64)}` };
-
-  /** Everything that a log socket sends, and how it closes. */
-  function follow(
-    id: string,
-    as: string,
-    query = '',
-  ): Promise<{ text: string; code: number } | { refused: number }> {
-    return new Promise((resolve, reject) => {
-      const socket = new WebSocket(`${app.url.replace(/^http/, 'ws')}/v1/build-ws/${id}${query}`, {
-        ca: app.ca,
-        ...(as !== '' && { headers: { authorization: `BEARER ${as}` } }),
-      });
-      let text = '';
-      socket.on('message', (data: Buffer, binary) => (text += binary ? '(binary)' : data.toString('utf8')));
-      socket.on('close', (code) => resolve({ text, code }));
-      socket.on('unexpected-response', (_, response) => resolve({ refused: response.statusCode ?? 0 }));
-      socket.on('error', reject);
-    });
-  }
+    builder.say(id, as, offset, text);
+  const finish = (id: string, as: string, json: object): Promise<AppAnswer> => builder.finish(id, as, json);
+  const done = DONE;
+  const follow = (id: string, as: string, query = ''): Promise<Followed> => builder.follow(id, as, { query });
 
   describe('submit', () => {
     it('7: answers at once with the ephemeral place and absolute addresses', async () => {
@@ -211,10 +143,13 @@ describe.each([
   });
 
   describe('a worker', () => {
+    const tryId = 'a'.repeat(24);
+
     it('gets what a build needs for its proof, and only once per proof', async () => {
       const id = await submitted({ libraryRef: 'library://ann/c/n:a,b', workingDir: '/home/ann' });
-      const clientAssertion = await worker.assertion(await app.get<TokenVerifier>(TokenVerifier).issuer());
-      const ask = () => app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion } });
+      const clientAssertion = await builder.proof();
+      const ask = () =>
+        app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion, tryId } });
       const first = await ask();
       expect(first.body.data).toMatchObject({
         definition: SCRATCH,
@@ -231,7 +166,7 @@ describe.each([
     it.each(['nonsense', 'a.b.c'])('is refused with the proof %s', async (clientAssertion) => {
       const answer = await app.request(`/v1/build/${await submitted()}/_ticket`, {
         method: 'POST',
-        json: { clientAssertion },
+        json: { clientAssertion, tryId },
       });
       expect(answer.status).toBe(401);
     });
@@ -244,9 +179,10 @@ describe.each([
         home: app.home,
         clock: systemClock,
       });
-      const clientAssertion = await other.assertion(await app.get<TokenVerifier>(TokenVerifier).issuer());
+      const clientAssertion = await builder.proof(other);
       expect(
-        (await app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion } })).status,
+        (await app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion, tryId } }))
+          .status,
       ).toBe(401);
       expect((await say(id, ann, 0, 'x')).status).toBe(403);
       expect((await finish(id, ann, done)).status).toBe(403);
@@ -262,17 +198,10 @@ describe.each([
     });
 
     it('dies with the token that the build was submitted with', async () => {
-      const made = await app.request('/v1/auth/tokens', {
-        method: 'POST',
-        headers: { authorization: `Basic ${base64(`ann:${PASSWORD}`)}` },
-        json: { name: 'short', scopes: ['build', 'library:write', 'library:read'] },
-      });
-      const answer = await submit({ buildRecipe: SCRATCH }, made.body.data.token);
+      const made = await builder.token('ann');
+      const answer = await submit({ buildRecipe: SCRATCH }, made.token);
       const { builderToken } = await started(answer.body.data.id);
-      await app.request(`/v1/auth/tokens/${made.body.data.id}`, {
-        method: 'DELETE',
-        headers: { authorization: `Basic ${base64(`ann:${PASSWORD}`)}` },
-      });
+      await builder.revoke('ann', made.id);
       await expect
         .poll(async () => (await say(answer.body.data.id, builderToken, 0, 'x')).status, { timeout: 2000 })
         .toBe(401);

@@ -1,7 +1,8 @@
 import * as openpgp from 'openpgp';
+import { CertificatesStore } from '#apps/keystore/src/certificates.store';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type StartedApp, startApp } from '../../support/app.js';
+import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
 
@@ -11,17 +12,20 @@ const form = (keytext: string) => ({
   body: new URLSearchParams({ keytext }).toString(),
 });
 
-async function newKey(name: string): Promise<{
-  armored: string;
-  privateKey: string;
-  fingerprint: string;
-  subkeys: string[];
-  revocation: string;
-}> {
+interface NewKey {
+  readonly armored: string;
+  readonly privateKey: string;
+  readonly fingerprint: string;
+  readonly subkeys: readonly string[];
+  readonly revocation: string;
+}
+
+async function newKey(name: string, subkeys: object[] = [{}]): Promise<NewKey> {
   const made = await openpgp.generateKey({
     userIDs: [{ name, email: `${/\w+/.exec(name)?.[0].toLowerCase()}@example.org` }],
     type: 'ecc',
     curve: 'ed25519Legacy',
+    subkeys,
     date: new Date(Date.now() - 60_000),
     config: { v6Keys: false },
   });
@@ -35,6 +39,30 @@ async function newKey(name: string): Promise<{
   };
 }
 
+/** The certificate of `taker` with a subkey of `owner` that it claims as its own, for encryption: no word of the subkey is needed. */
+async function claiming(taker: NewKey, owner: NewKey): Promise<string> {
+  const own = await openpgp.readPrivateKey({ armoredKey: taker.privateKey });
+  const subkey = (await openpgp.readKey({ armoredKey: owner.armored })).subkeys[0]?.keyPacket;
+  if (subkey === undefined || !(own.keyPacket instanceof openpgp.SecretKeyPacket)) throw new Error('no keys');
+  const binding = new openpgp.SignaturePacket();
+  binding.signatureType = openpgp.enums.signature.subkeyBinding;
+  binding.publicKeyAlgorithm = own.keyPacket.algorithm;
+  binding.hashAlgorithm = openpgp.enums.hash.sha256;
+  binding.keyFlags = new Uint8Array([0x0c]);
+  const signed = { key: own.keyPacket, bind: subkey };
+  // The types do not know the last parameter, without which it fails.
+  await (binding as unknown as { sign(...parameters: unknown[]): Promise<void> }).sign(
+    own.keyPacket,
+    signed,
+    new Date(),
+    false,
+    openpgp.config,
+  );
+  const packets = own.toPublic().toPacketList();
+  packets.push(subkey, binding);
+  return openpgp.armor(openpgp.enums.armor.publicKey, packets.write());
+}
+
 describe.each([
   { name: 'SQLite', open: sqliteDatabase },
   { name: 'MongoDB', open: mongoDatabase },
@@ -43,7 +71,7 @@ describe.each([
   let database: TestDatabase;
   let authority: TestAuthority;
   let token: string;
-  let ann: Awaited<ReturnType<typeof newKey>>;
+  let ann: NewKey;
 
   beforeAll(async () => {
     database = await open();
@@ -90,6 +118,21 @@ describe.each([
       const key = await openpgp.readKey({ armoredKey: answer.body as string });
       expect(key.getFingerprint()).toBe(fingerprint);
       await key.verifyPrimaryKey();
+    }
+  });
+
+  it('serves by the id of a signing subkey whose it is, and nobody who only claims it', async () => {
+    const [owner, taker] = [await newKey('Owner', [{ sign: true }]), await newKey('Taker')];
+    const [subkey = ''] = owner.subkeys;
+    expect((await add(await claiming(taker, owner))).status).toBe(200);
+    const claimed = await get(`0x${subkey}`);
+    expect((await openpgp.readKey({ armoredKey: claimed.body as string })).getFingerprint()).toBe(
+      taker.fingerprint,
+    );
+    expect((await add(owner.armored)).status).toBe(200);
+    for (const hex of [subkey, subkey.slice(-16), subkey.slice(-8)]) {
+      const keys = await openpgp.readKeys({ armoredKeys: (await get(`0x${hex}`)).body as string });
+      expect(keys.map((key) => key.getFingerprint())).toEqual([owner.fingerprint]);
     }
   });
 
@@ -184,5 +227,30 @@ describe.each([
     const answers = await Promise.all(Array.from({ length: 10 }, () => add(key.armored)));
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
     expect(answers.filter(({ body }) => (body as string).includes('inserted'))).toHaveLength(1);
+  });
+  it('lets only so many uploads of one account wait, and holds nobody else up', async () => {
+    const key = await newKey('Flood');
+    const store = app.get(CertificatesStore);
+    const find = store.get.bind(store);
+    const gate = Promise.withResolvers<void>();
+    store.get = async (fingerprint) => {
+      if (fingerprint === key.fingerprint) await gate.promise;
+      return find(fingerprint);
+    };
+    const refused: AppAnswer[] = [];
+    const tooMany = Promise.withResolvers<void>();
+    const flood = Array.from({ length: 60 }, async () => {
+      const answer = await add(key.armored);
+      if (answer.status === 429) refused.push(answer);
+      if (refused.length === 10) tooMany.resolve();
+      return answer.status;
+    });
+    await tooMany.promise;
+    const bob = await authority.token({ username: 'bob' });
+    const other = await app.request('/pks/add', { ...form((await newKey('Bob')).armored), token: bob });
+    expect([other.status, refused[0]?.headers['retry-after']]).toEqual([200, '1']);
+    gate.resolve();
+    expect((await Promise.all(flood)).filter((status) => status === 200)).toHaveLength(50);
+    store.get = find;
   });
 });

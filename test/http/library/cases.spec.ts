@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LIMITS } from '#apps/library/src/limits';
 import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
@@ -414,6 +415,16 @@ describe.each([
       expect((await found('value=finding')).collection).toHaveLength(1);
       expect((await found('value=tester/finding/needle')).container).toHaveLength(1);
       expect((await found(`value=${amd.image[0].hash}`)).image).toHaveLength(1);
+    });
+
+    it('lists some tags of a container that it found, however many there are', async () => {
+      const { id, container } = await tester.push('tester/finding/thicket', image, { tags: [] });
+      for (let count = 0; count < LIMITS.tagsInAnswer + 20; count += 1)
+        await tester.tag(container, `v${count}`, id);
+      const found = (await anonymous.get('/v1/search?value=thicket')).body.data.container[0];
+      expect(Object.keys(found.imageTags as object)).toHaveLength(LIMITS.tagsInAnswer);
+      const whole = (await anonymous.get('/v1/containers/tester/finding/thicket')).body.data;
+      expect(Object.keys(whole.imageTags as object)).toHaveLength(LIMITS.tagsInAnswer + 20);
     });
 
     it('79: finds what is private for its members only', async () => {

@@ -1,6 +1,8 @@
 import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContentsStore } from '#apps/library/src/contents.store';
+import { DATABASE, type Database } from '#apps/library/src/database.store';
+import { UploadsStore } from '#apps/library/src/uploads.store';
 import { BlobStore } from '#libs/blobs';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
@@ -188,6 +190,32 @@ describe('after a crash', () => {
     },
   );
 
+  it('when the image is there: what another attempt at the same push has sent goes at the start', async () => {
+    const { id, url } = await announce();
+    await tester.put(url, bytes);
+    const second = (await tester.send('POST', `/v2/imagefile/${id}`, { filesize: bytes.length })).body.data;
+    await tester.put(second.uploadURL as string, bytes);
+    const store = world.app.get(BlobStore);
+    const blob = store.upload({
+      id: uploadIn(second.uploadURL as string),
+      size: bytes.length,
+      partSize: bytes.length,
+    });
+    const commit = blob.commit.bind(blob);
+    blob.commit = async (digest) => {
+      await commit(digest);
+      await crash();
+    };
+    await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
+    const server = await restart();
+    const image = (await server.tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data;
+    expect(image.uploaded).toBe(true);
+    expect(await server.temporaries()).toEqual([]);
+    expect((await server.tester.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+    await server.tester.send('DELETE', `/v1/images/tester/crash/n:${hashOf(bytes)}`);
+    expect(await server.blobs()).toEqual([]);
+  });
+
   it('in the middle of a deletion: no image is left without bytes, and no bytes without an image', async () => {
     await tester.push('tester/crash/n', bytes);
     const contents = world.app.get(BlobStore);
@@ -200,9 +228,21 @@ describe('after a crash', () => {
     const server = await restart();
     expect((await server.tester.get('/v1/images/tester/crash/n:latest')).status).toBe(404);
     expect(await server.blobs()).toEqual([]);
-    expect(await server.app.get(ContentsStore).removing(10)).toEqual([]);
+    expect(await server.app.get(ContentsStore).removing(Date.now())).toEqual([]);
     await server.tester.push('tester/crash/n', bytes);
     expect((await rawRequest(server.app, '/v1/imagefile/tester/crash/n')).body.equals(bytes)).toBe(true);
+  });
+
+  it('starts although an upload is there that cannot be settled, and settles the others', async () => {
+    const { complete } = await deliver('one piece');
+    const store = world.app.get(UploadsStore);
+    const [open] = await store.all('open');
+    if (open === undefined) throw new Error('no upload');
+    const broken = store.creation('f'.repeat(24), { ...open.value, size: 2 ** 50, partSize: 2 ** 50 });
+    await world.app.get<Database>(DATABASE).commit([broken]);
+    await crash();
+    const server = await restart();
+    expect((await complete(server.tester)).status).toBe(200);
   });
 
   it('a full disk at the end is a sentence, and the upload can be ended when there is space again', async () => {

@@ -1,7 +1,14 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { Controller, Get, Headers, Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Anonymous, InternalClient, SelfAuthenticated } from '#libs/server';
 import { freePort, startApp, type StartedApp } from '../../support/app.js';
+import { CertificateAuthority, type TestCertificate } from '../../support/certificates.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { EXAMPLE_ROUTES, ExampleModule } from './example.js';
 
 @Controller()
@@ -104,11 +111,66 @@ describe('two processes with authorities of their own', () => {
     try {
       expect((await trusting.get(InternalClient).call(call)).status).toBe(200);
       await expect(strange.get(InternalClient).call(call)).rejects.toThrow(
-        /cannot be reached.*(CERT|SIGN|ISSUER)/i,
+        /^auth at https:\/\/localhost:\d+ is not trusted: its certificate comes from an authority that is not trusted here$/,
       );
     } finally {
       await Promise.all([trusting.stop(), strange.stop()]);
       await other.stop();
+    }
+  });
+});
+
+describe('a service whose certificate is no good says why, and what helps', () => {
+  it.each<[string, string, string, (authority: CertificateAuthority) => Promise<TestCertificate>]>([
+    [
+      'expired',
+      'its certificate has expired',
+      'Renew it there',
+      (one) => one.issue(undefined, { until: -0.5 }),
+    ],
+    [
+      'not valid yet',
+      'its certificate is not valid yet',
+      'Set the clock',
+      (one) => one.issue(undefined, { from: 1 }),
+    ],
+    [
+      'of other names',
+      'its certificate is good for other names (a.example.org, 192.0.2.1)',
+      'Use one of its names in the address',
+      (one) => one.issue(['a.example.org', '192.0.2.1']),
+    ],
+    [
+      'of an authority that is not trusted',
+      'its certificate comes from an authority that is not trusted here',
+      'Name that authority in SCS_TLS_CA_FILE',
+      async () => (await CertificateAuthority.make()).issue(),
+    ],
+  ])('%s', async (_, why, remedy, issue) => {
+    const authority = await CertificateAuthority.make();
+    const folder = await temporaryFolder();
+    const caFile = join(folder.path, 'ca.pem');
+    await writeFile(caFile, authority.cert);
+    const other = createServer(await issue(authority)).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const url = `https://localhost:${(other.address() as AddressInfo).port}`;
+    const app = await startApp({
+      modules: [],
+      env: { SCS_SERVICES: 'auth', SCS_LIBRARY_URL: url, SCS_TLS_CA_FILE: caFile },
+    });
+    try {
+      await expect(
+        app.get(InternalClient).call({ service: 'library', path: '/x', token: undefined }),
+      ).rejects.toMatchObject({
+        code: 'unavailable',
+        reason: 'service_not_trusted',
+        message: `library at ${url} is not trusted: ${why}`,
+        remedy: expect.stringContaining(remedy) as string,
+      });
+    } finally {
+      other.close();
+      await app.stop();
+      await folder.remove();
     }
   });
 });

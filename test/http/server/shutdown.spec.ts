@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { connect } from 'node:tls';
 import { Injectable, Module, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -55,5 +57,27 @@ describe('a server that is asked to stop', () => {
     app.server.http.once('close', () => order.push('server closed'));
     await app.stop();
     expect(order).toEqual(['work ends', 'server closed', 'database closes']);
+  });
+
+  it.each([
+    [
+      'a websocket',
+      'GET /v1/nothing HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    ],
+    ['no HTTP', 'HELLO\r\n\r\n'],
+  ])('does not wait for a client that was refused %s and does not hang up', async (_, text) => {
+    const app = await startApp({ modules: [], env });
+    const { port } = app.config;
+    const options = { host: '127.0.0.1', port, ca: app.ca, servername: 'localhost', allowHalfOpen: true };
+    const arrived = once(app.server.http, 'connection') as Promise<[Socket]>;
+    const client = connect(options, () => client.write(text));
+    client.on('error', () => undefined);
+    const [connection] = await arrived;
+    const gone = once(connection, 'close');
+    expect(String((await once(client, 'data'))[0])).toMatch(/^HTTP\/1\.1 40[04] /);
+    await gone;
+    await app.stop();
+    client.destroy();
   });
 });

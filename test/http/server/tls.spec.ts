@@ -59,17 +59,6 @@ describe('a certificate of its own', () => {
     expect(certificate.ca).toBe(true);
     expect(certificate.publicKey.asymmetricKeyDetails?.namedCurve).toBe('prime256v1');
   });
-
-  it('refuses TLS 1.1', async () => {
-    await expect(
-      new Promise((resolve, reject) => {
-        const options = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ca: authority() } as const;
-        connect({ ...options, host: '127.0.0.1', port: app.config.port, servername: 'localhost' }, () =>
-          resolve(undefined),
-        ).once('error', reject);
-      }),
-    ).rejects.toThrow(/protocol|version|EPROTO|alert/);
-  });
 });
 
 describe('a second start', () => {
@@ -112,6 +101,38 @@ describe('a second start', () => {
     expect(await start({}, Date.now() + 61 * DAY)).not.toBe(first);
   });
 
+  it('renews it while it runs, for connections from then on', async () => {
+    // It is to be renewed about now: clients have no other clock than the machine's.
+    const clock = new ManualClock(new Date(Date.now() - 60 * DAY - DAY / 2));
+    const app = await startApp({ modules: [], home, env: SERVICES, clock });
+    const http = app.server.http as Server;
+    try {
+      const authority = readFileSync(join(home, 'tls/ca.pem'), 'utf8');
+      const first = await shown(app, authority);
+      clock.advance(59 * DAY);
+      await app.server.certificates?.refresh(http);
+      expect((await shown(app, authority)).serialNumber).toBe(first.serialNumber);
+      clock.advance(1.5 * DAY);
+      await app.server.certificates?.refresh(http);
+      const second = await shown(app, authority);
+      expect(second.serialNumber).not.toBe(first.serialNumber);
+      expect(Date.parse(second.valid_to) - clock.now().getTime()).toBeGreaterThan(89 * DAY);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  it('warns in the log when the authority itself comes to its end', async () => {
+    const clock = new ManualClock(new Date(Date.now() - 60 * DAY));
+    const app = await startApp({ modules: [], home, env: SERVICES, clock });
+    clock.advance(3640 * DAY);
+    await app.server.certificates?.refresh(app.server.http as Server);
+    expect(readFileSync(join(home, 'log/test.log'), 'utf8')).toMatch(
+      /"level":40.*The TLS authority of this instance ends on \d{4}-/,
+    );
+    await app.stop();
+  });
+
   it('says that the authority has expired', async () => {
     await start({});
     await expect(start({}, Date.now() + 3651 * DAY)).rejects.toThrow(/authority.*expired on \d{4}-\d\d-\d\d/);
@@ -132,9 +153,9 @@ describe('a certificate of the site', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  async function place(from = -DAY, until = DAY): Promise<string> {
+  async function place(from = -DAY, until = DAY, names?: readonly string[]): Promise<string> {
     const now = Date.now();
-    const made = await makeCertificate(new Date(now + from), new Date(now + until));
+    const made = await makeCertificate(new Date(now + from), new Date(now + until), 'test', names);
     writeFileSync(join(folder, 'cert.pem'), made.cert);
     writeFileSync(join(folder, 'key.pem'), made.key);
     return made.cert;
@@ -184,6 +205,11 @@ describe('a certificate of the site', () => {
     ['not valid yet', async () => void (await place(DAY, 2 * DAY)), /is not valid before \d{4}-\d\d-\d\d$/],
     ['missing', () => Promise.resolve(), /a file that can be read for SCS_TLS_CERT_FILE.*ENOENT/],
     [
+      'of another name',
+      async () => void (await place(-DAY, DAY, ['scs.example.org', '*.lab.example.org', '192.0.2.1'])),
+      /SCS_TLS_CERT_FILE \(.*\) is not good for localhost, but for scs.example.org, \*.lab.example.org, 192.0.2.1$/,
+    ],
+    [
       'of another key',
       async () => {
         await place();
@@ -203,5 +229,20 @@ describe('a certificate of the site', () => {
   ])('that is %s stops the start with one sentence', async (_name, arrange, sentence) => {
     await arrange();
     await expect(startApp({ modules: [], env: env() })).rejects.toThrow(sentence);
+  });
+});
+
+describe('the authorities of the site', () => {
+  it.each<[string, string | undefined, RegExp]>([
+    ['missing', undefined, /a file that can be read for SCS_TLS_CA_FILE.*ENOENT/],
+    ['no certificates', 'hello', /certificates in PEM for SCS_TLS_CA_FILE/],
+  ])('that are %s stop the start with one sentence', async (_name, text, sentence) => {
+    const folder = mkdtempSync(join(tmpdir(), 'scs-site-'));
+    const file = join(folder, 'ca.pem');
+    if (text !== undefined) writeFileSync(file, text);
+    await expect(startApp({ modules: [], env: { ...SERVICES, SCS_TLS_CA_FILE: file } })).rejects.toThrow(
+      sentence,
+    );
+    rmSync(folder, { recursive: true });
   });
 });

@@ -21,15 +21,12 @@ describe('the web pages', () => {
   });
   afterAll(() => app.stop());
 
-  it.each(['/', '/auth/tokens', '/library/ann/tools/blast'])(
-    '%s is HTML that runs no script',
-    async (path) => {
-      const answer = await app.request(path);
-      expect([answer.status, answer.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
-      expect(answer.headers['content-security-policy']).toContain("default-src 'none'");
-      expect(answer.body).not.toContain('<script');
-    },
-  );
+  it.each(['/', '/library/ann/tools/blast'])('%s is HTML that runs no script', async (path) => {
+    const answer = await app.request(path);
+    expect([answer.status, answer.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(answer.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(answer.body).not.toContain('<script');
+  });
 
   it('the page of a container says how to pull it', async () => {
     expect((await app.request('/library/ann/tools/blast')).body).toContain(
@@ -37,13 +34,26 @@ describe('the web pages', () => {
     );
   });
 
-  it.each(['/library/a/b', '/library/a/b/%3Cscript%3E', '/library/a/b/C', '/pks', '/v1/nothing'])(
-    '%s is a plain 404, never a page',
+  it('leads people who want a token to the auth service', async () => {
+    const { status, headers } = await app.request('/auth/tokens');
+    expect([status, headers['location']]).toEqual([303, 'https://localhost:1/auth/account']);
+  });
+
+  it.each(['/library/a/b/%3Cscript%3E', '/library/a/b/C'])(
+    '%s is a page that says that there is none',
     async (path) => {
-      const answer = await app.request(path);
-      expect([answer.status, answer.body.error?.code]).toEqual([404, 404]);
+      const { status, headers, body } = await app.request(path);
+      expect([status, headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+      expect(headers['content-security-policy']).toContain("default-src 'none'");
+      expect(body).toContain('There is no page at this address');
+      expect(body).not.toContain('<script');
     },
   );
+
+  it.each(['/library/a/b', '/pks', '/v1/nothing'])('%s is a plain 404, never a page', async (path) => {
+    const answer = await app.request(path);
+    expect([answer.status, answer.body.error?.code]).toEqual([404, 404]);
+  });
 
   it('the start page refuses a credential that is not good, so that a key server login tells the truth', async () => {
     expect((await app.request('/', { token: 'bad' })).status).toBe(401);

@@ -41,7 +41,7 @@ describe('the front end', () => {
   });
 
   it('allows its pages the one style sheet that is in them, and no script', async () => {
-    for (const path of ['/', '/auth/tokens']) {
+    for (const path of ['/', '/library/ann/tools/blast']) {
       const { headers, body } = await app.request(path);
       const style = /<style>([^]*)<\/style>/.exec(body)?.[1] ?? '';
       const hash = createHash('sha256').update(style).digest('base64');
@@ -51,18 +51,21 @@ describe('the front end', () => {
     }
   });
 
+  it('describes its routes, and says which descriptions there are', async () => {
+    const { status, body } = await app.request('/docs/web.json');
+    expect([status, body.openapi, body.info.title]).toEqual([200, '3.1.0', 'SCS web']);
+    expect(Object.keys(body.paths)).toContain('/library/{entity}/{collection}/{container}');
+    for (const path of ['/docs/web', '/docs/library.json', '/docs/../web.json', '/docs/'])
+      expect((await app.request(path)).status).toBe(404);
+    expect((await app.request('/docs/none.json')).body.error.message).toBe('Expected one of /docs/web.json');
+  });
+
   it('hands out the authority, and nothing secret with it', async () => {
     const { status, headers, body } = await app.request('/ca.pem');
     expect(status).toBe(200);
     expect(headers['content-disposition']).toContain('scs-ca.pem');
     expect(body).toMatch(/^-----BEGIN CERTIFICATE-----/);
     expect(body).not.toContain('PRIVATE');
-  });
-
-  it('says how to get a token at the address that stock clients name', async () => {
-    const { status, body } = await app.request('/auth/tokens');
-    expect(status).toBe(200);
-    expect(body).toContain('scs token create');
   });
 
   it('has nothing at other addresses: no page instead of a 404', async () => {

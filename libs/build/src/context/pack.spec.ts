@@ -54,14 +54,39 @@ describe('a build context', () => {
     expect(await packed('')).toBeUndefined();
   });
 
+  it.each([
+    ['a directory above it', 'sub/up', '..', 'is a link to a directory above it'],
+    ['nothing', 'sub/dangling', 'gone', 'is a link that leads to nothing'],
+    ['a device', 'sub/null', '/dev/null', 'unsupported file type'],
+  ])('is not made of a link to %s', async (_, name, target, message) => {
+    await symlink(target, join(base, 'work/dir', name));
+    await expect(packed('dir\n')).rejects.toMatchObject({
+      message: expect.stringContaining(message) as unknown,
+      remedy: expect.stringContaining('%files') as unknown,
+    });
+  });
+
   it('says which pattern matches nothing', async () => {
     await expect(packed('a\nnothing*\n')).rejects.toThrow('nothing*: file does not exist');
+  });
+
+  it('that unpacks to more than it may is refused before it does', async () => {
+    const context = await packed('a\n');
+    const source = createReadStream(context?.path ?? '');
+    const options = { warn: () => undefined, limitBytes: 99_999 };
+    await expect(unpackArchive(tree, source, options)).rejects.toThrow('at most 99999 unpacked bytes');
   });
 
   it.each([
     ['an absolute name', { name: '/x' }, 'relative names'],
     ['a name that climbs', { name: '../x' }, 'without ..'],
     ['a device', { name: 'x', type: 'character-device' as const }, 'no special files'],
+    [
+      'a link that climbs',
+      { name: 'a/x', type: 'symlink' as const, linkname: '../../x' },
+      'stay in the archive',
+    ],
+    ['a hard link that climbs', { name: 'x', type: 'link' as const, linkname: '../x' }, 'without ..'],
   ])('44: with %s is refused', async (_, header, message) => {
     const tar = pack();
     tar.entry(header, '');

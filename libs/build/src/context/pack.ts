@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack, type Pack } from 'tar-stream';
-import { type Digest, digestFromHex, messageOf } from '#libs/core';
+import { type Digest, digestFromHex, messageOf, systemCode } from '#libs/core';
 import type { Definition } from '#libs/deffile';
 import { buildFailure } from '../failure.js';
 import { expandPattern } from '../rootfs/glob.js';
@@ -100,7 +100,7 @@ class ContextPacker {
           throw buildFailure(`${pattern}: file does not exist`, {
             remedy: 'Sources of %files are relative to the directory in which you build.',
           });
-        for (const match of matches) await this.#pack(match);
+        for (const match of matches) await this.#pack(match, []);
       }
       this.archive.finalize();
     } catch (error) {
@@ -109,19 +109,24 @@ class ContextPacker {
     }
   }
 
-  async #pack(path: string): Promise<void> {
+  /** @param above the directories that are being packed, by device and inode */
+  async #pack(path: string, above: readonly string[]): Promise<void> {
     this.signal?.throwIfAborted();
     if (this.#packed.has(path)) return;
-    const stats = await stat(path).catch((cause: unknown) => {
-      throw buildFailure(`${path} cannot be read: ${messageOf(cause)}`, { cause });
-    });
+    const stats = await stat(path).catch((cause: unknown) => Promise.reject(unreadable(path, cause)));
     await this.#parents(dirname(path));
     this.#packed.add(path);
     if (stats.isDirectory()) {
+      const here = `${stats.dev}:${stats.ino}`;
+      if (above.includes(here))
+        throw buildFailure(`${path} is a link to a directory above it, and has no end`, {
+          remedy: NAME_FILES,
+        });
       await this.#entry(path, stats, 'directory');
-      for (const name of (await readdir(path)).sort()) await this.#pack(join(path, name));
+      const names = await readdir(path).catch((cause: unknown) => Promise.reject(unreadable(path, cause)));
+      for (const name of names.sort()) await this.#pack(join(path, name), [...above, here]);
     } else if (stats.isFile()) await this.#file(path, stats);
-    else throw buildFailure(`unsupported file type: ${path}`);
+    else throw buildFailure(`unsupported file type: ${path}`, { remedy: NAME_FILES });
   }
 
   async #parents(path: string): Promise<void> {
@@ -139,7 +144,9 @@ class ContextPacker {
 
   async #file(path: string, stats: Stats): Promise<void> {
     // O_NONBLOCK: it may have become a FIFO since it was looked at.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) =>
+      Promise.reject(unreadable(path, cause)),
+    );
     try {
       const { size } = await file.stat();
       const header = { ...headerOf(path, stats, 'file'), size };
@@ -154,6 +161,20 @@ class ContextPacker {
       await file.close();
     }
   }
+}
+
+const NAME_FILES = 'Name in %files only what the image needs, or remove it.';
+
+function unreadable(path: string, cause: unknown): Error {
+  const code = systemCode(cause);
+  if (code === 'ENOENT')
+    return buildFailure(`${path} is a link that leads to nothing`, { cause, remedy: NAME_FILES });
+  if (code === 'EACCES')
+    return buildFailure(`${path} may not be read by you`, {
+      cause,
+      remedy: 'Change its mode, or leave it out of %files.',
+    });
+  return buildFailure(`${path} cannot be read: ${messageOf(cause)}`, { cause, remedy: NAME_FILES });
 }
 
 const headerOf = (path: string, stats: Stats, type: 'directory' | 'file') => ({

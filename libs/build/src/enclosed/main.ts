@@ -1,10 +1,11 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { DomainError, messageOf, RootTree, systemClock } from '#libs/core';
+import { DomainError, messageOf, RootTree, systemClock, systemCode } from '#libs/core';
 import { parseDefinition } from '#libs/deffile';
 import { unpackArchive } from '#libs/oci';
 import { buildImage, type BuiltImage } from '../engine.js';
+import { outOfSpace } from '../failure.js';
 import type { BuildLog } from '../log.js';
 import type { HostFiles } from '../rootfs/files.js';
 import { NamespaceRunner } from '../namespace-runner.js';
@@ -38,17 +39,15 @@ async function readRequest(): Promise<EnclosedRequest> {
   return EnclosedRequest.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')));
 }
 
-async function hostFiles({
-  context,
-  workFolder,
-  localFiles,
-}: EnclosedRequest): Promise<HostFiles | undefined> {
-  if (context === undefined)
-    return localFiles ? { tree: await RootTree.open('/'), workingDirectory: process.cwd() } : undefined;
+async function hostFiles({ context, workFolder }: EnclosedRequest): Promise<HostFiles | undefined> {
+  if (context === undefined) return undefined;
   const folder = join(workFolder, 'context');
   await mkdir(folder, { mode: 0o700 });
   const tree = await RootTree.open(folder);
-  await unpackArchive(tree, createReadStream(context.archive), { warn: (message) => log.warning(message) });
+  await unpackArchive(tree, createReadStream(context.archive), {
+    warn: (message) => log.warning(message),
+    limitBytes: context.limitBytes,
+  });
   return { tree, workingDirectory: context.workingDirectory };
 }
 
@@ -62,13 +61,9 @@ async function build(request: EnclosedRequest): Promise<BuiltImage> {
     output: request.output,
     workFolder: request.workFolder,
     host: await hostFiles(request),
-    pull: async (from) => {
-      const path = request.bases[from];
-      if (path === undefined) throw new Error(`The base ${from} was not fetched`);
-      return path;
-    },
-    localFiles: request.localFiles,
+    bases: request.bases,
     runner: new NamespaceRunner(),
+    network: request.network,
     log,
     clock: systemClock,
     version: request.version,
@@ -78,17 +73,31 @@ async function build(request: EnclosedRequest): Promise<BuiltImage> {
   });
 }
 
+/** What the author of the definition is told; undefined for what is nobody's fault but ours. */
+function known(error: unknown): DomainError | undefined {
+  if (error instanceof DomainError) return error;
+  const code = systemCode(error) ?? '';
+  if (code === 'ENOSPC' || code === 'EDQUOT') return outOfSpace(error);
+  return undefined;
+}
+
+/** When memory is short the kernel ends builds before the services that run beside them. */
+async function volunteer(): Promise<void> {
+  await writeFile('/proc/self/oom_score_adj', '500').catch(() => undefined);
+}
+
 /** The enclosed process: root of its user namespace, nobody outside. Whoever started it ends it by ending its namespaces. */
 try {
+  await volunteer();
   const { size, architecture } = await build(await readRequest());
   tell({ kind: 'built', size, architecture });
 } catch (error) {
-  const known = error instanceof DomainError;
+  const fault = known(error);
   tell({
     kind: 'failed',
-    message: known ? error.message : `A bug stopped the build: ${messageOf(error)}`,
-    reason: known ? error.reason : 'internal',
-    ...(known && error.remedy !== undefined && { remedy: error.remedy }),
+    message: fault?.message ?? `A bug stopped the build: ${messageOf(error)}`,
+    reason: fault?.reason ?? 'internal',
+    ...(fault?.remedy !== undefined && { remedy: fault.remedy }),
   });
   process.exitCode = 1;
 }

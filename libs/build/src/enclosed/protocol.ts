@@ -10,12 +10,14 @@ export const EnclosedRequest = z.object({
   workFolder: z.string(),
   /** Where the image is to appear, inside the work folder. */
   output: z.string(),
-  /** A packed build context, and what relative sources are relative to in it. */
-  context: z.object({ archive: z.string(), workingDirectory: z.string() }).optional(),
-  /** Images that were fetched for `library` bases, by the text of `from`. */
+  /** A packed build context, what relative sources are relative to in it, and how many bytes it may unpack to. */
+  context: z
+    .object({ archive: z.string(), workingDirectory: z.string(), limitBytes: z.number().optional() })
+    .optional(),
+  /** Where the bases are that were fetched, by `baseKey`. */
   bases: z.record(z.string(), z.string()),
-  /** Bases may be files of this machine. */
-  localFiles: z.boolean(),
+  /** What scripts reach. */
+  network: z.enum(['host', 'none']),
   version: z.string(),
   force: z.boolean(),
   runTests: z.boolean(),

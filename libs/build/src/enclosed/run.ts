@@ -4,13 +4,16 @@ import { type Ending, exposedPath, planEnclosure, startPlan, systemHost } from '
 import { DomainError } from '#libs/core';
 import { buildFailure } from '../failure.js';
 import type { BuildLog } from '../log.js';
-import { EnclosedEvent, type EnclosedRequest, LONGEST_EVENT } from './protocol.js';
+import { type Events, readEvents } from './events.js';
+import type { EnclosedRequest } from './protocol.js';
 
 export interface RunEnclosed {
   /** Paths in it are those of this process; what lies in the work folder is found there by the enclosed one as well. */
   readonly request: EnclosedRequest;
   /** Directories of this machine that the build must not see. */
   readonly hidden: readonly string[];
+  /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
+  readonly processes: number | undefined;
   readonly log: BuildLog;
   readonly signal: AbortSignal | undefined;
 }
@@ -21,8 +24,6 @@ export interface EnclosedImage {
   readonly size: number;
   readonly architecture: string;
 }
-
-type Outcome = Extract<EnclosedEvent, { kind: 'built' | 'failed' }>;
 
 /** The enclosed program, below the installation. */
 const MAIN = 'dist/libs/build/src/enclosed/main.js';
@@ -37,7 +38,8 @@ const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('lati
  * (runtime: planEnclosure). Nothing of it is left when the promise settles, whatever the definition did.
  * @throws DomainError with the reason of a failed build; the signal's reason when aborted
  */
-export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed): Promise<EnclosedImage> {
+export async function runEnclosed(options: RunEnclosed): Promise<EnclosedImage> {
+  const { request, hidden, processes, log, signal } = options;
   signal?.throwIfAborted();
   const host = systemHost();
   const work = exposedPath(host, 'work');
@@ -51,7 +53,7 @@ export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed)
   await writeFile(requestFile, JSON.stringify(translated(request, work, inside)), { mode: 0o644 });
   const input = await open(requestFile, 'r');
   let ending: Ending;
-  let outcome: Outcome | undefined;
+  let events: Events;
   let complaints = '';
   try {
     const container = startPlan(
@@ -65,22 +67,34 @@ export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed)
           { name: 'installation', source: root, readOnly: true },
         ],
       }),
-      { stdin: input.fd },
+      { stdin: input.fd, ...(processes !== undefined && { processes }) },
     );
-    const abort = (): void => container.kill();
-    signal?.addEventListener('abort', abort, { once: true });
+    const kill = (): void => container.kill();
+    signal?.addEventListener('abort', kill, { once: true });
     container.stderr.on(
       'data',
       (chunk: Buffer) => (complaints = (complaints + chunk.toString('utf8')).slice(-2000)),
     );
-    const events = readEvents(container.stdout, log, (found) => (outcome = found));
-    ending = await container.ended;
-    await events;
-    signal?.removeEventListener('abort', abort);
+    try {
+      // Both are waited for, whichever fails first: what is left of the build is never left alone.
+      const [ended, read] = await Promise.allSettled([
+        container.ended,
+        readEvents(container.stdout, log).catch((error: unknown) => {
+          kill();
+          throw error;
+        }),
+      ]);
+      signal?.throwIfAborted();
+      if (ended.status === 'rejected') throw ended.reason;
+      if (read.status === 'rejected') throw read.reason;
+      [ending, events] = [ended.value, read.value];
+    } finally {
+      signal?.removeEventListener('abort', kill);
+    }
   } finally {
     await input.close();
   }
-  signal?.throwIfAborted();
+  const { outcome } = events;
   if (outcome?.kind === 'built')
     return { path: request.output, size: outcome.size, architecture: outcome.architecture };
   if (outcome?.kind === 'failed') {
@@ -116,24 +130,4 @@ function lastLines(complaints: string, { status, signal }: Ending): string {
   const how = signal === null ? `exit status ${status ?? 'unknown'}` : `signal ${signal}`;
   const words = complaints.trim().split('\n').slice(-5).join('; ');
   return words === '' ? how : `${how}: ${words}`;
-}
-
-async function readEvents(
-  stream: AsyncIterable<Buffer>,
-  log: BuildLog,
-  onOutcome: (outcome: Outcome) => void,
-): Promise<void> {
-  let rest = '';
-  for await (const chunk of stream) {
-    const lines = (rest + chunk.toString('utf8')).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > LONGEST_EVENT) throw buildFailure('The build program says more at once than it may');
-    for (const line of lines) {
-      const event = EnclosedEvent.parse(JSON.parse(line));
-      if (event.kind === 'info') log.info(event.message);
-      else if (event.kind === 'warning') log.warning(event.message);
-      else if (event.kind === 'output') log.output(Buffer.from(event.base64, 'base64'));
-      else onOutcome(event);
-    }
-  }
 }

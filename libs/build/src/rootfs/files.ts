@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { RootTree } from '#libs/core';
 import type { FileBlock } from '#libs/deffile';
@@ -26,6 +25,8 @@ export interface TransferFiles {
   readonly signal: AbortSignal | undefined;
 }
 
+const NO_NAME = 'Attempt to copy file with no name, skipping.';
+
 /** `%files from <stage>` of all blocks, which are copied before those of the host (definition contract §6). */
 export async function copyStageFiles(request: TransferFiles): Promise<void> {
   for (const block of request.blocks) {
@@ -41,6 +42,11 @@ export async function copyHostFiles(request: TransferFiles): Promise<void> {
   for (const block of request.blocks) {
     if (block.stage !== undefined || block.files.length === 0) continue;
     if (request.host === undefined) {
+      // Nothing but empty names, which are passed over below.
+      if (block.files.every(({ source }) => source === '')) {
+        request.log.warning(NO_NAME);
+        continue;
+      }
       throw buildFailure('%files needs files of your machine, and none were sent with the build', {
         remedy: 'Submit the build with a client that uploads a build context.',
       });
@@ -58,7 +64,7 @@ async function copyBlock(
 ): Promise<void> {
   for (const { source, destination, line } of block.files) {
     if (source === '') {
-      request.log.warning('Attempt to copy file with no name, skipping.');
+      request.log.warning(NO_NAME);
       continue;
     }
     const pattern = isAbsolute(source) ? source : join(base, source);
@@ -67,21 +73,12 @@ async function copyBlock(
     const matches = await expandPattern(pattern, exists, inside);
     if (matches.length === 0) throw buildFailure(`no source files found matching: ${source} (line ${line})`);
     for (const match of matches) {
-      const real = await from.resolve(match);
-      await assertReadable(real, match);
       request.log.info(`Copying ${match} to ${destination === '' ? match : destination}`);
-      await copyInto(request.tree, real, match, destination === '' ? match : destination, {
+      await copyInto(request.tree, match, destination === '' ? match : destination, {
+        from,
         followLinks,
         signal: request.signal,
       });
     }
-  }
-}
-
-async function assertReadable(path: string, shown: string): Promise<void> {
-  try {
-    await stat(path);
-  } catch (error) {
-    throw buildFailure(`while copying ${shown}: it cannot be read`, { cause: error });
   }
 }

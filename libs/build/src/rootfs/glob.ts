@@ -9,13 +9,14 @@ function isPattern(part: string): boolean {
 
 /**
  * One path component as a regular expression: `*`, `?`, `[a-z]`, `[^a-z]` and `\` escapes; no braces, no `**`. Hidden files match `*`.
- * @throws DomainError for a bracket that is not closed
+ * @throws DomainError for a bracket that is not closed, and for a range that is none
  */
 export function componentPattern(part: string): RegExp {
   let source = '';
   for (let at = 0; at < part.length; at += 1) {
     const character = part[at] ?? '';
-    if (character === '*') source += '[^/]*';
+    // Several stars are as good as one, and cost a regular expression dearly.
+    if (character === '*') source += source.endsWith('[^/]*') ? '' : '[^/]*';
     else if (character === '?') source += '[^/]';
     else if (character === '[') {
       const end = part.indexOf(']', at + 2);
@@ -29,7 +30,12 @@ export function componentPattern(part: string): RegExp {
       source += (part[at] ?? '\\').replace(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`);
     }
   }
-  return new RegExp(`^${source}$`, 'su');
+  try {
+    return new RegExp(`^${source}$`, 'su');
+  } catch (cause) {
+    // A range that runs backwards, for example.
+    throw buildFailure(`syntax error in pattern: ${part}`, { cause });
+  }
 }
 
 /**

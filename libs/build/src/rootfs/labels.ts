@@ -25,16 +25,17 @@ export async function writeLabels(
   stage: Stage,
   options: LabelOptions,
 ): Promise<Record<string, string>> {
-  const labels = {
-    ...(await readLabels(tree, options.log)),
+  const all = new Map([
+    ...Object.entries(await readLabels(tree, options.log)),
     ...(await takePostLabels(tree)),
-    ...automatic(stage, options),
-  };
+    ...Object.entries(automatic(stage, options)),
+  ]);
   for (const [name, value] of stage.labels) {
-    if (name in labels && !options.force) {
+    if (all.has(name) && !options.force) {
       options.log.warning(`Label: ${name} already exists and force option is false, not overwriting`);
-    } else labels[name] = value;
+    } else all.set(name, value);
   }
+  const labels = Object.fromEntries(all);
   await tree.write(PATH, `${JSON.stringify(labels, undefined, '\t')}\n`, 0o644);
   return labels;
 }
@@ -50,18 +51,16 @@ async function readLabels(tree: RootTree, log: BuildLog): Promise<Record<string,
   }
 }
 
-async function takePostLabels(tree: RootTree): Promise<Record<string, string>> {
+async function takePostLabels(tree: RootTree): Promise<[name: string, value: string][]> {
   const text = (await tree.read(POST_LABELS, LIMITS.metadataFileBytes))?.toString('utf8') ?? '';
   await tree.remove(POST_LABELS);
   const lines = text.split('\n').map((line) => line.trim());
-  return Object.fromEntries(
-    lines
-      .filter((line) => line !== '' && !line.startsWith('#'))
-      .map((line) => {
-        const space = line.indexOf(' ');
-        return space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1).trim()];
-      }),
-  );
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const space = line.indexOf(' ');
+      return space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1).trim()];
+    });
 }
 
 function automatic(stage: Stage, options: LabelOptions): Record<string, string> {

@@ -75,6 +75,36 @@ describe('%files of the host', () => {
     expect(await text('x/link')).toBe('b');
   });
 
+  it.each([
+    ['by a climbing link', () => '../../../secret'],
+    ['by an absolute link', () => join(base, 'secret')],
+    ['by a link to a directory', () => base],
+  ])('never reads outside of what was sent, %s', async (_, target) => {
+    await writeFile(join(base, 'secret'), 'of the machine that builds');
+    await symlink(target(), join(host.root, 'work/dir/evil'));
+    await expect(copy('dir /x\n')).rejects.toThrow('while copying /work/dir/evil');
+    await expect(copy('dir/evil /y\n')).rejects.toThrow('no source files found');
+    for (const place of ['x/evil', 'y', 'x/evil/secret']) expect(await tree.stat(place)).toBeUndefined();
+  });
+
+  it('reads an absolute link as the client would', async () => {
+    await symlink('/work/a', join(host.root, 'work/dir/sub/absolute'));
+    await copy('dir /x\n');
+    expect(await text('x/sub/absolute')).toBe('a');
+  });
+
+  it('refuses a link to a directory above it, which has no end', async () => {
+    await symlink('..', join(host.root, 'work/dir/sub/up'));
+    await expect(copy('dir /x\n')).rejects.toThrow('/work/dir/sub/up: it is a link to a directory above it');
+  });
+
+  it('says what is in the way', async () => {
+    await tree.write('x', 'a file');
+    await expect(copy('dir/sub /x\n')).rejects.toThrow('while copying /work/dir/sub to /x');
+    await mkdir(join(tree.root, 'y/dir/b'), { recursive: true });
+    await expect(copy('dir /y\n')).rejects.toThrow('while copying /work/dir to /y');
+  });
+
   it('87: confines the destination', async () => {
     await mkdir(join(tree.root, 'etc'));
     await copy('a ../../etc/x\n');
@@ -150,8 +180,15 @@ describe('patterns', () => {
     [String.raw`\*`, 'a', false],
     ['{a,b}', 'a', false],
     ['a.b', 'axb', false],
+    [`${'*'.repeat(100)}x`, 'a'.repeat(255), false],
+    ['a**b', 'axyb', true],
+    [String.raw`\**`, '*x', true],
   ])('%s against %s', (pattern, name, matches) => {
     expect(componentPattern(pattern).test(name)).toBe(matches);
+  });
+
+  it.each(['[a', '[z-a]x'])('%s is refused', (pattern) => {
+    expect(() => componentPattern(pattern)).toThrow(`syntax error in pattern: ${pattern}`);
   });
 });
 
@@ -209,6 +246,17 @@ describe('labels', () => {
     expect(await write('%labels\nA mine\n')).toMatchObject({ A: 'base' });
     expect(warnings).toEqual(['Label: A already exists and force option is false, not overwriting']);
     expect(await write('%labels\nA mine\n', true)).toMatchObject({ A: 'mine' });
+  });
+
+  it('may be called like what every object has', async () => {
+    const labels = await write('%labels\nconstructor a\n__proto__ b\n');
+    expect(Object.entries(labels)).toEqual(
+      expect.arrayContaining([
+        ['constructor', 'a'],
+        ['__proto__', 'b'],
+      ]),
+    );
+    expect(warnings).toEqual([]);
   });
 
   it('adds the automatic ones', async () => {

@@ -9,15 +9,22 @@ export type PullBase = (
   signal: AbortSignal | undefined,
 ) => Promise<string>;
 
+/** The bases of a definition that were brought to where the enclosed build may read them, by {@link baseKey}. */
+export type FetchedBases = Readonly<Record<string, string>>;
+
+/**
+ * What a base is known by: the same reference at another library is another image (CVE-2021-32635).
+ * Never a word that every object has.
+ */
+export function baseKey(header: Header): string {
+  return JSON.stringify(['bootstrap', 'from', 'library'].map((key) => header.get(key) ?? ''));
+}
+
 export interface BaseRequest {
   readonly header: Header;
   readonly tree: RootTree;
-  /** A directory of this build for what must be unpacked on the way. */
-  readonly workFolder: string;
-  /** Undefined: this build cannot reach a library. */
-  readonly pull: PullBase | undefined;
-  /** Whether bases may be files of the machine that builds: never so in a remote build (builder contract §9.4). */
-  readonly localFiles: boolean;
+  /** A base that is a file and is not here may not be used: never a file of the machine that builds remotely (builder contract §9.4). */
+  readonly bases: FetchedBases;
   readonly architecture: string;
   readonly log: BuildLog;
   readonly signal: AbortSignal | undefined;

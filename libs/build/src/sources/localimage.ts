@@ -1,5 +1,5 @@
 import { cp, open, stat } from 'node:fs/promises';
-import { messageOf } from '#libs/core';
+import { messageOf, systemCode } from '#libs/core';
 import {
   DataType,
   FileSystem,
@@ -10,7 +10,7 @@ import {
   rootPartition,
   withSifFile,
 } from '#libs/sif';
-import { buildFailure } from '../failure.js';
+import { buildFailure, outOfSpace } from '../failure.js';
 import { LIMITS } from '../limits.js';
 import { unpackSquashfs } from '../squashfs.js';
 import type { Base, BaseRequest } from './base.js';
@@ -18,39 +18,59 @@ import type { Base, BaseRequest } from './base.js';
 /** `hsqs`: the first bytes of a squashfs of our byte order. */
 const SQUASHFS_MAGIC = 0x73717368;
 
-/** `bootstrap: localimage`: a SIF, a bare squashfs, or a directory (definition contract §11). @throws DomainError */
-export async function fillFromLocalImage(request: BaseRequest, from: string): Promise<Base> {
-  const { tree, signal } = request;
-  if (from === '') throw buildFailure('bootstrap: localimage needs the path of an image in from:');
-  const stats = await stat(from).catch((cause: unknown) => {
-    throw buildFailure(`unable to open the base image ${from}: ${messageOf(cause)}`, { cause });
+/**
+ * `bootstrap: localimage`: a SIF, a bare squashfs, or a directory (definition contract §11).
+ * @param path where the enclosed build finds it
+ * @param from what the definition calls it
+ * @throws DomainError
+ */
+export async function fillFromLocalImage(request: BaseRequest, path: string, from: string): Promise<Base> {
+  const { tree, log, signal } = request;
+  const stats = await stat(path).catch((cause: unknown) => {
+    throw unreadableBase(from, cause);
   });
   let ociConfig: string | undefined;
   if (stats.isDirectory()) {
-    await cp(from, tree.root, {
+    await cp(path, tree.root, {
       recursive: true,
       verbatimSymlinks: true,
       preserveTimestamps: true,
       errorOnExist: false,
       force: true,
+    }).catch((cause: unknown) => {
+      throw unreadableBase(from, cause);
     });
-  } else if (await isSquashfs(from)) {
-    await unpackSquashfs(from, 0, tree.root, signal);
+  } else if (await isSquashfs(path, from)) {
+    await unpackSquashfs(path, 0, tree.root, { log, signal });
   } else {
-    const base = await openSif(from);
+    const base = await openSif(path, from);
     ociConfig = base.ociConfig;
-    await unpackSquashfs(from, base.offset, tree.root, signal);
+    await unpackSquashfs(path, base.offset, tree.root, { log, signal });
   }
   signal?.throwIfAborted();
   return { keepSkeleton: true, ociConfig, finish: undefined };
 }
 
-async function openSif(path: string): Promise<{ offset: number; ociConfig: string | undefined }> {
+/** @param from what the definition calls it */
+export function unreadableBase(from: string, cause: unknown): Error {
+  const code = systemCode(cause);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return outOfSpace(cause);
+  const remedy =
+    code === 'EACCES'
+      ? 'A build runs with ids of its own, never as root of this machine: let others read the base, or pack it into a SIF file first.'
+      : 'The path in from: is relative to the directory in which you build.';
+  return buildFailure(`unable to open the base image ${from}: ${messageOf(cause)}`, { cause, remedy });
+}
+
+async function openSif(
+  path: string,
+  from: string,
+): Promise<{ offset: number; ociConfig: string | undefined }> {
   return withSifFile(path, async (access) => {
     const image = await readSif(access);
     const root = rootPartition(image);
     if (root.fileSystem !== FileSystem.squashfs) {
-      throw buildFailure(`${path} holds a file system that cannot be unpacked here, only squashfs can`);
+      throw buildFailure(`${from} holds a file system that cannot be unpacked here, only squashfs can`);
     }
     const config = objectsOfType(image, DataType.json).find((object) => nameOf(object) === 'oci-config.json');
     const text = config && (await readObject(image, config, LIMITS.metadataFileBytes)).toString('utf8');
@@ -58,8 +78,10 @@ async function openSif(path: string): Promise<{ offset: number; ociConfig: strin
   });
 }
 
-async function isSquashfs(path: string): Promise<boolean> {
-  const file = await open(path);
+async function isSquashfs(path: string, from: string): Promise<boolean> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw unreadableBase(from, cause);
+  });
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
     return bytesRead === 4 && buffer.readUInt32LE(0) === SQUASHFS_MAGIC;

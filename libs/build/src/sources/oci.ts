@@ -1,5 +1,4 @@
 import { applyLayer, openLayout, type RunConfig, verifyLayer } from '#libs/oci';
-import { buildFailure } from '../failure.js';
 import type { Base, BaseRequest } from './base.js';
 
 /** `bootstrap: oci`, `from: <layout folder>[:tag]` (definition contract §11). @throws DomainError */
@@ -8,7 +7,6 @@ export async function fillFromOci(request: BaseRequest, from: string): Promise<B
   const colon = from.lastIndexOf(':');
   const [folder, tag] =
     colon > from.lastIndexOf('/') ? [from.slice(0, colon), from.slice(colon + 1)] : [from, undefined];
-  if (folder === '') throw buildFailure('bootstrap: oci needs the folder of an OCI layout in from:');
   const image = await openLayout(folder, { tag, architecture: request.architecture });
   for (const [index, layer] of image.layers.entries()) {
     log.info(`Unpacking layer ${index + 1} of ${image.layers.length}`);

@@ -1,5 +1,5 @@
 import { buildFailure } from '../failure.js';
-import type { Base, BaseRequest } from './base.js';
+import { type Base, baseKey, type BaseRequest } from './base.js';
 import { fillFromLocalImage } from './localimage.js';
 import { fillFromOci } from './oci.js';
 
@@ -14,18 +14,16 @@ export async function fillBase(request: BaseRequest): Promise<Base> {
   const { header } = request;
   const agent = header.get('bootstrap');
   const from = header.get('from') ?? '';
-  if (agent === undefined) throw buildFailure('no bootstrap specification found');
   switch (agent) {
+    case undefined:
+      throw buildFailure('no bootstrap specification found', { remedy: SAY_BOOTSTRAP });
     case 'scratch':
       return { keepSkeleton: false, ociConfig: undefined, finish: undefined };
     case 'library':
-      return fillFromLibrary(request, from);
     case 'localimage':
-      requireLocal(request, agent);
-      return fillFromLocalImage(request, from);
+      return fillFromLocalImage(request, fetched(request, agent, from), from);
     case 'oci':
-      requireLocal(request, agent);
-      return fillFromOci(request, from);
+      return fillFromOci(request, fetched(request, agent, from));
     default:
       throw buildFailure(`unable to get conveyorpacker: invalid build source ${JSON.stringify(agent)}`, {
         remedy: `This builder knows the sources ${AGENTS.join(', ')}.`,
@@ -33,14 +31,18 @@ export async function fillBase(request: BaseRequest): Promise<Base> {
   }
 }
 
-async function fillFromLibrary(request: BaseRequest, from: string): Promise<Base> {
-  if (request.pull === undefined)
-    throw buildFailure('bootstrap: library needs a library, and none is configured');
-  const image = await request.pull(from, request.header.get('library'), request.signal);
-  return fillFromLocalImage(request, image);
-}
+const SAY_BOOTSTRAP = 'Begin the definition with bootstrap: and from:, for example bootstrap: library.';
 
-function requireLocal(request: BaseRequest, agent: string): void {
-  if (!request.localFiles)
-    throw buildFailure(`bootstrap: ${agent} needs a file of your machine and cannot be built remotely`);
+function fetched(request: BaseRequest, agent: string, from: string): string {
+  if (from === '')
+    throw buildFailure(`bootstrap: ${agent} needs from:`, {
+      remedy: 'Name the base in a line from: below bootstrap:.',
+    });
+  const path = request.bases[baseKey(request.header)];
+  if (path !== undefined) return path;
+  throw buildFailure(
+    agent === 'library'
+      ? 'bootstrap: library needs a library, and none is configured'
+      : `bootstrap: ${agent} needs a file of your machine and cannot be built remotely`,
+  );
 }

@@ -72,15 +72,15 @@ function mergeComponents<C extends Component>(one: readonly C[], other: readonly
 const keyOf = ({ packet }: Component): string => Buffer.from(packet.body).toString('base64');
 
 /**
- * Of two copies of a signature the one with the smaller body is kept: copies differ in their unhashed area only, and whoever merges in whatever
- * order must arrive at the same bytes.
+ * Of two signatures that say the same the one with the smaller body is kept: anybody can turn some signatures into others that
+ * are as good, and whoever merges in whatever order must arrive at the same bytes.
  */
 function unite(one: readonly SignatureFacts[], other: readonly SignatureFacts[]): SignatureFacts[] {
   const united = new Map<string, SignatureFacts>();
   for (const signature of [...one, ...other]) {
-    const known = united.get(signature.identity);
+    const known = united.get(signature.claim);
     if (known === undefined || Buffer.compare(signature.body, known.body) < 0)
-      united.set(signature.identity, signature);
+      united.set(signature.claim, signature);
   }
   return [...united.values()];
 }
@@ -95,7 +95,7 @@ function orderComponent(component: Component): Component {
 
 function newest(signatures: readonly SignatureFacts[]): SignatureFacts[] {
   return signatures
-    .toSorted((a, b) => b.created - a.created || compareText(a.identity, b.identity))
+    .toSorted((a, b) => b.created - a.created || compareText(a.claim, b.claim))
     .slice(0, PACKET_LIMITS.signatures);
 }
 
@@ -104,7 +104,7 @@ function orderRevocations(revocations: readonly SignatureFacts[]): SignatureFact
   return revocations
     .toSorted(
       (a, b) =>
-        Number(isHard(b)) - Number(isHard(a)) || a.created - b.created || compareText(a.identity, b.identity),
+        Number(isHard(b)) - Number(isHard(a)) || a.created - b.created || compareText(a.claim, b.claim),
     )
     .slice(0, PACKET_LIMITS.signatures);
 }

@@ -1,26 +1,37 @@
 import type { Clock } from '#libs/core';
 import { badKey } from '../packets/fault.js';
-import { readKey } from '../packets/key.js';
+import { type KeyFacts, readKey } from '../packets/key.js';
 import { PACKET_LIMITS } from '../packets/limits.js';
 import type { Packet } from '../packets/reader.js';
-import { readSignature, type SignatureFacts, SignatureType } from '../packets/signature.js';
+import {
+  canonicalSignature,
+  readSignature,
+  type SignatureFacts,
+  SignatureType,
+} from '../packets/signature.js';
 import { Tag } from '../packets/tags.js';
 import { canonical } from './canonical.js';
-import type { Certificate, Component, Subkey } from './components.js';
+import { type Certificate, type Component, maySign, type Subkey } from './components.js';
 import type { Group, RawCertificate } from './split.js';
-import { SignatureVerifier } from './verifier.js';
+import { SignatureVerifier, type Work, workForUpload } from './verifier.js';
 
 /** A signature may be this far ahead of our clock (keystore contract §3.2). */
 const FUTURE_SECONDS = 24 * 60 * 60;
+/** Back-signatures of one binding that are tried: there is one, unless somebody put more there. */
+const MOST_BACK_SIGNATURES = 4;
 
 /**
- * Keeps of a certificate what its own primary key vouches for, and nothing else (keystore contract §3.2). Bytes are kept as they came, but for the
- * unhashed areas of signatures.
- * @throws DomainError `unprocessable` when nothing is left that could be served
+ * Keeps of a certificate what its own primary key vouches for, and nothing else (keystore contract §3.2). Bytes are kept as they came, but for
+ * what no signature covers.
+ * @throws DomainError `unprocessable` when nothing is left that could be served, or looking at it takes too long
  */
-export async function cleanCertificate(raw: RawCertificate, clock: Clock): Promise<Certificate> {
+export async function cleanCertificate(
+  raw: RawCertificate,
+  clock: Clock,
+  work: Work = workForUpload(),
+): Promise<Certificate> {
   const latest = Math.floor(clock.now().getTime() / 1000) + FUTURE_SECONDS;
-  return new Cleaner(raw.primary.packet, latest, new SignatureVerifier()).clean(raw);
+  return new Cleaner(raw.primary.packet, latest, new SignatureVerifier(work)).clean(raw);
 }
 
 /**
@@ -107,8 +118,9 @@ class Cleaner {
     );
     const bindings: SignatureFacts[] = [];
     for (const signature of signatures) {
-      if (signature.type === SignatureType.subkeyBinding && (await this.#consents(signature, packet)))
-        bindings.push(signature);
+      if (signature.type !== SignatureType.subkeyBinding) continue;
+      const binding = maySign(signature, facts) ? await this.#proven(signature, packet, facts) : signature;
+      if (binding !== undefined) bindings.push(binding);
     }
     if (bindings.length === 0) return undefined;
     return {
@@ -120,14 +132,29 @@ class Cleaner {
   }
 
   /** A signing subkey must say itself that it belongs here, or anybody could adopt it (keystore contract §3.2, subkeys). */
-  async #consents(binding: SignatureFacts, subkey: Packet): Promise<boolean> {
-    if (!binding.maySign) return true;
-    if (binding.embedded === undefined) return false;
+  async #proven(
+    binding: SignatureFacts,
+    subkey: Packet,
+    { keyId }: KeyFacts,
+  ): Promise<SignatureFacts | undefined> {
     const signed = { primary: this.primary, component: subkey };
-    return this.verifier.verify(binding.embedded, SignatureType.primaryKeyBinding, signed, subkey);
+    const type = SignatureType.primaryKeyBinding;
+    // Of any other type it may be a signature of some document that was made to look like these keys.
+    const consents = async (body: Uint8Array): Promise<boolean> =>
+      attempt(() => readSignature(body).type) === type && this.verifier.verify(body, type, signed, subkey);
+    const { hashed, unhashed } = binding.embedded;
+    for (const body of hashed.slice(0, MOST_BACK_SIGNATURES)) if (await consents(body)) return binding;
+    let found: Buffer | undefined;
+    for (const one of unhashed.slice(0, MOST_BACK_SIGNATURES)) {
+      const body = attempt(() => canonicalSignature(one, keyId));
+      if (body === undefined || (found !== undefined && Buffer.compare(found, body) <= 0)) continue;
+      if (await consents(body)) found = body;
+    }
+    if (found === undefined) return undefined;
+    return { ...binding, body: canonicalSignature(binding.body, this.#facts.keyId, found) };
   }
 
-  /** The signatures of wanted types that the primary key really made. */
+  /** The signatures of wanted types that the primary key really made, in the form in which they are kept. */
   async #own(
     packets: readonly Packet[],
     types: readonly number[],
@@ -135,17 +162,27 @@ class Cleaner {
   ): Promise<SignatureFacts[]> {
     const kept = new Map<string, SignatureFacts>();
     for (const packet of packets) {
-      const signature = attempt(() => readSignature(packet.body));
-      if (signature === undefined || kept.has(signature.identity)) continue;
-      const { type, issuer, exportable, created, body } = signature;
+      const signature = attempt(() => this.#canonical(packet));
+      if (signature === undefined) continue;
+      const { type, issuer, exportable, created, body, claim, embedded } = signature;
       if (!types.includes(type) || !exportable || created > this.latest) continue;
       // Signatures of others are not looked at: verifying them is what makes poisoned keys expensive (CVE-2019-13050).
       if (issuer !== undefined && issuer !== this.#facts.keyId) continue;
+      const known = kept.get(claim);
+      const order = known === undefined ? -1 : Buffer.compare(body, known.body);
+      if (known !== undefined && order === 0) {
+        const unhashed = [...known.embedded.unhashed, ...embedded.unhashed].slice(0, MOST_BACK_SIGNATURES);
+        kept.set(claim, { ...known, embedded: { hashed: known.embedded.hashed, unhashed } });
+      }
+      if (order >= 0) continue;
       const signed = { primary: this.primary, ...(component && { component }) };
-      if (await this.verifier.verify(body, type, signed, this.primary))
-        kept.set(signature.identity, signature);
+      if (await this.verifier.verify(body, type, signed, this.primary)) kept.set(claim, signature);
     }
     return [...kept.values()];
+  }
+
+  #canonical({ body }: Packet): SignatureFacts {
+    return { ...readSignature(body), body: canonicalSignature(body, this.#facts.keyId) };
   }
 }
 

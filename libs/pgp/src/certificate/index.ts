@@ -4,3 +4,4 @@ export { cleanCertificate, readCleanCertificate } from './clean.js';
 export type { Certificate } from './components.js';
 export { type RawCertificate, splitCertificates } from './split.js';
 export { type CertificateSummary, summarise, type UserIdSummary } from './summary.js';
+export { type Work, workForUpload } from './verifier.js';

@@ -1,5 +1,5 @@
 import { isHard } from './canonical.js';
-import type { Certificate, Component } from './components.js';
+import { type Certificate, type Component, maySign } from './components.js';
 
 /** What listings and look-ups need to know of a certificate. Times are Unix seconds; fingerprints lower-case hex. */
 export interface CertificateSummary {
@@ -11,8 +11,14 @@ export interface CertificateSummary {
   readonly expires: number | undefined;
   readonly revoked: boolean;
   readonly userIds: readonly UserIdSummary[];
-  /** Fingerprints of the subkeys, with which the certificate is found too. */
-  readonly subkeys: readonly string[];
+  /** The certificate is found by its subkeys too. */
+  readonly subkeys: readonly SubkeySummary[];
+}
+
+interface SubkeySummary {
+  readonly fingerprint: string;
+  /** It signs, and has said itself that it belongs to this certificate. Others may have been taken from somebody else. */
+  readonly signs: boolean;
 }
 
 export interface UserIdSummary {
@@ -42,7 +48,10 @@ export function summarise(certificate: Certificate): CertificateSummary {
       created: userId.bindings.at(-1)?.created ?? facts.created,
       revoked: isRevoked(userId),
     })),
-    subkeys: certificate.subkeys.map((subkey) => subkey.facts.fingerprint),
+    subkeys: certificate.subkeys.map(({ facts: subkey, bindings }) => ({
+      fingerprint: subkey.fingerprint,
+      signs: bindings.some((binding) => maySign(binding, subkey)),
+    })),
   };
 }
 

@@ -1,25 +1,61 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AnyKeyPacket } from 'openpgp';
+import { badKey } from '../packets/fault.js';
+import { PACKET_LIMITS } from '../packets/limits.js';
 import type { Packet } from '../packets/reader.js';
 import { Tag } from '../packets/tags.js';
 import { SignatureType } from '../packets/signature.js';
+import type { Signed } from './components.js';
+import { readCurveKey, verifyOnCurve } from './curves.js';
 
-/** What a signature of a certificate is made over: the primary key, and perhaps a component of it. */
-export interface Signed {
-  readonly primary: Packet;
-  readonly component?: Packet;
+/** How much may still be checked; certificates of one upload share it. */
+export interface Work {
+  left: number;
+}
+
+export function workForUpload(): Work {
+  return { left: PACKET_LIMITS.work };
+}
+
+/** What a signature of an algorithm costs: DSA and Ed448 are computed in JavaScript, curves differ. */
+const COST: Readonly<Record<number, number>> = { 17: 50, 19: 4, 28: 10 };
+
+/** One signature at a time in the whole process, and everybody else's work between two of them. */
+let turn: Promise<unknown> = Promise.resolve();
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const mine = turn.then(() => nextTurn()).then(work);
+  turn = mine.catch(() => undefined);
+  return mine;
 }
 
 /**
- * Checks single signatures with OpenPGP.js. User ids go in as the bytes that came, never re-encoded: a text that is not UTF-8 would otherwise
+ * Checks single signatures with OpenPGP.js, and what it cannot do with Node. User ids go in as the bytes that came, never re-encoded: a text that is not UTF-8 would otherwise
  * fail (keystore contract §3.1).
  */
 export class SignatureVerifier {
   readonly #keys = new Map<Packet, Promise<AnyKeyPacket>>();
+  readonly #work: Work;
 
-  /** Whether `signer` made this signature of the given type over `signed`. Anything broken is just not valid. */
+  constructor(work: Work) {
+    this.#work = work;
+  }
+
+  /**
+   * Whether `signer` made this signature of the given type over `signed`. Anything broken is just not valid.
+   * @throws DomainError when there was too much to check
+   */
   async verify(body: Uint8Array, type: number, signed: Signed, signer: Packet): Promise<boolean> {
+    this.#work.left -= COST[body[2] ?? 0] ?? 1;
+    if (this.#work.left < 0)
+      throw badKey('Expected fewer signatures in a key: checking all of them would take too long');
+    return inTurn(() => this.#verify(body, type, signed, signer));
+  }
+
+  async #verify(body: Uint8Array, type: number, signed: Signed, signer: Packet): Promise<boolean> {
     const openpgp = await import('openpgp');
     try {
+      const curveKey = readCurveKey(signer);
+      if (curveKey !== undefined) return verifyOnCurve(curveKey, body, signed);
       const signature = new openpgp.SignaturePacket();
       signature.read(body);
       const key = await this.#key(signer);

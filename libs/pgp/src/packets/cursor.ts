@@ -22,12 +22,10 @@ export class Cursor {
     return this.take(count).reduce((value, byte) => value * 256 + byte, 0);
   }
 
-  /** A multiprecision integer (RFC 9580 §3.2); returns its size in bits. */
-  mpiBits(): number {
+  /** A multiprecision integer (RFC 9580 §3.2). @param most its size in bits */
+  mpi(most: number = PACKET_LIMITS.mpiBits): Uint8Array {
     const bits = this.number(2);
-    if (bits > PACKET_LIMITS.mpiBits)
-      throw badKey(`Expected numbers of at most ${PACKET_LIMITS.mpiBits} bits in a key, got ${bits}`);
-    this.take(Math.ceil(bits / 8));
-    return bits;
+    if (bits > most) throw badKey(`Expected a number of at most ${most} bits in a key, got ${bits}`);
+    return this.take(Math.ceil(bits / 8));
   }
 }

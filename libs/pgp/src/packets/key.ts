@@ -53,15 +53,43 @@ export function readKey(body: Uint8Array): KeyFacts {
   };
 }
 
+/** @throws DomainError for numbers with which a signature would take long, or prove nothing */
 function readBits(cursor: Cursor, algorithm: number): number {
-  if (algorithm <= 3 || algorithm === 16 || algorithm === 17) return cursor.mpiBits();
+  const { mpiBits, rsaExponentBits, rsaLeastBits, dsaBits, dsaOrderBits } = PACKET_LIMITS;
   const fixed = FIXED[algorithm];
   if (fixed !== undefined) return fixed;
-  if (algorithm === 18 || algorithm === 19 || algorithm === 22) {
-    const oid = Buffer.from(cursor.take(cursor.number(1))).toString('hex');
-    return CURVES[oid] ?? 0;
+  switch (algorithm) {
+    case 1:
+    case 2:
+    case 3: {
+      const bits = bitsOf(cursor.mpi());
+      if (bits < rsaLeastBits)
+        throw badKey(`Expected an RSA key of at least ${rsaLeastBits} bits, got ${bits}`);
+      if (bitsOf(cursor.mpi(rsaExponentBits)) < 2)
+        throw badKey('Expected an RSA key with an exponent above 1');
+      return bits;
+    }
+    case 16:
+      return readAll(cursor, [mpiBits, mpiBits, mpiBits]);
+    case 17:
+      return readAll(cursor, [dsaBits, dsaOrderBits, dsaBits, dsaBits]);
+    case 18:
+    case 19:
+    case 22:
+      return CURVES[Buffer.from(cursor.take(cursor.number(1))).toString('hex')] ?? 0;
+    default:
+      return 0;
   }
-  return 0;
+}
+
+/** Numbers of at most so many bits; returns the size of the first. */
+function readAll(cursor: Cursor, most: readonly number[]): number {
+  return most.map((bits) => bitsOf(cursor.mpi(bits)))[0] ?? 0;
+}
+
+function bitsOf(number: Uint8Array): number {
+  const start = number.findIndex((byte) => byte !== 0);
+  return start < 0 ? 0 : (number.length - start) * 8 - Math.clz32(number[start] ?? 0) + 24;
 }
 
 /** SHA-1 over 0x99, the length in two octets, and the body (RFC 9580 §5.5.4.2). */

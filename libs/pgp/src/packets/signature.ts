@@ -27,10 +27,7 @@ const Subpacket = {
   issuerFingerprint: 33,
 } as const;
 
-/** Key flag: may sign data. */
-const FLAG_SIGN = 0x02;
-
-/** What a version 4 signature packet says, and its bytes with the unhashed area cut down to what may be kept (keystore contract §3.2). */
+/** What a version 4 signature packet says (RFC 9580 §5.2.3). Nothing of it is verified. */
 export interface SignatureFacts {
   readonly type: number;
   /** Unix seconds. */
@@ -41,26 +38,77 @@ export interface SignatureFacts {
   readonly signatureExpiration: number;
   readonly exportable: boolean;
   readonly primaryUserId: boolean;
-  readonly maySign: boolean;
+  /** The first octet of the key flags; undefined without them. */
+  readonly keyFlags: number | undefined;
   readonly revocationReason: number | undefined;
   /** 16 hex digits, from the issuer or issuer-fingerprint subpacket, hashed or not: a hint only. */
   readonly issuer: string | undefined;
-  /** The embedded back-signature of a signing subkey, wherever it stands. */
-  readonly embedded: Uint8Array | undefined;
-  /** The packet body to keep. */
+  /** Embedded signatures: those that the signer vouches for, and those that anybody may have put there. */
+  readonly embedded: { readonly hashed: readonly Uint8Array[]; readonly unhashed: readonly Uint8Array[] };
+  /** The packet body. */
   readonly body: Uint8Array;
-  /** The part that the signer vouches for: equal for copies that differ only in the unhashed area. */
+  /** The part that the signer vouches for, signature included: equal for copies that differ only in the unhashed area. */
   readonly identity: string;
+  /** The part that is signed: equal for every signature of one signer that says the same at the same time. */
+  readonly claim: string;
 }
 
 interface RawSubpacket {
   readonly type: number;
   readonly content: Uint8Array;
-  readonly whole: Uint8Array;
 }
 
-/** Reads a version 4 signature body (RFC 9580 §5.2.3). @throws DomainError for other versions and broken bodies */
+/** Reads a version 4 signature body. @throws DomainError for other versions and broken bodies */
 export function readSignature(body: Uint8Array): SignatureFacts {
+  const { head, hashed, unhashed, value } = takeApart(body);
+  const find = (wanted: number): Uint8Array | undefined => hashed.find((one) => one.type === wanted)?.content;
+  const created = numberIn(find(Subpacket.created));
+  if (created === undefined) throw badKey('A signature does not say when it was made');
+  const contents = (list: readonly RawSubpacket[]): Uint8Array[] =>
+    list.filter(({ type }) => type === Subpacket.embedded).map(({ content }) => content);
+  return {
+    type: head[1] ?? 0,
+    created,
+    keyExpiration: numberIn(find(Subpacket.keyExpiration)) ?? 0,
+    signatureExpiration: numberIn(find(Subpacket.signatureExpiration)) ?? 0,
+    exportable: find(Subpacket.exportable)?.[0] !== 0,
+    primaryUserId: (find(Subpacket.primaryUserId)?.[0] ?? 0) !== 0,
+    keyFlags: find(Subpacket.keyFlags)?.[0],
+    revocationReason: find(Subpacket.revocationReason)?.[0],
+    issuer: issuerOf([...hashed, ...unhashed]),
+    embedded: { hashed: contents(hashed), unhashed: contents(unhashed) },
+    body,
+    identity: Buffer.concat([head, value]).toString('base64'),
+    claim: head.toString('base64'),
+  };
+}
+
+/**
+ * The one form in which a signature is kept. Its unhashed area, and how its numbers are written, could be changed by anybody:
+ * copies would pile up, and some of them would be refused by other programs. So it gets an unhashed area of ours: who made it,
+ * for clients that know no other place for that, and a back-signature where one is needed (keystore contract §3.2).
+ * @param keyId of the signer, 16 hex digits
+ * @throws DomainError for broken bodies
+ */
+export function canonicalSignature(body: Uint8Array, keyId: string, backSignature?: Uint8Array): Buffer {
+  const { head, hashed, value } = takeApart(body);
+  const unhashed: Buffer[] = [];
+  if (!hashed.some(({ type }) => type === Subpacket.issuer))
+    unhashed.push(subpacket(Subpacket.issuer, Buffer.from(keyId, 'hex')));
+  if (backSignature !== undefined) unhashed.push(subpacket(Subpacket.embedded, backSignature));
+  return Buffer.concat([head, sized(Buffer.concat(unhashed)), value]);
+}
+
+interface SignatureParts {
+  /** From the version to the end of the hashed area. */
+  readonly head: Buffer;
+  readonly hashed: readonly RawSubpacket[];
+  readonly unhashed: readonly RawSubpacket[];
+  /** The left 16 bits of the hash and the numbers, in their shortest form. */
+  readonly value: Buffer;
+}
+
+function takeApart(body: Uint8Array): SignatureParts {
   if (body.length > PACKET_LIMITS.signatureBytes)
     throw badKey(`Expected at most ${PACKET_LIMITS.signatureBytes} bytes in a signature, got ${body.length}`);
   const cursor = new Cursor(body);
@@ -69,31 +117,48 @@ export function readSignature(body: Uint8Array): SignatureFacts {
   const [type, algorithm, hash] = [cursor.number(1), cursor.number(1), cursor.number(1)];
   const hashedArea = cursor.take(cursor.number(2));
   const unhashedArea = cursor.take(cursor.number(2));
-  const value = cursor.take(cursor.left);
-  const hashed = readSubpackets(hashedArea);
-  const kept = readSubpackets(unhashedArea).filter(
-    ({ type: kind }) =>
-      kind === Subpacket.issuer || kind === Subpacket.issuerFingerprint || kind === Subpacket.embedded,
-  );
-  const find = (wanted: number): Uint8Array | undefined => hashed.find((one) => one.type === wanted)?.content;
-  const number = (wanted: number): number =>
-    [...(find(wanted) ?? [])].reduce((value, byte) => value * 256 + byte, 0);
-  const head = Buffer.concat([Buffer.from([4, type, algorithm, hash]), sized(hashedArea)]);
-  const all = [...hashed, ...kept];
   return {
-    type,
-    created: number(Subpacket.created),
-    keyExpiration: number(Subpacket.keyExpiration),
-    signatureExpiration: number(Subpacket.signatureExpiration),
-    exportable: find(Subpacket.exportable)?.[0] !== 0,
-    primaryUserId: (find(Subpacket.primaryUserId)?.[0] ?? 0) !== 0,
-    maySign: ((find(Subpacket.keyFlags)?.[0] ?? 0) & FLAG_SIGN) !== 0,
-    revocationReason: find(Subpacket.revocationReason)?.[0],
-    issuer: issuerOf(all),
-    embedded: all.find((one) => one.type === Subpacket.embedded)?.content,
-    body: Buffer.concat([head, sized(Buffer.concat(kept.map((one) => one.whole))), value]),
-    identity: Buffer.concat([head, value]).toString('base64'),
+    head: Buffer.concat([Buffer.from([version, type, algorithm, hash]), sized(hashedArea)]),
+    hashed: readSubpackets(hashedArea),
+    unhashed: readSubpackets(unhashedArea),
+    value: Buffer.concat([cursor.take(2), ...readNumbers(cursor, algorithm)]),
   };
+}
+
+/** How many numbers a signature of an algorithm has. */
+const NUMBERS: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 1, 17: 2, 19: 2, 22: 2 };
+
+/** The numbers as their shortest form: leading zeros and a wrong count of bits change nothing for who verifies. */
+function readNumbers(cursor: Cursor, algorithm: number): Uint8Array[] {
+  const count = NUMBERS[algorithm];
+  // Others have bytes of a fixed length, or are not verified by anybody here.
+  if (count === undefined) return [cursor.take(cursor.left)];
+  const numbers = Array.from({ length: count }, () => shortest(cursor.mpi()));
+  if (cursor.left > 0) throw badKey('A signature is longer than its numbers');
+  return numbers;
+}
+
+function shortest(number: Uint8Array): Buffer {
+  const start = number.findIndex((byte) => byte !== 0);
+  const digits = start < 0 ? new Uint8Array() : number.subarray(start);
+  const bits = digits.length === 0 ? 0 : digits.length * 8 - Math.clz32(digits[0] ?? 0) + 24;
+  return Buffer.concat([Buffer.from([bits >> 8, bits & 0xff]), digits]);
+}
+
+/** A number of four octets: times and time spans have no other form. */
+function numberIn(content: Uint8Array | undefined): number | undefined {
+  if (content === undefined) return undefined;
+  if (content.length !== 4) throw badKey('A signature holds a broken time');
+  return Buffer.from(content).readUInt32BE();
+}
+
+function subpacket(type: number, content: Uint8Array): Buffer {
+  const length = content.length + 1;
+  const header =
+    length < 192
+      ? [length]
+      : [255, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
+  return Buffer.concat([Buffer.from([...header, type]), content]);
 }
 
 const sized = (area: Uint8Array): Buffer =>
@@ -121,11 +186,7 @@ function readSubpackets(area: Uint8Array): RawSubpacket[] {
     const end = at + lengthBytes + length;
     if (length === 0 || end > area.length) throw badKey('A signature holds a broken subpacket');
     const type = (area[at + lengthBytes] ?? 0) & 0x7f;
-    subpackets.push({
-      type,
-      content: area.subarray(at + lengthBytes + 1, end),
-      whole: area.subarray(at, end),
-    });
+    subpackets.push({ type, content: area.subarray(at + lengthBytes + 1, end) });
     at = end;
   }
   return subpackets;

@@ -2,6 +2,7 @@ export * from './access.js';
 export * from './actor.js';
 export * from './authority.js';
 export * from './authorization.js';
+export { ClientAssertions, provideClientAssertions } from './client-assertions.js';
 export * from './decorators.js';
 export * from './exchange.js';
 export * from './guard.js';

@@ -9,6 +9,7 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /version': 'asked by clients before they have a token (library contract §2.4)',
   'GET /healthz': 'asked by process managers; says up or not',
   'GET /readyz': 'asked by load balancers; names what is not ready, no data',
+  'GET /docs/*': 'which routes there are and what they take; no data',
   // auth
   'GET /.well-known/jwks.json': 'public keys, for everybody who checks tokens',
   'GET /v1/auth/revocations':
@@ -16,9 +17,15 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /v1/token-status': 'checks the token itself, because a bad one is 404 here (library contract §2.3)',
   'POST /v1/auth/token': 'checks the client assertion and the subject token in its body (RFC 8693, RFC 7523)',
   'POST /v1/auth/uses': 'checks the token itself, whichever service it is good for; keeps where it was used',
+  'GET /auth/sign-in': 'the form that asks for a password',
+  'POST /auth/sign-in': 'checks the password and where the form came from',
+  'POST /auth/sign-out': 'checks the session and its form',
+  'GET /auth/account': 'checks the session (ADR 10)',
+  'POST /auth/account/tokens': 'checks the session and its form',
+  'POST /auth/account/tokens/:id/revoke': 'checks the session and its form',
   // web
   'GET /': 'the start page says what this is and where to go',
-  'GET /auth/tokens': 'says how to get a token (library contract §2.3)',
+  'GET /auth/tokens': 'leads to where tokens are made (library contract §2.3)',
   'GET /ca.pem': 'the public half of the own certificate authority',
   'GET /assets/config/config.prod.json': 'discovery document, read before login (library contract §2.1)',
   'GET /library/:entity/:collection/:container':

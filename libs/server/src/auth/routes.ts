@@ -1,5 +1,11 @@
 import { RequestMethod, type Type } from '@nestjs/common';
-import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import {
+  HTTP_CODE_METADATA,
+  METHOD_METADATA,
+  MODULE_METADATA,
+  PATH_METADATA,
+} from '@nestjs/common/constants.js';
+import { inputsOf, type RouteInput } from '../openapi/inputs.js';
 import { type Access, readAccess } from './access.js';
 
 /** One route of a service with what it asks of its caller. */
@@ -11,6 +17,9 @@ export interface RouteAccess {
   /** `Controller.method`, for people. */
   readonly handler: string;
   readonly access: Access;
+  /** What it answers when all went well. */
+  readonly status: number;
+  readonly inputs: readonly RouteInput[];
 }
 
 /** What `imports` of a module may hold: a class, or a module that was configured at run time. */
@@ -53,9 +62,17 @@ function routesOfController(controller: Type): RouteAccess[] {
         path: join(prefix, path),
         handler: `${controller.name}.${name}`,
         access: readAccess(handler, controller),
+        status: statusOf(handler, method),
+        inputs: inputsOf(controller, name),
       })),
     );
   });
+}
+
+/** Nest answers a POST with 201 unless the handler says otherwise. */
+function statusOf(handler: object, method: RequestMethod): number {
+  const said = Reflect.getMetadata(HTTP_CODE_METADATA, handler) as number | undefined;
+  return said ?? (method === RequestMethod.POST ? 201 : 200);
 }
 
 function pathsOf(target: object): string[] {

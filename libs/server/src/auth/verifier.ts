@@ -16,6 +16,14 @@ export interface VerifierOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** Whose token a refusal was about: the signature was right, and the token is good no more, or not here. */
+const callers = new WeakMap<object, Actor>();
+
+/** Who presented a token that {@link TokenVerifier.verify} refused, where that is known. For the audit trail, never for rights. */
+export function refusedCaller(error: unknown): Actor | undefined {
+  return typeof error === 'object' && error !== null ? callers.get(error) : undefined;
+}
+
 interface Checks {
   readonly authority: TokenAuthority;
   readonly keys: KeyRing;
@@ -72,9 +80,20 @@ export class TokenVerifier {
    * @throws DomainError `unauthorized` with a reason; `unavailable` when the auth service was never reached
    */
   async verify(token: string, audience?: AudienceName): Promise<Actor> {
-    const { keys, revocations } = this.#required();
+    const { keys } = this.#required();
     const claims = await this.#claimsOf(token);
     if (claims.iss !== keys.issuer) throw refused('token_invalid');
+    try {
+      return await this.#actorOf(token, claims, audience);
+    } catch (error) {
+      if (error instanceof DomainError) callers.set(error, toActor(token, claims, NO_RIGHTS));
+      throw error;
+    }
+  }
+
+  /** What can be wrong with a token that one of our keys signed. */
+  async #actorOf(token: string, claims: TokenClaims, audience: AudienceName | undefined): Promise<Actor> {
+    const { revocations } = this.#required();
     if (claims.aud !== ANY_SERVICE && claims.aud !== audience) throw refused('wrong_audience');
     // An exchanged token names one service: one for all of them would be a token of a person.
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
@@ -222,6 +241,9 @@ export class TokenVerifier {
     this.#failing = error !== undefined;
   }
 }
+
+/** Of somebody who is refused anyway. */
+const NO_RIGHTS = { administrator: false, organisations: {} };
 
 function toActor(
   token: string,

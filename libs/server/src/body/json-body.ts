@@ -12,16 +12,17 @@ import { readBytes } from './read-bytes.js';
  * @throws DomainError `too_large` above `limit` bytes, `bad_request` for anything that is not JSON of the schema
  */
 export class JsonBody<T extends z.ZodType> implements PipeTransform<IncomingMessage, Promise<z.output<T>>> {
-  readonly #schema: T;
+  /** For the description of the route. */
+  readonly schema: T;
   readonly #limit: number;
 
   constructor(schema: T, options: { readonly limit?: number } = {}) {
-    this.#schema = schema;
+    this.schema = schema;
     this.#limit = options.limit ?? LIMITS.json;
   }
 
   async transform(body: IncomingMessage | undefined): Promise<z.output<T>> {
-    return check(this.#schema, parseJson(await readBytes(body, this.#limit)), 'the body');
+    return check(this.schema, parseJson(await readBytes(body, this.#limit)), 'the body');
   }
 }
 
@@ -30,11 +31,12 @@ export class JsonBody<T extends z.ZodType> implements PipeTransform<IncomingMess
  * @throws DomainError `too_large`, `bad_request`
  */
 export class FormBody<T extends z.ZodType> implements PipeTransform<IncomingMessage, Promise<z.output<T>>> {
-  readonly #schema: T;
+  /** For the description of the route. */
+  readonly schema: T;
   readonly #limit: number;
 
   constructor(schema: T, options: { readonly limit?: number } = {}) {
-    this.#schema = schema;
+    this.schema = schema;
     this.#limit = options.limit ?? LIMITS.json;
   }
 
@@ -43,22 +45,23 @@ export class FormBody<T extends z.ZodType> implements PipeTransform<IncomingMess
     const names = [...fields.keys()];
     if (new Set(names).size !== names.length)
       throw new DomainError('bad_request', 'Expected every form field once');
-    return check(this.#schema, Object.fromEntries(fields), 'the form');
+    return check(this.schema, Object.fromEntries(fields), 'the form');
   }
 }
 
 /** `@Query(new Checked(Schema, 'the query'))`, `@Param(…)`: checks what the framework has already taken apart. */
 export class Checked<T extends z.ZodType> implements PipeTransform<unknown, z.output<T>> {
-  readonly #schema: T;
+  /** For the description of the route. */
+  readonly schema: T;
   readonly #what: string;
 
   constructor(schema: T, what = 'the query') {
-    this.#schema = schema;
+    this.schema = schema;
     this.#what = what;
   }
 
   transform(value: unknown): z.output<T> {
-    return check(this.#schema, value, this.#what);
+    return check(this.schema, value, this.#what);
   }
 }
 

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ScsConfig } from '#libs/config';
 import type { Actor } from '#libs/contract';
 import { actorOf } from '../auth/index.js';
 import { LIMITS } from '../limits.js';
-import { redactUrl, type Logger } from '../log.js';
+import { redactUrl, withoutRedaction, type Logger } from '../log.js';
 import { failure, JSON_TYPE, type Failure } from './envelope.js';
 
 /** Answers of an API are no documents: nothing in them may run, be framed or be guessed to be something else. */
@@ -12,8 +13,15 @@ const SAFE_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
+/**
+ * With a certificate of the site alone: browsers hold the host to it for a year, on every port. With an own authority people
+ * have to be able to look at the start page before they trust it. Never over plain HTTP (RFC 6797 §7.2).
+ */
+const HSTS = 'max-age=31536000';
+
 export interface HookOptions {
   readonly log: Logger;
+  readonly config: ScsConfig;
   /** True from the moment when the process is asked to stop. */
   readonly stopping: () => boolean;
   /** Told after a request whose caller is known. */
@@ -21,9 +29,15 @@ export interface HookOptions {
 }
 
 /** What happens to every request before and after its route. */
-export function addHooks(fastify: FastifyInstance, { log, stopping, answered }: HookOptions): void {
+export function addHooks(fastify: FastifyInstance, { log, config, stopping, answered }: HookOptions): void {
+  const strict = config.tls.mode === 'site' && !config.insecureHttp;
+  const headers = Object.entries({
+    ...SAFE_HEADERS,
+    ...(strict ? { 'strict-transport-security': HSTS } : {}),
+  });
+  const access = withoutRedaction(log);
   fastify.addHook('onRequest', (request, reply, done) => {
-    for (const [name, value] of Object.entries(SAFE_HEADERS)) reply.header(name, value);
+    for (const [name, value] of headers) reply.header(name, value);
     if (request.raw.url !== undefined && request.raw.url.length > LIMITS.url)
       return answer(
         reply,
@@ -33,7 +47,7 @@ export function addHooks(fastify: FastifyInstance, { log, stopping, answered }: 
     // Host header field".
     if (request.raw.httpVersion === '1.1' && request.raw.headers.host === undefined)
       return answer(reply, failure(400, 'Expected a Host header', 'bad_request'));
-    if (stopping()) {
+    if (stopping() && !endsWork(request)) {
       reply.header('connection', 'close');
       return answer(reply, failure(503, 'The server is stopping', 'unavailable'));
     }
@@ -41,7 +55,7 @@ export function addHooks(fastify: FastifyInstance, { log, stopping, answered }: 
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = isPoll(request) && reply.statusCode < 400 ? 'debug' : 'info';
-    log[level](accessLine(request, reply), 'request');
+    if (access.isLevelEnabled(level)) access[level](accessLine(request, reply), 'request');
     const actor = actorOf(request);
     if (actor !== undefined) answered(actor, { address: request.ip, client: request.headers['user-agent'] });
     // Kept alive, the connection would hold up the end until its idle time is over.
@@ -50,17 +64,29 @@ export function addHooks(fastify: FastifyInstance, { log, stopping, answered }: 
   });
 }
 
-/** What machines ask every second says nothing when it goes well. */
-const POLLED = ['/healthz', '/readyz', '/v1/auth/revocations', '/v1/auth/uses'];
+/**
+ * What ends work that is under way is answered for as long as the port is open, or the work would be lost: a worker of this very process ends before the port
+ * does, and gives its build back.
+ */
+const ENDING = /^\/v1\/build\/[0-9a-f]{24}\/_(?:log|finish)\?/;
 
-function isPoll(request: FastifyRequest): boolean {
-  return POLLED.some((path) => request.url === path || request.url.startsWith(`${path}?`));
+function endsWork(request: FastifyRequest): boolean {
+  return request.method === 'PUT' && ENDING.test(request.url);
+}
+
+/** What machines ask every second says nothing when it goes well. */
+const POLLED = new Set(['/healthz', '/readyz', '/v1/auth/revocations', '/v1/auth/uses']);
+
+function isPoll({ url }: FastifyRequest): boolean {
+  const question = url.indexOf('?');
+  return POLLED.has(question === -1 ? url : url.slice(0, question));
 }
 
 function answer(reply: FastifyReply, { status, body }: Failure): void {
   void reply.status(status).header('content-type', JSON_TYPE).send(body);
 }
 
+/** Every field is ours and none is a secret: the line is written without looking for any. */
 function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string, unknown> {
   const actor = actorOf(request);
   return {
@@ -70,7 +96,9 @@ function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string
     status: reply.statusCode,
     milliseconds: Math.round(reply.elapsedTime * 10) / 10,
     address: request.ip,
-    ...(actor === undefined ? {} : { username: actor.username, tokenId: actor.tokenId }),
-    ...(reply.raw.writableFinished ? {} : { cut: true }),
+    // Undefined is not written.
+    username: actor?.username,
+    tokenId: actor?.tokenId,
+    cut: reply.raw.writableFinished ? undefined : true,
   };
 }

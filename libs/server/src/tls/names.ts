@@ -10,7 +10,6 @@ const MOST_NAMES = 100;
  * the public URL and SCS_NAMES. Sorted, lower case, without repetition.
  */
 export function certificateNames(config: ScsConfig): string[] {
-  const publicHost = new URL(config.publicUrl).hostname.replace(/^\[|\]$/g, '');
   const names = [
     'localhost',
     '127.0.0.1',
@@ -18,13 +17,18 @@ export function certificateNames(config: ScsConfig): string[] {
     hostname(),
     ...machineAddresses(),
     ...(config.host === '0.0.0.0' || config.host === '::' ? [] : [config.host]),
-    publicHost,
+    hostOf(config.publicUrl),
     ...config.names,
   ].map((name) => name.toLowerCase());
   return [...new Set(names)]
     .filter((name) => isIP(name) !== 0 || /^[a-z0-9.-]+$/.test(name))
     .sort()
     .slice(0, MOST_NAMES);
+}
+
+/** The name or address in a URL, an IPv6 address without its brackets. */
+export function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 function machineAddresses(): string[] {

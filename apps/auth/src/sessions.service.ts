@@ -1,0 +1,124 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor } from '#libs/contract';
+import { type Clock, DomainError, newSecret } from '#libs/core';
+import { CLOCK } from '#libs/server';
+import { AccountsStore, isUser } from './accounts.store.js';
+import { AUTH_LIMITS } from './limits.js';
+import { type SessionDocument, SessionsStore, type StoredSession } from './sessions.store.js';
+import { SignInService } from './sign-in.service.js';
+
+/** A session that is good now. */
+export interface Session {
+  /** What the cookie holds; another one than the browser sent when it was renewed. */
+  readonly identifier: string;
+  /** Whoever typed the password; may do what the account may. */
+  readonly actor: Actor;
+  /** What its forms carry, so that no other page can send one. It stays when the identifier changes. */
+  readonly formProof: string;
+}
+
+/** The rules of sessions (ADR 10): how long they last, when they get a new identifier, what ends them. */
+@Injectable()
+export class SessionsService {
+  constructor(
+    private readonly sessions: SessionsStore,
+    private readonly accounts: AccountsStore,
+    private readonly signIns: SignInService,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Begins a session for somebody whose password was right. @returns its identifier
+   * @throws DomainError `unauthorized` when the password was changed at this moment
+   */
+  async begin(actor: Actor): Promise<string> {
+    const { accountId } = actor;
+    const account = await this.accounts.get(accountId);
+    const guards = await this.signIns.guards(actor);
+    const sessionsEnded = isUser(account) ? account.value.sessionsEnded : 0;
+    const now = this.clock.now().getTime();
+    // What is over, and what is more than anybody uses, makes room.
+    const known = await this.sessions.ofAccount(accountId, AUTH_LIMITS.sessionsPerAccount);
+    const surplus = known.length - AUTH_LIMITS.sessionsPerAccount + 1;
+    for (const [index, { id, value }] of known.entries())
+      if (index < surplus || value.expiresAt <= now) await this.sessions.delete(id);
+    const identifier = newSecret();
+    const written = await this.sessions.write([
+      ...guards,
+      this.sessions.creation(idOf(identifier), {
+        accountId,
+        sessionsEnded,
+        signedInAt: now,
+        renewedAt: now,
+        usedAt: now,
+        expiresAt: now + AUTH_LIMITS.sessionIdleMs,
+        replaced: false,
+        formProof: newSecret(),
+      }),
+    ]);
+    // The account has changed since it was read, and perhaps its password.
+    if (!written) throw new DomainError('conflict', 'The account was just changed: sign in again');
+    return identifier;
+  }
+
+  /** The session of a cookie; undefined when it is over, was ended, or its account may not sign in any more. */
+  async resume(identifier: string): Promise<Session | undefined> {
+    const session = await this.sessions.get(idOf(identifier));
+    const now = this.clock.now().getTime();
+    if (session === undefined || session.value.expiresAt <= now) return undefined;
+    const { accountId, sessionsEnded, formProof } = session.value;
+    const actor = await this.signIns.again(accountId, sessionsEnded);
+    if (actor === undefined) return undefined;
+    return { identifier: await this.#renewed(session, identifier, now), actor, formProof };
+  }
+
+  /** Signs out. Nothing happens when there is no such session. */
+  async end(identifier: string): Promise<void> {
+    await this.sessions.delete(idOf(identifier));
+  }
+
+  /** Removes sessions that are over. @returns how many */
+  async sweep(): Promise<number> {
+    const over = await this.sessions.expiredBefore(this.clock.now().getTime(), AUTH_LIMITS.sweepBatch);
+    for (const { id } of over) await this.sessions.delete(id);
+    return over.length;
+  }
+
+  /** Says that the session is used; after an hour it goes on under a new identifier. */
+  async #renewed(session: StoredSession, identifier: string, now: number): Promise<string> {
+    const { value } = session;
+    if (value.replaced) return identifier;
+    const expiresAt = Math.min(value.signedInAt + AUTH_LIMITS.sessionMs, now + AUTH_LIMITS.sessionIdleMs);
+    if (now - value.renewedAt >= AUTH_LIMITS.sessionRenewMs) {
+      const next = newSecret();
+      const fresh: SessionDocument = { ...value, renewedAt: now, usedAt: now, expiresAt };
+      const written = await this.sessions.write([
+        this.sessions.creation(idOf(next), fresh),
+        // Requests that the browser has sent already come with the old one.
+        this.sessions.change(session, {
+          ...value,
+          replaced: true,
+          expiresAt: now + AUTH_LIMITS.sessionGraceMs,
+        }),
+      ]);
+      // Otherwise another request has renewed it at the same moment, and the browser gets that one.
+      return written ? next : identifier;
+    }
+    if (now - value.usedAt >= AUTH_LIMITS.sessionNoteMs)
+      await this.sessions.write([this.sessions.change(session, { ...value, usedAt: now, expiresAt })]);
+    return identifier;
+  }
+}
+
+/** 256 bits of randomness need no salt. */
+function idOf(identifier: string): string {
+  return createHash('sha256').update(identifier).digest('hex');
+}
+
+/** Whether a form was made for this session. In constant time. */
+export function isFormProof({ formProof }: Session, given: string): boolean {
+  const expected = Buffer.from(formProof);
+  const presented = Buffer.from(given);
+  return presented.length === expected.length && timingSafeEqual(presented, expected);
+}

@@ -1,0 +1,2 @@
+export { Html, markup, page } from './html.js';
+export { Page } from './page.decorator.js';
