@@ -63,7 +63,11 @@ export class BuildsService {
     const id = newObjectId();
     const destination = parseDestination(submission.libraryRef, actor.username, id);
     const decision = mayPublish(actor, destination.place);
-    if (!decision.allowed) throw new DomainError('forbidden', decision.reason, { reason: 'may_not_publish' });
+    if (!decision.allowed)
+      throw new DomainError('forbidden', decision.reason, {
+        reason: 'may_not_publish',
+        remedy: `Name a place of your own, for example library://${actor.username}/…, or use a token with the scope library:write.`,
+      });
     await this.queue.requireAvailable();
     return this.#turns.take(actor.accountId, async () => {
       await this.#requireRoom(actor);

@@ -76,14 +76,18 @@ export class BuilderConnection {
   }
 }
 
-/** Repeats a call while the builder cannot be reached or is not ready, until `stop` says so; everything else is an answer. */
+/**
+ * Repeats a call while the builder cannot be reached or is not ready, until `stop` says so; everything else is an answer. A bug of the builder is one after a few
+ * times: other builds wait meanwhile.
+ */
 async function again<T>(call: () => Promise<T>, stop: AbortSignal): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await call();
     } catch (error) {
       const answered = error instanceof ResponseError && error.httpStatus < 500;
-      const last = attempt >= LIMITS.callAttempts || stop.aborted;
+      const isBug = error instanceof ResponseError && error.httpStatus === 500;
+      const last = attempt >= (isBug ? LIMITS.bugAttempts : LIMITS.callAttempts) || stop.aborted;
       if (!(error instanceof DomainError) || answered || last) throw error;
       const pause = Math.min(LIMITS.retryPause, 50 * 2 ** attempt);
       await delay(pause, undefined, { signal: stop }).catch(() => undefined);
