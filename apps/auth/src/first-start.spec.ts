@@ -37,7 +37,8 @@ async function start(): Promise<{
   const keys = await SigningKeys.open(join(home, 'signing-keys'), { clock });
   const { issuer, verifier, revocations, uses, signIns, ...services } = await wire(database, clock);
   const log = pino({ enabled: false });
-  const parts = { home, keys, clock, log, ...services };
+  const { settings, accounts, accountsStore, tokens, tokensStore, commits } = services;
+  const parts = { home, keys, clock, log, settings, accounts, accountsStore, tokens, tokensStore, commits };
   const instance = await beginInstance(parts);
   issuer.open(instance.issuer, keys);
   await completeTokenFile(parts, instance);

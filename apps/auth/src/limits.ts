@@ -26,12 +26,14 @@ export const AUTH_LIMITS = {
   /** Argon2id runs at once (19 MiB each), and how many more may wait. */
   hashesAtOnce: 2,
   hashesWaiting: 32,
-  /** Wrong passwords in one window, before the next try has to wait for its end. */
+  /** Wrong passwords, and new tokens, in one window, before the next try has to wait for its end. */
   attemptWindowMs: 60_000,
   attemptsPerAccountAndAddress: 5,
   attemptsPerAddress: 30,
   /** From everywhere together: high, so that a stranger cannot keep the owner out by guessing. */
   attemptsPerAccount: 100,
+  /** New tokens of one account in one window. */
+  newTokensPerAccount: 60,
   /** Counters that are kept; the oldest go first. */
   attemptCounters: 20_000,
   /** The token of the first start is made anew at a start when less than this is left of it. */

@@ -17,6 +17,7 @@ import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
 import { SignInService } from './sign-in.service.js';
 import { type StoredToken, type TokenDocument, TokensStore } from './tokens.store.js';
+import { Windows } from './windows.js';
 
 interface Wanted {
   readonly name: string;
@@ -28,6 +29,8 @@ interface Wanted {
 /** The rules of the tokens that people get. */
 @Injectable()
 export class TokensService {
+  readonly #made = new Windows(() => performance.now());
+
   constructor(
     private readonly tokens: TokensStore,
     private readonly accounts: AccountsStore,
@@ -40,13 +43,16 @@ export class TokensService {
 
   /**
    * Makes a token for the actor, or for `request.username`. The token itself is told here and never again.
-   * @throws DomainError `forbidden`, `not_found`, `unprocessable`; `unauthorized` when the password was changed meanwhile
+   * @throws DomainError `forbidden`, `not_found`, `unprocessable`, `too_many_requests`; `unauthorized` when the password was changed meanwhile
    */
   async create(
     actor: Actor,
     request: CreateTokenRequest,
   ): Promise<{ readonly stored: StoredToken; readonly token: string }> {
-    const { id: accountId } = await this.accountOf(actor, request.username);
+    const target = await this.accountOf(actor, request.username);
+    enforce(mayCreateToken(actor, ownerOf(target), request.scopes));
+    const accountId = target.id;
+    this.#made.take([[accountId, AUTH_LIMITS.newTokensPerAccount]], tooManyNew);
     const id = newObjectId();
     let made: { readonly stored: StoredToken; readonly token: string } | undefined;
     await this.commits.commit(async () => {
@@ -172,6 +178,13 @@ export function accountClaims({
 function ownerOf({ id, value }: StoredAccount): TokenOwner {
   const { administrator } = value;
   return { id, administrator, organisation: value.kind === 'robot' ? value.organisation : undefined };
+}
+
+function tooManyNew(seconds: number): DomainError {
+  return new DomainError('too_many_requests', `Too many new tokens: try again in ${seconds} seconds`, {
+    reason: 'too_many_new_tokens',
+    retryAfter: seconds,
+  });
 }
 
 function noUser(): DomainError {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { decodeJwt, importJWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Issuer } from '#apps/auth/src/issuer';
+import { AUTH_LIMITS } from '#apps/auth/src/limits';
 import { RevocationFeed } from '#libs/contract';
 import { newObjectId } from '#libs/core';
 import { newPrivateJwk } from '#libs/server';
@@ -231,6 +232,18 @@ export function authSuite(name: string, open: () => Promise<TestDatabase>): void
         const answer = await world.createToken(await world.user(), change);
         expect(answer.status).toBe(400);
         expect(answer.body.error.message).toMatch(/body is not valid/);
+      });
+
+      test('are made at most sixty in a minute for one account, and that is said with the time to wait', async () => {
+        const [user, other] = [await world.user(), await world.user()];
+        const json = { name: 'x', scopes: ['build'], username: user };
+        const make = () => world.app.request('/v1/auth/tokens', { token: world.admin, json });
+        for (let one = 0; one < AUTH_LIMITS.newTokensPerAccount; one += 1)
+          expect((await make()).status).toBe(200);
+        const refused = await make();
+        expect([refused.status, refused.body.error.reason]).toEqual([429, 'too_many_new_tokens']);
+        expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+        expect((await world.createToken(other)).status).toBe(200);
       });
 
       test('lack of a scope is said by name', async () => {
