@@ -2,7 +2,7 @@
 
 const plain = ['core', 'contract', 'deffile', 'sif', 'pgp', 'signing'];
 const user = ['client', 'oci', 'runtime', 'build', 'cli'];
-const server = ['config', 'server', 'documents', 'blobs', 'queue'];
+const server = ['config', 'server', 'documents', 'audit', 'blobs', 'queue'];
 
 /** Which libraries a library may import; every other library is forbidden to it. */
 const mayUse = {
@@ -18,8 +18,9 @@ const mayUse = {
   runtime: ['core'],
   build: ['core', 'contract', 'deffile', 'sif', 'runtime', 'oci', 'client', 'signing'],
   config: ['core'],
-  server: ['core', 'contract', 'config'],
+  server: ['core', 'contract', 'config', 'audit'],
   documents: ['core'],
+  audit: ['core', 'contract', 'documents'],
   blobs: ['core'],
   queue: ['core', 'contract'],
 };
@@ -33,7 +34,8 @@ const appMayUse = {
   builder: service,
   worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime'],
   web: ['client', 'cli', 'config', 'server', 'contract', 'core'],
-  scs: ['client', 'cli', 'config', 'contract', 'core'],
+  // `scs audit --offline` reads the databases of an instance that is stopped.
+  scs: ['client', 'cli', 'config', 'contract', 'core', 'audit', 'documents'],
   sing: ['cli', 'build', 'runtime', 'client', 'oci', 'sif', 'signing', 'pgp', 'deffile', 'contract', 'core'],
   'all-in-one': ['server', 'config', 'core', 'queue'],
   supervisor: ['config', 'core'],

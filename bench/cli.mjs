@@ -19,7 +19,7 @@ import { SING } from './support/up.mjs';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '40' } } });
 const rounds = Number(values.rounds);
-const bundle = new URL('../dist/cli/sing.mjs', import.meta.url).pathname;
+const bundle = new URL('../dist/cli/sing.cjs', import.meta.url).pathname;
 
 const folder = await temporaryFolder();
 try {

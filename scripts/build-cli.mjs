@@ -1,85 +1,95 @@
 // Bundles the command lines and the launch planner: `npm run build:cli`.
 //
-// dist/cli/sing.mjs, dist/cli/scs.mjs  entry of each command line; what a command needs more lies beside it in lazy chunks
-// dist/planner/planner.js              the planner for the engine inside the native program (build-planner.mjs)
+// dist/cli/sing.cjs, dist/cli/scs.cjs  entry of each command line; it loads
+// dist/cli/chunks/                     what a command line is made of: one chunk that all commands need, others when they are
+// dist/cli/compiled/                   compiled code of chunks, for the Node that built them (build-cli-compiled.mjs)
 // dist/cli/share/                      manual page and completion scripts, made by the bundled program itself
 // dist/cli/sing.help                   help texts for the native program, made likewise
-// dist/cli/compiled/                   compiled code of what commands load later
+// dist/planner/planner.js              the planner for the engine inside the native program (build-planner.mjs)
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
+import {
+  APART,
+  apart,
+  deferZod,
+  entries,
+  late,
+  slimUndici,
+  startModules,
+  zodParts,
+} from './build-cli-plugins.mjs';
 
+const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => join(root, ...parts);
 
-const common = {
-  cwd: root,
-  resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
-  transform: { target: 'node24' },
-  logLevel: 'warn',
-};
-
 /**
- * Parts of undici that our client uses: the package's own index also loads fetch, caches, mocks and web sockets, and its
- * client loads HTTP/2 and forms, of which our client uses neither.
+ * Bundles modules into dist/cli and gives the files of the entries by name. CommonJS: a module of Node that an ES module imports
+ * is read to the last of its members, which loads half of the others.
  */
-const slimUndici = {
-  name: 'slim-undici',
-  resolveId(source, importer) {
-    if (importer === undefined) return undefined;
-    if (source === 'undici') return '\0undici';
-    if (!importer.includes('/undici/lib/')) return undefined;
-    return /client-h2|h2c-client|web\/|socks5/.test(source) ? '\0undici-unused' : undefined;
-  },
-  load(id) {
-    if (id === '\0undici-unused') return 'module.exports = { unused: true };';
-    if (id !== '\0undici') return undefined;
-    const part = (path) => JSON.stringify(at('node_modules/undici/lib', path));
-    return `import Agent from ${part('dispatcher/agent.js')};
-import EnvHttpProxyAgent from ${part('dispatcher/env-http-proxy-agent.js')};
-import Dispatcher from ${part('dispatcher/dispatcher.js')};
-import api from ${part('api/index.js')};
-Object.assign(Dispatcher.prototype, api);
-export { Agent, EnvHttpProxyAgent, Dispatcher };`;
-  },
-};
-
-async function bundleCommandLines() {
-  const names = ['sing', 'scs'].filter((name) => existsSync(at(`apps/${name}/src/main.ts`)));
-  const bundle = await rolldown({
-    ...common,
+async function bundle(input, { folder = 'chunks', names = '[name]-[hash].cjs', plugins = [], groups = [] }) {
+  const made = await rolldown({
+    cwd: root,
+    input,
     platform: 'node',
-    input: Object.fromEntries(names.map((name) => [name, at(`apps/${name}/src/main.ts`)])),
-    // Native modules stay outside; a command that needs one loads it from where npm put it.
-    external: [/\.node$/, '#addon', '@node-rs/argon2', 'better-sqlite3', 'mongodb'],
-    plugins: [slimUndici],
+    resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
+    // The second is what undici asks for to leave out a parser that is not used unless a variable of the environment says so.
+    transform: { target: 'node24', define: { esbuildDetection: 'true' } },
+    logLevel: 'warn',
+    // Native modules stay outside; a command that needs one loads it from where npm put it. So do the databases of services,
+    // which have a thread of their own: `--offline` commands load them as the services do.
+    external: [/\.node$/, '@node-rs/argon2', '#libs/documents'],
+    plugins,
     // What is outside is loaded where something of it is used, and by nothing else.
     treeshake: { moduleSideEffects: [{ external: true, sideEffects: false }] },
   });
-  await rm(at('dist/cli'), { recursive: true, force: true });
-  await bundle.write({
-    dir: at('dist/cli'),
-    format: 'esm',
-    entryFileNames: '[name].mjs',
-    chunkFileNames: 'chunks/[name]-[hash].mjs',
+  const { output } = await made.write({
+    dir: at('dist/cli', folder),
+    format: 'cjs',
+    dynamicImportInCjs: false,
+    entryFileNames: names,
+    chunkFileNames: '[name]-[hash].cjs',
+    codeSplitting: { groups },
     minify: { compress: true, mangle: true, codegen: true },
     keepNames: true,
     sourcemap: false,
     comments: { legal: false },
   });
-  await bundle.close();
-  return names;
+  await made.close();
+  return Object.fromEntries(
+    output.filter((chunk) => chunk.isEntry).map((chunk) => [chunk.name, chunk.fileName]),
+  );
 }
 
-const run = promisify(execFile);
+async function bundleCommandLine(name, plugins) {
+  const start = startModules();
+  const chunks = await bundle(
+    { [name]: `program:${name}` },
+    {
+      plugins: [entries, late, slimUndici, ...plugins, start.plugin],
+      // One file for what every command needs, also where something that is loaded later needs it too.
+      groups: [{ name: 'base', test: (id) => start.has(id) }],
+    },
+  );
+  const entry = { [name]: `entry:${name}:${chunks[name]}:` };
+  await bundle(entry, { folder: '.', names: '[name].cjs', plugins: [entries] });
+  return chunks[name];
+}
 
-async function writeShare(names) {
-  const outputs = names.flatMap((name) => [
+async function bundleCommandLines() {
+  const files = await bundle(APART, { plugins: [zodParts] });
+  const chunk = await bundleCommandLine('sing', [deferZod, apart(files)]);
+  // The operator's commands read the settings of services, whose schemas are more than the deferred zod offers.
+  await bundleCommandLine('scs', []);
+  await run(process.execPath, [at('scripts/build-cli-compiled.mjs'), at('dist/cli'), chunk]);
+}
+
+async function writeShare() {
+  const outputs = ['sing', 'scs'].flatMap((name) => [
     [`man/man1/${name}.1`, [name, 'manual']],
     [`bash-completion/completions/${name}`, [name, 'completion', 'bash']],
     [`zsh/site-functions/_${name}`, [name, 'completion', 'zsh']],
@@ -87,7 +97,7 @@ async function writeShare(names) {
   ]);
   await Promise.all(
     outputs.map(async ([path, [name, ...words]]) => {
-      const { stdout } = await run(process.execPath, [at(`dist/cli/${name}.mjs`), ...words]);
+      const { stdout } = await run(process.execPath, [at(`dist/cli/${name}.cjs`), ...words]);
       const target = at('dist/cli/share', path);
       await mkdir(join(target, '..'), { recursive: true });
       await writeFile(target, stdout);
@@ -100,7 +110,7 @@ async function writeShare(names) {
  * hash of what they hold in their names: who reads the texts sees whether they belong to the command line beside them.
  */
 async function writeHelp() {
-  const bundle = at('dist/cli/sing.mjs');
+  const bundle = at('dist/cli/sing.cjs');
   const [entry, { stdout }] = await Promise.all([
     readFile(bundle),
     run(process.execPath, [bundle, 'manual', '--format', 'help-index'], { maxBuffer: 16 << 20 }),
@@ -108,25 +118,6 @@ async function writeHelp() {
   await writeFile(at('dist/cli/sing.help'), [`entry ${entry.length}\n`, entry, stdout]);
 }
 
-/** Lets the commands that need most run once, so that their code lies compiled beside the bundle for whoever built it. */
-async function warmUp() {
-  await mkdir(at('dist/cli/compiled'));
-  const home = await mkdtemp(join(tmpdir(), 'sing-warm-up-'));
-  const env = { PATH: process.env.PATH, HOME: home, SCS_HOME: home };
-  const nowhere = 'http://127.0.0.1:9';
-  try {
-    for (const words of [
-      ['key', 'list'],
-      ['key', 'search', '--url', nowhere, 'nobody'],
-      ['search', '--library', nowhere, 'nothing'],
-    ]) {
-      // What they answer does not matter: there is no key and no server.
-      await run(process.execPath, [at('dist/cli/sing.mjs'), ...words], { env }).catch(() => undefined);
-    }
-  } finally {
-    await rm(home, { recursive: true });
-  }
-}
-
-const [names] = await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
-await Promise.all([writeShare(names), writeHelp(), warmUp()]);
+await rm(at('dist/cli'), { recursive: true, force: true });
+await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
+await Promise.all([writeShare(), writeHelp()]);

@@ -30,6 +30,14 @@ export function memoryOf(pid) {
   return Number(/^Pss: +(\d+) kB/m.exec(readOrNothing(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) / 1024;
 }
 
+/** Milliseconds that the threads of a process have worked so far, in the program and in the system. */
+export function processorTimeOf(pid) {
+  const stat = readOrNothing(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // proc_pid_stat(5): utime and stime are fields 14 and 15, in ticks of 10 ms; the first one here is field 3.
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 function readOrNothing(path) {
   try {
     return readFileSync(path, 'latin1');

@@ -73,16 +73,28 @@ async function write(sending, bytes) {
 }
 
 /**
- * A large body by curl, which needs less of the machine than a client in Node: what is measured is the server.
- * @param file what is sent; without it the answer is counted and dropped
+ * Large bodies by curl, which needs less of the machine than a client in Node: what is measured is the server. One process
+ * and one connection for all transfers, one after the other, as a client has it.
+ * @param transfers addresses; with a `file` it is sent, without one the answer is counted and dropped
  */
-export async function curl(method, url, { caFile, headers = {}, file, accept = [200] } = {}) {
-  const parameters = ['-sS', '-X', method, '-o', '/dev/null', '-D', '-', '-H', 'Expect:'];
+export async function curl(method, transfers, { caFile, headers = {}, accept = [200] } = {}) {
+  const parameters = ['-sS', '-X', method, '-D', '-', '-H', 'Expect:'];
   if (caFile !== undefined) parameters.push('--cacert', caFile);
   for (const [name, value] of Object.entries(headers)) parameters.push('-H', `${name}: ${value}`);
-  if (file !== undefined) parameters.push('--upload-file', file);
-  const { stdout } = await run('curl', [...parameters, '-w', '%{http_code} %{size_download}', url]);
-  const [status, count] = (stdout.split('\n').at(-1) ?? '').split(' ').map(Number);
-  if (!accept.includes(status)) throw new Error(`${method} ${url}: ${status}`);
-  return { count, header: (name) => new RegExp(`^${name}: (.*?)\r?$`, 'im').exec(stdout)?.[1] };
+  for (const { file } of transfers)
+    parameters.push('-o', '/dev/null', ...(file === undefined ? [] : ['--upload-file', file]));
+  parameters.push('-w', `${END} %{http_code} %{size_download}\n`, ...transfers.map(({ url }) => url));
+  const { stdout } = await run('curl', parameters);
+  const answers = [...stdout.matchAll(ANSWER)].map(([, head, status, count]) => ({
+    status: Number(status),
+    count: Number(count),
+    header: (name) => new RegExp(`^${name}: (.*?)\r?$`, 'im').exec(head)?.[1],
+  }));
+  for (const [at, { url }] of transfers.entries())
+    if (!accept.includes(answers[at]?.status)) throw new Error(`${method} ${url}: ${answers[at]?.status}`);
+  return answers;
 }
+
+/** What ends each answer in the output of curl. */
+const END = 'end of answer:';
+const ANSWER = new RegExp(`([^]*?)${END} (\\d+) (\\d+)\n`, 'g');

@@ -45,7 +45,7 @@ export async function startLibrary({ folder, scheme }) {
     // The registry uses the same certificate, so that both encrypt alike.
     tls: { caFile, certFile: join(folder, 'tls', 'server.pem') },
 
-    /** As stock clients do it: the record, the parts one after the other, the end, the tag. */
+    /** The requests of stock clients: the record, the parts one after the other, the end, the tag. */
     async push(image, tag) {
       const made = await client.send('POST', '/v1/images', {
         body: { hash: `sha256.${image.hash}`, container },
@@ -58,7 +58,7 @@ export async function startLibrary({ folder, scheme }) {
 
     async pull(image) {
       const path = `/v1/imagefile/admin/bench/image:sha256.${image.hash}?arch=amd64`;
-      const { count } = await curl('GET', base + path, secure);
+      const [{ count }] = await curl('GET', [{ url: base + path }], secure);
       if (count !== image.size) throw new Error(`Expected ${image.size} bytes, got ${count}`);
     },
 
@@ -84,13 +84,14 @@ async function sendParts(client, id, image, secure) {
   const path = `/v2/imagefile/${id}/_multipart`;
   const started = (await client.send('POST', path, { body: { filesize: image.size } })).json.data;
   const { uploadID, totalParts, partSize } = started;
-  const completedParts = [];
+  const transfers = [];
   for (let partNumber = 1; partNumber <= totalParts; partNumber += 1) {
     const request = { partSize, uploadID, partNumber, sha256sum: '' };
     const { presignedURL } = (await client.send('PUT', path, { body: request })).json.data;
-    const { header } = await curl('PUT', presignedURL, { ...secure, file: image.partFile(partNumber) });
-    completedParts.push({ partNumber, token: header('etag') });
+    transfers.push({ url: presignedURL, file: image.partFile(partNumber) });
   }
+  const answers = await curl('PUT', transfers, secure);
+  const completedParts = answers.map(({ header }, at) => ({ partNumber: at + 1, token: header('etag') }));
   await client.send('PUT', `${path}_complete`, { body: { uploadID, completedParts } });
 }
 

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, curl } from './http.mjs';
 import { freePort, startProgram } from './process.mjs';
+
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
 /** Debian's docker-registry on a folder of its own. */
 export async function startRegistry({ folder, scheme, tls }) {
@@ -35,24 +38,58 @@ export async function startRegistry({ folder, scheme, tls }) {
       return (await client.send('PATCH', location, { body: image.bytes, headers, accept: [202] })).headers
         .location;
     const { pathname, search } = new URL(location, base);
-    const options = { ...secure, headers, file: image.whole, accept: [202] };
-    return (await curl('PATCH', base + pathname + search, options)).header('location');
+    const options = { ...secure, headers, accept: [202] };
+    const [answer] = await curl('PATCH', [{ url: base + pathname + search, file: image.whole }], options);
+    return answer.header('location');
   }
+
+  async function putBlob(image) {
+    const opened = await client.send('POST', '/v2/bench/blobs/uploads/', { accept: [202] });
+    const close = new URL(await patch(opened.headers.location, image), base);
+    close.searchParams.set('digest', `sha256:${image.hash}`);
+    await client.send('PUT', close.pathname + close.search, { accept: [201] });
+  }
+
+  // What every image of the OCI kind without a configuration refers to (OCI image manifest, "empty descriptor").
+  const empty = Buffer.from('{}');
+  const emptyHash = createHash('sha256').update(empty).digest('hex');
+  await putBlob({ bytes: empty, hash: emptyHash });
 
   return {
     pid: server.pid,
 
-    /** As stock clients do it: open, the bytes in one PATCH, close with the digest. */
-    async push(image) {
-      const opened = await client.send('POST', '/v2/bench/blobs/uploads/', { accept: [202] });
-      const location = await patch(opened.headers.location, image);
-      const close = new URL(location, base);
-      close.searchParams.set('digest', `sha256:${image.hash}`);
-      await client.send('PUT', close.pathname + close.search, { accept: [201] });
+    /**
+     * The requests of clients for such images: open, the bytes in one PATCH, close with the digest; then the manifest, which
+     * is the image and gives it its tag. The library's push ends with the same.
+     */
+    async push(image, tag) {
+      await putBlob(image);
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: MANIFEST,
+        config: {
+          mediaType: 'application/vnd.oci.empty.v1+json',
+          digest: `sha256:${emptyHash}`,
+          size: empty.length,
+        },
+        layers: [
+          {
+            mediaType: 'application/vnd.sylabs.sif.layer.v1.sif',
+            digest: `sha256:${image.hash}`,
+            size: image.size,
+          },
+        ],
+      };
+      await client.send('PUT', `/v2/bench/manifests/${tag}`, {
+        body: manifest,
+        headers: { 'content-type': MANIFEST },
+        accept: [201],
+      });
     },
 
     async pull(image) {
-      const { count } = await curl('GET', `${base}/v2/bench/blobs/sha256:${image.hash}`, secure);
+      const url = `${base}/v2/bench/blobs/sha256:${image.hash}`;
+      const [{ count }] = await curl('GET', [{ url }], secure);
       if (count !== image.size) throw new Error(`Expected ${image.size} bytes, got ${count}`);
     },
 

@@ -5,12 +5,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** The bundle that `npm run build:cli` makes, as processes of their own. */
-const SING = fileURLToPath(new URL('../../dist/cli/sing.mjs', import.meta.url));
+const SING = fileURLToPath(new URL('../../dist/cli/sing.cjs', import.meta.url));
 
 let home: string;
 beforeAll(async () => {
@@ -25,27 +25,73 @@ function start(words: readonly string[]): ChildProcess {
   return spawn(process.execPath, [SING, ...words], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+interface Told {
+  /** Chunks in the order in which they were loaded. */
+  readonly chunks: readonly string[];
+  /** Those whose compiled code was not used. */
+  readonly compiledHere: readonly string[];
+  /** Modules of Node that were loaded besides those that were there before. */
+  readonly modules: readonly string[];
+}
+
+/**
+ * Loads the bundle as its entry does, and tells what was loaded when the command had ended, or when the first byte of its
+ * first request arrived. `URL` in the words is a server that waits for that.
+ */
+const TELL = `
+const [loader, cli, ...words] = process.argv.slice(1);
+const { chunkLoader } = await import(loader);
+const { createServer } = process.getBuiltinModule('node:net');
+const [entry] = /sing-[^.]+.cjs/.exec(process.getBuiltinModule('node:fs').readFileSync(cli + '/sing.cjs', 'utf8'));
+let before;
+const chunks = [];
+const tell = () => {
+  const compiledHere = chunks.filter(([, script]) => script.cachedDataRejected !== false).map(([name]) => name);
+  const modules = process.moduleLoadList.filter((name) => !before.has(name));
+  process.stdout.write(JSON.stringify({ chunks: chunks.map(([name]) => name), compiledHere, modules }));
+  process.exit();
+};
+const server = createServer((socket) => socket.once('data', tell));
+server.listen(0, '127.0.0.1', async () => {
+  before = new Set(process.moduleLoadList);
+  const loaded = (name, script) => chunks.push([name, script]);
+  const load = chunkLoader({ folder: cli + '/chunks', compiled: cli + '/compiled', loaded });
+  const url = 'https://127.0.0.1:' + server.address().port;
+  await load('./' + entry).start(words.map((word) => word === 'URL' ? url : word));
+  tell();
+});`;
+
+function whatLoads(...words: readonly string[]): Told & { readonly text: string } {
+  const loader = new URL('../../libs/cli/src/bundle/chunks.ts', import.meta.url).href;
+  const command = ['--input-type=module', '--eval', TELL, loader, dirname(SING), ...words];
+  const printed = execFileSync(process.execPath, command, { env: environment(), encoding: 'utf8' });
+  const told = JSON.parse(printed.slice(printed.indexOf('{'))) as Told;
+  const text = told.chunks.map((name) => readFileSync(join(dirname(SING), 'chunks', name), 'utf8')).join('');
+  return { ...told, text };
+}
+
 describe('the bundle', () => {
   it('starts without OpenPGP, without HTTP and without schemas', () => {
-    const loaded = new Map<string, string>();
-    const load = (file: string): void => {
-      if (loaded.has(file)) return;
-      const text = readFileSync(file, 'utf8');
-      loaded.set(file, text);
-      // The entry loads the command tree when the compile cache is on; what others load later is what this is about.
-      const imports =
-        file === SING
-          ? /["`](\.\/chunks\/[^"`]+)["`]/g
-          : /(?:import|export)(?:[\w*{}\s,$]+from)?\s*"(\.[^"]+)"/g;
-      for (const match of text.matchAll(imports)) {
-        load(resolve(dirname(file), match[1] ?? ''));
-      }
-    };
-    load(SING);
-    const text = [...loaded.values()].join('');
-    expect(text).not.toMatch(/BEGIN PGP|UND_ERR_CONNECT_TIMEOUT|invalid_union|node:https|node:http"/);
+    const { text, modules } = whatLoads('version');
+    expect(text).not.toMatch(/BEGIN PGP|UND_ERR_CONNECT_TIMEOUT|invalid_union/);
     expect(text).toContain('unknown shorthand flag');
     expect(text.length).toBeLessThan(200_000);
+    for (const name of ['http', 'tls', 'v8', 'child_process', 'assert'])
+      expect(modules).not.toContain(`NativeModule ${name}`);
+  });
+
+  it('makes no schema and loads no module in vain before the first request', () => {
+    const { text, modules } = whatLoads('key', 'search', '--url', 'URL', 'nobody');
+    expect(text).toContain('UND_ERR_CONNECT_TIMEOUT');
+    expect(text).not.toMatch(/invalid_union|BEGIN PGP/);
+    expect(modules).toContain('NativeModule tls');
+    for (const name of ['http', 'v8', 'child_process', 'assert'])
+      expect(modules).not.toContain(`NativeModule ${name}`);
+  });
+
+  it('runs code that the build compiled', () => {
+    expect(whatLoads('key', 'search', '--url', 'URL', 'nobody').compiledHere).toEqual([]);
+    expect(whatLoads('key', 'list').compiledHere).toEqual([]);
   });
 
   it('prints the version', () => {

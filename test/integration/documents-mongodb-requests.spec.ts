@@ -15,7 +15,7 @@ describe('a MongoDB replica set is asked', () => {
 
   async function open(answer?: FakeAnswer): Promise<Things> {
     fake = await startFakeMongo({ replicaSet: 'rs', ...(answer === undefined ? {} : { answer }) });
-    documents = await openDocuments(`mongodb://127.0.0.1:${fake.port}/`, { service: 'auth' });
+    documents = await openDocuments(fake.url(), { service: 'auth' });
     const things = documents.collection(thingsSpec('things'));
     await documents.ready();
     return things;
@@ -49,6 +49,17 @@ describe('a MongoDB replica set is asked', () => {
       hint: 'scs_byRank',
       limit: 11,
       readConcern: { level: 'majority' },
+    });
+  });
+
+  it('for the keys of an index by nothing that is not in it', async () => {
+    const things = await open();
+    await things.keys('byRank', { equal: ['g'], limit: 10 });
+    expect(sent('find').at(-1)).toMatchObject({
+      projection: { _id: 1, 'v.group': 1, 'v.rank': 1 },
+      sort: { 'v.rank': 1, _id: 1 },
+      hint: 'scs_byRank',
+      limit: 10,
     });
   });
 

@@ -257,9 +257,13 @@ describe.skipIf(reason)(`a queue that cannot be reached${skipped(reason)}`, () =
     await redis.kill();
     expect(await refused(redis.url)).toMatchObject({ reason: 'queue_stale_socket' });
     await redis.stop();
-    expect(await refused(`unix:/nonexistent/redis.sock`)).toMatchObject({ reason: 'queue_stale_socket' });
-    expect(await refused('redis://127.0.0.1:1')).toMatchObject({ reason: 'queue_refused' });
-    expect(await refused('redis://nowhere.invalid:6379')).toMatchObject({ reason: 'queue_unknown_host' });
+    expect(await refused(`unix:/nonexistent/redis.sock?password=p`)).toMatchObject({
+      reason: 'queue_stale_socket',
+    });
+    expect(await refused('rediss://u:p@127.0.0.1:1')).toMatchObject({ reason: 'queue_refused' });
+    expect(await refused('rediss://u:p@nowhere.invalid:6379')).toMatchObject({
+      reason: 'queue_unknown_host',
+    });
   });
 
   it('answers in time when Redis hangs', async () => {

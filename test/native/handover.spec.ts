@@ -19,7 +19,7 @@ const asUser = process.getuid?.() === 0 ? { uid: ordinaryId(), gid: ordinaryId()
 
 /** A command line for Node that says how it was started, and can go back to the native program. */
 const ECHO = `
-import { spawnSync } from 'node:child_process';
+const { spawnSync } = require('node:child_process');
 const words = process.argv.slice(2);
 if (words[0] === 'back') process.exit(spawnSync(process.env.PROGRAM, words.slice(1), { stdio: 'inherit' }).status);
 const { execArgv, env } = process;
@@ -46,7 +46,7 @@ describe.skipIf(skipContainers())('verbs of Node', () => {
     for (const name of ['sing', 'sh']) copyFileSync(join(PROGRAM, '..', name), join(build, name));
     program = join(build, 'sing');
     mkdirSync(join(folder, 'dist/cli'), { recursive: true });
-    writeFileSync(join(folder, 'dist/cli/sing.mjs'), ECHO);
+    writeFileSync(join(folder, 'dist/cli/sing.cjs'), ECHO);
     mkdirSync(join(folder, 'node_modules', NODE_PACKAGE, 'bin'), { recursive: true });
     copyFileSync(process.execPath, join(folder, 'node_modules', NODE_PACKAGE, 'bin/node'));
     chmodSync(join(folder, 'node_modules', NODE_PACKAGE, 'bin/node'), 0o755);
@@ -147,7 +147,7 @@ describe.skipIf(skipContainers())('verbs of Node', () => {
   });
 
   it('a missing command line or Node is a sentence with what to do', () => {
-    rmSync(join(folder, 'dist/cli/sing.mjs'));
+    rmSync(join(folder, 'dist/cli/sing.cjs'));
     expect(run(['pull'])).toMatchObject({
       status: 255,
       stderr: expect.stringContaining('npm run build:cli'),

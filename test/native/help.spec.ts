@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (const name of ['sing', 'sh']) copyFileSync(join(PROGRAM, '..', name), join(root, 'addon/build', name));
 });
 beforeEach(() => {
-  for (const name of ['sing.mjs', 'sing.help']) copyFileSync(join(CLI, name), join(root, 'dist/cli', name));
+  for (const name of ['sing.cjs', 'sing.help']) copyFileSync(join(CLI, name), join(root, 'dist/cli', name));
 });
 afterAll(() => remove());
 
@@ -66,7 +66,7 @@ describe('help', () => {
   it.each(lines.filter((words) => !words.some((word) => word.startsWith('-'))))(
     'sing %s %s %s: as the process of Node prints it',
     async (...words) => {
-      const byNode = await ended(process.execPath, [join(CLI, 'sing.mjs'), ...words]);
+      const byNode = await ended(process.execPath, [join(CLI, 'sing.cjs'), ...words]);
       expect(native(words)).toEqual(byNode);
     },
   );
@@ -83,7 +83,7 @@ describe('help that cannot be written', () => {
       return { status, stdout, stderr: stderr.toLowerCase() };
     };
     const byNative = shell(join(root, 'addon/build/sing'));
-    expect(byNative).toEqual(shell(`${process.execPath} ${join(CLI, 'sing.mjs')}`));
+    expect(byNative).toEqual(shell(`${process.execPath} ${join(CLI, 'sing.cjs')}`));
     expect(byNative).toMatchObject({
       status: 255,
       stderr: word === 'key' ? '' : 'fatal:   cannot write the output: no space left on device\n',
@@ -126,7 +126,7 @@ describe('texts that are not of the same build are not printed', () => {
   };
 
   it('another entry, or none', () => {
-    const entry = join(root, 'dist/cli/sing.mjs');
+    const entry = join(root, 'dist/cli/sing.cjs');
     writeFileSync(entry, `${readFileSync(entry, 'utf8')} `);
     expect(native(['--help']).stderr).toContain(NO_NODE);
     writeFileSync(entry, '');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Agent } from 'undici';
 import { loadConfig, prepareHome, type ScsConfig } from '#libs/config';
 import { systemCode, type Clock, type DomainError } from '#libs/core';
+import { Secrets } from './secrets.js';
 import { createLog, createServer, type RunningServer, type ServiceModule } from '#libs/server';
 
 export interface StartAppOptions {
@@ -37,6 +38,9 @@ export interface StartedApp {
   get<T>(token: (abstract new (...parameters: never[]) => T) | symbol | string): T;
   /** Sends a request and reads the answer: JSON is parsed, everything else is text. */
   request(path: string, options?: AppRequest): Promise<AppAnswer>;
+  /** The tokens and passwords of all requests; a test adds what it sends in other ways. */
+  readonly secrets: Secrets;
+  /** Stops it, and fails when one of the secrets is in a log or in the data that it leaves. */
   stop(): Promise<void>;
 }
 
@@ -100,6 +104,7 @@ async function startOnce(options: StartAppOptions, home: string): Promise<Starte
     ...(options.alsoOpen === undefined ? {} : { alsoOpen: options.alsoOpen }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
+  const secrets = new Secrets();
   const ca = server.certificates?.current.cert ?? '';
   const dispatcher = new Agent({ connect: ca === '' ? {} : { ca } });
   return {
@@ -110,11 +115,18 @@ async function startOnce(options: StartAppOptions, home: string): Promise<Starte
     ca,
     home,
     get: (token) => server.app.get(token, { strict: false }),
-    request: (path, request) => send(dispatcher, config.publicUrl, path, request ?? {}),
+    secrets,
+    request: async (path, request = {}) => {
+      const answer = await send(dispatcher, config.publicUrl, path, request);
+      secrets.addFrom(request, answer.body);
+      return answer;
+    },
     stop: async () => {
       await dispatcher.destroy();
       await server.close();
+      const leaks = await secrets.leaks(home);
       if (options.home === undefined) rmSync(home, { recursive: true, force: true });
+      if (leaks.length > 0) throw new Error(`Secrets were written down: ${leaks.join(', ')}`);
     },
   };
 }

@@ -1,16 +1,28 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { BSON, type Document } from 'mongodb';
+import { temporaryFolder } from './temporary.js';
 
 export interface FakeMongo {
+  /** On a socket that is closed to others, which needs neither TLS nor a password. */
+  url(query?: string): string;
+  /** The same server on a port of this machine. */
   readonly port: number;
   /** Commands in the order they came, handshakes left out. */
   readonly commands: readonly Document[];
   close(): Promise<void>;
 }
 
-/** What a command is answered with; undefined for the usual answer. `commands` are those before it. */
-export type FakeAnswer = (command: Document, commands: readonly Document[]) => Document | undefined;
+/**
+ * What a command is answered with; undefined for the usual answer. `commands` are those before it, `connection` stands for the
+ * connection that it came over.
+ */
+export type FakeAnswer = (
+  command: Document,
+  commands: readonly Document[],
+  connection: object,
+) => Document | undefined;
 
 const OP_REPLY = 1;
 const OP_QUERY = 2004;
@@ -35,7 +47,7 @@ export async function startFakeMongo(options: {
       return { cursor: { id: BSON.Long.ZERO, ns: 'x.y', firstBatch: [] }, ok: 1 };
     return { ok: 1, n: 1, nModified: 1 };
   };
-  const server = createServer((socket) => {
+  const onConnection = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
@@ -48,22 +60,29 @@ export async function startFakeMongo(options: {
         const message = waiting.subarray(0, waiting.readInt32LE(0));
         waiting = waiting.subarray(message.length);
         const command = commandOf(message);
-        const answer = options.answer?.(command, commands) ?? usual(command);
+        const answer = options.answer?.(command, commands, socket) ?? usual(command);
         if (!/^(hello|ismaster)$/i.test(Object.keys(command)[0] ?? '')) commands.push(command);
         socket.write(replyTo(message, answer));
       }
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  };
+  const folder = await temporaryFolder();
+  const path = join(folder.path, 'mongo.sock');
+  const server = createServer(onConnection).listen(0, '127.0.0.1');
+  const onSocket = createServer(onConnection).listen(path);
+  await Promise.all([once(server, 'listening'), once(onSocket, 'listening')]);
   const address = server.address();
   const port = address !== null && typeof address === 'object' ? address.port : 0;
   return {
+    url: (query = '') => `mongodb://${encodeURIComponent(path)}/${query}`,
     port,
     commands,
     close: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
-      await once(server, 'close');
+      onSocket.close();
+      await Promise.all([once(server, 'close'), once(onSocket, 'close')]);
+      await folder.remove();
     },
   };
 }

@@ -111,7 +111,7 @@ std::optional<int> answerHelp(const Installation& installation, const std::vecto
   const std::string folder = installation.root + "/dist/cli";
   const std::string content = readFile(folder + "/sing.help");
   std::string_view index = content;
-  if (!belongTo(readFile(folder + "/sing.mjs"), index)) return std::nullopt;
+  if (!belongTo(readFile(folder + "/sing.cjs"), index)) return std::nullopt;
   if (take(index, '\n') != "help sing " SING_VERSION) return std::nullopt;
   if (take(index, ' ') != "unless") return std::nullopt;
   if (isUncertain(take(index, '\n'), environment)) return std::nullopt;

@@ -88,7 +88,7 @@ std::vector<std::string> environmentForNode(const std::vector<std::string>& envi
 }
 
 int becomeNode(const Installation& installation, const std::vector<std::string>& words, const std::vector<std::string>& environment) {
-  const std::string script = installation.root + "/dist/cli/sing.mjs";
+  const std::string script = installation.root + "/dist/cli/sing.cjs";
   const std::string node = findNode(installation.root);
   if (node.empty()) {
     say(Level::fatal, "Expected Node at " + installation.root + "/node_modules/" + nodePackage + "/bin/node, got nothing there: run ./scripts/up, or npm ci");

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, Trail } from '#libs/audit';
 import { type Clock, messageOf } from '#libs/core';
 import { CLOCK, LOG, type Logger } from '#libs/server';
 import { BuildLogs } from './build-logs.js';
 import { type Build, BuildsStore } from './builds.store.js';
 import { ContextsService } from './contexts.service.js';
+import { ended } from './events.js';
 import { isOver } from './present.js';
 
 /** How a build ends. */
@@ -22,23 +24,31 @@ export class BuildEndings {
     private readonly builds: BuildsStore,
     private readonly logs: BuildLogs,
     private readonly contexts: ContextsService,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Logger,
   ) {}
 
   /**
    * Ends a build that is not over.
+   * @param actor whose doing it is; null for the builder's own
    * @param unless asked with the build as it is: true leaves it alone
    * @returns whether this call ended it
    */
-  async end(id: string, end: BuildEnd, unless: (build: Build) => boolean = () => false): Promise<boolean> {
+  async end(
+    id: string,
+    end: BuildEnd,
+    actor: Caller | null,
+    unless: (build: Build) => boolean = () => false,
+  ): Promise<boolean> {
     let first = false;
-    const after = await this.builds.update(id, (build) => {
+    const change = (build: Build): Build | undefined => {
       first = !isOver(build) && !unless(build);
       if (!first) return undefined;
       const { tokens: _, tryId: __, ...rest } = build;
       return { ...rest, ...end, completeTime: this.clock.now().toISOString() };
-    });
+    };
+    const after = await this.builds.record(id, change, (build) => this.trail.write(ended(id, build, actor)));
     if (!first || after === undefined) return false;
     await this.settle(id, after);
     return true;

@@ -3,12 +3,13 @@ import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { JobQueue, laneOfThisMachine } from '#libs/queue';
+import { checkQueueAtStart, JobQueue, laneOfThisMachine } from '#libs/queue';
 import {
   LOG,
   type Logger,
   provideClientAssertions,
   provideTokenExchange,
+  provideTrail,
   Readiness,
   Service,
 } from '#libs/server';
@@ -47,11 +48,14 @@ import { WorkerProof } from './worker-proof.js';
     {
       provide: BuildQueue,
       inject: [ScsConfig, LOG],
-      useFactory: ({ redisUrl }: ScsConfig, log: Logger) =>
-        new BuildQueue(
-          redisUrl === undefined ? undefined : JobQueue.open(redisUrl, (message) => log.warn(message)),
+      useFactory: async ({ redisUrl }: ScsConfig, log: Logger) => {
+        if (redisUrl === undefined) return new BuildQueue(undefined, laneOfThisMachine());
+        await checkQueueAtStart(redisUrl);
+        return new BuildQueue(
+          JobQueue.open(redisUrl, (message) => log.warn(message)),
           laneOfThisMachine(),
-        ),
+        );
+      },
     },
     {
       provide: CONTEXT_BLOBS,
@@ -75,6 +79,7 @@ import { WorkerProof } from './worker-proof.js';
     },
     { provide: ARCHITECTURE, useFactory: () => laneOfThisMachine() },
     provideTokenExchange('builder'),
+    provideTrail('builder', DATABASE),
     provideClientAssertions(),
     WorkerProof,
     BuildsStore,

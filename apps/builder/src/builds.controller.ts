@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Actor, type BuildMetadata, BuildRequest } from '#libs/contract';
-import { Checked, CurrentActor, JsonBody, readBytes, Requires, sendSource } from '#libs/server';
+import { Audited, Checked, CurrentActor, JsonBody, readBytes, Requires, sendSource } from '#libs/server';
 import { BuildsService } from './builds.service.js';
 import { LIMITS } from './limits.js';
 
@@ -17,6 +17,7 @@ export class BuildsController {
 
   @Post('build')
   @HttpCode(200)
+  @Audited('build.submit')
   async submit(
     @Body(new JsonBody(BuildRequest, { limit: LIMITS.submitBytes })) body: BuildRequest,
     @CurrentActor() actor: Actor,
@@ -27,6 +28,7 @@ export class BuildsController {
   /** The oldest form: the definition as plain text (builder contract §3.10). */
   @Post('build-def-file')
   @HttpCode(200)
+  @Audited('build.submit')
   async submitText(
     @Req() request: FastifyRequest,
     @CurrentActor() actor: Actor,
@@ -50,12 +52,14 @@ export class BuildsController {
 
   @Put('build/:id/_cancel')
   @HttpCode(204)
+  @Audited('build.cancel')
   async cancel(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<void> {
     await this.builds.cancel(id, actor);
   }
 
   @Delete('build/:id')
   @HttpCode(200)
+  @Audited('build.delete')
   async delete(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<{ data: object }> {
     await this.builds.delete(id, actor);
     return { data: {} };

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { ScsConfig } from '#libs/config';
 import type { Actor, BuildMetadata, BuildRequest } from '#libs/contract';
 import { type Clock, DomainError, expected, isObjectId, newObjectId, Turns } from '#libs/core';
@@ -9,6 +10,7 @@ import { BuildQueue } from './build-queue.js';
 import { type Build, BuildsStore, type StoredBuild } from './builds.store.js';
 import { ContextsService } from './contexts.service.js';
 import { type Destination, parseDestination } from './destination.js';
+import { hidden, submitted } from './events.js';
 import { LIMITS } from './limits.js';
 import { isAdministrator, mayPublish, maySee } from './policy.js';
 import { type Addresses, presentBuild } from './present.js';
@@ -47,6 +49,7 @@ export class BuildsService {
     private readonly endings: BuildEndings,
     private readonly seal: Seal,
     private readonly tokens: TokenExchange,
+    private readonly trail: Trail,
     config: ScsConfig,
     @Inject(ARCHITECTURE) private readonly architecture: string,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -67,6 +70,7 @@ export class BuildsService {
       throw new DomainError('forbidden', decision.reason, {
         reason: 'may_not_publish',
         remedy: `Name a place of your own, for example library://${actor.username}/…, or use a token with the scope library:write.`,
+        about: { kind: 'container', name: destination.place },
       });
     await this.queue.requireAvailable();
     return this.#turns.take(actor.accountId, async () => {
@@ -104,7 +108,8 @@ export class BuildsService {
       originTokenId: actor.originTokenId,
     };
     try {
-      await this.builds.create(id, build, submission.text);
+      const entry = this.trail.write(submitted(id, build, actor));
+      await this.builds.create(id, build, submission.text, entry);
     } catch (error) {
       if (build.contextDigest !== undefined)
         await this.contexts.releaseFromBuild(build.contextDigest, id).catch(() => undefined);
@@ -146,13 +151,17 @@ export class BuildsService {
   async cancel(id: string, actor: Actor): Promise<void> {
     await this.find(id, actor);
     // Stored first: whoever has the build learns of it by the queue at once, and with its next piece of log in any case.
-    if (await this.endings.end(id, { status: 'Cancelled' })) await this.queue.cancel(id);
+    if (await this.endings.end(id, { status: 'Cancelled' }, actor)) await this.queue.cancel(id);
   }
 
   /** Hides a build from lists and removes its log; a running one is cancelled first. */
   async delete(id: string, actor: Actor): Promise<void> {
     await this.cancel(id, actor);
-    await this.builds.update(id, (build) => ({ ...build, deleted: true }));
+    await this.builds.record(
+      id,
+      (build) => (build.deleted ? undefined : { ...build, deleted: true }),
+      (build) => this.trail.write(hidden(id, build, actor)),
+    );
     await this.logs.remove(id);
   }
 

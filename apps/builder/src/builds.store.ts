@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { BuildStatus } from '#libs/contract';
-import type { Collection, CollectionSpec, Stored } from '#libs/documents';
+import { DomainError } from '#libs/core';
+import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
 import { DATABASE, type Database } from './database.store.js';
+import { LIMITS } from './limits.js';
 
 const Build = z.object({
   accountId: z.string(),
@@ -99,11 +101,12 @@ export class BuildsStore {
     return new Map(found.map(({ id, value }) => [id, value.text]));
   }
 
-  /** A new build and its definition, both or none. */
-  async create(id: string, build: Build, definition: string): Promise<void> {
+  /** A new build, its definition and the entry of the audit trail, all or none. */
+  async create(id: string, build: Build, definition: string, entry: Write): Promise<void> {
     const result = await this.#database.commit([
       this.#definitions.write.insert(id, { text: definition }),
       this.#builds.write.insert(id, build),
+      entry,
     ]);
     if (!result.ok) throw new Error(`The build ${id} exists already`);
   }
@@ -111,6 +114,31 @@ export class BuildsStore {
   /** Changes a build unless `change` returns undefined; what is stored afterwards comes back. */
   update(id: string, change: (build: Build) => Build | undefined): Promise<Build | undefined> {
     return this.#builds.update(id, (build) => build && change(build));
+  }
+
+  /**
+   * The same, with an entry of the audit trail in the same commit.
+   * @param entry makes it from what the build becomes
+   * @throws DomainError `conflict` after many lost races
+   */
+  async record(
+    id: string,
+    change: (build: Build) => Build | undefined,
+    entry: (build: Build) => Write,
+  ): Promise<Build | undefined> {
+    for (let attempt = 0; attempt < LIMITS.changeAttempts; attempt += 1) {
+      const before = await this.#builds.get(id);
+      const after = before && change(before.value);
+      if (before === undefined || after === undefined) return before?.value;
+      const { ok } = await this.#database.commit([
+        this.#builds.write.replace(id, before.revision, after),
+        entry(after),
+      ]);
+      if (ok) return after;
+    }
+    throw new DomainError('conflict', 'Too many others are changing this build: try again', {
+      reason: 'busy',
+    });
   }
 
   /** Newest first. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Actor, JobOutcome, type Ticket, TicketRequest, TryId } from '#libs/contract';
 import {
   Audience,
+  Audited,
   Checked,
   CurrentActor,
   JsonBody,
@@ -69,6 +70,7 @@ export class JobsController {
 
   @Put('_finish')
   @HttpCode(200)
+  @Audited('build.end')
   async finish(
     @Param('id') id: string,
     @Query(new Checked(TryQuery)) query: z.infer<typeof TryQuery>,

@@ -47,7 +47,7 @@ export class JobsService {
     if (build?.tokens === undefined || isOver(build)) throw gone();
     const hopeless = this.#whyHopeless(build);
     if (hopeless !== undefined) {
-      await this.endings.end(id, { status: 'Complete', failureReason: hopeless });
+      await this.endings.end(id, { status: 'Complete', failureReason: hopeless }, null);
       throw gone();
     }
     const tokens = JobTokens.parse(JSON.parse(this.seal.unseal(build.tokens, id)));
@@ -96,10 +96,10 @@ export class JobsService {
     const isForeign = (build: Build): boolean => build.tryId !== tryId;
     if (outcome.outcome === 'succeeded') {
       const { imageSize, imageChecksum } = outcome;
-      await this.endings.end(id, { status: 'Complete', imageSize, imageChecksum }, isForeign);
+      await this.endings.end(id, { status: 'Complete', imageSize, imageChecksum }, actor, isForeign);
     } else if (outcome.outcome === 'failed') {
       const failureReason = oneLine(outcome.reason);
-      await this.endings.end(id, { status: 'Complete', failureReason }, isForeign);
+      await this.endings.end(id, { status: 'Complete', failureReason }, actor, isForeign);
     } else {
       await this.builds.update(id, (build) => {
         if (isOver(build) || isForeign(build)) return undefined;
@@ -111,7 +111,8 @@ export class JobsService {
 
   /** The queue gave a build up. */
   async lost(id: string, reason: string): Promise<void> {
-    await this.endings.end(id, { status: 'Complete', failureReason: oneLine(reason).slice(0, 1000) });
+    const failureReason = oneLine(reason).slice(0, 1000);
+    await this.endings.end(id, { status: 'Complete', failureReason }, null);
   }
 
   /** A sentence when no worker can do the build any more. */

@@ -42,6 +42,8 @@ export const LIMITS = {
   attempts: 2,
   /** Builds of one account that are not finished. */
   pendingPerAccount: 50,
+  /** Lost races after which a change is given up. */
+  changeAttempts: 100,
   listed: 200,
   tags: 16,
 } as const;

@@ -1,7 +1,7 @@
 import { Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Actor, KeyAddAnswer } from '#libs/contract';
-import { Audience, CurrentActor, readBytes, Requires } from '#libs/server';
+import { Audience, Audited, CurrentActor, readBytes, Requires } from '#libs/server';
 import { keysOf } from './add.request.js';
 import { LIMITS } from './limits.js';
 import { submittedJson, submittedText } from './present.js';
@@ -16,6 +16,7 @@ export class AddController {
   @Post('add')
   @HttpCode(200)
   @Requires('keystore:write')
+  @Audited('key.add')
   async add(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,7 +1,7 @@
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, Readiness, Service } from '#libs/server';
+import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { AddController } from './add.controller.js';
 import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
@@ -23,6 +23,7 @@ import { SubmitService } from './submit.service.js';
           log: (message) => log.warn(message),
         }),
     },
+    provideTrail('keystore', DATABASE),
     CertificatesStore,
     LookupService,
     SubmitService,

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor } from '#libs/contract';
-import { type Clock, DomainError, KeyedLock } from '#libs/core';
+import { type AuditEvent, Trail } from '#libs/audit';
+import type { Actor, AuditState } from '#libs/contract';
+import { type Clock, digestFromHex, DomainError, KeyedLock } from '#libs/core';
 import {
   type Certificate,
   cleanCertificate,
@@ -18,7 +20,7 @@ import {
   writeCertificate,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
-import { CertificatesStore } from './certificates.store.js';
+import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
 import { handlesOf } from './handles.js';
 import { LIMITS } from './limits.js';
 
@@ -42,6 +44,7 @@ export class SubmitService {
 
   constructor(
     private readonly certificates: CertificatesStore,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -123,7 +126,8 @@ export class SubmitService {
         updatedAt: this.clock.now().toISOString(),
         updatedBy: actor.accountId,
       };
-      if (await this.certificates.store(before, value, handles)) {
+      const entry = this.trail.write(eventOf(before?.value, value, actor));
+      if (await this.certificates.store(before, value, handles, entry)) {
         return { fingerprint, outcome: before === undefined ? 'inserted' : 'updated', comment: undefined };
       }
     }
@@ -132,6 +136,21 @@ export class SubmitService {
       `Key ${fingerprint.toUpperCase()} is being changed by others, try again`,
     );
   }
+}
+
+/** What the audit trail says: which certificate, and what it was and is by its hash. */
+function eventOf(before: StoredCertificate | undefined, after: StoredCertificate, actor: Actor): AuditEvent {
+  return {
+    action: before === undefined ? 'key.add' : 'key.change',
+    actor,
+    subject: { kind: 'key', name: after.fingerprint },
+    ...(before === undefined ? {} : { before: stateOf(before) }),
+    after: stateOf(after),
+  };
+}
+
+function stateOf({ armor, revoked }: StoredCertificate): AuditState {
+  return { digest: digestFromHex(hash('sha256', armor)), revoked };
 }
 
 async function parseStored(armor: string): Promise<Certificate> {

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, Trail } from '#libs/audit';
 import { BlobStore, type BlobUpload } from '#libs/blobs';
 import { type Clock, DomainError, KeyedLock, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
@@ -6,6 +7,7 @@ import { ContainersStore } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
 import { EntitiesStore } from './entities.store.js';
+import { pushed, uploader } from './events.js';
 import { type ImageFacts, readImageFacts } from './imageFacts.js';
 import { ImagesStore } from './images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
@@ -39,28 +41,37 @@ export class FinishUploadService {
     private readonly entities: EntitiesStore,
     private readonly contents: ContentsStore,
     private readonly usage: UsageService,
+    private readonly trail: Trail,
   ) {}
 
   /**
    * Checks length and hash, stores, and makes the image visible. Acknowledge only when this has resolved.
+   * @param actor who asked for it
    * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`
    */
-  async store(upload: Upload, blob: BlobUpload): Promise<void> {
+  async store(upload: Upload, blob: BlobUpload, actor: Caller): Promise<void> {
     await this.#locks.run(upload.id, async () => {
-      const digest = parseDigest(upload.value.hash);
-      if (await this.wasStored(upload, blob)) return this.publishStored(upload);
-      await blob.verify(digest);
-      const facts = await blob.read(readImageFacts);
-      // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
-      if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
-      try {
-        await blob.commit(digest);
-      } catch (error) {
-        await this.takeBack(upload.id);
-        throw error;
-      }
-      await this.#publish(upload, facts);
+      const facts = await blob.keepOpen(() => this.#commit(upload, blob));
+      if (facts) await this.#publish(upload, facts, actor);
+      else await this.publishStored(upload, actor);
     });
+  }
+
+  /** Makes the bytes a blob. @returns what they contain; nothing when they had become one before a crash */
+  async #commit(upload: Upload, blob: BlobUpload): Promise<ImageFacts | undefined> {
+    const digest = parseDigest(upload.value.hash);
+    if (await this.wasStored(upload, blob)) return undefined;
+    await blob.verify(digest);
+    const facts = await blob.read(readImageFacts);
+    // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
+    if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
+    try {
+      await blob.commit(digest);
+    } catch (error) {
+      await this.takeBack(upload.id);
+      throw error;
+    }
+    return facts;
   }
 
   /** Whether a crash came between the blob and the image: all bytes were right, and they have moved to the blob. */
@@ -71,11 +82,11 @@ export class FinishUploadService {
     return checked && !(await blob.isPresent()) && (await this.blobs.sizeOf(parseDigest(hash))) === size;
   }
 
-  /** Makes the image of a blob that is there visible. */
-  async publishStored(upload: Upload): Promise<void> {
+  /** Makes the image of a blob that is there visible. @param actor who asked for it; whoever began it, when nobody does any more */
+  async publishStored(upload: Upload, actor: Caller = uploader(upload)): Promise<void> {
     const reader = await this.blobs.open(parseDigest(upload.value.hash));
     try {
-      await this.#publish(upload, await readImageFacts(reader));
+      await this.#publish(upload, await readImageFacts(reader), actor);
     } finally {
       await reader.close();
     }
@@ -134,8 +145,8 @@ export class FinishUploadService {
     };
   }
 
-  async #publish({ id, value: { hash, size } }: Upload, facts: ImageFacts): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#publication(id, facts));
+  async #publish({ id, value: { hash, size } }: Upload, facts: ImageFacts, actor: Caller): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#publication(id, facts, actor));
     if (unused) await this.usage.discard(hash);
     // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
     const upload = await this.uploads.get(id);
@@ -153,7 +164,7 @@ export class FinishUploadService {
     throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
   }
 
-  async #publication(uploadId: string, facts: ImageFacts): Promise<Outcome> {
+  async #publication(uploadId: string, facts: ImageFacts, actor: Caller): Promise<Outcome> {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
     const { hash, size, reserved } = upload.value;
@@ -183,11 +194,13 @@ export class FinishUploadService {
       ...(arch === undefined ? {} : { arch }),
     };
     const counted = await this.usage.adding({ entity, container, hash, size }, { claimed: true, reserved });
+    const value = { ...image.value, ...found, size, uploaded: true };
     return {
       writes: [
         complete,
-        this.images.replacement(image, { ...image.value, ...found, size, uploaded: true }),
+        this.images.replacement(image, value),
         ...counted,
+        this.trail.write(pushed(container, value, actor)),
       ],
       result: false,
     };

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { type Actor, ImageRequest } from '#libs/contract';
 import { DomainError, parseImagePath } from '#libs/core';
-import { Anonymous, Audience, CurrentActor, JsonBody, Requires } from '#libs/server';
+import { Anonymous, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { archOfQuery } from './archQuery.js';
 import { type FoundImage, ImagesService } from './images.service.js';
 import { DEFAULTS, LIMITS } from './limits.js';
@@ -29,6 +29,7 @@ export class ImagesController {
   @Post('v1/images')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async create(
     @Body(new JsonBody(ImageRequest)) request: ImageRequest,
     @CurrentActor() actor: Actor,
@@ -50,6 +51,7 @@ export class ImagesController {
   @Delete('v1/images/*')
   @HttpCode(200)
   @Requires('library:delete')
+  @Audited('image.delete')
   async remove(
     @Param('*') path: string,
     @Query() query: Query_,

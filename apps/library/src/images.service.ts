@@ -1,11 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BlobStore } from '#libs/blobs';
+import { Trail } from '#libs/audit';
 import type { Actor, ImageRequest } from '#libs/contract';
 import { type Clock, DomainError, type ImageReference, newObjectId, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Container, ContainersStore } from './containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
+import { deleted, pushed } from './events.js';
 import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from './limits.js';
 import { missing } from './missing.js';
@@ -43,6 +45,7 @@ export class ImagesService {
     private readonly containers: ContainersStore,
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
+    private readonly trail: Trail,
   ) {}
 
   /**
@@ -108,8 +111,13 @@ export class ImagesService {
         createdAt: this.clock.now().toISOString(),
       };
       const use = { entity, container, hash, size: image.size };
-      const counted = reused ? await this.usage.adding(use, { claimed: false, reserved: 0 }) : [];
-      return { writes: [...this.images.creation(made, image), ...counted], result: made };
+      const gained = reused
+        ? [
+            ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),
+            this.trail.write(pushed(container, image, actor)),
+          ]
+        : [];
+      return { writes: [...this.images.creation(made, image), ...gained], result: made };
     });
     const image = await this.images.get(id);
     if (!image) throw missing('image', id);
@@ -124,7 +132,7 @@ export class ImagesService {
     const found = await this.find(reference, arch, actor);
     enforce(mayDelete(actor, containerSubject(found.container)), () => missing('image', describe(reference)));
     const { id, value } = found.image;
-    const unused = await commitPlan(this.database, () => this.#removal(id));
+    const unused = await commitPlan(this.database, () => this.#removal(id, actor));
     if (unused) await this.usage.discard(value.hash);
     return found;
   }
@@ -134,14 +142,18 @@ export class ImagesService {
     return value.uploaded && (await this.blobs.sizeOf(parseDigest(value.hash))) !== undefined;
   }
 
-  async #removal(id: string): Promise<{ writes: Change[]; result: boolean }> {
+  async #removal(id: string, actor: Actor): Promise<{ writes: Change[]; result: boolean }> {
     const image = await this.images.get(id);
     if (!image) return { writes: [], result: false };
     const container = await this.containers.get(image.value.container);
     if (!container) throw missing('image', id);
     await this.#removeManyTags(image, container);
     const tags = await this.tags.ofImage(id, LIMITS.tagsPerCommit);
-    const writes = [...this.images.removal(image), ...tags.map((tag) => this.tags.removal(tag))];
+    const writes = [
+      ...this.images.removal(image),
+      ...tags.map((tag) => this.tags.removal(tag)),
+      this.trail.write(deleted(container, image.value, actor)),
+    ];
     if (tags.length > 0) writes.push(this.containers.counting(container.id, -tags.length));
     if (!image.value.uploaded) return { writes, result: false };
     const { hash, size } = image.value;

@@ -2,7 +2,7 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '
 import { BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, Readiness, Service } from '#libs/server';
+import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { CollectionsStore } from './collections.store.js';
 import { ContainersStore } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
@@ -65,6 +65,7 @@ import { UsageService } from './usage.service.js';
         new UploadUrls(await loadUploadKey(config.dataFolder('library')), config.serviceUrl('library')),
     },
     { provide: LIBRARY_LIMITS, useValue: LIMITS },
+    provideTrail('library', DATABASE),
     CollectionsStore,
     ContainersStore,
     ContentsStore,

@@ -1,4 +1,4 @@
-import { type Actor, scopeAllowsAt, scopeTouches } from '#libs/contract';
+import { type Actor, entityRole, scopeAllowsAt, scopeTouches } from '#libs/contract';
 import { DomainError } from '#libs/core';
 
 /** An entity, a collection or a container, and whether strangers may know of it. */
@@ -19,12 +19,13 @@ export type Decision =
       readonly as: 'hidden' | 'forbidden';
       readonly reason: string;
       readonly message: string;
+      /** What it is about, for the audit trail. */
+      readonly about: Subject;
     };
 
-type Asker = Pick<Actor, 'username' | 'organisations' | 'administrator' | 'scopes'>;
+type Asker = Pick<Actor, 'kind' | 'username' | 'organisations' | 'administrator' | 'scopes'>;
 
 const ALLOWED: Decision = { allowed: true };
-const HIDDEN: Decision = { allowed: false, as: 'hidden', reason: 'not_found', message: 'Not found' };
 
 /** `entity/collection/container`, as deep as the subject goes. */
 export function placeOf({ entity, collection, container }: Subject): string {
@@ -37,10 +38,8 @@ export function placeOf({ entity, collection, container }: Subject): string {
  */
 export function roleIn(actor: Asker | undefined, entity: string): 'owner' | 'writer' | 'reader' | 'stranger' {
   if (actor === undefined) return 'stranger';
-  if (actor.administrator || actor.username === entity) return 'owner';
-  return Object.hasOwn(actor.organisations, entity)
-    ? (actor.organisations[entity] ?? 'stranger')
-    : 'stranger';
+  if (actor.administrator) return 'owner';
+  return entityRole(actor, entity) ?? 'stranger';
 }
 
 function writes(actor: Asker, entity: string): boolean {
@@ -54,12 +53,12 @@ function writes(actor: Asker, entity: string): boolean {
  */
 export function mayRead(actor: Asker | undefined, subject: Subject): Decision {
   if (!subject.private) return ALLOWED;
-  if (actor === undefined || roleIn(actor, subject.entity) === 'stranger') return HIDDEN;
+  if (actor === undefined || roleIn(actor, subject.entity) === 'stranger') return hidden(subject);
   const place = placeOf(subject);
   const touched = (['library:read', 'library:write', 'library:delete'] as const).some((scope) =>
     scopeTouches(actor, scope, place),
   );
-  return touched ? ALLOWED : HIDDEN;
+  return touched ? ALLOWED : hidden(subject);
 }
 
 /** Whether the actor may have the bytes of an image: as {@link mayRead}, and for what is private with a token for reading. */
@@ -67,16 +66,20 @@ export function mayDownload(actor: Asker | undefined, subject: Subject): Decisio
   const read = mayRead(actor, subject);
   if (!read.allowed || !subject.private || actor === undefined) return read;
   if (scopeAllowsAt(actor, 'library:read', placeOf(subject))) return ALLOWED;
-  return forbidden('scope_missing', `The token does not allow reading ${placeOf(subject)}`);
+  return forbidden(subject, 'scope_missing', `The token does not allow reading ${placeOf(subject)}`);
 }
 
 /** Whether the actor may make the subject, or find it by making it again. Says the same whether it exists or not. */
 export function mayCreate(actor: Asker, subject: Subject): Decision {
   const place = placeOf(subject);
   if (!writes(actor, subject.entity))
-    return forbidden('not_owner', `${subject.entity} belongs to somebody else: ${place} cannot be created`);
+    return forbidden(
+      subject,
+      'not_owner',
+      `${subject.entity} belongs to somebody else: ${place} cannot be created`,
+    );
   if (!scopeTouches(actor, 'library:write', place))
-    return forbidden('scope_missing', `The token does not allow creating ${place}`);
+    return forbidden(subject, 'scope_missing', `The token does not allow creating ${place}`);
   return ALLOWED;
 }
 
@@ -85,11 +88,12 @@ export function mayWrite(actor: Asker, subject: Subject): Decision {
   const read = mayRead(actor, subject);
   if (!read.allowed) return read;
   const place = placeOf(subject);
-  if (!writes(actor, subject.entity)) return forbidden('not_owner', `${place} belongs to somebody else`);
+  if (!writes(actor, subject.entity))
+    return forbidden(subject, 'not_owner', `${place} belongs to somebody else`);
   if (!scopeAllowsAt(actor, 'library:write', place))
-    return forbidden('scope_missing', `The token does not allow writing to ${place}`);
+    return forbidden(subject, 'scope_missing', `The token does not allow writing to ${place}`);
   if (subject.readOnly === true)
-    return forbidden('read_only', `${place} is read-only: it takes no more images`);
+    return forbidden(subject, 'read_only', `${place} is read-only: it takes no more images`);
   return ALLOWED;
 }
 
@@ -97,7 +101,7 @@ export function mayWrite(actor: Asker, subject: Subject): Decision {
 export function mayListTags(actor: Asker, subject: Subject): Decision {
   const read = mayRead(actor, subject);
   if (!read.allowed || roleIn(actor, subject.entity) !== 'stranger') return read;
-  return forbidden('not_owner', `${placeOf(subject)} belongs to somebody else`);
+  return forbidden(subject, 'not_owner', `${placeOf(subject)} belongs to somebody else`);
 }
 
 /** Whether the actor may delete images of a container. */
@@ -105,9 +109,10 @@ export function mayDelete(actor: Asker, subject: Subject): Decision {
   const read = mayRead(actor, subject);
   if (!read.allowed) return read;
   const place = placeOf(subject);
-  if (!writes(actor, subject.entity)) return forbidden('not_owner', `${place} belongs to somebody else`);
+  if (!writes(actor, subject.entity))
+    return forbidden(subject, 'not_owner', `${place} belongs to somebody else`);
   if (!scopeAllowsAt(actor, 'library:delete', place))
-    return forbidden('scope_missing', `The token does not allow deleting from ${place}`);
+    return forbidden(subject, 'scope_missing', `The token does not allow deleting from ${place}`);
   return ALLOWED;
 }
 
@@ -126,10 +131,23 @@ export function maySeeUnfinished(actor: Asker | undefined, subject: Subject): bo
  */
 export function enforce(decision: Decision, missing: () => DomainError): void {
   if (decision.allowed) return;
-  if (decision.as === 'hidden') throw missing();
-  throw new DomainError('forbidden', decision.message, { reason: decision.reason });
+  const about = { kind: kindOf(decision.about), name: placeOf(decision.about) };
+  if (decision.as === 'hidden') {
+    const { code, message, reason } = missing();
+    throw new DomainError(code, message, { reason, about });
+  }
+  throw new DomainError('forbidden', decision.message, { reason: decision.reason, about });
 }
 
-function forbidden(reason: string, message: string): Decision {
-  return { allowed: false, as: 'forbidden', reason, message };
+function kindOf({ collection, container }: Subject): string {
+  if (container !== undefined) return 'container';
+  return collection === undefined ? 'entity' : 'collection';
+}
+
+function hidden(about: Subject): Decision {
+  return { allowed: false, as: 'hidden', reason: 'not_found', message: 'Not found', about };
+}
+
+function forbidden(about: Subject, reason: string, message: string): Decision {
+  return { allowed: false, as: 'forbidden', reason, message, about };
 }

@@ -4,6 +4,7 @@ import { type Clock, messageOf } from '#libs/core';
 import { CLOCK, LOG, type Logger } from '#libs/server';
 import { DATABASE, type Database } from './database.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
+import { ImagesStore } from './images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from './usage.service.js';
@@ -21,6 +22,7 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
     private readonly uploads: UploadsStore,
+    private readonly images: ImagesStore,
     private readonly usage: UsageService,
     private readonly finishing: FinishUploadService,
   ) {}
@@ -42,6 +44,11 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     await this.#each(await this.uploads.all('storing'), (upload) => this.#settle(upload));
     await this.#each(await this.uploads.all('open'), async (upload) => {
       if (await this.#wasStored(upload)) await this.#settle(upload);
+    });
+    // Nobody sends anything any more, and whoever asks to complete one of these gets the answer from the image.
+    await this.#each(await this.uploads.all('open'), async (upload) => {
+      if ((await this.images.get(upload.value.image))?.value.uploaded === true)
+        await this.finishing.end(upload.id);
     });
     await this.#each(await this.uploads.all('ended'), (upload) => this.finishing.end(upload.id));
     await this.#discard(this.clock.now().getTime());

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { type Actor, ArchTagRequest, TagRequest } from '#libs/contract';
-import { Audience, CurrentActor, JsonBody, Requires } from '#libs/server';
+import { Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { parseArch } from './archQuery.js';
 import { TagsService, withoutArch } from './tags.service.js';
 
@@ -21,6 +21,7 @@ export class TagsController {
   @Post('v1/tags/:container')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('tag.set')
   async set(
     @Param('container') container: string,
     @Body(new JsonBody(TagRequest)) request: TagRequest,
@@ -39,6 +40,7 @@ export class TagsController {
   @Post('v2/tags/:container')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('tag.set')
   async setForArch(
     @Param('container') container: string,
     @Body(new JsonBody(ArchTagRequest)) request: ArchTagRequest,

@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import type { Actor } from '#libs/contract';
 import { type Clock, DomainError, expected, isTag } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Container, ContainersStore } from './containers.store.js';
 import { commitPlan, DATABASE, type Database } from './database.store.js';
+import { tagged } from './events.js';
 import { type Image, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from './limits.js';
 import { missing } from './missing.js';
@@ -25,6 +27,7 @@ export class TagsService {
     private readonly tags: TagsStore,
     private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
+    private readonly trail: Trail,
   ) {}
 
   /** For whoever is about to change them (library contract §5 nos. 15 and 17). */
@@ -75,12 +78,16 @@ export class TagsService {
       const value = { container: container.id, arch, tag, image: image.id, updatedBy, updatedAt };
       // An image that is deleted at this moment gets no tag: its record has to be as it was read.
       const unchanged = this.images.replacement(image, image.value);
+      const event = { container, tag, arch, image: image.value, actor };
       if (present) {
-        await this.#refuseDowngrade(present, image);
-        return { writes: [unchanged, this.tags.replacement(present, value)], result: undefined };
+        const before = await this.images.get(present.value.image);
+        refuseDowngrade(before, image);
+        const entry = this.trail.write(tagged({ ...event, moved: true, before: before?.value }));
+        return { writes: [unchanged, this.tags.replacement(present, value), entry], result: undefined };
       }
+      const entry = this.trail.write(tagged({ ...event, moved: false, before: undefined }));
       return {
-        writes: [unchanged, this.tags.creation(value), this.containers.counting(container.id, 1)],
+        writes: [unchanged, this.tags.creation(value), this.containers.counting(container.id, 1), entry],
         result: undefined,
         onBounds: () => {
           throw new DomainError('unprocessable', `A container has at most ${LIMITS.tagsPerContainer} tags`, {
@@ -90,15 +97,13 @@ export class TagsService {
       };
     });
   }
+}
 
-  async #refuseDowngrade(present: Tag, image: Image): Promise<void> {
-    if (image.value.uploaded) return;
-    const current = await this.images.get(present.value.image);
-    if (current?.value.uploaded === true)
-      throw new DomainError('conflict', 'The image is not uploaded yet: the tag stays where it is', {
-        reason: 'not_uploaded',
-      });
-  }
+function refuseDowngrade(current: Image | undefined, image: Image): void {
+  if (!image.value.uploaded && current?.value.uploaded === true)
+    throw new DomainError('conflict', 'The image is not uploaded yet: the tag stays where it is', {
+      reason: 'not_uploaded',
+    });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { type Actor, CollectionRequest, ContainerRequest, EntityRequest } from '#libs/contract';
 import { parseNamePath } from '#libs/core';
-import { Anonymous, Audience, CurrentActor, JsonBody, Requires } from '#libs/server';
+import { Anonymous, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { DEFAULTS } from './limits.js';
 import { roleIn } from './policy.js';
 import { presentCollection, presentContainer, presentEntity } from './present.js';
@@ -25,6 +25,7 @@ export class TreeController {
   @Post('v1/entities')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('entity.create')
   async createEntity(
     @Body(new JsonBody(EntityRequest)) request: EntityRequest,
     @CurrentActor() actor: Actor,
@@ -43,6 +44,7 @@ export class TreeController {
   @Post('v1/collections')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('collection.create')
   async createCollection(
     @Body(new JsonBody(CollectionRequest)) request: CollectionRequest,
     @CurrentActor() actor: Actor,
@@ -60,6 +62,7 @@ export class TreeController {
   @Post('v1/containers')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('container.create')
   async createContainer(
     @Body(new JsonBody(ContainerRequest)) request: ContainerRequest,
     @CurrentActor() actor: Actor,

@@ -1,11 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor, CollectionRequest, ContainerRequest, EntityRequest } from '#libs/contract';
+import { Trail } from '#libs/audit';
+import {
+  type Actor,
+  type CollectionRequest,
+  type ContainerRequest,
+  entityNames,
+  type EntityRequest,
+} from '#libs/contract';
 import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Collection, CollectionsStore } from './collections.store.js';
 import { type Container, ContainersStore } from './containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
+import { created } from './events.js';
 import { LIMITS } from './limits.js';
 import { missing } from './missing.js';
 import { NamesStore } from './names.store.js';
@@ -26,6 +34,7 @@ export class TreeService {
     private readonly entities: EntitiesStore,
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
+    private readonly trail: Trail,
   ) {}
 
   /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
@@ -64,8 +73,7 @@ export class TreeService {
 
   /** The ids of the entities that belong to the actor or to their organisations. */
   async entityIdsOf(actor: Actor): Promise<string[]> {
-    const names = [actor.username, ...Object.keys(actor.organisations)].slice(0, LIMITS.entitiesListed);
-    return this.names.findMany([...new Set(names)]);
+    return this.names.findMany(entityNames(actor).slice(0, LIMITS.entitiesListed));
   }
 
   async createEntity(request: EntityRequest, actor: Actor): Promise<Entity> {
@@ -84,6 +92,7 @@ export class TreeService {
         return [
           this.entities.creation(id, { ...entity, ...this.#creation(actor) }),
           ...this.#terms('entity', name, id, audience),
+          this.trail.write(created('entity', name, defaultPrivate, actor)),
         ];
       },
     );
@@ -115,6 +124,7 @@ export class TreeService {
             ...this.#creation(actor),
           }),
           ...this.#terms('collection', name, id, isPrivate ? entity.id : EVERYBODY),
+          this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
         ];
       },
     );
@@ -150,6 +160,7 @@ export class TreeService {
             ...this.#creation(actor),
           }),
           ...this.#terms('container', name, id, isPrivate ? entity : EVERYBODY),
+          this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
         ];
       },
     );

@@ -8,7 +8,7 @@ import {
   PartRequest,
   UploadRequest,
 } from '#libs/contract';
-import { Audience, CurrentActor, JsonBody, Requires, SelfAuthenticated } from '#libs/server';
+import { Audience, Audited, CurrentActor, JsonBody, Requires, SelfAuthenticated } from '#libs/server';
 import { UploadsService } from './uploads.service.js';
 import { readGrant } from './uploadUrls.js';
 
@@ -21,6 +21,7 @@ export class UploadsController {
   @Post('v1/imagefile/:image')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async raw(
     @Param('image') image: string,
     @Req() request: FastifyRequest,
@@ -33,6 +34,7 @@ export class UploadsController {
   @Post('v2/imagefile/:image')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async start(
     @Param('image') image: string,
     @Body(new JsonBody(UploadRequest)) request: UploadRequest,
@@ -47,6 +49,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_complete')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async complete(@Param('image') image: string, @CurrentActor() actor: Actor): Promise<object> {
     return { data: await this.uploads.completeSingle(image, actor) };
   }
@@ -54,6 +57,7 @@ export class UploadsController {
   @Post('v2/imagefile/:image/_multipart')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async startMultipart(
     @Param('image') image: string,
     @Body(new JsonBody(MultipartRequest)) request: MultipartRequest,
@@ -74,6 +78,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_multipart')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async part(
     @Param('image') image: string,
     @Body(new JsonBody(PartRequest)) request: PartRequest,
@@ -86,6 +91,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_multipart_complete')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async completeMultipart(
     @Param('image') image: string,
     @Body(new JsonBody(MultipartCompletion, { limit: 4 * 1024 * 1024 })) request: MultipartCompletion,
@@ -97,6 +103,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_multipart_abort')
   @HttpCode(200)
   @Requires('library:write')
+  @Audited('image.push')
   async abort(
     @Param('image') image: string,
     @Body(new JsonBody(MultipartAbort)) request: MultipartAbort,

@@ -130,7 +130,7 @@ export class UploadsService {
       for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)) {
         const { kind, state } = upload.value;
         if (kind !== 'single' || state !== 'open' || !(await this.uploads.part(upload.id, 1))) continue;
-        await this.#store(upload);
+        await this.#store(upload, actor);
         return this.#completion(image.id, container);
       }
       throw new DomainError('conflict', 'Nothing was uploaded for this image', {
@@ -153,7 +153,7 @@ export class UploadsService {
         throw closed();
       }
       checkParts(upload.value, await this.uploads.parts(upload.id), request);
-      await this.#store(upload);
+      await this.#store(upload, actor);
       return this.#completion(image.id, container);
     });
   }
@@ -180,7 +180,7 @@ export class UploadsService {
     const upload = await this.#start(found, { kind: 'single', size, partSize: size }, actor);
     try {
       await this.#receivePart(upload, 1, body);
-      await this.#locks.run(imageId, () => this.#store(upload));
+      await this.#locks.run(imageId, () => this.#store(upload, actor));
     } catch (error) {
       await this.finishing.end(upload.id);
       throw error;
@@ -219,6 +219,7 @@ export class UploadsService {
         username: actor.username,
         token: actor.tokenId,
         originToken: actor.originTokenId,
+        ...(actor.via === undefined ? {} : { via: actor.via }),
         createdAt: now,
         expiresAt: now + this.limits.uploadIdle,
       };
@@ -293,7 +294,8 @@ export class UploadsService {
       // From here on the earlier bytes of this part are gone.
       if (await this.uploads.part(upload.id, number)) await this.uploads.removePart(upload.id, number);
       await receiveBody(body, writer, { limit: length, signal: writer.signal });
-      return await this.#locks.run(partsOf(upload), () => this.#keepPart(upload, number, blob, writer));
+      const keep = (): Promise<string> => this.#keepPart(upload, number, blob, writer);
+      return await this.#locks.run(partsOf(upload), () => blob.keepOpen(keep));
     } catch (error) {
       await writer.cancel();
       await this.#locks.run(partsOf(upload), () => this.#dropUnused(upload, blob));
@@ -333,9 +335,9 @@ export class UploadsService {
     throw closed();
   }
 
-  async #store(upload: Upload): Promise<void> {
+  async #store(upload: Upload, actor: Actor): Promise<void> {
     try {
-      await this.finishing.store(upload, this.#blobOf(upload));
+      await this.finishing.store(upload, this.#blobOf(upload), actor);
     } catch (error) {
       // Wrong bytes do not become right: the next push begins anew.
       if (error instanceof DomainError && WRONG.has(error.reason)) await this.finishing.end(upload.id);

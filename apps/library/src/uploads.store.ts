@@ -24,6 +24,8 @@ const UploadDocument = z.object({
   /** Token ids: revoking either ends the upload's signed URLs. */
   token: z.string(),
   originToken: z.string(),
+  /** The service that exchanged the token, for an exchanged one. */
+  via: z.string().optional(),
   createdAt: z.number(),
   /** Milliseconds since 1970: when the sweep looks at it. */
   expiresAt: z.number(),

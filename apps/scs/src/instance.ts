@@ -70,18 +70,21 @@ export async function withInstance<T>(
   }
 }
 
-async function readEndpoint({ env, cwd }: Surroundings): Promise<{ home: string; endpoint: Endpoint }> {
+/** The state folder of the instance that commands work on: SCS_HOME, or the one of this checkout. */
+export function homeOf({ env, cwd }: Pick<Surroundings, 'env' | 'cwd'>): string {
   const named = env.get('SCS_HOME');
-  const home = named === undefined ? join(installation().folder, '.scs') : resolve(cwd, named);
-  const file = join(home, 'endpoint.json');
+  return named === undefined ? join(installation().folder, '.scs') : resolve(cwd, named);
+}
+
+/** What a running instance says of itself; undefined: none runs. @throws DomainError for a file that is none of ours */
+export async function runningEndpoint(
+  place: Pick<Surroundings, 'env' | 'cwd'>,
+): Promise<Endpoint | undefined> {
+  const file = join(homeOf(place), 'endpoint.json');
   const text = await readOptional(file);
-  if (text === undefined)
-    throw new DomainError('not_found', `No instance runs in ${home}`, {
-      reason: 'no_instance',
-      remedy: 'Start it with ./scripts/up, or name its folder in SCS_HOME',
-    });
+  if (text === undefined) return undefined;
   try {
-    return { home, endpoint: EndpointFile.parse(JSON.parse(text)) };
+    return EndpointFile.parse(JSON.parse(text));
   } catch (error) {
     throw new DomainError('bad_request', `${file} is not what scripts/up writes`, {
       reason: 'bad_endpoint_file',
@@ -89,6 +92,16 @@ async function readEndpoint({ env, cwd }: Surroundings): Promise<{ home: string;
       cause: error,
     });
   }
+}
+
+async function readEndpoint(place: Surroundings): Promise<{ home: string; endpoint: Endpoint }> {
+  const home = homeOf(place);
+  const endpoint = await runningEndpoint(place);
+  if (endpoint !== undefined) return { home, endpoint };
+  throw new DomainError('not_found', `No instance runs in ${home}`, {
+    reason: 'no_instance',
+    remedy: 'Start it with ./scripts/up, or name its folder in SCS_HOME',
+  });
 }
 
 async function readOptional(file: string): Promise<string | undefined> {

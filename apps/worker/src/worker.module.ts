@@ -1,7 +1,7 @@
 import { Inject, Module, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
 import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
-import { JobWorker, laneOfThisMachine } from '#libs/queue';
+import { checkQueueAtStart, JobWorker, laneOfThisMachine } from '#libs/queue';
 import { CLOCK, LOG, type Logger, ServiceKey } from '#libs/server';
 import { BuildHandler } from './build.handler.js';
 import { Connections } from './connections.js';
@@ -42,6 +42,7 @@ export class WorkerModule implements OnApplicationBootstrap, BeforeApplicationSh
       this.log.warn('There is no queue: this worker does nothing');
       return;
     }
+    await checkQueueAtStart(this.config.redisUrl);
     await this.jobs.open();
     this.#worker = await JobWorker.start({
       url: this.config.redisUrl,

@@ -1,3 +1,4 @@
+import { DomainError, expected } from '#libs/core';
 import { defineCommand, type Command } from './command.js';
 
 /** `completion SHELL` and the hidden `manual`: what a program can say about itself in other formats. */
@@ -12,7 +13,6 @@ export function generatedCommands(programName: string): readonly Command[] {
       ],
       async run({ args, out, program }) {
         const { completionScript, SHELLS } = await import('./completion.js');
-        const { DomainError, expected } = await import('#libs/core');
         const shell = SHELLS.find((each) => each === args.shell);
         if (shell === undefined) {
           throw new DomainError('bad_request', expected(SHELLS.join(', '), 'the shell', args.shell), {

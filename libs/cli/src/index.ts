@@ -4,7 +4,6 @@ export * from './failures.js';
 export * from './flags.js';
 export * from './generated.js';
 export * from './main.js';
-export * from './manual.js';
 export * from './messages.js';
 export * from './output.js';
 export * from './progress.js';

@@ -124,7 +124,7 @@ const data = z.object({
   ...perService(ADDRESSED, 'DATABASE_URL', (service) =>
     setting(DatabaseUrl, {
       about: `The database of ${service} alone, with a user of its own (scs db init makes it).`,
-      example: `mongodb://${service}:password@db.example.org/scs_${service}?tls=true`,
+      example: `mongodb://scs_${service}:password@db.example.org/scs_${service}?tls=true`,
       secret: true,
     }),
   ),

@@ -1,4 +1,6 @@
+export * from './accounts.js';
 export * from './actor.js';
+export * from './audit.js';
 export * from './auth.js';
 export * from './builder.js';
 export * from './discovery.js';

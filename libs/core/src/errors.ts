@@ -31,6 +31,8 @@ export interface DomainErrorOptions {
   readonly exitCode?: number;
   /** Whole seconds after which it is worth trying again (`Retry-After`). */
   readonly retryAfter?: number;
+  /** What was refused, for the audit trail: its kind and its name. Nobody else is told. */
+  readonly about?: { readonly kind: string; readonly name: string };
   readonly cause?: unknown;
 }
 
@@ -45,6 +47,7 @@ export class DomainError extends Error {
   readonly remedy: string | undefined;
   readonly exitCode: number | undefined;
   readonly retryAfter: number | undefined;
+  readonly about: { readonly kind: string; readonly name: string } | undefined;
 
   constructor(code: ErrorCode, message?: string, options: DomainErrorOptions = {}) {
     super(
@@ -56,6 +59,7 @@ export class DomainError extends Error {
     this.remedy = options.remedy;
     this.exitCode = options.exitCode;
     this.retryAfter = options.retryAfter;
+    this.about = options.about;
   }
 
   /** The HTTP status that belongs to the code. */

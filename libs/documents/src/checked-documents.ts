@@ -32,7 +32,8 @@ export class CheckedDocuments implements Documents {
     this.#declarations.set(key, declaration);
     return new CheckedCollection({
       driver: this.#driver,
-      plan,
+      // Always the same one: drivers keep prepared statements by it.
+      plan: declaration.plan,
       spec,
       declared: () => declaration.done,
     });

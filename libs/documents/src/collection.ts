@@ -6,6 +6,7 @@ import { DOCUMENT_LIMITS } from './limits.js';
 import type {
   Collection,
   CollectionSpec,
+  IndexKey,
   IndexValue,
   ScanOptions,
   ScanResult,
@@ -48,6 +49,11 @@ export class CheckedCollection<D extends object, I extends string> implements Co
   }
 
   async getMany(ids: readonly string[]): Promise<readonly Stored<D>[]> {
+    const [only] = ids;
+    if (only !== undefined && ids.length === 1) {
+      const found = await this.get(only);
+      return found === undefined ? [] : [found];
+    }
     if (ids.length > DOCUMENT_LIMITS.scanItems)
       throw new RangeError(expected(`at most ${DOCUMENT_LIMITS.scanItems} ids`, 'getMany', ids.length));
     ids.forEach(checkId);
@@ -122,6 +128,12 @@ export class CheckedCollection<D extends object, I extends string> implements Co
       .slice(scan.equal.length)
       .map((field) => checkIndexValue((last.value as Record<string, unknown>)[field], field));
     return { items, cursor: writeCursor(scan.index, { keys, id: last.id }) };
+  }
+
+  async keys(index: I, options: Omit<ScanOptions, 'cursor'>): Promise<readonly IndexKey[]> {
+    const scan = this.#checkScan(index, options);
+    await this.#declared();
+    return this.#driver.keys(this.#plan, scan);
   }
 
   async increment(

@@ -1,5 +1,5 @@
 import type { CollectionPlan, IndexPlan } from './checks.js';
-import type { IndexValue } from './port.js';
+import type { IndexKey, IndexValue } from './port.js';
 
 /** A document as a driver returns it. */
 export interface RawDocument {
@@ -67,6 +67,8 @@ export interface Driver {
   get(collection: CollectionPlan, id: string): Promise<RawDocument | undefined>;
   getMany(collection: CollectionPlan, ids: readonly string[]): Promise<readonly RawDocument[]>;
   scan(collection: CollectionPlan, scan: CheckedScan): Promise<RawPage>;
+  /** What the index says of the first `limit` documents of a scan. */
+  keys(collection: CollectionPlan, scan: CheckedScan): Promise<readonly IndexKey[]>;
   commit(writes: readonly CheckedWrite[]): Promise<DriverCommit>;
   load(collection: CollectionPlan, rows: readonly LoadRow[]): Promise<void>;
   ping(): Promise<void>;

@@ -42,6 +42,12 @@ export interface ScanOptions {
   readonly cursor?: string;
 }
 
+/** What an index knows of a document: its id, and the values of all fields of the index in their order. */
+export interface IndexKey {
+  readonly id: string;
+  readonly keys: readonly IndexValue[];
+}
+
 export const MAXIMUM_SCAN = 1000;
 
 export interface ScanResult<D> {
@@ -113,6 +119,8 @@ export interface Collection<D extends object, I extends string = string> {
   update(id: string, change: (value: D | undefined) => D | undefined): Promise<D | undefined>;
   delete(id: string, revision?: number): Promise<'deleted' | 'missing' | 'changed'>;
   scan(index: I, options: ScanOptions): Promise<ScanResult<D>>;
+  /** The beginning of a scan by what its index holds, without reading the documents: for look-ups that need no more. */
+  keys(index: I, options: Omit<ScanOptions, 'cursor'>): Promise<readonly IndexKey[]>;
   increment(
     id: string,
     field: keyof D & string,

@@ -1,5 +1,6 @@
-import { DomainError, expected } from '#libs/core';
+import { DomainError, expected, isPrivateSocket, systemCode } from '#libs/core';
 import type { RedisOptions } from 'ioredis';
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** Options of one connection. How replies look is the client's default and not for an address to say. */
@@ -10,20 +11,19 @@ export interface RedisAddress {
   readonly options: ConnectionOptions;
   /** Without user and password. */
   readonly where: string;
-  /** Across a network without TLS. */
-  readonly exposed: boolean;
 }
 
 /**
- * Reads `unix:/path?username=…&password=…&db=…`, `redis://user:password@host:port/db` and `rediss://…`
- * (`?tlsCAFile=/path` names a CA of the site's own).
+ * Reads `unix:/path?username=…&password=…&db=…` and `rediss://user:password@host:port/db` (`?tlsCAFile=/path` names the
+ * authority by which it is trusted). Jobs leave the process over TLS and with a password only; a unix socket needs no TLS, and
+ * no password where it is closed to everybody else.
  * @throws DomainError `bad_request` that never repeats a password
  */
 export function parseRedisUrl(text: string): RedisAddress {
   const refuse = (): DomainError =>
     new DomainError(
       'bad_request',
-      expected('unix:/path, redis://host or rediss://host', 'the address of Redis', 'another form'),
+      expected('unix:/path or rediss://host', 'the address of Redis', 'another form'),
       { reason: 'bad_redis_url', remedy: 'Correct SCS_REDIS_URL' },
     );
   let url: URL;
@@ -36,31 +36,37 @@ export function parseRedisUrl(text: string): RedisAddress {
   if (url.protocol === 'unix:') {
     const path = decodeURIComponent(url.pathname);
     if (!path.startsWith('/')) throw refuse();
-    return {
-      options: { path, ...login(query.get('username'), query.get('password'), query.get('db')) },
-      where: path,
-      exposed: false,
-    };
+    const options = { path, ...login(query.get('username'), query.get('password'), query.get('db')) };
+    if (options.password === undefined && !isPrivateSocket(path)) throw withoutPassword(path);
+    return { options, where: path };
   }
   if ((url.protocol !== 'redis:' && url.protocol !== 'rediss:') || url.hostname === '') throw refuse();
-  const tls = url.protocol === 'rediss:';
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const port = url.port === '' ? 6379 : Number(url.port);
+  const where = `${host}:${port}`;
+  if (url.protocol === 'redis:')
+    throw new DomainError('bad_request', `Redis at ${where} would be asked without TLS`, {
+      reason: 'queue_without_tls',
+      remedy: 'Turn TLS on in Redis and write rediss:// in SCS_REDIS_URL, or use its unix socket',
+    });
+  const account = login(
+    decodeURIComponent(url.username),
+    decodeURIComponent(url.password),
+    url.pathname.replace(/^\//, ''),
+  );
+  if (account.password === undefined) throw withoutPassword(where);
   const caFile = query.get('tlsCAFile');
   return {
-    options: {
-      host,
-      port,
-      ...login(
-        decodeURIComponent(url.username),
-        decodeURIComponent(url.password),
-        url.pathname.replace(/^\//, ''),
-      ),
-      ...(tls ? { tls: caFile === null ? {} : { ca: readCa(caFile) } } : {}),
-    },
-    where: `${host}:${port}`,
-    exposed: !tls && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host),
+    options: { host, port, ...account, tls: caFile === null ? {} : { ca: readCa(caFile) } },
+    where,
   };
+}
+
+function withoutPassword(where: string): DomainError {
+  return new DomainError('bad_request', `Redis at ${where} would be asked without a password`, {
+    reason: 'queue_without_password',
+    remedy: 'Name a user and a password in SCS_REDIS_URL',
+  });
 }
 
 function login(username: string | null, password: string | null, db: string | null): ConnectionOptions {
@@ -72,12 +78,22 @@ function login(username: string | null, password: string | null, db: string | nu
 }
 
 function readCa(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new DomainError('bad_request', `The CA file of Redis cannot be read: ${file}`, {
-      reason: 'bad_redis_url',
-      cause: error,
+  const refuse = (why: string, cause: unknown): DomainError =>
+    new DomainError('bad_request', `The file ${file} for Redis ${why}`, {
+      reason: 'queue_ca_file',
+      remedy: 'Correct SCS_REDIS_CA_FILE, or tlsCAFile in SCS_REDIS_URL',
+      cause,
     });
+  let text: Buffer;
+  try {
+    text = readFileSync(file);
+  } catch (error) {
+    throw refuse(`cannot be read (${systemCode(error) ?? 'unreadable'})`, error);
+  }
+  try {
+    void new X509Certificate(text);
+    return text;
+  } catch (error) {
+    throw refuse('holds no certificate in PEM', error);
   }
 }

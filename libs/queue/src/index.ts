@@ -1,3 +1,4 @@
+export { checkQueueAtStart } from './check-at-start.js';
 export { queueAbsent } from './errors.js';
 export { type JobContext, type JobHandler, JobStopped } from './handlers.js';
 export { JobQueue, type JobState } from './job-queue.js';

@@ -9,6 +9,8 @@ export const QUEUE_LIMITS = {
   stalledCheck: 1_500,
   /** How long a producer waits for Redis before it says that the queue is not there. */
   answer: 3_000,
+  /** How long a start waits for a Redis that is not there yet. */
+  startPatience: 5_000,
   /** Longest pause between two attempts to connect again. */
   reconnect: 500,
   /** How long a cancellation is remembered for a worker that could not hear it. */

@@ -6,7 +6,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ScsConfig } from '#libs/config';
 import { systemClock, type Clock } from '#libs/core';
-import { RemoteAuthority, requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
+import { AuditDesk } from './audit/index.js';
+import { RemoteAuthority, requireListedRoutes, routesOf, TokenUses, TokenVerifier } from './auth/index.js';
 import { CoreModule } from './core.module.js';
 import { takeAddresses } from './http/address.js';
 import { takeRawBodies } from './http/bodies.js';
@@ -59,15 +60,22 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   checkAuthorities(config);
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
+  const uses = new TokenUses({
+    authority: () => verifier.authority,
+    elapsed: () => performance.now(),
+    debug: (message) => log.debug(message),
+  });
   const parts = {
     config,
     clock,
     log,
     verifier,
+    uses,
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
-    internal: new InternalClient(config),
+    internal: new InternalClient(config, () => certificates?.current.cert),
     descriptions: describeServices(modules, config.version),
+    audit: new AuditDesk(log),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);
@@ -79,7 +87,12 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const adapter = new FastifyAdapter(fastifyOptions(certificates) as never);
   const fastify = adapter.getInstance();
   takeAddresses(fastify, config.trustedProxies);
-  addHooks(fastify, { log, config, stopping: () => stopping });
+  addHooks(fastify, {
+    log,
+    config,
+    stopping: () => stopping,
+    answered: (actor, from) => uses.used(actor, from),
+  });
   takeRawBodies(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [core, ...modules] },
@@ -91,7 +104,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  app.useGlobalFilters(new ErrorsFilter(log));
+  app.useGlobalFilters(new ErrorsFilter(log, parts.audit));
   const http = app.getHttpServer();
   http.on('checkExpectation', answerExpectation);
   parts.upgrades.attach(http);
@@ -128,6 +141,9 @@ function fastifyOptions(certificates: Certificates | undefined): object {
     headersTimeout: LIMITS.headersTime,
     shouldUpgradeCallback: wantsWebSocket,
     noDelay: true,
+    // A client whose machine has gone says nothing, and a websocket that waits for news sends nothing: the kernel asks.
+    keepAlive: true,
+    keepAliveInitialDelay: LIMITS.probeTime,
     // Node would answer without the envelope; hooks.ts looks at it.
     requireHostHeader: false,
   };

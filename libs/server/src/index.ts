@@ -1,3 +1,4 @@
+export * from './audit/index.js';
 export * from './auth/index.js';
 export { check } from './body/check.js';
 export { Checked, FormBody, JsonBody, parseJson } from './body/json-body.js';

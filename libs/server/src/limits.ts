@@ -20,12 +20,18 @@ export const LIMITS = {
   /** A connection that was refused is cut when its client has not hung up after this time. */
   hangUpTime: 1_000,
   keepAliveTime: 75_000,
+  /** After a connection was silent for this long it is asked whether its client is still there. */
+  probeTime: 60_000,
   /** How long requests in flight may take to end when the process is asked to stop. */
   shutdownTime: 20_000,
+  /** How often the free space of the state folder is looked at. */
+  reserveInterval: 5_000,
   /** What a service needs has to work within this time after the port opened. */
   startTime: 15_000,
   /** A readiness check that takes longer has failed. */
   readinessTime: 3_000,
+  /** An answer waits this long for the record of a refusal. */
+  auditTime: 3_000,
   /** A call from one service to another, where the caller names no other time. */
   internalCallTime: 15_000,
   /** The largest answer of such a call. */

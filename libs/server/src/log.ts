@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { LoggerService } from '@nestjs/common';
+import { withoutTokens } from '#libs/audit';
 import { pino, type Logger, type LoggerOptions } from 'pino';
 import { LogFile } from './log-file.js';
 
@@ -26,19 +27,31 @@ const SECRET_PARAMETER = /^(?:auth_token|access_token|token|sig|signature|secret
 
 /**
  * The request target as it may be logged: what signs a URL or carries a token (`?auth_token=`, signed upload and download
- * URLs) is replaced by `***`.
+ * URLs) is replaced by `***`, and so is a token that somebody has put anywhere else.
  */
 export function redactUrl(target: string): string {
+  return withoutTokens(redactQuery(target));
+}
+
+function redactQuery(target: string): string {
   const question = target.indexOf('?');
   if (question === -1) return target;
-  const pairs = target
-    .slice(question + 1)
-    .split('&')
-    .map((pair) => {
-      const [name = ''] = pair.split('=', 1);
-      return SECRET_PARAMETER.test(safeDecode(name)) ? `${name}=***` : pair;
-    });
-  return `${target.slice(0, question)}?${pairs.join('&')}`;
+  let safe = '';
+  let kept = 0;
+  // Nearly every target has no secret: it is looked through without being taken apart.
+  for (let start = question + 1; start <= target.length;) {
+    const and = target.indexOf('&', start);
+    const end = and === -1 ? target.length : and;
+    const equals = target.indexOf('=', start);
+    const nameEnd = equals === -1 || equals > end ? end : equals;
+    const name = target.slice(start, nameEnd);
+    if (SECRET_PARAMETER.test(name.includes('%') ? safeDecode(name) : name)) {
+      safe += `${target.slice(kept, nameEnd)}=***`;
+      kept = end;
+    }
+    start = end + 1;
+  }
+  return kept === 0 ? target : safe + target.slice(kept);
 }
 
 function safeDecode(text: string): string {
@@ -52,9 +65,30 @@ function safeDecode(text: string): string {
 const options = (name: string, level: string): LoggerOptions => ({
   level,
   base: { process: name, pid: process.pid },
-  timestamp: () => `,"time":"${new Date().toISOString()}"`,
+  timestamp,
   redact: { paths: SECRET_FIELDS, censor: '***' },
 });
+
+let millisecond = 0;
+let written = '';
+
+/** The time as a member of a line; written out once for all lines of a millisecond. */
+function timestamp(): string {
+  const now = Date.now();
+  if (now !== millisecond) {
+    millisecond = now;
+    written = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return written;
+}
+
+/**
+ * A logger for objects whose every field our own code made and knows to be no secret: nothing is looked for in them, which
+ * takes most of the time of a line.
+ */
+export function withoutRedaction(log: Logger): Logger {
+  return log.child({}, { redact: [] });
+}
 
 const fileOf = (name: string, folder: string): string => join(folder, `${name}.log`);
 
@@ -63,7 +97,7 @@ export function createLog(name: string, level: string, folder: string): Logger {
   return pino(options(name, level), new LogFile(fileOf(name, folder), { buffer: 0, delay: 0 }));
 }
 
-const BUFFER = 8 * 1024;
+const BUFFER = 64 * 1024;
 const DELAY = 250;
 const WARNING = 40;
 

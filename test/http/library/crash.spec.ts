@@ -190,6 +190,32 @@ describe('after a crash', () => {
     },
   );
 
+  it('when the image is there: what another attempt at the same push has sent goes at the start', async () => {
+    const { id, url } = await announce();
+    await tester.put(url, bytes);
+    const second = (await tester.send('POST', `/v2/imagefile/${id}`, { filesize: bytes.length })).body.data;
+    await tester.put(second.uploadURL as string, bytes);
+    const store = world.app.get(BlobStore);
+    const blob = store.upload({
+      id: uploadIn(second.uploadURL as string),
+      size: bytes.length,
+      partSize: bytes.length,
+    });
+    const commit = blob.commit.bind(blob);
+    blob.commit = async (digest) => {
+      await commit(digest);
+      await crash();
+    };
+    await tester.send('PUT', `/v2/imagefile/${id}/_complete`, {});
+    const server = await restart();
+    const image = (await server.tester.get(`/v1/images/tester/crash/n:${hashOf(bytes)}`)).body.data;
+    expect(image.uploaded).toBe(true);
+    expect(await server.temporaries()).toEqual([]);
+    expect((await server.tester.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+    await server.tester.send('DELETE', `/v1/images/tester/crash/n:${hashOf(bytes)}`);
+    expect(await server.blobs()).toEqual([]);
+  });
+
   it('in the middle of a deletion: no image is left without bytes, and no bytes without an image', async () => {
     await tester.push('tester/crash/n', bytes);
     const contents = world.app.get(BlobStore);

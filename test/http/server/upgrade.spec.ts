@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { DomainError } from '#libs/core';
@@ -52,6 +53,22 @@ describe('a websocket', () => {
     socket.send('hello');
     const [echo] = (await once(socket, 'message')) as [Buffer];
     expect(echo.toString()).toBe('hello');
+    socket.close();
+    await once(socket, 'close');
+  });
+
+  it('that is silent is asked by the kernel whether its client is still there', async () => {
+    const socket = open('/v1/echo/a');
+    await once(socket, 'message');
+    const port = app.config.port.toString(16).toUpperCase().padStart(4, '0');
+    // Fields: number, local, remote, state (01 = established), queues, timer (02 = keepalive).
+    const timers = async () =>
+      (await readFile('/proc/net/tcp', 'utf8'))
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .filter(([, local, , state]) => local?.endsWith(`:${port}`) && state === '01')
+        .map((fields) => fields[5]?.slice(0, 2));
+    await expect.poll(timers).toEqual(['02']);
     socket.close();
     await once(socket, 'close');
   });

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { defineCommand, UsageError, type Surroundings } from '#libs/cli';
+import { defineCommand, printable, UsageError, type Surroundings } from '#libs/cli';
 import { DomainError, expected, messageOf, parseLibraryReference, refuseExisting } from '#libs/core';
 import { archFlag, libraryFlags } from './library.js';
 
@@ -61,10 +61,7 @@ export const pull = defineCommand({
 async function reportSignatures(place: Surroundings, path: string): Promise<void> {
   const { log, signal } = place;
   try {
-    const [{ verifyFile }, { printable }] = await Promise.all([
-      import('./verification.js'),
-      import('#libs/cli'),
-    ]);
+    const { verifyFile } = await import('./verification.js');
     const result = await verifyFile(place, { path, local: false });
     if (result.ok) {
       for (const { signer } of result.signatures) {

@@ -1,4 +1,5 @@
 import type { Surroundings } from '#libs/cli';
+import { systemClock } from '#libs/core';
 import type { KeySource, Selection, VerifyResult } from '#libs/signing';
 import { openKeyRing } from '../key/ring.js';
 import { withKeystore } from '../key/server.js';
@@ -17,10 +18,9 @@ export interface VerifyRequest extends Selection {
 /** Verifies an image with the keys of the own ring and, unless it is to stay local, of the key server. */
 export async function verifyFile(place: Surroundings, request: VerifyRequest): Promise<VerifyResult> {
   const { path, local, url, publicKey, ...selection } = request;
-  const [{ verifyImage, readPublicKey }, { withSifFile }, { systemClock }] = await Promise.all([
+  const [{ verifyImage, readPublicKey }, { withSifFile }] = await Promise.all([
     import('#libs/signing'),
     import('#libs/sif'),
-    import('#libs/core'),
   ]);
   const { signal } = place;
   const keys =

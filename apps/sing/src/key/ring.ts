@@ -1,4 +1,4 @@
-import type { Surroundings } from '#libs/cli';
+import { printable, type Surroundings } from '#libs/cli';
 import type { KeyRing, PgpKey } from '#libs/pgp';
 import { keysFolder } from '../folders.js';
 
@@ -15,9 +15,6 @@ export async function openKeyRing(place: Pick<Surroundings, 'env' | 'cwd' | 'log
 
 /** `Ann Lee <ann@example.org> (7605BC27…)`, safe for a terminal. */
 export async function titleOf(key: PgpKey): Promise<string> {
-  const [{ printable }, { fingerprintOf, primaryUserId }] = await Promise.all([
-    import('#libs/cli'),
-    import('#libs/pgp'),
-  ]);
+  const { fingerprintOf, primaryUserId } = await import('#libs/pgp');
   return `${printable(await primaryUserId(key, new Date()))} (${fingerprintOf(key)})`;
 }

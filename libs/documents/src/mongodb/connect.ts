@@ -1,4 +1,4 @@
-import { DomainError, messageOf } from '#libs/core';
+import { DomainError, isPrivateSocket, messageOf } from '#libs/core';
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { parseMongoAddress, withoutSecrets } from './address.js';
 import { mongoError, type MongoPlace } from './errors.js';
@@ -25,12 +25,36 @@ export async function connectMongo(
   address: string,
   { service, log }: { readonly service: string; readonly log?: (message: string) => void },
 ): Promise<Connection> {
+  const connection = await signIn(address, service);
+  const { client, db, place, standIn } = connection;
+  try {
+    await checkServer(db, place.where, standIn);
+    const more = await rightsElsewhere(db);
+    if (more.length > 0)
+      log?.(
+        `The database user of ${service} has rights that it does not need (${more.join(', ')}): give each service a user of its own (scs db init)`,
+      );
+    return connection;
+  } catch (error) {
+    await client.close();
+    throw mongoError(error, place);
+  }
+}
+
+/**
+ * Connects over a way that was checked, and signs in.
+ * @param service whose connection it is; names the database where the address names none of its own
+ * @throws DomainError with one sentence
+ */
+export async function signIn(address: string, service: string): Promise<Connection> {
   const { url, database, sequentialCommits } = parseMongoAddress(address, service);
   const where = withoutSecrets(url);
   const client = makeClient(url, where, {
     appName: `scs-${service}`,
     ...(/[?&]serverSelectionTimeoutMS=/i.test(url) ? {} : { serverSelectionTimeoutMS: PATIENCE }),
     connectTimeoutMS: PATIENCE,
+    // A replica set tells its members' addresses, and the driver would go there: out of the socket, and without TLS.
+    ...(/^mongodb:\/\/(?:[^@/]*@)?[^/,]*\.sock(?:[/?]|$)/.test(url) ? { directConnection: true } : {}),
     ...(sequentialCommits
       ? { maxPoolSize: 1, retryWrites: false }
       : {
@@ -39,20 +63,19 @@ export async function connectMongo(
           readPreference: 'primary',
         }),
   });
-  const { tls } = client.options;
+  const place = { where, tls: client.options.tls };
   try {
-    checkTransport(client, { url, where, log: log ?? (() => undefined) });
+    checkTransport(client, where);
     await client.connect();
-    const db = client.db(database);
-    await checkServer(db, where, sequentialCommits);
-    return { client, db, place: { where, tls }, standIn: sequentialCommits };
+    return { client, db: client.db(database), place, standIn: sequentialCommits };
   } catch (error) {
     await client.close();
-    throw mongoError(error, { where, tls });
+    throw mongoError(error, place);
   }
 }
 
-function makeClient(url: string, where: string, options: MongoClientOptions): MongoClient {
+/** @throws DomainError for an address that is none, without a part of the password */
+export function makeClient(url: string, where: string, options: MongoClientOptions = {}): MongoClient {
   try {
     return new MongoClient(url, options);
   } catch (error) {
@@ -69,32 +92,38 @@ function makeClient(url: string, where: string, options: MongoClientOptions): Mo
   }
 }
 
-/** Across a network the database is asked over TLS and with a password; only an explicit tls=false says otherwise. */
-function checkTransport(
-  client: MongoClient,
-  { url, where, log }: { url: string; where: string; log: (message: string) => void },
-): void {
-  const { hosts, tls, credentials, srvHost } = client.options;
-  const remote =
-    srvHost !== undefined ||
-    hosts.some(
-      ({ host, socketPath }) =>
-        socketPath === undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host ?? ''),
+/**
+ * Whatever leaves the process goes over TLS that is checked, and shows a password; a unix socket needs no TLS, and no password
+ * where it is closed to everybody else. Settings say the same earlier and name the setting; this is what the driver made of them.
+ */
+function checkTransport({ options }: MongoClient, where: string): void {
+  const { hosts, tls, credentials, srvHost } = options;
+  const sockets = hosts.map(({ socketPath }) => socketPath).filter((path) => path !== undefined);
+  const onSockets = srvHost === undefined && sockets.length === hosts.length;
+  const refuse = (sentence: string, reason: string, remedy: string): DomainError =>
+    new DomainError('bad_request', `The database at ${where} would be asked ${sentence}`, { reason, remedy });
+  if (!onSockets && !tls)
+    throw refuse(
+      'without TLS',
+      'database_without_tls',
+      'Turn TLS on in the database and add tls=true to SCS_DATABASE_URL, or use its unix socket',
     );
-  if (!remote) return;
-  if (!tls) {
-    if (!/[?&](tls|ssl)=false/.test(url))
-      throw new DomainError('bad_request', `The database at ${where} would be asked without TLS`, {
-        reason: 'database_without_tls',
-        remedy: 'Add tls=true to SCS_DATABASE_URL (or tls=false if nobody can listen on that network)',
-      });
-    log(`The database at ${where} is asked without TLS, as its address says (tls=false)`);
-  }
-  if (credentials === undefined)
-    throw new DomainError('bad_request', `The database at ${where} would be asked without a password`, {
-      reason: 'database_without_password',
-      remedy: 'Name a user and a password in SCS_DATABASE_URL',
-    });
+  // What tlsInsecure and its like come to.
+  const unchecked = options['rejectUnauthorized'] === false || options['checkServerIdentity'] !== undefined;
+  if (tls && unchecked)
+    throw refuse(
+      'without looking at its certificate',
+      'database_not_checked',
+      'Leave tlsInsecure and tlsAllowInvalid… out of SCS_DATABASE_URL, and name its CA in SCS_DATABASE_CA_FILE',
+    );
+  if (onSockets && sockets.every(isPrivateSocket)) return;
+  const { mechanism, password } = credentials ?? {};
+  if (credentials === undefined || (mechanism !== 'MONGODB-X509' && (password ?? '') === ''))
+    throw refuse(
+      'without a password',
+      'database_without_password',
+      'Name a user and a password in SCS_DATABASE_URL',
+    );
 }
 
 async function checkServer(db: Db, where: string, sequentialCommits: boolean): Promise<void> {
@@ -126,4 +155,15 @@ async function checkServer(db: Db, where: string, sequentialCommits: boolean): P
         remedy: 'Start it with --replSet and run rs.initiate() once; one member is enough',
       },
     );
+}
+
+/** Every service has a database and a user of its own, so that who gets at one does not get at the others. */
+async function rightsElsewhere(db: Db): Promise<string[]> {
+  const { authInfo } = await db.command({ connectionStatus: 1 });
+  const { authenticatedUserRoles: roles = [] } = (authInfo ?? {}) as {
+    authenticatedUserRoles?: readonly { readonly role: string; readonly db: string }[];
+  };
+  return roles
+    .filter(({ role, db: where }) => where !== db.databaseName || role !== 'readWrite')
+    .map(({ role, db: where }) => `${role} on ${where}`);
 }

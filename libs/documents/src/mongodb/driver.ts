@@ -11,12 +11,13 @@ import type {
 } from '../driver.js';
 import { KeyedLock } from '#libs/core';
 import { DOCUMENT_LIMITS } from '../limits.js';
+import type { IndexKey } from '../port.js';
 import { apply, firstRevision } from './apply.js';
 import { commitInTransaction, commitSequentially } from './commit.js';
 import { connectMongo, type Connection } from './connect.js';
 import { declareCollection } from './declare.js';
 import { mongoError } from './errors.js';
-import { documentOf, mongoIndexName, type MongoRecord, stretches } from './records.js';
+import { documentOf, keyOf, mongoIndexName, type MongoRecord, projectionOf, stretches } from './records.js';
 
 /** One MongoDB database, on a replica set. */
 export class MongoDriver implements Driver {
@@ -81,6 +82,25 @@ export class MongoDriver implements Driver {
         }
       }
       return { items, more: false };
+    });
+  }
+
+  keys(collection: CollectionPlan, scan: CheckedScan): Promise<readonly IndexKey[]> {
+    return this.#run(async () => {
+      const found: IndexKey[] = [];
+      for (const { filter, sort } of stretches(scan)) {
+        const records = await this.#records(collection)
+          .find(filter, {
+            sort,
+            limit: scan.limit - found.length,
+            projection: projectionOf(scan.index),
+            ...(this.#connection.standIn ? {} : { hint: mongoIndexName(scan.index) }),
+          })
+          .toArray();
+        found.push(...records.map((record) => keyOf(scan.index, record)));
+        if (found.length === scan.limit) break;
+      }
+      return found;
     });
   }
 

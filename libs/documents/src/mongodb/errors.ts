@@ -1,4 +1,4 @@
-import { DomainError, messageOf, systemCode } from '#libs/core';
+import { certificateProblem, type CertificateFault, DomainError, messageOf, systemCode } from '#libs/core';
 import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb';
 
 /** The error and everything that caused it, as the driver nests them. */
@@ -12,16 +12,38 @@ function* causes(error: unknown): Generator {
   }
 }
 
-const CERTIFICATE_CODES = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-]);
+const CERTIFICATES: Readonly<Record<CertificateFault, (names: string) => readonly [string, string, string]>> =
+  {
+    untrusted: () => [
+      'comes from an authority that is not trusted',
+      'database_certificate',
+      'Name the authority of the database in SCS_DATABASE_CA_FILE',
+    ],
+    expired: () => [
+      'has expired',
+      'database_certificate_expired',
+      'Renew it there, or set the clock of this machine',
+    ],
+    not_yet_valid: () => [
+      'is not valid yet',
+      'database_certificate_not_yet_valid',
+      'Set the clock of this machine, or of that one',
+    ],
+    other_name: (names) => [
+      `is good for other names${names === '' ? '' : ` (${names})`}`,
+      'database_certificate_of_another_name',
+      'Use one of its names in SCS_DATABASE_URL, or give the database a certificate with that name',
+    ],
+  };
+
+/** What a server that wants to see a certificate says, by version of TLS. */
+const CLIENT_CERTIFICATE =
+  /^ERR_SSL_(TLSV13_ALERT_CERTIFICATE_REQUIRED|SSLV3_ALERT_(BAD|NO)_CERTIFICATE|SSL\/TLS_ALERT_BAD_CERTIFICATE)$/;
+
+const isFailedRead = (error: unknown): error is { readonly path: string; readonly code: string } => {
+  if (!(error instanceof Error) || !('syscall' in error) || error.syscall !== 'open') return false;
+  return 'path' in error && typeof error.path === 'string' && systemCode(error) !== undefined;
+};
 
 /** What messages say about a server: its address without secrets, and whether it is asked over TLS. */
 export interface MongoPlace {
@@ -46,20 +68,31 @@ export function mongoError(error: unknown, { where, tls }: MongoPlace): Error {
     return refuse(
       `The database at ${where} does not accept the user or the password`,
       'database_password',
-      'Check user, password and authSource in SCS_DATABASE_URL',
+      'Correct user, password and authSource in SCS_DATABASE_URL',
     );
   if (server?.code === 13)
     return refuse(
       `The database at ${where} does not let this user in: ${server.message}`,
       'database_forbidden',
-      'Name a user with the role readWrite and dbAdmin on the database in SCS_DATABASE_URL',
+      'Give the user in SCS_DATABASE_URL the role readWrite on that database: scs db init does it',
     );
-  const certificate = codes.find((code) => CERTIFICATE_CODES.has(code));
-  if (certificate !== undefined)
+  const certificate = chain.map(certificateProblem).find((problem) => problem !== undefined);
+  if (certificate !== undefined) {
+    const [why, reason, remedy] = CERTIFICATES[certificate.fault](certificate.names.join(', '));
+    return refuse(`The certificate of the database at ${where} ${why} (${certificate.code})`, reason, remedy);
+  }
+  const unread = chain.find(isFailedRead);
+  if (unread !== undefined)
     return refuse(
-      `The certificate of the database at ${where} is not trusted (${certificate})`,
-      'database_certificate',
-      'Add tlsCAFile=<the CA of the database> to SCS_DATABASE_URL',
+      `The file ${unread.path} for the database at ${where} cannot be read (${unread.code})`,
+      'database_ca_file',
+      'Correct SCS_DATABASE_CA_FILE, or tlsCAFile in SCS_DATABASE_URL',
+    );
+  if (codes.some((code) => CLIENT_CERTIFICATE.test(code)))
+    return refuse(
+      `The database at ${where} wants a certificate of its clients`,
+      'database_wants_certificate',
+      'Let it take connections without (net.tls.allowConnectionsWithoutCertificates), or name one by tlsCertificateKeyFile',
     );
   const hungUp =
     error instanceof MongoServerSelectionError && (codes.includes('ECONNRESET') || /closed|hang/.test(text));
@@ -67,7 +100,7 @@ export function mongoError(error: unknown, { where, tls }: MongoPlace): Error {
     return refuse(
       `The database at ${where} does not speak TLS (or not a version in common)`,
       'database_no_tls',
-      'Turn TLS on in the database, or leave tls=true out where it is on this machine',
+      'Turn TLS on in the database, or use its unix socket',
     );
   if (where.includes('.sock') && codes.some((code) => ['ENOENT', 'ECONNREFUSED'].includes(code)))
     return refuse(
@@ -91,7 +124,7 @@ export function mongoError(error: unknown, { where, tls }: MongoPlace): Error {
     return refuse(
       `The database at ${where} hangs up at once: it probably takes TLS connections only`,
       'database_needs_tls',
-      'Add tls=true and tlsCAFile=<its CA> to SCS_DATABASE_URL',
+      'Add tls=true to SCS_DATABASE_URL, and name its CA in SCS_DATABASE_CA_FILE',
     );
   if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError)
     return refuse(

@@ -1,6 +1,6 @@
 import type { CollectionPlan, IndexPlan } from '../checks.js';
 import type { CheckedScan, RawDocument } from '../driver.js';
-import type { IndexValue } from '../port.js';
+import type { IndexKey, IndexValue } from '../port.js';
 
 /** A document as MongoDB holds it: our id, the revision and, apart from both, the value. */
 export interface MongoRecord {
@@ -15,6 +15,16 @@ const path = (field: string): string => `v.${field}`;
 
 /** The name of an index in MongoDB. */
 export const mongoIndexName = (index: IndexPlan): string => `scs_${index.name}`;
+
+/** What is asked for when the fields of an index are enough. */
+export const projectionOf = (index: IndexPlan): Readonly<Record<string, 1>> =>
+  Object.fromEntries(['_id', ...index.fields.map(path)].map((name) => [name, 1] as const));
+
+/** Only documents that have all fields of an index, as strings and numbers, are in it. */
+export const keyOf = (index: IndexPlan, { _id, v }: MongoRecord): IndexKey => ({
+  id: _id,
+  keys: index.fields.map((field) => v[field] as IndexValue),
+});
 
 /** An index as MongoDB is asked for it. Partial: it holds only the documents that have all its fields. */
 export interface MongoIndex {

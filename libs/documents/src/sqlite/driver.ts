@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { CollectionPlan } from '../checks.js';
+import type { CollectionPlan, IndexPlan } from '../checks.js';
 import type {
   CheckedScan,
   CheckedWrite,
@@ -12,10 +12,13 @@ import type {
   RawPage,
 } from '../driver.js';
 import { DOCUMENT_LIMITS } from '../limits.js';
+import type { IndexKey, IndexValue } from '../port.js';
 import { readError } from './errors.js';
 import { type FileLock, lockFile } from './lock.js';
+import type { WriterRequest } from './messages.js';
 import { preparePlace } from './place.js';
-import { declarationOf, scanOf, selectOf, writeMessage } from './statements.js';
+import { Snapshot } from './snapshot.js';
+import { declarationOf, parametersOf, scanOf, selectOf, shapeOf, writeMessage } from './statements.js';
 import { WriterThread } from './writer-thread.js';
 
 interface Row {
@@ -23,6 +26,9 @@ interface Row {
   readonly revision: number;
   readonly value: string;
 }
+type KeyRow = readonly [id: string, ...keys: IndexValue[]];
+
+type Select<R> = Database.Statement<unknown[], R>;
 
 const documentOf = ({ id, revision, value }: Row): RawDocument => ({
   id,
@@ -38,7 +44,10 @@ export class SqliteDriver implements Driver {
   readonly #lock: FileLock;
   readonly #writer: WriterThread;
   readonly #reader: Database.Database;
-  readonly #statements = new Map<string, Database.Statement<unknown[], Row>>();
+  readonly #snapshot: Snapshot;
+  readonly #selects = new Map<CollectionPlan, Select<Row>>();
+  readonly #scans = new Map<IndexPlan, Select<Row>[]>();
+  readonly #keyScans = new Map<IndexPlan, Select<KeyRow>[]>();
 
   private constructor(parts: {
     file: string;
@@ -52,6 +61,7 @@ export class SqliteDriver implements Driver {
     this.#lock = parts.lock;
     this.#writer = parts.writer;
     this.#reader = parts.reader;
+    this.#snapshot = new Snapshot(parts.reader);
   }
 
   /**
@@ -73,19 +83,19 @@ export class SqliteDriver implements Driver {
   }
 
   async declare(collection: CollectionPlan): Promise<void> {
-    await this.#writer.request({ kind: 'declare', declaration: declarationOf(collection) });
+    await this.#write({ kind: 'declare', declaration: declarationOf(collection) });
   }
 
   get(collection: CollectionPlan, id: string): Promise<RawDocument | undefined> {
     return this.#read(() => {
-      const row = this.#statement(selectOf(collection)).get(id);
+      const row = this.#select(collection).get(id);
       return row === undefined ? undefined : documentOf(row);
     });
   }
 
   getMany(collection: CollectionPlan, ids: readonly string[]): Promise<readonly RawDocument[]> {
     return this.#read(() => {
-      const select = this.#statement(selectOf(collection));
+      const select = this.#select(collection);
       return ids.flatMap((id) => {
         const row = select.get(id);
         return row === undefined ? [] : [documentOf(row)];
@@ -95,10 +105,12 @@ export class SqliteDriver implements Driver {
 
   scan(collection: CollectionPlan, scan: CheckedScan): Promise<RawPage> {
     return this.#read(() => {
-      const { sql, parameters } = scanOf(collection, scan);
+      const statement = ofShape(this.#scans, scan, () =>
+        this.#reader.prepare<unknown[], Row>(scanOf(collection, scan, 'documents')),
+      );
       const items: RawDocument[] = [];
       let bytes = 0;
-      for (const row of this.#statement(sql).iterate(...parameters)) {
+      for (const row of statement.iterate(parametersOf(scan, scan.limit + 1))) {
         if (items.length === scan.limit || bytes > DOCUMENT_LIMITS.scanBytes) return { items, more: true };
         bytes += row.value.length;
         items.push(documentOf(row));
@@ -107,8 +119,17 @@ export class SqliteDriver implements Driver {
     });
   }
 
+  keys(collection: CollectionPlan, scan: CheckedScan): Promise<readonly IndexKey[]> {
+    return this.#read(() => {
+      const statement = ofShape(this.#keyScans, scan, () =>
+        this.#reader.prepare<unknown[], KeyRow>(scanOf(collection, scan, 'keys')).raw(),
+      );
+      return statement.all(parametersOf(scan, scan.limit)).map(([id, ...keys]) => ({ id, keys }));
+    });
+  }
+
   async commit(writes: readonly CheckedWrite[]): Promise<DriverCommit> {
-    const result = await this.#writer.request({ kind: 'commit', writes: writes.map(writeMessage) });
+    const result = await this.#write({ kind: 'commit', writes: writes.map(writeMessage) });
     if (result === undefined) throw new Error('The database writer gave no result for a commit');
     return result;
   }
@@ -134,20 +155,37 @@ export class SqliteDriver implements Driver {
     if (this.#temporary) await rm(dirname(this.#file), { recursive: true, force: true });
   }
 
+  /** Between this and the reply the writer may commit at any moment. */
+  #write(request: WriterRequest): Promise<DriverCommit | undefined> {
+    this.#snapshot.release();
+    return this.#writer.request(request);
+  }
+
   async #read<T>(work: () => T): Promise<T> {
     try {
+      if (this.#writer.idle) this.#snapshot.hold();
       return work();
     } catch (error) {
+      this.#snapshot.release();
       throw readError(error, this.#file);
     }
   }
 
-  #statement(sql: string): Database.Statement<unknown[], Row> {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#reader.prepare<unknown[], Row>(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
+  #select(collection: CollectionPlan): Select<Row> {
+    let select = this.#selects.get(collection);
+    if (select === undefined)
+      this.#selects.set(collection, (select = this.#reader.prepare<unknown[], Row>(selectOf(collection))));
+    return select;
   }
+}
+
+/** The prepared statement for scans of this shape; a statement is planned once. */
+function ofShape<R>(
+  known: Map<IndexPlan, Select<R>[]>,
+  scan: CheckedScan,
+  prepare: () => Select<R>,
+): Select<R> {
+  let shapes = known.get(scan.index);
+  if (shapes === undefined) known.set(scan.index, (shapes = []));
+  return (shapes[shapeOf(scan)] ??= prepare());
 }

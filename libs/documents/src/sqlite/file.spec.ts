@@ -78,6 +78,30 @@ describe('a database file', () => {
     expect((await commitsInLog()) - before).toBeLessThanOrEqual(2);
   });
 
+  it('is read as it is after every write that was acknowledged, also while others are under way', async () => {
+    const things = (await open()).collection(thingsSpec('things'));
+    await things.insert('a', thing());
+    const seen = async (): Promise<number | undefined> => (await things.get('a'))?.value.count;
+    for (let count = 1; count <= 100; count += 1) {
+      const write = things.put('a', thing({ count }));
+      // The first before the writer has been asked, the last while it has not answered.
+      for (let reads = 0; reads < 10; reads += 1) expect([count - 1, count]).toContain(await seen());
+      await write;
+      expect(await seen()).toBe(count);
+    }
+  });
+
+  it('has a log that stays small, however much is read between the writes', async () => {
+    const things = (await open()).collection(thingsSpec('things'));
+    const note = 'x'.repeat(40_000);
+    for (let n = 0; n < 400; n += 1) {
+      await things.put(`t${n % 10}`, thing({ count: n, note }));
+      expect((await things.get(`t${n % 10}`))?.value.count).toBe(n);
+    }
+    // 16 MB were written; the log is emptied whenever it has 4 MB and nobody reads from it.
+    expect((await stat(`${file()}-wal`)).size).toBeLessThan(6_000_000);
+  });
+
   it('refuses one write of a tick without the others', async () => {
     const things = (await open()).collection(thingsSpec('things'));
     await things.insert('b', thing({ count: 9 }));
@@ -178,9 +202,11 @@ describe('a database file', () => {
   it('says so when the database was closed, and closes twice without harm', async () => {
     const documents = await openDocuments(TEMPORARY_DATABASE, { service: 'auth' });
     const things = newThings(documents);
+    expect(await things.get('a')).toBeUndefined();
     const write = things.insert('a', thing());
     await Promise.all([documents.close(), documents.close(), expect(write).resolves.toBe('inserted')]);
     await expect(things.insert('b', thing())).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(things.get('a')).rejects.toThrow('not open');
     await expect(documents.ping()).rejects.toMatchObject({ code: 'unavailable' });
   });
 });

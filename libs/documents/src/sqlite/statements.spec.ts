@@ -7,7 +7,7 @@ import { planCollection } from '../checks.js';
 import type { CheckedScan } from '../driver.js';
 import { openDocuments } from '../open.js';
 import { thing, thingsSpec } from '../testing/things.js';
-import { scanOf, selectOf } from './statements.js';
+import { parametersOf, scanOf, selectOf, shapeOf } from './statements.js';
 
 const plan = planCollection(thingsSpec('things'));
 const index = (name: string): CheckedScan['index'] => {
@@ -101,9 +101,45 @@ describe('the query plan', () => {
       /^SEARCH things USING INDEX things\.byName \(k_name<\?\)$|\(k_name>\? AND k_name<\?\)$/,
     ],
   ])('of a scan never sorts and reads only its part of the index: %s', (_, scan, plan_) => {
-    const { sql, parameters } = scanOf(plan, scan);
-    const text = explain(sql, parameters);
+    const text = explain(scanOf(plan, scan, 'documents'), parametersOf(scan, 11));
     expect(text).toMatch(plan_);
     expect(text).not.toMatch(/TEMP B-TREE/);
+    // The same place, and no look at the documents; unique indexes do not hold the id.
+    const keys = explain(scanOf(plan, scan, 'keys'), parametersOf(scan, 11));
+    expect(keys).toBe(scan.index.unique ? text : text.replace('USING INDEX', 'USING COVERING INDEX'));
+  });
+
+  const shapes: CheckedScan[] = [index('byRank'), index('byName')].flatMap((one) =>
+    [[], ['g1']].slice(0, one.fields.length).flatMap((equal) =>
+      [true, false].flatMap((descending) =>
+        [{}, { after: { keys: one.fields.slice(equal.length).map(() => 1), id: 't' } }].flatMap((after) =>
+          [{}, { from: 1 }, { before: 2 }, { from: 1, before: 2 }].map((bounds) => ({
+            index: one,
+            limit: 10,
+            equal,
+            descending,
+            ...after,
+            ...bounds,
+          })),
+        ),
+      ),
+    ),
+  );
+
+  it('is made once for each shape of a scan: its text depends on nothing else', () => {
+    const texts = new Map<string, string>();
+    for (const scan of shapes) {
+      const shape = `${scan.index.name} ${shapeOf(scan)}`;
+      const text = scanOf(plan, scan, 'documents');
+      expect(texts.get(shape) ?? text).toBe(text);
+      texts.set(shape, text);
+      expect(text.match(/\?/g)).toHaveLength(parametersOf(scan, 11).length);
+    }
+    expect(texts.size).toBe(shapes.length);
+  });
+
+  it('is kept whatever the values are: no parameter stands bare, where SQLite would plan anew for each', () => {
+    for (const scan of shapes)
+      expect(scanOf(plan, scan, 'documents').replaceAll(/\+\?|\? \+ 0/g, '')).not.toContain('?');
   });
 });

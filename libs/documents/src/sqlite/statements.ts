@@ -58,45 +58,59 @@ export function writeMessage(write: CheckedWrite): WriteMessage {
   return { table: collection.name, ...rest };
 }
 
+/** What decides the text of a scan, as a number: scans of one index with equal shapes share a statement. */
+export function shapeOf({ equal, from, before, after, descending }: CheckedScan): number {
+  const bits = [from !== undefined, before !== undefined, after !== undefined, descending];
+  return bits.reduce((shape, bit) => shape * 2 + Number(bit), equal.length);
+}
+
 /**
  * One scan as SQL that can only be answered by its index: `INDEXED BY` makes anything else an error.
  * The place to continue at replaces the bound that it lies within (the caller has checked that it does).
+ * Every value stands in an expression, `+?` and not `?`: where SQLite compares a bare parameter with the condition of a partial
+ * index, or finds one as a limit, it plans the statement anew for each value, which takes several times as long as the scan.
+ * @param what `documents`, or `keys`: the ids and the fields of the index alone, which no document has to be read for
  */
-export function scanOf(
-  collection: CollectionPlan,
-  scan: CheckedScan,
-): { readonly sql: string; readonly parameters: readonly IndexValue[] } {
+export function scanOf(collection: CollectionPlan, scan: CheckedScan, what: 'documents' | 'keys'): string {
   const { index, equal, descending, after } = scan;
-  const conditions: string[] = [];
-  const parameters: IndexValue[] = [];
+  const conditions = index.fields.slice(0, equal.length).map((field) => `${columnOf(field)} = +?`);
   const rest = index.fields.slice(equal.length).map(columnOf);
-  // The fields of a unique index already order its documents totally; every other index ends with the id.
-  const order = index.unique ? rest : [...rest, 'id'];
-  index.fields.slice(0, equal.length).forEach((field, position) => {
-    conditions.push(`${columnOf(field)} = ?`);
-    parameters.push(...equal.slice(position, position + 1));
-  });
-  const first = rest[0];
-  if (first !== undefined && scan.from !== undefined && (after === undefined || descending)) {
-    conditions.push(`${first} >= ?`);
-    parameters.push(scan.from);
-  }
-  if (first !== undefined && scan.before !== undefined && (after === undefined || !descending)) {
-    conditions.push(`${first} < ?`);
-    parameters.push(scan.before);
-  }
-  if (after !== undefined && order.length > 0) {
-    conditions.push(`(${order.join(', ')}) ${descending ? '<' : '>'} (${order.map(() => '?').join(', ')})`);
-    parameters.push(...after.keys, ...(index.unique ? [] : [after.id]));
-  }
+  const order = orderOf(scan);
+  if (lowerBound(scan) !== undefined) conditions.push(`${rest[0]} >= +?`);
+  if (upperBound(scan) !== undefined) conditions.push(`${rest[0]} < +?`);
+  if (after !== undefined && order.length > 0)
+    conditions.push(`(${order.join(', ')}) ${descending ? '<' : '>'} (${order.map(() => '+?').join(', ')})`);
   conditions.push(present(index.fields));
   const direction = descending ? ' DESC' : '';
   const orderBy =
     order.length === 0 ? '' : ` ORDER BY ${order.map((column) => column + direction).join(', ')}`;
-  return {
-    sql:
-      `SELECT id, revision, value FROM ${quoted(collection.name)} INDEXED BY ${quoted(indexOf(collection, index))} ` +
-      `WHERE ${conditions.join(' AND ')}${orderBy} LIMIT ?`,
-    parameters: [...parameters, scan.limit + 1],
-  };
+  const columns = what === 'keys' ? ['id', ...index.fields.map(columnOf)] : ['id', 'revision', 'value'];
+  return (
+    `SELECT ${columns.join(', ')} FROM ${quoted(collection.name)} INDEXED BY ${quoted(indexOf(collection, index))} ` +
+    `WHERE ${conditions.join(' AND ')}${orderBy} LIMIT ? + 0`
+  );
 }
+
+/** The values of a scan that reads `limit` rows, in the order of the parameters of {@link scanOf}. */
+export function parametersOf(scan: CheckedScan, limit: number): IndexValue[] {
+  const { index, equal, after } = scan;
+  const parameters = [...equal];
+  const [lower, upper] = [lowerBound(scan), upperBound(scan)];
+  if (lower !== undefined) parameters.push(lower);
+  if (upper !== undefined) parameters.push(upper);
+  if (after !== undefined) parameters.push(...after.keys, ...(index.unique ? [] : [after.id]));
+  parameters.push(limit);
+  return parameters;
+}
+
+/** The fields of a unique index already order its documents totally; every other index ends with the id. */
+function orderOf({ index, equal }: CheckedScan): string[] {
+  const rest = index.fields.slice(equal.length).map(columnOf);
+  return index.unique ? rest : [...rest, 'id'];
+}
+
+const lowerBound = ({ from, after, descending }: CheckedScan): IndexValue | undefined =>
+  after === undefined || descending ? from : undefined;
+
+const upperBound = ({ before, after, descending }: CheckedScan): IndexValue | undefined =>
+  after === undefined || !descending ? before : undefined;

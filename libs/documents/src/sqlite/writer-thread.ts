@@ -39,6 +39,11 @@ export class WriterThread {
     return new WriterThread(worker, data.file);
   }
 
+  /** True when every request was answered: nothing is being written. */
+  get idle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   /** Resolves when the request is done and, for writes, on the disk. */
   request(request: WriterRequest): Promise<DriverCommit | undefined> {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped);

@@ -144,9 +144,10 @@ async function runStep(step: Step, { documents, things, model }: Pair): Promise<
     const pages = await allPages(things, index, { ...options, limit });
     const wanted = model.scan(index, options);
     const full = pages.slice(0, -1).map((one) => one.length);
+    const keys = await things.keys(index, { ...options, limit });
     return [
-      [pages.flat(), full],
-      [wanted, full.map(() => limit)],
+      [pages.flat(), full, keys],
+      [wanted, full.map(() => limit), wanted.slice(0, limit).map((one) => model.key(index, one))],
     ];
   }
   if (!knowable(step.commit)) return [true, true];

@@ -1,5 +1,5 @@
 import { compareIndexValues } from '../cursor.js';
-import type { ScanOptions } from '../port.js';
+import type { IndexKey, IndexValue, ScanOptions } from '../port.js';
 import type { Thing, ThingIndex } from './things.js';
 
 const FIELDS: Readonly<Record<ThingIndex, readonly (keyof Thing)[]>> = {
@@ -54,6 +54,12 @@ export class Model {
       }
     }
     return undefined;
+  }
+
+  /** What an index holds of a document. */
+  key(index: ThingIndex, id: string): IndexKey {
+    const value = this.documents.get(id);
+    return { id, keys: FIELDS[index].map((field) => value?.[field] as IndexValue) };
   }
 
   /** The ids of a scan without a limit. */

@@ -45,6 +45,21 @@ export function scanSuite(subject: () => Subject): void {
       expect(await idsOf(things, 'byGroup', { equal: ['g'], limit: 10 })).toEqual(['a', 'b', 'c', 'd', 'f']);
     });
 
+    it('gives what the index holds without the documents, no more than asked for', async () => {
+      const things = await ranked();
+      expect(await things.keys('byRank', { equal: ['g'], limit: 3 })).toEqual([
+        { id: 'b', keys: ['g', 1] },
+        { id: 'a', keys: ['g', 2] },
+        { id: 'd', keys: ['g', 2] },
+      ]);
+      const last = await things.keys('byRank', { from: 'g', direction: 'descending', limit: 2 });
+      expect(last).toEqual([
+        { id: 'e', keys: ['h', 2] },
+        { id: 'c', keys: ['g', 3.5] },
+      ]);
+      expect(await things.keys('byRank', { equal: ['nothing'], limit: 3 })).toEqual([]);
+    });
+
     it('goes backwards', async () => {
       const things = await ranked();
       const direction = 'descending';

@@ -75,7 +75,7 @@ const keyOf = ({ packet }: Component): string => Buffer.from(packet.body).toStri
  * Of two signatures that say the same the one with the smaller body is kept: anybody can turn some signatures into others that
  * are as good, and whoever merges in whatever order must arrive at the same bytes.
  */
-export function unite(one: readonly SignatureFacts[], other: readonly SignatureFacts[]): SignatureFacts[] {
+function unite(one: readonly SignatureFacts[], other: readonly SignatureFacts[]): SignatureFacts[] {
   const united = new Map<string, SignatureFacts>();
   for (const signature of [...one, ...other]) {
     const known = united.get(signature.claim);

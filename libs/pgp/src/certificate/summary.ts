@@ -15,7 +15,7 @@ export interface CertificateSummary {
   readonly subkeys: readonly SubkeySummary[];
 }
 
-export interface SubkeySummary {
+interface SubkeySummary {
   readonly fingerprint: string;
   /** It signs, and has said itself that it belongs to this certificate. Others may have been taken from somebody else. */
   readonly signs: boolean;

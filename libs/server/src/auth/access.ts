@@ -1,4 +1,5 @@
-import type { ScopeName, AudienceName } from '#libs/contract';
+import type { AuditAction, ScopeName, AudienceName } from '#libs/contract';
+import { auditedAction } from '../audit/changes.js';
 import { ACCESS_METADATA, AUDIENCE_METADATA, PASSWORD_METADATA, SCOPES_METADATA } from './decorators.js';
 
 /** What a route asks of its caller, as its decorators say. */
@@ -7,6 +8,8 @@ export interface Access {
   readonly scopes: readonly ScopeName[];
   readonly audience: AudienceName | undefined;
   readonly acceptsPassword: boolean;
+  /** What it changes, in the words of the audit trail. */
+  readonly action: AuditAction | undefined;
 }
 
 /**
@@ -22,5 +25,17 @@ export function readAccess(handler: object, controller: object): Access {
     scopes: (read(SCOPES_METADATA) ?? []) as readonly ScopeName[],
     audience: read(AUDIENCE_METADATA) as AudienceName | undefined,
     acceptsPassword: read(PASSWORD_METADATA) === true,
+    action: auditedAction(handler),
   };
+}
+
+const known = new WeakMap<object, WeakMap<object, Access>>();
+
+/** The same, remembered: decorators do not change, and reading them takes as long as a small answer. */
+export function accessOf(handler: object, controller: object): Access {
+  let byHandler = known.get(controller);
+  if (byHandler === undefined) known.set(controller, (byHandler = new WeakMap()));
+  let access = byHandler.get(handler);
+  if (access === undefined) byHandler.set(handler, (access = readAccess(handler, controller)));
+  return access;
 }

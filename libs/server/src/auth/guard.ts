@@ -1,13 +1,15 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { type Actor, hasScope, type ScopeName } from '#libs/contract';
+import { requestOrigin } from '#libs/audit';
 import { DomainError } from '#libs/core';
-import { type Access, readAccess } from './access.js';
+import { noteChange } from '../audit/changes.js';
+import { type Access, accessOf } from './access.js';
 import { setActor } from './actor.js';
 import { parseAuthorization } from './authorization.js';
 import { PasswordCheck } from './password-check.js';
 import { credentialsMissing, passwordNotTaken } from './refusals.js';
-import { TokenVerifier } from './verifier.js';
+import { refusedCaller, TokenVerifier } from './verifier.js';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -19,16 +21,40 @@ export class TokenGuard implements CanActivate {
     private readonly passwords: PasswordCheck,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const access = readAccess(context.getHandler(), context.getClass());
-    if (access.kind === 'self-authenticated') return true;
+  /** Answers at once where there is nothing to wait for. */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const access = accessOf(context.getHandler(), context.getClass());
+    return access.kind === 'self-authenticated' || this.#admit(context, access);
+  }
+
+  async #admit(context: ExecutionContext, access: Access): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const actor = await this.#actorOf(request, access);
-    if (actor === undefined) return true;
-    requireScopes(actor, access.scopes);
+    const caller = await this.#callerOf(request, access);
+    if (caller === undefined) return true;
+    // Before the rights are looked at: whoever is refused is known too.
+    setActor(request, caller);
+    requireScopes(caller, access.scopes);
     if (!READING.has(request.method)) this.verifier.requireFresh();
-    setActor(request, actor);
     return true;
+  }
+
+  /** Who asks. For a change also from where, and noted when the token is good no more: a refusal is recorded. */
+  async #callerOf(request: FastifyRequest, access: Access): Promise<Actor | undefined> {
+    const { action } = access;
+    if (action === undefined) return this.#actorOf(request, access);
+    const note = (actor: Actor | undefined): Actor | undefined => {
+      const from = requestOrigin(request.ip, request.headers['user-agent']);
+      // No copy: auth knows by the object itself whose password was right. Each request has its own.
+      const caller = actor && Object.assign(actor, { from });
+      noteChange(request, { action, caller });
+      return caller;
+    };
+    try {
+      return note(await this.#actorOf(request, access));
+    } catch (error) {
+      note(refusedCaller(error));
+      throw error;
+    }
   }
 
   async #actorOf(request: FastifyRequest, access: Access): Promise<Actor | undefined> {

@@ -16,6 +16,14 @@ export interface VerifierOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** Whose token a refusal was about: the signature was right, and the token is good no more, or not here. */
+const callers = new WeakMap<object, Actor>();
+
+/** Who presented a token that {@link TokenVerifier.verify} refused, where that is known. For the audit trail, never for rights. */
+export function refusedCaller(error: unknown): Actor | undefined {
+  return typeof error === 'object' && error !== null ? callers.get(error) : undefined;
+}
+
 interface Checks {
   readonly authority: TokenAuthority;
   readonly keys: KeyRing;
@@ -46,6 +54,11 @@ export class TokenVerifier {
     return this.#checks !== undefined;
   }
 
+  /** Where keys and revocations come from, once that is known. */
+  get authority(): TokenAuthority | undefined {
+    return this.#checks?.authority;
+  }
+
   /** Says where keys and revocations come from. Once, before the first token is checked. */
   useAuthority(authority: TokenAuthority): void {
     if (this.#checks !== undefined) throw new Error('The verifier has an authority already');
@@ -67,9 +80,20 @@ export class TokenVerifier {
    * @throws DomainError `unauthorized` with a reason; `unavailable` when the auth service was never reached
    */
   async verify(token: string, audience?: AudienceName): Promise<Actor> {
-    const { keys, revocations } = this.#required();
+    const { keys } = this.#required();
     const claims = await this.#claimsOf(token);
     if (claims.iss !== keys.issuer) throw refused('token_invalid');
+    try {
+      return await this.#actorOf(token, claims, audience);
+    } catch (error) {
+      if (error instanceof DomainError) callers.set(error, toActor(token, claims, NO_RIGHTS));
+      throw error;
+    }
+  }
+
+  /** What can be wrong with a token that one of our keys signed. */
+  async #actorOf(token: string, claims: TokenClaims, audience: AudienceName | undefined): Promise<Actor> {
+    const { revocations } = this.#required();
     if (claims.aud !== ANY_SERVICE && claims.aud !== audience) throw refused('wrong_audience');
     // An exchanged token names one service: one for all of them would be a token of a person.
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
@@ -79,7 +103,23 @@ export class TokenVerifier {
     if (revocations.isRevoked(claims)) throw refused('token_revoked');
     const account = revocations.account(claims.sub);
     if (account?.disabled === true) throw refused('account_disabled');
-    return toActor(token, claims, account?.administrator ?? claims.administrator);
+    const organisations = await account
+      ?.roles(claims.rolesKey)
+      .catch((error: unknown) => Promise.reject(refused('token_invalid', error)));
+    return toActor(token, claims, {
+      administrator: account?.administrator ?? claims.administrator,
+      organisations: organisations ?? {},
+    });
+  }
+
+  /**
+   * Who presents `token`, whichever service it is good for. Only for what needs no right at all.
+   * @throws DomainError as {@link verify}
+   */
+  async verifyForAnyService(token: string): Promise<Actor> {
+    const { aud } = await this.#claimsOf(token);
+    // Compared with the claim itself, so this says nothing more than that there is one.
+    return this.verify(token, aud === ANY_SERVICE ? undefined : (aud as AudienceName));
   }
 
   /**
@@ -202,14 +242,21 @@ export class TokenVerifier {
   }
 }
 
-function toActor(token: string, claims: TokenClaims, administrator: boolean): Actor {
+/** Of somebody who is refused anyway. */
+const NO_RIGHTS = { administrator: false, organisations: {} };
+
+function toActor(
+  token: string,
+  claims: TokenClaims,
+  present: Pick<Actor, 'administrator' | 'organisations'>,
+): Actor {
   return {
     accountId: claims.sub,
+    kind: claims.kind,
     username: claims.username,
     email: claims.email,
     displayName: claims.name,
-    administrator,
-    organisations: claims.organisations,
+    ...present,
     scopes: claims.scope.split(' '),
     tokenId: claims.jti,
     originTokenId: claims.origin ?? claims.jti,

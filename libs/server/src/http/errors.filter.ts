@@ -1,9 +1,9 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, messageOf } from '#libs/core';
-import type { Logger } from '../log.js';
-import { redactUrl } from '../log.js';
-import { failureOf, JSON_TYPE } from './envelope.js';
+import type { AuditDesk } from '../audit/index.js';
+import { redactUrl, type Logger } from '../log.js';
+import { type Failure, failureOf, JSON_TYPE } from './envelope.js';
 
 /**
  * The one place where errors become answers: always the envelope, never a stack. A client that went away is no error;
@@ -12,16 +12,26 @@ import { failureOf, JSON_TYPE } from './envelope.js';
 @Catch()
 export class ErrorsFilter implements ExceptionFilter {
   readonly #log: Logger;
+  readonly #audit: Pick<AuditDesk, 'refused'>;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, audit: Pick<AuditDesk, 'refused'>) {
     this.#log = log;
+    this.#audit = audit;
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const { status, body } = failureOf(error);
+    const failure = failureOf(error);
+    // Whoever is told that it was refused shall not be faster than the record of it.
+    const recorded = this.#audit.refused(request, error, failure);
+    const answer = (): void => this.#answer(error, request, reply, failure);
+    if (recorded === undefined) answer();
+    else void after(recorded, answer);
+  }
+
+  #answer(error: unknown, request: FastifyRequest, reply: FastifyReply, { status, body }: Failure): void {
     const line = { request: request.id, method: request.method, url: redactUrl(request.url) };
     if (clientLeft(request)) {
       this.#log.debug(line, 'The client went away');
@@ -41,6 +51,11 @@ export class ErrorsFilter implements ExceptionFilter {
       reply.header('retry-after', String(error.retryAfter));
     void reply.status(status).header('content-type', JSON_TYPE).send(body);
   }
+}
+
+async function after(recorded: Promise<void>, answer: () => void): Promise<void> {
+  await recorded;
+  answer();
 }
 
 function clientLeft(request: FastifyRequest): boolean {

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ScsConfig } from '#libs/config';
+import type { Actor } from '#libs/contract';
 import { actorOf } from '../auth/index.js';
 import { LIMITS } from '../limits.js';
-import { redactUrl, type Logger } from '../log.js';
+import { redactUrl, withoutRedaction, type Logger } from '../log.js';
 import { failure, JSON_TYPE, type Failure } from './envelope.js';
 
 /** Answers of an API are no documents: nothing in them may run, be framed or be guessed to be something else. */
@@ -23,14 +24,20 @@ export interface HookOptions {
   readonly config: ScsConfig;
   /** True from the moment when the process is asked to stop. */
   readonly stopping: () => boolean;
+  /** Told after a request whose caller is known. */
+  readonly answered: (actor: Actor, from: { address: string; client: string | undefined }) => void;
 }
 
 /** What happens to every request before and after its route. */
-export function addHooks(fastify: FastifyInstance, { log, config, stopping }: HookOptions): void {
+export function addHooks(fastify: FastifyInstance, { log, config, stopping, answered }: HookOptions): void {
   const strict = config.tls.mode === 'site' && !config.insecureHttp;
-  const headers = { ...SAFE_HEADERS, ...(strict ? { 'strict-transport-security': HSTS } : {}) };
+  const headers = Object.entries({
+    ...SAFE_HEADERS,
+    ...(strict ? { 'strict-transport-security': HSTS } : {}),
+  });
+  const access = withoutRedaction(log);
   fastify.addHook('onRequest', (request, reply, done) => {
-    for (const [name, value] of Object.entries(headers)) reply.header(name, value);
+    for (const [name, value] of headers) reply.header(name, value);
     if (request.raw.url !== undefined && request.raw.url.length > LIMITS.url)
       return answer(
         reply,
@@ -48,7 +55,9 @@ export function addHooks(fastify: FastifyInstance, { log, config, stopping }: Ho
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = isPoll(request) && reply.statusCode < 400 ? 'debug' : 'info';
-    log[level](accessLine(request, reply), 'request');
+    if (access.isLevelEnabled(level)) access[level](accessLine(request, reply), 'request');
+    const actor = actorOf(request);
+    if (actor !== undefined) answered(actor, { address: request.ip, client: request.headers['user-agent'] });
     // Kept alive, the connection would hold up the end until its idle time is over.
     if (stopping()) setImmediate(() => fastify.server.closeIdleConnections());
     done();
@@ -66,16 +75,18 @@ function endsWork(request: FastifyRequest): boolean {
 }
 
 /** What machines ask every second says nothing when it goes well. */
-const POLLED = ['/healthz', '/readyz', '/v1/auth/revocations'];
+const POLLED = new Set(['/healthz', '/readyz', '/v1/auth/revocations', '/v1/auth/uses']);
 
-function isPoll(request: FastifyRequest): boolean {
-  return POLLED.some((path) => request.url === path || request.url.startsWith(`${path}?`));
+function isPoll({ url }: FastifyRequest): boolean {
+  const question = url.indexOf('?');
+  return POLLED.has(question === -1 ? url : url.slice(0, question));
 }
 
 function answer(reply: FastifyReply, { status, body }: Failure): void {
   void reply.status(status).header('content-type', JSON_TYPE).send(body);
 }
 
+/** Every field is ours and none is a secret: the line is written without looking for any. */
 function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string, unknown> {
   const actor = actorOf(request);
   return {
@@ -85,7 +96,9 @@ function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string
     status: reply.statusCode,
     milliseconds: Math.round(reply.elapsedTime * 10) / 10,
     address: request.ip,
-    ...(actor === undefined ? {} : { username: actor.username, tokenId: actor.tokenId }),
-    ...(reply.raw.writableFinished ? {} : { cut: true }),
+    // Undefined is not written.
+    username: actor?.username,
+    tokenId: actor?.tokenId,
+    cut: reply.raw.writableFinished ? undefined : true,
   };
 }

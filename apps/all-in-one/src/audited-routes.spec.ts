@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import type { ScsConfig } from '#libs/config';
+import { AUDIT_ACTIONS, SERVICE_NAMES } from '#libs/contract';
+import { routesOf } from '#libs/server';
+import { chosenModules } from './modules.js';
+
+const everything = { services: SERVICE_NAMES } as unknown as ScsConfig;
+
+/** Routes that change something and whose refusals are not recorded, with the reason. */
+const NOT_AUDITED: Readonly<Record<string, string>> = {
+  'PUT /v2/upload/:upload/:part':
+    'bytes for a signed address; what they become is recorded when they are complete',
+  'POST /v1/build-context': 'bytes for a build; the build is recorded',
+  'PUT /v1/build-context/:digest/_upload': 'bytes for a signed address',
+  'DELETE /v1/build-context/:digest': 'gives up what only its own account can see',
+  'POST /v1/convert-def-file': 'gives an answer, and keeps nothing',
+  'POST /v1/build/:id/_ticket': 'a worker takes a build; its submit and its end are recorded',
+  'PUT /v1/build/:id/_log': 'lines of a build that runs',
+};
+
+const changing = async () =>
+  routesOf(await chosenModules(everything)).filter(
+    ({ method, path }) => !['GET', 'HEAD', 'OPTIONS'].includes(method) && !path.includes('/auth'),
+  );
+
+test('every route that changes something says which action of the audit trail it is', async () => {
+  const silent = (await changing())
+    .filter(({ access }) => access.action === undefined)
+    .map(({ method, path }) => `${method} ${path}`);
+  expect(silent.toSorted()).toEqual(Object.keys(NOT_AUDITED).toSorted());
+});
+
+test('every action of a service with routes is one that a route or its service can record', async () => {
+  const actions = new Set((await changing()).map(({ access }) => access.action));
+  // Each of the others is another outcome of a request that says the first.
+  const others = ['key.change', 'tag.move'];
+  const { keystore, library, builder } = AUDIT_ACTIONS;
+  const unknown = [...keystore, ...library, ...builder].filter(
+    (action) => !actions.has(action) && !others.includes(action),
+  );
+  expect(unknown).toEqual([]);
+});

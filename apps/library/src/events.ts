@@ -1,0 +1,78 @@
+import type { AuditEvent, Caller } from '#libs/audit';
+import type { Actor, AuditState } from '#libs/contract';
+import type { Container } from './containers.store.js';
+import type { ImageDocument } from './images.store.js';
+import type { Upload } from './uploads.store.js';
+
+/** What the audit trail of the library says. */
+
+type PlaceKind = 'entity' | 'collection' | 'container';
+
+/** @param path `entity`, `entity/collection` or `entity/collection/container` */
+export function created(kind: PlaceKind, path: string, isPrivate: boolean, actor: Actor): AuditEvent {
+  return {
+    action: `${kind}.create`,
+    actor,
+    subject: { kind, name: path },
+    after: { private: isPrivate },
+  };
+}
+
+/** An image has its content now, and can be found. */
+export function pushed(container: Container, image: ImageDocument, actor: Caller): AuditEvent {
+  return {
+    action: 'image.push',
+    actor,
+    subject: { kind: 'image', name: `${placeOf(container)}@${image.hash}` },
+    after: stateOf(image),
+  };
+}
+
+/** An image is gone, with all its tags. */
+export function deleted(container: Container, image: ImageDocument, actor: Actor): AuditEvent {
+  return {
+    action: 'image.delete',
+    actor,
+    subject: { kind: 'image', name: `${placeOf(container)}@${image.hash}` },
+    before: stateOf(image),
+  };
+}
+
+/** @param before the image that had the tag until now */
+export function tagged(options: {
+  readonly container: Container;
+  readonly tag: string;
+  readonly arch: string;
+  readonly image: ImageDocument;
+  readonly before: ImageDocument | undefined;
+  readonly moved: boolean;
+  readonly actor: Actor;
+}): AuditEvent {
+  const { container, tag, arch, image, before, moved, actor } = options;
+  return {
+    action: moved ? 'tag.move' : 'tag.set',
+    actor,
+    subject: { kind: 'tag', name: `${placeOf(container)}:${tag}` },
+    ...(before === undefined ? {} : { before: digestOf(before) }),
+    after: { ...digestOf(image), arch },
+  };
+}
+
+/** Whoever began an upload, for one that is finished after a crash, when nobody asks any more. */
+export function uploader({ value }: Upload): Caller {
+  const { account, username, token, originToken, via } = value;
+  return { accountId: account, username, tokenId: token, originTokenId: originToken, via };
+}
+
+function placeOf({ value }: Container): string {
+  return `${value.entityName}/${value.collectionName}/${value.name}`;
+}
+
+function stateOf(image: ImageDocument): AuditState {
+  const { size, arch } = image;
+  return { ...digestOf(image), size, ...(arch === undefined ? {} : { arch }) };
+}
+
+function digestOf({ hash }: ImageDocument): AuditState {
+  return { digest: hash };
+}

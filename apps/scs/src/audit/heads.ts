@@ -1,0 +1,24 @@
+import { defineCommand } from '#libs/cli';
+import { trailFlags, withTrails } from './trails.js';
+
+export const auditHeads = defineCommand({
+  name: 'heads',
+  summary: 'print the newest signed head of every trail, to keep it elsewhere',
+  description:
+    'One JSON line for each service. Whoever keeps these lines where nobody of this instance can change them can prove later, with scs audit verify --heads, that no entry up to ' +
+    'then was changed or removed.',
+  flags: {
+    ...trailFlags,
+    all: { type: 'boolean', summary: 'every head that was ever signed' },
+  },
+  examples: [{ line: 'scs audit heads | ssh safe "cat >> heads.jsonl"', summary: 'once a day, by cron' }],
+  async run(ctx) {
+    await withTrails(ctx, ctx.flags, async (trails) => {
+      for (const { source, newestHeads } of trails)
+        for await (const head of ctx.flags.all ? source.heads() : await newestHeads()) {
+          const { service, sequence, hash, time, signed } = head;
+          ctx.out.line(JSON.stringify({ service, sequence, hash, time, signed }));
+        }
+    });
+  },
+});

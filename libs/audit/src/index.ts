@@ -1,0 +1,11 @@
+export { type AuditEvent, type Caller, requestOrigin, requestSubject, withoutTokens } from './event.js';
+export { Chainer, type ChainerParts, type HeadKeeper } from './chainer.js';
+export { auditFolder, HEADS_BEGIN, HeadsFile, type HeadsPage, type HeadsPlace } from './heads-file.js';
+export { listHeads, listTrails, type Page } from './merged.js';
+export type { Problem, ProblemKind, TrailReport } from './problems.js';
+export { type ChainPage, type Listed, type ListedPage, TrailReader } from './reader.js';
+export type { AuditedServiceName } from './records.js';
+export { signHead } from './signed-head.js';
+export type { TrailSource } from './source.js';
+export { Trail, type TrailParts } from './trail.js';
+export { unreadTrail, verifyTrail, type VerifyOptions } from './verify.js';

@@ -1,0 +1,61 @@
+// Hours of bad luck in minutes: clients that go away, a server that is killed, builds that are cancelled. After each stage the
+// server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged may be lost.
+//
+//   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
+//
+// --uploads, --downloads, --kills and --builds say how often (default 1000, 1000, 30 and 200), --tenth a tenth of that;
+// --only names stages; --seed repeats a run. One line for each stage; ends with 1 when one of them failed. Everything happens in a
+// folder of its own, with instances of its own. Builds need what `scripts/up` installs, and busybox.
+import { parseArgs } from 'node:util';
+import { cancelledBuilds } from './soak/builds.mjs';
+import { cutDownloads } from './soak/downloads.mjs';
+import { killedServer } from './soak/kills.mjs';
+import { randomFrom } from './soak/random.mjs';
+import { temporaryFolder } from './soak/temporary.mjs';
+import { cutUploads } from './soak/uploads.mjs';
+
+const STAGES = { uploads: cutUploads, downloads: cutDownloads, kills: killedServer, builds: cancelledBuilds };
+const TIMES = { uploads: 1000, downloads: 1000, kills: 30, builds: 200 };
+
+const text = { type: 'string' };
+const { values } = parseArgs({
+  options: {
+    tenth: { type: 'boolean', default: false },
+    only: text,
+    seed: text,
+    ...Object.fromEntries(Object.keys(STAGES).map((name) => [name, text])),
+  },
+});
+const seed = wholeNumber('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 31);
+const chosen = values.only?.split(',') ?? Object.keys(STAGES);
+const unknown = chosen.find((name) => !Object.hasOwn(STAGES, name));
+if (unknown !== undefined)
+  throw new Error(`Expected stages out of ${Object.keys(STAGES).join(', ')}, got ${unknown}`);
+
+process.stdout.write(`seed ${seed}\n`);
+for (const name of chosen) {
+  const times = wholeNumber(name, values[name]) ?? Math.ceil(TIMES[name] / (values.tenth ? 10 : 1));
+  if (times === 0) continue;
+  const folder = await temporaryFolder();
+  const begin = performance.now();
+  try {
+    const said = await STAGES[name]({ times, folder: folder.path, random: randomFrom(`${seed} ${name}`) });
+    process.stdout.write(`${name}: ${said} · ${seconds(begin)} · ok\n`);
+    await folder.remove();
+  } catch (error) {
+    process.stdout.write(
+      `${name}: FAILED after ${seconds(begin)}: ${error.stack}\n  its state is in ${folder.path}\n`,
+    );
+    process.exitCode = 1;
+  }
+}
+
+function wholeNumber(name, given) {
+  if (given === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(given)) throw new Error(`Expected a whole number for --${name}, got ${given}`);
+  return Number(given);
+}
+
+function seconds(begin) {
+  return `${((performance.now() - begin) / 1000).toFixed(0)} s`;
+}

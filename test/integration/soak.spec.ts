@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { lacking, skipped } from '../support/needs.js';
+
+const SOAK = fileURLToPath(new URL('../../scripts/soak.mjs', import.meta.url));
+const run = promisify(execFile);
+
+/** The first steps of the soak on the compiled server (npm run build; scripts/test sees to it). `npm run soak` takes many more. */
+describe('a soak', () => {
+  const soak = async (...words: string[]) =>
+    (await run(process.execPath, [SOAK, ...words], { env: { PATH: process.env.PATH } })).stdout;
+
+  it('of uploads and downloads that are cut', async () => {
+    const said = await soak('--only', 'uploads,downloads', '--uploads', '20', '--downloads', '20');
+    expect(said).toMatch(/^uploads: 20 cut, .* ok$/m);
+    expect(said).toMatch(/^downloads: 20 cut, .* ok$/m);
+  }, 120_000);
+
+  it('of a server that is killed while files are pushed', async () => {
+    expect(await soak('--only', 'kills', '--kills', '3')).toMatch(/^kills: 3 kills, .* ok$/m);
+  }, 180_000);
+
+  const reason = lacking('redis-server', 'busybox');
+  it.skipIf(reason)(
+    `of builds that are cancelled${skipped(reason)}`,
+    async () => {
+      expect(await soak('--only', 'builds', '--builds', '6')).toMatch(/^builds: 6 builds: .* ok$/m);
+    },
+    180_000,
+  );
+});
