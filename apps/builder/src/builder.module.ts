@@ -51,7 +51,10 @@ import { WorkerProof } from './worker-proof.js';
       useFactory: async ({ redisUrl }: ScsConfig, log: Logger) => {
         if (redisUrl === undefined) return new BuildQueue(undefined, laneOfThisMachine());
         await checkQueueAtStart(redisUrl);
-        return new BuildQueue(JobQueue.open(redisUrl, (message) => log.warn(message)), laneOfThisMachine());
+        return new BuildQueue(
+          JobQueue.open(redisUrl, (message) => log.warn(message)),
+          laneOfThisMachine(),
+        );
       },
     },
     {

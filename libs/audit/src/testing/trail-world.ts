@@ -34,7 +34,7 @@ export async function newKey(): Promise<Key> {
   return { ...jwk, kid: await calculateJwkThumbprint(jwk) };
 }
 
-export const ANN = {
+const ANN = {
   accountId: 'a'.repeat(24),
   username: 'ann',
   tokenId: '1'.repeat(24),

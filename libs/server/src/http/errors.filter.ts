@@ -27,7 +27,7 @@ export class ErrorsFilter implements ExceptionFilter {
     // Whoever is told that it was refused shall not be faster than the record of it.
     const recorded = this.#audit.refused(request, error, failure);
     if (recorded === undefined) this.#answer(error, request, reply, failure);
-    else void recorded.then(() => this.#answer(error, request, reply, failure));
+    else void after(recorded, () => this.#answer(error, request, reply, failure));
   }
 
   #answer(error: unknown, request: FastifyRequest, reply: FastifyReply, { status, body }: Failure): void {
@@ -50,6 +50,11 @@ export class ErrorsFilter implements ExceptionFilter {
       reply.header('retry-after', String(error.retryAfter));
     void reply.status(status).header('content-type', JSON_TYPE).send(body);
   }
+}
+
+async function after(recorded: Promise<void>, answer: () => void): Promise<void> {
+  await recorded;
+  answer();
 }
 
 function clientLeft(request: FastifyRequest): boolean {
