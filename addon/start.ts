@@ -6,6 +6,11 @@ import { withHandles } from './handles.js';
 export interface StartOptions {
   /** `ignore` (default): standard input is empty. A number: this descriptor. */
   readonly stdin?: 'ignore' | number;
+  /**
+   * How many processes there may be: those of this process's user and all of the container together, whatever ids they take. More cannot be forked. No limit of
+   * this kind when absent; never more than this process itself may have.
+   */
+  readonly processes?: number;
 }
 
 /** Why a launch was not done, as the executor reports it. */
@@ -80,13 +85,28 @@ const pipeOf = (child: ChildProcess, index: number): Readable & Writable => {
 };
 
 /**
+ * The command below a limit of processes. The kernel takes the limit that holds where a user namespace is made for the whole namespace, so it has to be there
+ * before; Node cannot set it. Shells disagree on the letter.
+ */
+function limited(
+  command: readonly [string, ...string[]],
+  processes: number | undefined,
+): readonly [string, ...string[]] {
+  if (processes === undefined) return command;
+  const limit = Math.floor(processes);
+  const script = `ulimit -u ${limit} 2>/dev/null || ulimit -p ${limit} 2>/dev/null; exec "$0" "$@"`;
+  return ['/bin/sh', '-c', script, ...command];
+}
+
+/**
  * Starts a plan with the program at `program`. The child leads a session of its own, so that what a terminal sends to this process does not
  * reach it, and gets no environment: everything is in the plan.
  */
 export function startProgram(program: string, plan: object, options: StartOptions): StartedContainer {
   const { text, handles } = withHandles(plan, (_handle, index) => FIRST_HANDLE + index);
   const stdio: StdioOptions = [options.stdin ?? 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', ...handles];
-  const child = spawn(program, ['--execute-plan', '3', '4', '5'], { stdio, env: {}, detached: true });
+  const [file, ...words] = limited([program, '--execute-plan', '3', '4', '5'], options.processes);
+  const child = spawn(file, words, { stdio, env: {}, detached: true });
   const planPipe = pipeOf(child, 3);
   const lifeline = pipeOf(child, 5);
   let killed = false;

@@ -1,150 +1,235 @@
 /**
- * Time to start a container, as an ordinary user, side by side with other programs on the same tree: interleaved rounds, medians, ratios.
+ * Containers of an ordinary user, side by side with other programs on the same tree: interleaved rounds, medians, ratios.
  *
- *   node bench/start.mjs [rounds]
+ *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read]
+ *
+ * starts  one start, against /bin/true, bwrap, ch-run
+ * row     that many starts of an image in a row, against as many of /bin/true; nothing may be left over
+ * pipe    2 GiB through standard input and output of a container, against the same program without one
+ * read    every file of an image of 192 MB, the first time and again, against squashfuse_ll
  *
  * Started by root it takes the id of `nobody` and a private /dev/fuse that is open to users; otherwise it measures as the caller.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { againAsUser } from './support/ordinary-user.mjs';
+import { median, report } from './support/report.mjs';
+import { atLeast, atMost } from './support/target.mjs';
+import { temporaryFolder } from './support/temporary.mjs';
+import { fillTree, makeSquashfs, makeTree } from './support/trees.mjs';
 
-const ROUNDS = Number(process.argv[2] ?? 60);
-const NOBODY = '65534';
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '60' },
+    starts: { type: 'string', default: '1000' },
+    only: { type: 'string', default: 'starts,row,pipe,read' },
+  },
+});
 const sing = resolve(import.meta.dirname, '../addon/build/sing');
-const self = resolve(import.meta.filename);
-
-/** Runs this file again as an ordinary user who may use /dev/fuse. */
-function againAsUser() {
-  const script = [
-    'set -e',
-    'mount --make-rprivate /',
-    'mount -t tmpfs -o mode=1777 tmpfs /mnt',
-    'mknod -m 0666 /mnt/fuse c 10 229',
-    'mount --bind /mnt/fuse /dev/fuse',
-    'umount -l /mnt',
-    `exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups env HOME=/var/tmp USER=nobody "$0" "$@"`,
-  ].join('\n');
-  const args = ['--mount', 'sh', '-c', script, process.execPath, self, String(ROUNDS)];
-  process.exitCode = spawnSync('unshare', args, { stdio: 'inherit', cwd: '/' }).status ?? 1;
-}
-
-/** A tree with a static /bin/true, and images of it. */
-function makeImages(folder) {
-  const tree = join(folder, 'tree');
-  mkdirSync(join(tree, 'bin'), { recursive: true });
-  for (const name of ['dev', 'proc', 'sys', 'tmp', 'etc', 'var/tmp', 'root', 'home'])
-    mkdirSync(join(tree, name), { recursive: true });
-  copyFileSync('/bin/busybox', join(tree, 'bin/busybox'));
-  for (const name of ['sh', 'true']) symlinkSync('busybox', join(tree, 'bin', name));
-  writeFileSync(join(tree, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
-  writeFileSync(join(tree, 'etc/group'), 'root:x:0:\n');
-  const image = (compression) => {
-    const path = join(folder, `${compression}.squashfs`);
-    execFileSync('mksquashfs', [tree, path, '-quiet', '-no-progress', '-comp', compression], {
-      stdio: 'ignore',
-    });
-    return path;
-  };
-  return { tree, zstd: image('zstd'), gzip: image('gzip') };
-}
 
 const found = (program) =>
-  ['/usr/bin', '/bin', '/usr/local/bin']
+  ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin']
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path));
 
-function candidates({ tree, zstd, gzip }) {
-  const bwrap = found('bwrap');
-  const chRun = found('ch-run');
-  return {
-    '/bin/true': [join(tree, 'bin/busybox'), 'true'],
-    ...(bwrap && {
-      bwrap: [
-        bwrap,
-        '--ro-bind',
-        tree,
-        '/',
-        '--dev-bind',
-        '/dev',
-        '/dev',
-        '--proc',
-        '/proc',
-        '--bind',
-        '/tmp',
-        '/tmp',
-        '--bind',
-        '/var/tmp',
-        '/var/tmp',
-        '/bin/true',
-      ],
-    }),
-    ...(chRun && { 'ch-run': [chRun, '--no-home', tree, '--', '/bin/true'] }),
-    'sing version': [sing, 'version'],
-    'sing exec directory': [sing, '-q', 'exec', tree, '/bin/true'],
-    'sing exec -p directory': [sing, '-q', 'exec', '-p', tree, '/bin/true'],
-    'sing exec image zstd': [sing, '-q', 'exec', zstd, '/bin/true'],
-    'sing exec image gzip': [sing, '-q', 'exec', gzip, '/bin/true'],
-  };
+/** Milliseconds of one run of a command, which must succeed. */
+function run(name, [program, ...words]) {
+  const begin = performance.now();
+  const { status, stderr } = spawnSync(program, words, { cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
+  const time = performance.now() - begin;
+  if (status !== 0) throw new Error(`Expected ${name} to end with 0, got ${status}: ${String(stderr)}`);
+  return time;
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-
-function measure(commands) {
-  const times = new Map(Object.keys(commands).map((name) => [name, []]));
-  for (let round = -3; round < ROUNDS; round += 1) {
-    for (const [name, [program, ...args]] of Object.entries(commands)) {
-      const start = performance.now();
-      const { status, stderr } = spawnSync(program, args, { cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
-      const took = performance.now() - start;
-      if (status !== 0) throw new Error(`Expected ${name} to end with 0, got ${status}: ${String(stderr)}`);
-      // The first rounds fill caches.
-      if (round >= 0) times.get(name).push(took);
+/** Medians of interleaved rounds, by name. */
+function medians(commands, rounds) {
+  const times = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
+  // The first rounds fill caches.
+  for (let round = Math.min(-1, -Math.round(rounds / 20)); round < rounds; round += 1) {
+    for (const [name, command] of Object.entries(commands)) {
+      const time = run(name, command);
+      if (round >= 0) times[name].push(time);
     }
   }
+  return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));
+}
+
+function starts(tree, zstd, gzip) {
+  const [bwrap, chRun] = [found('bwrap'), found('ch-run')];
+  const visible = ['--dev-bind', '/dev', '/dev', '--proc', '/proc', '--bind', '/tmp', '/tmp'];
+  const exec = (...words) => [sing, '-q', 'exec', ...words, '/bin/true'];
+  const times = medians(
+    {
+      '/bin/true': [join(tree, 'bin/busybox'), 'true'],
+      ...(bwrap && { bwrap: [bwrap, '--ro-bind', tree, '/', ...visible, '/bin/true'] }),
+      ...(chRun && { 'ch-run': [chRun, '--no-home', tree, '--', '/bin/true'] }),
+      directory: exec(tree),
+      'directory with --pid': exec('-p', tree),
+      'directory with --fakeroot': exec('--fakeroot', tree),
+      'image with zstd': exec(zstd),
+      'image with gzip': exec(gzip),
+    },
+    Number(values.rounds),
+  );
+  const targets = {
+    directory: ['ch-run', 1.8],
+    'directory with --pid': ['ch-run'],
+    'directory with --fakeroot': ['directory', 2.2],
+    'image with zstd': ['bwrap', 4],
+    'image with gzip': ['bwrap', 6],
+  };
+  for (const [name, [other, limit]] of Object.entries(targets)) {
+    const ratio = times[name] / times[other];
+    report(`sing exec, ${name}`, {
+      sing: `${times[name].toFixed(2)} ms`,
+      '/bin/true': `${times['/bin/true'].toFixed(2)} ms`,
+      ...(times[other] === undefined
+        ? {}
+        : {
+            [other]: `${times[other].toFixed(2)} ms`,
+            ratio,
+            ...(limit === undefined ? {} : { target: atMost(ratio, limit) }),
+          }),
+    });
+  }
+}
+
+/** Image servers and mounts of ours. */
+function leftOver() {
+  const names = readdirSync('/proc').map((pid) => {
+    try {
+      return /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/comm`, 'utf8') : '';
+    } catch {
+      return '';
+    }
+  });
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').match(/^sing/gm) ?? [];
+  return names.filter((name) => name === 'sing-image\n').length + mounts.length;
+}
+
+async function row(tree, image) {
+  const count = Number(values.starts);
+  const before = leftOver();
+  const inARow = (name, command) => {
+    const begin = performance.now();
+    for (let index = 0; index < count; index += 1) run(name, command);
+    return (performance.now() - begin) / 1000;
+  };
+  const nothing = inARow('/bin/true', [join(tree, 'bin/busybox'), 'true']);
+  const ours = inARow('sing exec', [sing, '-q', 'exec', image, '/bin/true']);
+  // Servers end with their mounts, a moment later.
+  for (let tries = 0; leftOver() > before && tries < 50; tries += 1) await wait(100);
+  const more = ours - nothing;
+  report(`${count} starts of an image in a row`, {
+    sing: `${ours.toFixed(1)} s`,
+    '/bin/true': `${nothing.toFixed(1)} s`,
+    more: `${more.toFixed(1)} s`,
+    target: atMost(more, (8 * count) / 1000, ' s'),
+    'left over': String(Math.max(0, leftOver() - before)),
+  });
+}
+
+/** `dd | cat | dd`, all of it by the same busybox, where cat runs in a container or not. */
+function pipe(tree) {
+  const bytes = 2 * 1024 ** 3;
+  const busybox = join(tree, 'bin/busybox');
+  const through = (command) => [
+    'sh',
+    '-c',
+    `${busybox} dd if=/dev/zero bs=1M count=2048 2>/dev/null | ${command} |
+      ${busybox} dd of=/dev/null bs=1M iflag=fullblock 2>&1 | ${busybox} grep -q '^2048+0 records in'`,
+  ];
+  const times = medians(
+    { plain: through(`${busybox} cat`), sing: through(`${sing} -q exec ${tree} cat`) },
+    7,
+  );
+  const rate = (name) => `${(bytes / 2 ** 20 / (times[name] / 1000)).toFixed(0)} MiB/s`;
+  const ratio = times.plain / times.sing;
+  report('cat of 2 GiB through stdin and stdout', {
+    sing: rate('sing'),
+    'without a container': rate('plain'),
+    ratio,
+    target: atLeast(ratio, 0.95),
+  });
+}
+
+/** Milliseconds for reading every file below a folder, the first time and again, in a shell that a command starts. */
+async function reading([program, ...words], folder) {
+  const child = spawn(program, words, { cwd: '/', stdio: ['pipe', 'pipe', 'inherit'] });
+  const ask = async (line) => {
+    const begin = performance.now();
+    child.stdin.write(`${line}\n`);
+    const [answer] = await once(child.stdout, 'data');
+    if (String(answer) !== 'done\n') throw new Error(`Expected done, got ${String(answer)}`);
+    return performance.now() - begin;
+  };
+  await ask('echo done');
+  const everything = `find ${folder} -type f -exec cat {} + >/dev/null && echo done`;
+  const times = [await ask(everything), await ask(everything)];
+  child.stdin.end('exit\n');
+  await once(child, 'close');
   return times;
 }
 
-function print(times) {
-  const of = (name) => (times.has(name) ? median(times.get(name)) : undefined);
-  const ratio = (name, base) => (of(base) === undefined ? '-' : (of(name) / of(base)).toFixed(2));
-  const lines = [['', 'median ms', 'best ms', 'to true', 'to bwrap', 'to ch-run']];
-  for (const [name, list] of times)
-    lines.push([
-      name,
-      of(name).toFixed(2),
-      Math.min(...list).toFixed(2),
-      ratio(name, '/bin/true'),
-      ratio(name, 'bwrap'),
-      ratio(name, 'ch-run'),
-    ]);
-  for (const line of lines)
-    process.stdout.write(
-      `${line[0].padEnd(26)}${line
-        .slice(1)
-        .map((cell) => cell.padStart(11))
-        .join('')}\n`,
-    );
-}
-
-function main() {
-  const folder = mkdtempSync('/tmp/sing-bench-');
-  try {
-    chmodSync(folder, 0o755);
-    print(measure(candidates(makeImages(folder))));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+async function read(folder) {
+  const tree = makeTree(join(folder, 'large'));
+  const bytes = fillTree(join(tree, 'content'), 192e6);
+  const image = makeSquashfs(tree, join(folder, 'large.squashfs'), 'zstd');
+  const mountPoint = join(folder, 'mount');
+  mkdirSync(mountPoint);
+  const peer = found('squashfuse_ll');
+  const busybox = join(tree, 'bin/busybox');
+  // Root of a user namespace mounts what it serves, as our containers do.
+  const mounted = `${peer} ${image} ${mountPoint} && exec ${busybox} sh`;
+  const ways = {
+    sing: [[sing, '-s', 'exec', image, '/bin/sh'], '/content'],
+    ...(peer && {
+      squashfuse_ll: [
+        ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', mounted],
+        join(mountPoint, 'content'),
+      ],
+    }),
+  };
+  const times = Object.fromEntries(Object.keys(ways).map((name) => [name, [[], []]]));
+  for (let round = -1; round < 5; round += 1) {
+    for (const [name, [command, place]] of Object.entries(ways)) {
+      const [first, again] = await reading(command, place);
+      if (round < 0) continue;
+      times[name][0].push(first);
+      times[name][1].push(again);
+    }
+  }
+  for (const [index, when] of ['the first time', 'again'].entries()) {
+    const of = (name) => median(times[name][index]);
+    const rate = (name) => `${(bytes / 1e6 / (of(name) / 1000)).toFixed(0)} MB/s`;
+    const ratio = peer && of('squashfuse_ll') / of('sing');
+    report(`every file of an image of ${(bytes / 1e6).toFixed(0)} MB (zstd), ${when}`, {
+      sing: rate('sing'),
+      ...(peer && { squashfuse_ll: rate('squashfuse_ll'), ratio, target: atLeast(ratio, 1.5) }),
+    });
   }
 }
 
-if (process.getuid?.() === 0) againAsUser();
-else main();
+async function main() {
+  const folder = await temporaryFolder();
+  try {
+    chmodSync(folder.path, 0o755);
+    const tree = makeTree(folder.path);
+    const [zstd, gzip] = ['zstd', 'gzip'].map((name) =>
+      makeSquashfs(tree, join(folder.path, `${name}.squashfs`), name),
+    );
+    const wanted = values.only.split(',');
+    if (wanted.includes('starts')) starts(tree, zstd, gzip);
+    if (wanted.includes('row')) await row(tree, zstd);
+    if (wanted.includes('pipe')) pipe(tree);
+    if (wanted.includes('read')) await read(folder.path);
+  } finally {
+    await folder.remove();
+  }
+}
+
+if (!againAsUser(import.meta.filename, process.argv.slice(2))) await main();

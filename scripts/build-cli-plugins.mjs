@@ -1,4 +1,5 @@
 // What the bundles of the command lines take in place of the packages that they name. See scripts/build-cli.mjs.
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MAKERS, PLACES } from '../libs/cli/src/bundle/deferred-zod.ts';
 
@@ -22,7 +23,8 @@ function stands(name, modules, choose) {
 /**
  * Parts of undici that our client uses: the package's own index also loads fetch, caches, mocks and web sockets, and its
  * client loads HTTP/2, forms and Node's own HTTP, of which our client uses nothing. Its assertions are plain ones: Node's
- * module for them brings along what prints differences of values.
+ * module for them brings along what prints differences of values. Names of headers are written small without a tree of the
+ * known ones, which is made for many answers and used for few.
  */
 export const slimUndici = stands(
   'slim-undici',
@@ -32,6 +34,7 @@ export const slimUndici = stands(
     'node:assert': `module.exports = (value, message) => {
   if (!value) throw message instanceof Error ? message : new Error(message ?? 'undici: an assertion failed');
 };`,
+    './tree': 'module.exports = { tree: { lookup: () => undefined } };',
     undici: `import Agent from ${text('node_modules/undici/lib/dispatcher/agent.js')};
 import EnvHttpProxyAgent from ${text('node_modules/undici/lib/dispatcher/env-http-proxy-agent.js')};
 import Dispatcher from ${text('node_modules/undici/lib/dispatcher/dispatcher.js')};
@@ -42,34 +45,43 @@ export { Agent, EnvHttpProxyAgent, Dispatcher };`,
   (source, importer) => {
     if (source === 'undici') return 'undici';
     if (!importer.includes('/undici/lib/')) return undefined;
-    if (source === 'node:http' || source === 'node:assert') return source;
+    if (['node:http', 'node:assert', './tree'].includes(source)) return source;
     return /client-h2|h2c-client|web\/|socks5/.test(source) ? 'unused' : undefined;
   },
 );
 
-/** Of zod, what our sources use: the bundle that {@link deferZod} loads. */
+/** What lies in files of its own because not every command comes to it: our parts of zod, and undici's parser for HTTP. */
+export const APART = {
+  zod: 'zod-parts',
+  'llhttp-simd': at('node_modules/undici/lib/llhttp/llhttp_simd-wasm.js'),
+  llhttp: at('node_modules/undici/lib/llhttp/llhttp-wasm.js'),
+};
+
 export const zodParts = stands(
   'zod-parts',
   { parts: `export { ${[...MAKERS, ...PLACES].join(', ')} } from ${text('node_modules/zod/index.js')};` },
   (source) => (source === 'zod-parts' ? 'parts' : undefined),
 );
 
-/** Lets our sources note their schemas and make them when they are used. @param chunk file of the bundle of {@link zodParts} */
-export function deferZod(chunk) {
-  const deferred = stands(
-    'defer-zod',
-    {
-      zod: `import { deferredZod } from ${text('libs/cli/src/bundle/deferred-zod.ts')};
+/** Leads to the files of {@link APART}. @param files their names by those of the modules */
+export const apart = (files) => ({
+  name: 'apart',
+  resolveId(source) {
+    // Compared by their last parts: packages may be reached by several paths.
+    const name = Object.keys(APART).find((each) => basename(APART[each]) === basename(source));
+    return name === undefined ? undefined : { id: `./${files[name]}`, external: true };
+  },
+});
+
+/** Lets our sources note their schemas and make them when they are used. */
+export const deferZod = stands(
+  'defer-zod',
+  {
+    zod: `import { deferredZod } from ${text('libs/cli/src/bundle/deferred-zod.ts')};
 export const z = deferredZod(() => require('zod-parts'));`,
-    },
-    (source, importer) => (source === 'zod' && !importer.includes('/node_modules/') ? 'zod' : undefined),
-  );
-  return {
-    ...deferred,
-    resolveId: (source, importer) =>
-      source === 'zod-parts' ? { id: `./${chunk}`, external: true } : deferred.resolveId(source, importer),
-  };
-}
+  },
+  (source, importer) => (source === 'zod' && !importer.includes('/node_modules/') ? 'zod' : undefined),
+);
 
 /** Modules that few commands need, with the functions that our sources call: loaded when one of them is called. */
 const LATE = {

@@ -7,32 +7,43 @@
 // dist/cli/sing.help                   help texts for the native program, made likewise
 // dist/planner/planner.js              the planner for the engine inside the native program (build-planner.mjs)
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
-import { deferZod, entries, late, slimUndici, startModules, zodParts } from './build-cli-plugins.mjs';
+import {
+  APART,
+  apart,
+  deferZod,
+  entries,
+  late,
+  slimUndici,
+  startModules,
+  zodParts,
+} from './build-cli-plugins.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => join(root, ...parts);
 
-/** CommonJS: a module of Node that is imported is read to the last of its members, which loads half of the others. */
-async function bundle({ input, folder, names, plugins }) {
-  const start = startModules();
+/**
+ * Bundles modules into dist/cli and gives the files of the entries by name. CommonJS: a module of Node that an ES module imports
+ * is read to the last of its members, which loads half of the others.
+ */
+async function bundle(input, { folder = 'chunks', names = '[name]-[hash].cjs', plugins = [], groups = [] }) {
   const made = await rolldown({
     cwd: root,
     input,
     platform: 'node',
     resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
-    transform: { target: 'node24' },
+    // The second is what undici asks for to leave out a parser that is not used unless a variable of the environment says so.
+    transform: { target: 'node24', define: { esbuildDetection: 'true' } },
     logLevel: 'warn',
     // Native modules stay outside; a command that needs one loads it from where npm put it. So do the databases of services,
     // which have a thread of their own: `--offline` commands load them as the services do.
     external: [/\.node$/, '@node-rs/argon2', '#libs/documents'],
-    plugins: [...plugins, start.plugin],
+    plugins,
     // What is outside is loaded where something of it is used, and by nothing else.
     treeshake: { moduleSideEffects: [{ external: true, sideEffects: false }] },
   });
@@ -42,35 +53,43 @@ async function bundle({ input, folder, names, plugins }) {
     dynamicImportInCjs: false,
     entryFileNames: names,
     chunkFileNames: '[name]-[hash].cjs',
-    // One file for what every command needs, also where something that is loaded later needs it too.
-    codeSplitting: { groups: [{ name: 'base', test: (id) => start.has(id) }] },
+    codeSplitting: { groups },
     minify: { compress: true, mangle: true, codegen: true },
     keepNames: true,
     sourcemap: false,
     comments: { legal: false },
   });
   await made.close();
-  return output.find((chunk) => chunk.isEntry).fileName;
+  return Object.fromEntries(
+    output.filter((chunk) => chunk.isEntry).map((chunk) => [chunk.name, chunk.fileName]),
+  );
+}
+
+async function bundleCommandLine(name, plugins) {
+  const start = startModules();
+  const chunks = await bundle(
+    { [name]: `program:${name}` },
+    {
+      plugins: [entries, late, slimUndici, ...plugins, start.plugin],
+      // One file for what every command needs, also where something that is loaded later needs it too.
+      groups: [{ name: 'base', test: (id) => start.has(id) }],
+    },
+  );
+  const entry = { [name]: `entry:${name}:${chunks[name]}:` };
+  await bundle(entry, { folder: '.', names: '[name].cjs', plugins: [entries] });
+  return chunks[name];
 }
 
 async function bundleCommandLines() {
-  const names = ['sing', 'scs'].filter((name) => existsSync(at(`apps/${name}/src/program.ts`)));
-  const chunks = { folder: 'chunks', names: '[name]-[hash].cjs' };
-  const zod = await bundle({ ...chunks, input: { zod: 'zod-parts' }, plugins: [zodParts] });
-  for (const name of names) {
-    // The operator's commands read the settings of services, whose schemas are more than the deferred zod offers.
-    const plugins = [entries, late, slimUndici, ...(name === 'sing' ? [deferZod(zod)] : [])];
-    const chunk = await bundle({ ...chunks, input: { [name]: `program:${name}` }, plugins });
-    const input = { [name]: `entry:${name}:${chunk}:` };
-    await bundle({ input, folder: '.', names: '[name].cjs', plugins: [entries] });
-    if (name === 'sing')
-      await run(process.execPath, [at('scripts/build-cli-compiled.mjs'), at('dist/cli'), chunk]);
-  }
-  return names;
+  const files = await bundle(APART, { plugins: [zodParts] });
+  const chunk = await bundleCommandLine('sing', [deferZod, apart(files)]);
+  // The operator's commands read the settings of services, whose schemas are more than the deferred zod offers.
+  await bundleCommandLine('scs', []);
+  await run(process.execPath, [at('scripts/build-cli-compiled.mjs'), at('dist/cli'), chunk]);
 }
 
-async function writeShare(names) {
-  const outputs = names.flatMap((name) => [
+async function writeShare() {
+  const outputs = ['sing', 'scs'].flatMap((name) => [
     [`man/man1/${name}.1`, [name, 'manual']],
     [`bash-completion/completions/${name}`, [name, 'completion', 'bash']],
     [`zsh/site-functions/_${name}`, [name, 'completion', 'zsh']],
@@ -100,5 +119,5 @@ async function writeHelp() {
 }
 
 await rm(at('dist/cli'), { recursive: true, force: true });
-const [names] = await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
-await Promise.all([writeShare(names), writeHelp()]);
+await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
+await Promise.all([writeShare(), writeHelp()]);

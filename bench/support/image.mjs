@@ -8,7 +8,7 @@ const SALT_AT = 4096;
 const SALT_BYTES = 16;
 
 /** Random bytes that begin like an image. `change` makes other content of them, and its hash. */
-export function freshImage(size) {
+function freshImage(size) {
   const bytes = Buffer.allocUnsafeSlow(size);
   randomFillSync(bytes);
   MAGIC.copy(bytes, 32);

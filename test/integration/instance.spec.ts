@@ -12,10 +12,15 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { scs } from '#apps/scs/src/program';
+import { sing } from '#apps/sing/src/program';
+import { run } from '#libs/cli';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeCertificate } from '../support/certificates.js';
+import { CertificateAuthority, makeCertificate } from '../support/certificates.js';
 import { exists, prepareInstance, type Instance } from '../support/instance.js';
 
+/** Few services start fast; clients want to find all of those that clients talk to. */
+const EVERYTHING = { SCS_SERVICES: 'auth,keystore,library,builder,web', SCS_LIBRARY_URL: '' };
 const DAY = 24 * 60 * 60 * 1000;
 let instance: Instance;
 beforeEach(async () => {
@@ -102,6 +107,21 @@ describe('an instance', () => {
     expect(up.stdout).toContain('Remote builds are off: redis-server is missing');
     expect(instance.children()).not.toHaveProperty('redis');
     expect((await instance.get('/v1/rbac/users/current', token())).status).toBe(200);
+  });
+
+  it('works with a certificate of the site, for the programs of the checkout too, whoever issued it', async () => {
+    const folder = join(instance.home, '..');
+    const { cert, key } = await (await CertificateAuthority.make()).issue();
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
+    const env = { SCS_TLS_CERT_FILE: certFile, SCS_TLS_KEY_FILE: keyFile, ...EVERYTHING };
+    expect((await instance.command(['start'], env)).stderr).toBe('');
+    expect(instance.endpoint().caFile).toBe(certFile);
+    const status = await run(scs, ['status', '--json'], { env: { SCS_HOME: instance.home } });
+    expect([status.status, status.stderr]).toEqual([0, '']);
+    const list = await run(sing, ['remote', 'status'], { env: { SCS_HOME: instance.home, HOME: folder } });
+    expect([list.status, list.stdout]).toEqual([0, expect.stringContaining('Logged in as: admin')]);
   });
 
   it('in the foreground ends in order when it is asked to', async () => {
@@ -241,9 +261,40 @@ describe('a start that cannot work', () => {
   });
 
   it('because the database cannot be reached says so in one sentence', async () => {
-    const said = await refused({ SCS_AUTH_DATABASE_URL: 'mongodb://scs:hunter2@127.0.0.1:1/scs' });
+    const url = 'mongodb://scs:hunter2@127.0.0.1:1/scs?tls=true';
+    const said = await refused({ SCS_AUTH_DATABASE_URL: url });
     expect(said.join(' ')).toContain('127.0.0.1:1');
     expect(said.join(' ')).not.toMatch(/hunter2|\bat .*:\d+:\d+/);
+  });
+
+  it('because the queue cannot be reached says so in one sentence', async () => {
+    expect(await refused({ SCS_REDIS_URL: 'rediss://scs:hunter2@127.0.0.1:1' })).toEqual([
+      'Builds cannot be queued: nothing listens at 127.0.0.1:1',
+      'Start Redis, or correct SCS_REDIS_URL',
+    ]);
+  });
+
+  it('because database and queue would be asked without TLS names both', async () => {
+    const said = await refused({
+      SCS_AUTH_DATABASE_URL: 'mongodb://scs:hunter2@127.0.0.1/scs',
+      SCS_REDIS_URL: 'redis://scs:hunter2@127.0.0.1',
+    });
+    expect(said.join('\n')).toMatch(/tls=true in SCS_AUTH_DATABASE_URL[^]*rediss:\/\/ in SCS_REDIS_URL/);
+    expect(said.join('\n')).not.toContain('hunter2');
+  });
+
+  it.each<[string, (home: string) => void, RegExp]>([
+    [
+      'a key file is damaged',
+      (home) => writeFileSync(join(home, 'data/auth/signing-keys/0001.json'), 'x'),
+      /^Expected a private ES256 key in .*0001\.json$/,
+    ],
+    ['a folder is in the way', (home) => mkdirSync(join(home, 'log/server.log')), /server\.log is a folder$/],
+  ])('because %s says so in one sentence', async (_, damage, sentence) => {
+    for (const folder of ['data/auth/signing-keys', 'log'])
+      mkdirSync(join(instance.home, folder), { recursive: true, mode: 0o700 });
+    damage(instance.home);
+    expect((await refused({}))[0]).toMatch(sentence);
   });
 
   it('because settings are wrong names all of them', async () => {

@@ -14,8 +14,15 @@ export interface FakeMongo {
   close(): Promise<void>;
 }
 
-/** What a command is answered with; undefined for the usual answer. `commands` are those before it. */
-export type FakeAnswer = (command: Document, commands: readonly Document[]) => Document | undefined;
+/**
+ * What a command is answered with; undefined for the usual answer. `commands` are those before it, `connection` stands for the
+ * connection that it came over.
+ */
+export type FakeAnswer = (
+  command: Document,
+  commands: readonly Document[],
+  connection: object,
+) => Document | undefined;
 
 const OP_REPLY = 1;
 const OP_QUERY = 2004;
@@ -53,7 +60,7 @@ export async function startFakeMongo(options: {
         const message = waiting.subarray(0, waiting.readInt32LE(0));
         waiting = waiting.subarray(message.length);
         const command = commandOf(message);
-        const answer = options.answer?.(command, commands) ?? usual(command);
+        const answer = options.answer?.(command, commands, socket) ?? usual(command);
         if (!/^(hello|ismaster)$/i.test(Object.keys(command)[0] ?? '')) commands.push(command);
         socket.write(replyTo(message, answer));
       }

@@ -101,7 +101,10 @@ export async function startFerretDb(tls?: {
   };
 }
 
-/** The MongoDB of SCS_TEST_MONGO_URL where there is one, a FerretDB otherwise. */
+/**
+ * The MongoDB of SCS_TEST_MONGO_URL where there is one, a FerretDB otherwise. It is reached as any other one: over TLS with a
+ * password, or on its unix socket (`mongodb://%2Ftmp%2Fmongodb-27017.sock/`), which mongod closes to other users by itself.
+ */
 export async function startMongo(): Promise<MongoServer> {
   const given = process.env['SCS_TEST_MONGO_URL'];
   if (given === undefined || given === '') return startFerretDb();

@@ -40,8 +40,13 @@ function whyNoFuse(): string | null {
   }
 }
 
-/** The command that runs the program as an ordinary user with /dev/fuse as wanted. `folder` is a folder of the test. */
-export function commandWithFuse(folder: string, device: FuseDevice, words: readonly string[]): string[] {
+/** The command that runs the program as an ordinary user with /dev/fuse as wanted. `folder` is a folder of the test, `privileges` are words for setpriv. */
+export function commandWithFuse(
+  folder: string,
+  device: FuseDevice,
+  words: readonly string[],
+  privileges: readonly string[] = [],
+): string[] {
   if (process.getuid?.() !== 0) return [PROGRAM, ...words];
   const mode = device === 'open' ? '0666' : '0600';
   return [
@@ -54,6 +59,7 @@ export function commandWithFuse(folder: string, device: FuseDevice, words: reado
     mode,
     folder,
     String(ordinaryId()),
+    ...privileges,
     PROGRAM,
     ...words,
   ];

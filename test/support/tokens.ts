@@ -10,12 +10,22 @@ import {
   type TokenClaims,
 } from '#libs/contract';
 import { newObjectId } from '#libs/core';
-import { newPrivateJwk, publicPart, type TokenAuthority, TokenVerifier } from '#libs/server';
+import {
+  newPrivateJwk,
+  newRolesKey,
+  publicPart,
+  type Roles,
+  sealRoles,
+  type TokenAuthority,
+  TokenVerifier,
+} from '#libs/server';
 
 export interface TestToken {
   readonly username: string;
   readonly scopes?: readonly string[];
   readonly administrator?: boolean;
+  /** The roles that the account has from now on, with every token; none were told before. */
+  readonly organisations?: Roles;
   /** The claims that a test wants otherwise. */
   readonly claims?: Partial<TokenClaims>;
 }
@@ -24,7 +34,7 @@ export interface TestToken {
 export class TestAuthority implements TokenAuthority {
   readonly issuer = `urn:scs:${newObjectId()}`;
   readonly #jwk: Awaited<ReturnType<typeof newPrivateJwk>>;
-  readonly #accounts = new Map<string, string>();
+  readonly #accounts = new Map<string, { readonly id: string; readonly rolesKey: string }>();
   readonly #entries: RevocationEntry[] = [];
 
   private constructor(jwk: Awaited<ReturnType<typeof newPrivateJwk>>) {
@@ -35,6 +45,9 @@ export class TestAuthority implements TokenAuthority {
     return new TestAuthority(await newPrivateJwk());
   }
 
+  /** The verifier of the server under test, once it runs. */
+  verifier: TokenVerifier | undefined;
+
   /** For `startApp({ modules: [KeystoreModule, authority.module()], env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: … } })`. */
   module(): DynamicModule {
     return {
@@ -44,7 +57,14 @@ export class TestAuthority implements TokenAuthority {
   }
 
   /** A token of an account; the same user name is always the same account. All scopes unless said otherwise. */
-  async token({ username, scopes, administrator = false, claims }: TestToken): Promise<string> {
+  async token({
+    username,
+    scopes,
+    administrator = false,
+    organisations,
+    claims,
+  }: TestToken): Promise<string> {
+    if (organisations !== undefined) await this.#tell(username, organisations);
     const now = Math.floor(Date.now() / 1000);
     return this.sign({
       iss: this.issuer,
@@ -58,7 +78,8 @@ export class TestAuthority implements TokenAuthority {
       email: `${username}@example.com`,
       name: username,
       administrator,
-      organisations: {},
+      kind: 'user',
+      rolesKey: this.#account(username).rolesKey,
       ...claims,
     });
   }
@@ -71,9 +92,7 @@ export class TestAuthority implements TokenAuthority {
   }
 
   accountId(username: string): string {
-    const id = this.#accounts.get(username) ?? newObjectId();
-    this.#accounts.set(username, id);
-    return id;
+    return this.#account(username).id;
   }
 
   /** Ends a token by its id. Known to a server after its next look, under half a second later. */
@@ -81,6 +100,8 @@ export class TestAuthority implements TokenAuthority {
     const until = Math.floor(Date.now() / 1000) + 86_400;
     this.#entries.push({ kind: 'token', sequence: this.#entries.length + 1, id, until });
   }
+
+  async noteUse(): Promise<void> {}
 
   async jwks(): Promise<Jwks> {
     return { issuer: this.issuer, keys: [publicPart(this.#jwk)] };
@@ -96,6 +117,27 @@ export class TestAuthority implements TokenAuthority {
       entries: this.#entries.slice(after, after + 500),
     };
   }
+
+  #account(username: string): { readonly id: string; readonly rolesKey: string } {
+    const account = this.#accounts.get(username) ?? { id: newObjectId(), rolesKey: newRolesKey() };
+    this.#accounts.set(username, account);
+    return account;
+  }
+
+  /** Puts the state of an account into the feed; known to the server when this resolves. */
+  async #tell(username: string, roles: Roles): Promise<void> {
+    const { id, rolesKey } = this.#account(username);
+    const organisations = await sealRoles(rolesKey, roles);
+    this.#entries.push({
+      kind: 'account',
+      sequence: this.#entries.length + 1,
+      id,
+      disabled: false,
+      administrator: false,
+      ...(organisations === undefined ? {} : { organisations }),
+    });
+    await this.verifier?.refreshAfterChange();
+  }
 }
 
 @Injectable()
@@ -106,6 +148,7 @@ class Connector implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
+    this.authority.verifier = this.verifier;
     this.verifier.useAuthority(this.authority);
     await this.verifier.refresh();
   }

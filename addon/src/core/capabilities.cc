@@ -49,6 +49,11 @@ uint64_t boundingCapabilities() {
   return set;
 }
 
+bool mayDropBounding() {
+  constexpr int capSetPcap = 8;
+  return (effectiveCapabilities() >> capSetPcap & 1) != 0;
+}
+
 Status dropBounding(uint64_t keep) {
   for (int number = 0; number < 64; ++number) {
     const int held = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
@@ -80,7 +85,9 @@ Status writeSets(uint64_t held, uint64_t inheritable) {
 
 Status limitCapabilities(uint64_t keep) {
   const uint64_t held = effectiveCapabilities() & keep;
-  SING_TRY(dropBounding(held));
+  // A caller may have some capabilities and not this one (a service with ambient capabilities). The bounding set is the last of
+  // the fences: with no_new_privs an execve never gives more than was held before it.
+  if (mayDropBounding()) SING_TRY(dropBounding(held));
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("give up new privileges");
   return writeSets(held, 0);
 }

@@ -18,6 +18,9 @@ uint64_t effectiveCapabilities();
 /// The bounding set of this process.
 uint64_t boundingCapabilities();
 
+/// Whether this process may remove something from its bounding set (CAP_SETPCAP).
+bool mayDropBounding();
+
 /// Removes everything outside `keep` from the bounding set.
 Status dropBounding(uint64_t keep);
 

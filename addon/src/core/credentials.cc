@@ -51,7 +51,8 @@ Status applyCredentials(const plan::Credentials& credentials) {
   uint64_t wanted = 0;
   if (credentials.choice == plan::CapabilityChoice::all) wanted = bounding;
   if (credentials.choice == plan::CapabilityChoice::listed) wanted = credentials.capabilities & bounding;
-  SING_TRY(dropBounding(wanted));
+  // Who may not do it needs no_new_privs to be sure that nothing outside `wanted` comes back; without that it is a fault.
+  if (mayDropBounding() || !credentials.noNewPrivileges) SING_TRY(dropBounding(wanted));
   if (credentials.identity) SING_TRY(takeIdentity(*credentials.identity));
   if (credentials.noNewPrivileges) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("give up new privileges");

@@ -9,13 +9,11 @@
 
 #include <vector>
 
+#include "../core/capabilities.h"
 #include "../core/tree.h"
 #include "confine.h"
 #include "image.h"
-
-extern "C" {
-#include <squashfuse/ll.h>
-}
+#include "operations.h"
 
 namespace sing {
 
@@ -24,34 +22,17 @@ namespace {
 // Blocks of at most 1 MiB in a few small caches, the tables, and requests one at a time: far below this.
 constexpr uint64_t memoryLimit = 1u << 30;
 
-/// Requests of the kernel, answered by the library. What is not named here is answered with ENOSYS.
-fuse_lowlevel_ops operations() {
-  fuse_lowlevel_ops out{};
-  out.lookup = sqfs_ll_op_lookup;
-  out.forget = sqfs_ll_op_forget;
-  out.getattr = sqfs_ll_op_getattr;
-  out.readlink = sqfs_ll_op_readlink;
-  out.open = sqfs_ll_op_open;
-  out.read = sqfs_ll_op_read;
-  out.release = sqfs_ll_op_release;
-  out.opendir = sqfs_ll_op_opendir;
-  out.readdir = sqfs_ll_op_readdir;
-  out.releasedir = sqfs_ll_op_releasedir;
-  out.statfs = stfs_ll_op_statfs;
-  out.getxattr = sqfs_ll_op_getxattr;
-  out.listxattr = sqfs_ll_op_listxattr;
-  return out;
-}
-
 /// Serves until the kernel says that the mount is gone.
 int serveMount(sqfs_ll* image, int fuse) {
   char name[] = "sing";
   char* words[] = {name, nullptr};
   fuse_args arguments = FUSE_ARGS_INIT(1, words);
-  const fuse_lowlevel_ops table = operations();
+  const fuse_lowlevel_ops table = squashfsOperations();
   fuse_session* session = fuse_session_new(&arguments, &table, sizeof table, image);
   // libfuse takes this spelling for a descriptor on which the mount was made already.
   if (!session || fuse_session_mount(session, ("/dev/fd/" + std::to_string(fuse)).c_str()) != 0) return 1;
+  // Everything that takes a right is done: the image is open, and mounted.
+  if (!limitCapabilities(0)) return 1;
   if (!confine(Confinement::server, -1, memoryLimit)) return 1;
   return fuse_session_loop(session) == 0 ? 0 : 1;
 }

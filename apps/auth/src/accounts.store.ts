@@ -1,77 +1,137 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { RobotRole } from '#libs/contract';
 import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
 import { DATABASE, type Database } from './database.store.js';
+import { NamesStore } from './names.store.js';
 
-const Account = z.object({
+const common = {
   username: z.string(),
   email: z.string(),
   displayName: z.string(),
   administrator: z.boolean(),
   disabled: z.boolean(),
+  createdAt: z.string(),
+  /** Opens the roles of the account in the feed; in each of its tokens. */
+  rolesKey: z.string(),
+  /** The sequence number of the feed entry that tells the present state, once there is one. */
+  stateSequence: z.number().int().optional(),
+};
+const User = z.object({
+  kind: z.literal('user'),
+  ...common,
   /** Argon2id in PHC form. */
   passwordHash: z.string(),
-  createdAt: z.string(),
+  /** How often all sessions of the account were ended: a session of another number is over. */
+  sessionsEnded: z.number().int(),
 });
+const Robot = z.object({
+  kind: z.literal('robot'),
+  ...common,
+  organisationId: z.string(),
+  /** The name of the organisation. */
+  organisation: z.string(),
+  role: RobotRole,
+});
+const Account = z.discriminatedUnion('kind', [User, Robot]);
+export type User = z.infer<typeof User>;
+export type Robot = z.infer<typeof Robot>;
 export type Account = z.infer<typeof Account>;
 export type StoredAccount = Stored<Account>;
+export type StoredUser = Stored<User>;
+export type StoredRobot = Stored<Robot>;
 
+type Index = 'byKind' | 'byOrganisation';
 const ACCOUNTS = {
   name: 'accounts',
   schema: Account,
-  indexes: { byUsername: { fields: ['username'], unique: true } },
+  indexes: {
+    byKind: { fields: ['kind', 'username'], unique: true },
+    /** Robots only. */
+    byOrganisation: { fields: ['organisationId', 'username'] },
+  },
 } as const satisfies CollectionSpec<Account>;
 
-const UsernameDocument = z.object({ accountId: z.string() });
-const USERNAMES = {
-  name: 'usernames',
-  schema: UsernameDocument,
-  indexes: {},
-} as const satisfies CollectionSpec<z.infer<typeof UsernameDocument>>;
+/** The id of no account. */
+const NOBODY = '0'.repeat(24);
 
-/** Accounts by id, and the look-up from a user name to its account. */
+interface ListOptions {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+export function isUser(account: StoredAccount | undefined): account is StoredUser {
+  return account?.value.kind === 'user';
+}
+
+export function isRobot(account: StoredAccount | undefined): account is StoredRobot {
+  return account?.value.kind === 'robot';
+}
+
+/** Accounts of people and robots, by id and by name. */
 @Injectable()
 export class AccountsStore {
-  readonly #database: Database;
-  readonly #accounts: Collection<Account, 'byUsername'>;
-  readonly #usernames: Collection<z.infer<typeof UsernameDocument>, never>;
+  readonly #accounts: Collection<Account, Index>;
 
-  constructor(@Inject(DATABASE) database: Database) {
-    this.#database = database;
-    this.#accounts = database.collection<Account, 'byUsername'>(ACCOUNTS);
-    this.#usernames = database.collection<z.infer<typeof UsernameDocument>, never>(USERNAMES);
+  constructor(
+    @Inject(DATABASE) database: Database,
+    private readonly names: NamesStore,
+  ) {
+    this.#accounts = database.collection<Account, Index>(ACCOUNTS);
   }
 
   get(id: string): Promise<StoredAccount | undefined> {
     return this.#accounts.get(id);
   }
 
+  getMany(ids: readonly string[]): Promise<readonly StoredAccount[]> {
+    return this.#accounts.getMany(ids);
+  }
+
+  /** The account of a name. For a name that nobody has the same look-ups are made, so that their time tells nothing. */
   async find(username: string): Promise<StoredAccount | undefined> {
-    const found = await this.#usernames.get(username);
-    return found === undefined ? undefined : this.#accounts.get(found.value.accountId);
+    const holder = await this.names.find(username);
+    const id = holder === undefined || holder.kind === 'organisation' ? NOBODY : holder.id;
+    return this.#accounts.get(id);
   }
 
-  /** In the order of user names. */
-  async list(options: { readonly limit: number; readonly cursor?: string | undefined }) {
-    const { limit, cursor } = options;
-    return this.#accounts.scan('byUsername', { limit, ...(cursor === undefined ? {} : { cursor }) });
+  /** Accounts of people, in the order of user names. */
+  async users(options: ListOptions): Promise<{ items: StoredUser[]; cursor: string | undefined }> {
+    const { items, cursor } = await this.#accounts.scan('byKind', { equal: ['user'], ...page(options) });
+    return { items: items.filter(isUser), cursor };
   }
 
-  /** The writes that make an account; the user name is taken in the same commit. */
+  /** The robots of an organisation, in the order of their names. */
+  async robots(
+    organisationId: string,
+    options: ListOptions,
+  ): Promise<{ items: StoredRobot[]; cursor: string | undefined }> {
+    const { items, cursor } = await this.#accounts.scan('byOrganisation', {
+      equal: [organisationId],
+      ...page(options),
+    });
+    return { items: items.filter(isRobot), cursor };
+  }
+
+  /** The writes that make an account; its name is taken in the same commit. */
   creation(id: string, account: Account): Write[] {
     return [
-      this.#usernames.write.insert(account.username, { accountId: id }),
+      this.names.taking(account.username, { kind: account.kind, id }),
       this.#accounts.write.insert(id, account),
     ];
-  }
-
-  /** Writes an account's creation alone. @returns false when the user name is taken */
-  async create(id: string, account: Account): Promise<boolean> {
-    return (await this.#database.commit(this.creation(id, account))).ok;
   }
 
   /** The write that changes an account unless somebody was faster. */
   change({ id, revision }: StoredAccount, account: Account): Write {
     return this.#accounts.write.replace(id, revision, account);
   }
+
+  /** The write that changes nothing, and fails when somebody changed the account since it was read. */
+  unchanged(account: StoredAccount): Write {
+    return this.change(account, account.value);
+  }
+}
+
+function page({ limit, cursor }: ListOptions): { limit: number; cursor?: string } {
+  return { limit, ...(cursor === undefined ? {} : { cursor }) };
 }

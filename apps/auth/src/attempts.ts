@@ -1,20 +1,15 @@
 import { isIPv6 } from 'node:net';
 import { DomainError } from '#libs/core';
 import { AUTH_LIMITS } from './limits.js';
+import { Windows } from './windows.js';
 
-interface Window {
-  count: number;
-  ends: number;
-}
-
-/** Counts wrong passwords, so that nobody can try many. In memory: a restart forgets, and so does the end of a window. */
+/** Counts wrong passwords, so that nobody can try many. */
 export class Attempts {
-  readonly #elapsed: () => number;
-  readonly #windows = new Map<string, Window>();
+  readonly #windows: Windows;
 
   /** @param elapsed milliseconds that only grow */
   constructor(elapsed: () => number) {
-    this.#elapsed = elapsed;
+    this.#windows = new Windows(elapsed);
   }
 
   /**
@@ -24,37 +19,19 @@ export class Attempts {
    */
   begin(username: string, address: string): () => void {
     const from = networkOf(address);
-    const bounds = [
-      [`pair ${from} ${username}`, AUTH_LIMITS.attemptsPerAccountAndAddress],
-      [`address ${from}`, AUTH_LIMITS.attemptsPerAddress],
-      [`account ${username}`, AUTH_LIMITS.attemptsPerAccount],
-    ] as const;
-    const now = this.#elapsed();
-    const windows = bounds.map(([key, most]) => ({ window: this.#window(key, now), most }));
-    const full = windows.filter(({ window, most }) => window.count >= most);
-    if (full.length > 0) throw tooMany(Math.max(...full.map(({ window }) => window.ends)) - now);
-    for (const { window } of windows) window.count += 1;
-    return () => {
-      for (const { window } of windows) window.count = Math.max(0, window.count - 1);
-    };
+    return this.#windows.take(
+      [
+        [`pair ${from} ${username}`, AUTH_LIMITS.attemptsPerAccountAndAddress],
+        [`address ${from}`, AUTH_LIMITS.attemptsPerAddress],
+        [`account ${username}`, AUTH_LIMITS.attemptsPerAccount],
+      ],
+      tooMany,
+    );
   }
 
   /** How many counters are kept. */
   get size(): number {
     return this.#windows.size;
-  }
-
-  #window(key: string, now: number): Window {
-    const found = this.#windows.get(key);
-    if (found !== undefined && found.ends > now) return found;
-    this.#windows.delete(key);
-    for (const [oldest, window] of this.#windows) {
-      if (window.ends > now && this.#windows.size < AUTH_LIMITS.attemptCounters) break;
-      this.#windows.delete(oldest);
-    }
-    const window = { count: 0, ends: now + AUTH_LIMITS.attemptWindowMs };
-    this.#windows.set(key, window);
-    return window;
   }
 }
 
@@ -73,8 +50,7 @@ function networkOf(address: string): string {
     .join(':')}::/64`;
 }
 
-function tooMany(milliseconds: number): DomainError {
-  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+function tooMany(seconds: number): DomainError {
   return new DomainError('too_many_requests', `Too many wrong passwords: try again in ${seconds} seconds`, {
     reason: 'too_many_attempts',
     retryAfter: seconds,

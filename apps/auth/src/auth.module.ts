@@ -9,6 +9,14 @@ import { ExchangeController } from './exchange.controller.js';
 import { ExchangeService } from './exchange.service.js';
 import { Issuer } from './issuer.js';
 import { KeysController } from './keys.controller.js';
+import { MembersController } from './members.controller.js';
+import { MembersService } from './members.service.js';
+import { MembershipsStore } from './memberships.store.js';
+import { NamesStore } from './names.store.js';
+import { OrganisationsController } from './organisations.controller.js';
+import { OrganisationsService } from './organisations.service.js';
+import { OrganisationsStore } from './organisations.store.js';
+import { Passwords } from './passwords.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
 import { AccountPageController } from './pages/account.controller.js';
@@ -16,13 +24,20 @@ import { CurrentSession } from './pages/current-session.js';
 import { SignInController } from './pages/sign-in.controller.js';
 import { SessionsService } from './sessions.service.js';
 import { SessionsStore } from './sessions.store.js';
+import { RobotsController } from './robots.controller.js';
+import { RobotsService } from './robots.service.js';
 import { SettingsStore } from './settings.store.js';
+import { SignInService } from './sign-in.service.js';
+import { SpreadService } from './spread.service.js';
 import { StartService } from './start.service.js';
+import { StatesService } from './states.service.js';
 import { TokenStatusController } from './token-status.controller.js';
 import { TokensController } from './tokens.controller.js';
 import { TokensService } from './tokens.service.js';
 import { TokensStore } from './tokens.store.js';
 import { UsersController } from './users.controller.js';
+import { UsesController } from './uses.controller.js';
+import { UsesService } from './uses.service.js';
 
 /** Accounts, tokens, signing keys, token exchange, revocation. */
 @Service('auth')
@@ -31,6 +46,10 @@ import { UsersController } from './users.controller.js';
     TokenStatusController,
     TokensController,
     UsersController,
+    OrganisationsController,
+    MembersController,
+    RobotsController,
+    UsesController,
     ExchangeController,
     KeysController,
     SignInController,
@@ -47,7 +66,10 @@ import { UsersController } from './users.controller.js';
         }),
     },
     provideClientAssertions(),
+    NamesStore,
     AccountsStore,
+    OrganisationsStore,
+    MembershipsStore,
     TokensStore,
     RevocationsStore,
     SettingsStore,
@@ -55,9 +77,17 @@ import { UsersController } from './users.controller.js';
     SessionsService,
     CurrentSession,
     Issuer,
-    AccountsService,
+    Passwords,
+    StatesService,
+    SignInService,
     RevocationsService,
+    AccountsService,
+    SpreadService,
+    OrganisationsService,
+    MembersService,
+    RobotsService,
     TokensService,
+    UsesService,
     ExchangeService,
     StartService,
   ],

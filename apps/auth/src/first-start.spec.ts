@@ -6,18 +6,13 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '#libs/core';
 import { openDocuments, TEMPORARY_DATABASE, type Documents } from '#libs/documents';
-import { TokenVerifier } from '#libs/server';
-import { AccountsService } from './accounts.service.js';
-import { AccountsStore } from './accounts.store.js';
+import type { TokenVerifier } from '#libs/server';
 import { beginInstance, completeTokenFile, type FirstStartParts } from './first-start.js';
-import { Issuer } from './issuer.js';
 import { LocalAuthority } from './local-authority.js';
-import { RevocationsService } from './revocations.service.js';
-import { RevocationsStore } from './revocations.store.js';
-import { SettingsStore } from './settings.store.js';
+import type { RevocationsService } from './revocations.service.js';
+import type { SignInService } from './sign-in.service.js';
 import { SigningKeys } from './signing-keys.js';
-import { TokensService } from './tokens.service.js';
-import { TokensStore } from './tokens.store.js';
+import { wire } from './testing/wire.js';
 
 let home: string;
 let database: Documents;
@@ -36,46 +31,33 @@ afterEach(async () => {
 async function start(): Promise<{
   verifier: TokenVerifier;
   revocations: RevocationsService;
+  signIns: SignInService;
   parts: FirstStartParts;
 }> {
-  const keys = await SigningKeys.open(join(home, 'signing-keys'));
-  const [accountsStore, tokensStore, settings] = [
-    new AccountsStore(database),
-    new TokensStore(database),
-    new SettingsStore(database),
-  ];
-  const issuer = new Issuer();
-  const verifier = new TokenVerifier({ clock });
-  const accounts = new AccountsService(accountsStore, clock);
-  const revocations = new RevocationsService(
-    new RevocationsStore(database),
-    tokensStore,
-    accountsStore,
-    issuer,
-    verifier,
-    clock,
-  );
-  const tokens = new TokensService(tokensStore, accounts, issuer, revocations, clock);
+  const keys = await SigningKeys.open(join(home, 'signing-keys'), { clock });
+  const { issuer, verifier, revocations, uses, signIns, ...services } = await wire(database, clock);
   const log = pino({ enabled: false });
-  const parts = { home, keys, settings, accounts, accountsStore, tokens, tokensStore, clock, log };
+  const { settings, accounts, accountsStore, tokens, tokensStore, commits } = services;
+  const parts = { home, keys, clock, log, settings, accounts, accountsStore, tokens, tokensStore, commits };
   const instance = await beginInstance(parts);
   issuer.open(instance.issuer, keys);
   await completeTokenFile(parts, instance);
-  verifier.useAuthority(new LocalAuthority(issuer, revocations));
+  verifier.useAuthority(new LocalAuthority(issuer, revocations, uses));
   await verifier.refresh();
-  return { verifier, revocations, parts };
+  return { verifier, revocations, signIns, parts };
 }
 
 const tokenFile = () => readFile(join(home, 'admin.token'), 'utf8');
 const password = async () => (await readFile(join(home, 'admin.password'), 'utf8')).trim();
-const signIn = async ({ accounts }: FirstStartParts) =>
-  accounts.checkPassword({ username: 'admin', password: await password(), address: '127.0.0.1' });
+const signIn = async ({ signIns }: { signIns: SignInService }) =>
+  signIns.check({ username: 'admin', password: await password(), address: '127.0.0.1' });
 
 describe('first start', () => {
   test('makes an account whose password and token are in the files', async () => {
-    const { verifier, parts } = await start();
+    const started = await start();
+    const { verifier } = started;
     expect(await password()).toHaveLength(24);
-    expect((await signIn(parts)).administrator).toBe(true);
+    expect((await signIn(started)).administrator).toBe(true);
     expect((await tokenFile()).split('\n')).toHaveLength(2);
     expect(await verifier.verify((await tokenFile()).trim())).toMatchObject({
       username: 'admin',
@@ -92,9 +74,9 @@ describe('first start', () => {
 
   test('killed after the password file: the next start takes that password', async () => {
     await writeFile(join(home, 'admin.password'), 'from the first try\n');
-    const { parts } = await start();
+    const started = await start();
     expect(await password()).toBe('from the first try');
-    expect((await signIn(parts)).username).toBe('admin');
+    expect((await signIn(started)).username).toBe('admin');
   });
 
   test('killed before the token file: the next start writes it, for the same token', async () => {
@@ -127,7 +109,7 @@ describe('first start', () => {
     const [one, two] = await Promise.all([start(), start()]);
     const token = (await tokenFile()).trim();
     expect(await one.verifier.verify(token)).toEqual(await two.verifier.verify(token));
-    expect((await signIn(one.parts)).accountId).toBe((await signIn(two.parts)).accountId);
+    expect((await signIn(one)).accountId).toBe((await signIn(two)).accountId);
   });
 
   test('a password file that is too short stops the start with a sentence', async () => {

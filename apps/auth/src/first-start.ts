@@ -7,6 +7,7 @@ import { type Logger, readSmallFile, removeLeftovers, writeOnce, writeWhole } fr
 import type { AccountsService } from './accounts.service.js';
 import type { AccountsStore } from './accounts.store.js';
 import { AUTH_LIMITS } from './limits.js';
+import type { RevocationsStore } from './revocations.store.js';
 import type { Instance, SettingsStore } from './settings.store.js';
 import type { SigningKeys } from './signing-keys.js';
 import type { TokensService } from './tokens.service.js';
@@ -22,6 +23,7 @@ export interface FirstStartParts {
   readonly accountsStore: AccountsStore;
   readonly tokens: TokensService;
   readonly tokensStore: TokensStore;
+  readonly commits: RevocationsStore;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -98,7 +100,10 @@ async function renew(parts: FirstStartParts, file: string, old: StoredToken): Pr
   const account = await parts.accounts.get(old.value.accountId);
   const id = newObjectId();
   const value = parts.tokens.prepare(account, { ...FIRST_TOKEN, scopes: old.value.scopes });
-  await parts.tokensStore.insert(id, value);
+  await parts.commits.commit(async () => ({
+    announcements: [],
+    writes: [parts.tokensStore.creation(id, value)],
+  }));
   await writeTokenFile(parts, file, { id, revision: 1, value });
 }
 

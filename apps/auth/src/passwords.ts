@@ -1,3 +1,4 @@
+import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
 import { DomainError, newSecret } from '#libs/core';
 import { AUTH_LIMITS } from './limits.js';
@@ -6,6 +7,7 @@ import { AUTH_LIMITS } from './limits.js';
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
 /** Password hashes, a bounded number at a time: each needs 19 MiB and a core. */
+@Injectable()
 export class Passwords {
   #running = 0;
   readonly #waiting: (() => void)[] = [];

@@ -1,7 +1,11 @@
 import {
   type Actor,
+  type ChangeOrganisationRequest,
+  type ChangeUserRequest,
   type ExchangeRequest,
   hasScope,
+  type OrganisationRole,
+  parseRobotUsername,
   parseScope,
   type ScopeName,
   scopeCovers,
@@ -31,43 +35,75 @@ export function enforce(decision: Decision): void {
   if (!decision.allowed) throw new DomainError(decision.code, decision.message, { reason: decision.reason });
 }
 
-interface AccountRights {
-  readonly id: string;
-  readonly administrator: boolean;
+function scopeMissing(name: ScopeName): Decision {
+  return no('forbidden', 'scope_missing', `The token lacks the scope ${name}`);
 }
 
-/** A stolen token must not be able to make itself last: more tokens need the password, or an administrator. */
-function mayManageTokensOf(actor: Actor, accountId: string): Decision {
-  if (hasScope(actor, 'admin')) return YES;
-  if (actor.accountId !== accountId)
-    return no('forbidden', 'not_yours', 'Only an administrator manages the tokens of others');
+/** For what would let a stolen token last, or spread: no scope allows it, whoever owns the account has to sign in. */
+function needsPassword(actor: Actor): Decision {
   if (actor.tokenId === PASSWORD_PROOF) return YES;
   return no('forbidden', 'password_needed', 'This needs your user name and password, not a token');
 }
 
-/** Who may make a token with these scopes for `account`. */
-export function mayCreateToken(actor: Actor, account: AccountRights, scopes: readonly string[]): Decision {
-  const manage = mayManageTokensOf(actor, account.id);
+/** The role of the actor in an organisation, as the feed says; undefined: none, or none of that name. */
+export function roleIn(actor: Actor, organisation: string | undefined): OrganisationRole | undefined {
+  if (organisation === undefined || !Object.hasOwn(actor.organisations, organisation)) return undefined;
+  return actor.organisations[organisation];
+}
+
+/** The account that a token is for. */
+export interface TokenOwner {
+  readonly id: string;
+  readonly administrator: boolean;
+  /** Of a robot. */
+  readonly organisation: string | undefined;
+}
+
+function owns(actor: Actor, { id, organisation }: TokenOwner): boolean {
+  return actor.accountId === id || roleIn(actor, organisation) === 'owner';
+}
+
+/** A stolen token must not be able to make itself last: more tokens need the password, or an administrator. */
+function mayManageTokensOf(actor: Actor, owner: TokenOwner): Decision {
+  if (hasScope(actor, 'admin')) return YES;
+  if (owns(actor, owner)) return needsPassword(actor);
+  return no('forbidden', 'not_yours', 'Only an administrator manages the tokens of others');
+}
+
+/** Who may make a token with these scopes for an account: its own user, owners of a robot's organisation, administrators. */
+export function mayCreateToken(actor: Actor, owner: TokenOwner, scopes: readonly string[]): Decision {
+  const manage = mayManageTokensOf(actor, owner);
   if (!manage.allowed) return manage;
-  if (!account.administrator && scopes.some((scope) => parseScope(scope)?.name === 'admin'))
+  if (!owner.administrator && scopes.some((scope) => parseScope(scope)?.name === 'admin'))
     return no('forbidden', 'scope_not_grantable', 'Only tokens of administrators can have the scope admin');
   return YES;
 }
 
-/** Everybody sees the list of the own tokens, whatever the token may do. The answer does not tell who has an account. */
-export function mayListTokens(actor: Actor, username: string): Decision {
-  if (actor.username === username || hasScope(actor, 'admin')) return YES;
+/**
+ * Whether a name may be looked up for its tokens: the own one, those that robots of the own organisations could have, all for
+ * administrators. The answer does not tell who has an account.
+ */
+export function mayAskForTokensOf(actor: Actor, username: string): Decision {
+  const robotOf = parseRobotUsername(username)?.organisation;
+  if (actor.username === username || hasScope(actor, 'admin') || roleIn(actor, robotOf) === 'owner')
+    return YES;
+  return no('forbidden', 'not_yours', 'Only an administrator sees the tokens of others');
+}
+
+/** Everybody sees the list of the own tokens, whatever the token may do. */
+export function mayListTokens(actor: Actor, owner: TokenOwner): Decision {
+  if (owns(actor, owner) || hasScope(actor, 'admin')) return YES;
   return no('forbidden', 'not_yours', 'Only an administrator sees the tokens of others');
 }
 
 /** A token may always end itself. What is not the caller's looks as if it were not there. */
 export function mayRevokeToken(
   actor: Actor,
-  token: { readonly id: string; readonly accountId: string },
+  token: { readonly id: string; readonly owner: TokenOwner },
 ): Decision {
   if (actor.tokenId === token.id) return YES;
-  const manage = mayManageTokensOf(actor, token.accountId);
-  if (manage.allowed || actor.accountId === token.accountId) return manage;
+  const manage = mayManageTokensOf(actor, token.owner);
+  if (manage.allowed || owns(actor, token.owner)) return manage;
   return no('not_found', 'token_not_found', 'There is no such token');
 }
 
@@ -77,12 +113,72 @@ export function maySeeUser(actor: Actor, username: string): Decision {
   return no('not_found', 'user_not_found', 'There is no such user');
 }
 
-/** Nobody locks the own account, so there is always an administrator left. */
-export function mayDisable(actor: Actor, accountId: string): Decision {
-  if (!hasScope(actor, 'admin')) return no('forbidden', 'scope_missing', 'The token lacks the scope admin');
-  if (actor.accountId === accountId)
+/**
+ * Who may change what of an account. Rank and state are for administrators, and nobody takes them from the own account, so there
+ * is always an administrator left.
+ */
+export function mayChangeUser(actor: Actor, username: string, change: ChangeUserRequest): Decision {
+  const see = maySeeUser(actor, username);
+  if (!see.allowed) return see;
+  const admin = hasScope(actor, 'admin');
+  if (!admin && (change.administrator !== undefined || change.disabled !== undefined))
+    return scopeMissing('admin');
+  if (actor.username === username && change.disabled === true)
     return no('unprocessable', 'own_account', 'You cannot disable the account that you use');
-  return YES;
+  if (actor.username === username && change.administrator === false)
+    return no('unprocessable', 'own_account', 'You cannot take the rank from the account that you use');
+  return admin ? YES : needsPassword(actor);
+}
+
+/** A new password needs the old one, or an administrator. */
+export function mayChangePassword(actor: Actor, username: string): Decision {
+  const see = maySeeUser(actor, username);
+  if (!see.allowed || hasScope(actor, 'admin')) return see;
+  return needsPassword(actor);
+}
+
+/** Administrators see all organisations, everybody else the own ones. */
+export function mayListOrganisations(actor: Actor): Decision {
+  return hasScope(actor, 'admin') ? YES : scopeMissing('admin');
+}
+
+/** Members see their organisation; for everybody else there is none of that name, or of any other. */
+export function maySeeOrganisation(actor: Actor, name: string): Decision {
+  if (roleIn(actor, name) !== undefined || hasScope(actor, 'admin')) return YES;
+  return no('not_found', 'organisation_not_found', 'There is no such organisation');
+}
+
+/** Owners see the robots of their organisation. */
+export function maySeeRobots(actor: Actor, name: string): Decision {
+  const see = maySeeOrganisation(actor, name);
+  if (!see.allowed || roleIn(actor, name) === 'owner' || hasScope(actor, 'admin')) return see;
+  return no('forbidden', 'owner_needed', `This is for owners of ${name}`);
+}
+
+/** Owners manage members and robots. */
+export function mayManageOrganisation(actor: Actor, name: string): Decision {
+  const see = maySeeRobots(actor, name);
+  if (!see.allowed || hasScope(actor, 'admin')) return see;
+  return needsPassword(actor);
+}
+
+/** Owners say what their organisation is called; whether it is disabled is for administrators. */
+export function mayChangeOrganisation(
+  actor: Actor,
+  name: string,
+  change: ChangeOrganisationRequest,
+): Decision {
+  const see = maySeeOrganisation(actor, name);
+  if (see.allowed && change.disabled !== undefined && !hasScope(actor, 'admin')) return scopeMissing('admin');
+  return mayManageOrganisation(actor, name);
+}
+
+/** Owners remove members, and everybody may leave. */
+export function mayRemoveMember(actor: Actor, name: string, username: string): Decision {
+  const see = maySeeOrganisation(actor, name);
+  if (see.allowed && actor.kind === 'user' && actor.username === username && !hasScope(actor, 'admin'))
+    return needsPassword(actor);
+  return mayManageOrganisation(actor, name);
 }
 
 type ExchangeAudience = ExchangeRequest['audience'];

@@ -1,19 +1,19 @@
-import type { TokenRecord, UserRecord } from '#libs/contract';
-
-interface AccountLike {
-  readonly id: string;
-  readonly value: {
-    readonly username: string;
-    readonly email: string;
-    readonly displayName: string;
-    readonly administrator: boolean;
-    readonly disabled: boolean;
-    readonly createdAt: string;
-  };
-}
+import type {
+  Actor,
+  MemberRecord,
+  OrganisationRecord,
+  RobotRecord,
+  TokenRecord,
+  UserRecord,
+} from '#libs/contract';
+import type { StoredRobot, StoredUser } from './accounts.store.js';
+import type { StoredMembership } from './memberships.store.js';
+import type { StoredOrganisation } from './organisations.store.js';
+import { roleIn } from './policy.js';
+import type { StoredToken } from './tokens.store.js';
 
 /** What is told about an account: field by field, so that nothing is told by accident. */
-export function presentUser({ id, value }: AccountLike): UserRecord {
+export function presentUser({ id, value }: StoredUser): UserRecord {
   return {
     id,
     username: value.username,
@@ -25,20 +25,8 @@ export function presentUser({ id, value }: AccountLike): UserRecord {
   };
 }
 
-interface TokenLike {
-  readonly id: string;
-  readonly value: {
-    readonly name: string;
-    readonly username: string;
-    readonly scopes: readonly string[];
-    readonly createdAt: string;
-    readonly expiresAt: string;
-    readonly revokedAt?: string | undefined;
-  };
-}
-
 /** What is told about a token. */
-export function presentToken({ id, value }: TokenLike): TokenRecord {
+export function presentToken({ id, value }: StoredToken): TokenRecord {
   return {
     id,
     name: value.name,
@@ -47,5 +35,37 @@ export function presentToken({ id, value }: TokenLike): TokenRecord {
     createdAt: value.createdAt,
     expiresAt: value.expiresAt,
     revokedAt: value.revokedAt ?? null,
+    lastUsed: value.lastUsed ?? null,
+  };
+}
+
+/** What is told about an organisation, to somebody who may see it. */
+export function presentOrganisation({ id, value }: StoredOrganisation, actor: Actor): OrganisationRecord {
+  return {
+    id,
+    name: value.name,
+    displayName: value.displayName,
+    disabled: value.disabled,
+    createdAt: value.createdAt,
+    members: value.members,
+    role: roleIn(actor, value.name) ?? null,
+  };
+}
+
+/** What is told about a member: not more than the name and the role. */
+export function presentMember({ value }: StoredMembership): MemberRecord {
+  return { username: value.username, role: value.role, since: value.since };
+}
+
+/** What is told about a robot. */
+export function presentRobot({ id, value }: StoredRobot): RobotRecord {
+  return {
+    id,
+    username: value.username,
+    displayName: value.displayName,
+    organisation: value.organisation,
+    role: value.role,
+    disabled: value.disabled,
+    createdAt: value.createdAt,
   };
 }

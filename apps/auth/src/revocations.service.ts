@@ -2,18 +2,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import { MAXIMUM_FEED_ENTRIES, type RevocationFeed, TOKEN_LIMITS } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK, TokenVerifier } from '#libs/server';
-import { AccountsStore, type StoredAccount } from './accounts.store.js';
 import { Issuer } from './issuer.js';
-import { RevocationsStore } from './revocations.store.js';
+import { AUTH_LIMITS } from './limits.js';
+import { type Change, RevocationsStore } from './revocations.store.js';
 import { type StoredToken, TokensStore } from './tokens.store.js';
 
-/** Ends tokens and changes what accounts may do, and tells every service: each change is one commit with its feed entry. */
+/** Ends tokens, and tells every service: each change is one commit with its feed entries. */
 @Injectable()
 export class RevocationsService {
   constructor(
     private readonly revocations: RevocationsStore,
     private readonly tokens: TokensStore,
-    private readonly accounts: AccountsStore,
     private readonly issuer: Issuer,
     private readonly verifier: TokenVerifier,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -21,33 +20,29 @@ export class RevocationsService {
 
   /** Ends a token and whatever was exchanged from it. Ending it twice is ending it once. Effective here when this resolves. */
   async revokeToken(id: string): Promise<StoredToken> {
-    await this.revocations.append(async () => {
+    await this.revocations.commit(async () => {
       const token = await this.token(id);
-      if (token.value.revokedAt !== undefined) return undefined;
-      const expires = Math.ceil(Date.parse(token.value.expiresAt) / 1000);
-      return {
-        // What was exchanged just before the token expired lives on for at most this long.
-        entry: { kind: 'token', id, until: expires + TOKEN_LIMITS.exchangedLifetimeMaximum },
-        writes: [this.tokens.revocation(token, this.clock.now().toISOString())],
-      };
+      return token.value.revokedAt === undefined ? this.ending([token]) : undefined;
     });
     await this.verifier.refreshAfterChange();
     return this.token(id);
   }
 
-  /** Disables an account or enables it again. All its tokens, and what was exchanged from them, follow. */
-  async setDisabled(accountId: string, disabled: boolean): Promise<StoredAccount> {
-    await this.revocations.append(async () => {
-      const account = await this.account(accountId);
-      if (account.value.disabled === disabled) return undefined;
-      const { administrator } = account.value;
-      return {
-        entry: { kind: 'account', id: accountId, disabled, administrator },
-        writes: [this.accounts.change(account, { ...account.value, disabled })],
-      };
-    });
+  /** Ends all tokens of an account, one feed entry each. Effective here when this resolves. */
+  async revokeTokensOf(accountId: string): Promise<void> {
+    let ended: number;
+    do ended = await this.endSome(accountId);
+    while (ended > 0);
     await this.verifier.refreshAfterChange();
-    return this.account(accountId);
+  }
+
+  /** What a commit has to contain to end the tokens of an account, as many as fit into one: none of them may be left unseen. */
+  async endingTokens(accountId: string): Promise<Change> {
+    // What was exchanged from a token may live when the token itself has expired.
+    const since = this.clock.now().getTime() - TOKEN_LIMITS.exchangedLifetimeMaximum * 1000;
+    return this.ending(
+      await this.tokens.valid(accountId, new Date(since).toISOString(), AUTH_LIMITS.tokensPerAccount),
+    );
   }
 
   /** One page of the feed. */
@@ -61,6 +56,16 @@ export class RevocationsService {
     return this.issuer.signFeed(await this.feed(after));
   }
 
+  private async endSome(accountId: string): Promise<number> {
+    let ended = 0;
+    await this.revocations.commit(async () => {
+      const ending = await this.endingTokens(accountId);
+      ended = ending.writes.length;
+      return ended === 0 ? undefined : ending;
+    });
+    return ended;
+  }
+
   private async token(id: string): Promise<StoredToken> {
     const found = await this.tokens.get(id);
     if (found === undefined)
@@ -68,10 +73,18 @@ export class RevocationsService {
     return found;
   }
 
-  private async account(id: string): Promise<StoredAccount> {
-    const found = await this.accounts.get(id);
-    if (found === undefined)
-      throw new DomainError('not_found', 'There is no such user', { reason: 'user_not_found' });
-    return found;
+  private ending(tokens: readonly StoredToken[]): Change {
+    const now = this.clock.now().toISOString();
+    return {
+      writes: tokens.map((token) => this.tokens.revocation(token, now)),
+      announcements: tokens.map(({ id, value }) => ({
+        entry: {
+          kind: 'token',
+          id,
+          // What was exchanged just before the token expired lives on for at most this long.
+          until: Math.ceil(Date.parse(value.expiresAt) / 1000) + TOKEN_LIMITS.exchangedLifetimeMaximum,
+        },
+      })),
+    };
   }
 }

@@ -1,11 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '#libs/contract';
-import { type Clock, newSecret } from '#libs/core';
+import { type Clock, DomainError, newSecret } from '#libs/core';
 import { CLOCK } from '#libs/server';
-import { AccountsService } from './accounts.service.js';
+import { AccountsStore, isUser } from './accounts.store.js';
 import { AUTH_LIMITS } from './limits.js';
 import { type SessionDocument, SessionsStore, type StoredSession } from './sessions.store.js';
+import { SignInService } from './sign-in.service.js';
 
 /** A session that is good now. */
 export interface Session {
@@ -22,12 +23,20 @@ export interface Session {
 export class SessionsService {
   constructor(
     private readonly sessions: SessionsStore,
-    private readonly accounts: AccountsService,
+    private readonly accounts: AccountsStore,
+    private readonly signIns: SignInService,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Begins a session for somebody whose password was right. @returns its identifier */
-  async begin(accountId: string): Promise<string> {
+  /**
+   * Begins a session for somebody whose password was right. @returns its identifier
+   * @throws DomainError `unauthorized` when the password was changed at this moment
+   */
+  async begin(actor: Actor): Promise<string> {
+    const { accountId } = actor;
+    const account = await this.accounts.get(accountId);
+    const guards = await this.signIns.guards(actor);
+    const sessionsEnded = isUser(account) ? account.value.sessionsEnded : 0;
     const now = this.clock.now().getTime();
     // What is over, and what is more than anybody uses, makes room.
     const known = await this.sessions.ofAccount(accountId, AUTH_LIMITS.sessionsPerAccount);
@@ -35,9 +44,11 @@ export class SessionsService {
     for (const [index, { id, value }] of known.entries())
       if (index < surplus || value.expiresAt <= now) await this.sessions.delete(id);
     const identifier = newSecret();
-    await this.sessions.write([
+    const written = await this.sessions.write([
+      ...guards,
       this.sessions.creation(idOf(identifier), {
         accountId,
+        sessionsEnded,
         signedInAt: now,
         renewedAt: now,
         usedAt: now,
@@ -46,6 +57,8 @@ export class SessionsService {
         formProof: newSecret(),
       }),
     ]);
+    // The account has changed since it was read, and perhaps its password.
+    if (!written) throw new DomainError('conflict', 'The account was just changed: sign in again');
     return identifier;
   }
 
@@ -54,24 +67,15 @@ export class SessionsService {
     const session = await this.sessions.get(idOf(identifier));
     const now = this.clock.now().getTime();
     if (session === undefined || session.value.expiresAt <= now) return undefined;
-    const actor = await this.accounts.actorOf(session.value.accountId);
+    const { accountId, sessionsEnded, formProof } = session.value;
+    const actor = await this.signIns.again(accountId, sessionsEnded);
     if (actor === undefined) return undefined;
-    const { formProof } = session.value;
     return { identifier: await this.#renewed(session, identifier, now), actor, formProof };
   }
 
   /** Signs out. Nothing happens when there is no such session. */
   async end(identifier: string): Promise<void> {
     await this.sessions.delete(idOf(identifier));
-  }
-
-  /** Ends every session of an account: its password has changed, or it was disabled. */
-  async endAll(accountId: string): Promise<void> {
-    for (;;) {
-      const sessions = await this.sessions.ofAccount(accountId, AUTH_LIMITS.sweepBatch);
-      if (sessions.length === 0) return;
-      for (const { id } of sessions) await this.sessions.delete(id);
-    }
   }
 
   /** Removes sessions that are over. @returns how many */

@@ -6,6 +6,8 @@ import { DATABASE, type Database } from './database.store.js';
 /** A browser that is signed in. Its id is the hash of what the cookie holds: who reads the database cannot sign in with it. */
 const SessionDocument = z.object({
   accountId: z.string(),
+  /** How often sessions of the account had been ended when this one began: a later number ends it. */
+  sessionsEnded: z.number().int(),
   /** Unix milliseconds. `renewedAt`: when this identifier was given out; `signedInAt`: when the password was typed. */
   signedInAt: z.number(),
   renewedAt: z.number(),

@@ -1,35 +1,48 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ManualClock } from '#libs/core';
 import { newPrivateJwk } from '#libs/server';
 import { SigningKeys } from './signing-keys.js';
 
 let folder: string;
+let clock: ManualClock;
+const said: string[] = [];
+const say = (message: string): void => {
+  said.push(message);
+};
+const open = () => SigningKeys.open(folder, { clock, log: { info: say, warn: say } });
+const kids = (keys: SigningKeys) => keys.published.map((key) => key.kid);
+const signer = async (keys: SigningKeys) => decodeProtectedHeader(await keys.sign('accessToken', {})).kid;
+const DAY = 86_400_000;
+
 beforeEach(async () => {
+  clock = new ManualClock('2026-05-01T12:00:00Z');
+  said.length = 0;
   folder = join(await mkdtemp(join(tmpdir(), 'scs-keys-')), 'signing-keys');
 });
 afterEach(() => rm(join(folder, '..'), { recursive: true }));
 
 test('the first key is made for its owner alone and found again', async () => {
-  const first = await SigningKeys.open(folder);
+  const first = await open();
   expect((await stat(join(folder, '0001.json'))).mode & 0o777).toBe(0o600);
   expect((await stat(folder)).mode & 0o777).toBe(0o700);
-  expect((await SigningKeys.open(folder)).published).toEqual(first.published);
+  expect((await open()).published).toEqual(first.published);
 });
 
 test('two first starts at once agree on one key', async () => {
-  const [one, two] = await Promise.all([SigningKeys.open(folder), SigningKeys.open(folder)]);
+  const [one, two] = await Promise.all([open(), open()]);
   expect(one.published).toEqual(two.published);
   expect(await readdir(folder)).toEqual(['0001.json']);
 });
 
-test('the newest key signs, and the older one is still published', async () => {
-  const old = await SigningKeys.open(folder);
+test('a key that was put there signs at once, and the older one is still published', async () => {
+  const old = await open();
   const next = await newPrivateJwk();
   await writeFile(join(folder, '0002.json'), JSON.stringify(next));
-  const keys = await SigningKeys.open(folder);
+  const keys = await open();
   expect(keys.published.map((key) => key.kid)).toEqual([old.published[0]?.kid, next.kid]);
   expect(decodeProtectedHeader(await keys.sign('accessToken', {})).kid).toBe(next.kid);
   expect(keys.has(old.published[0]?.kid)).toBe(true);
@@ -37,7 +50,96 @@ test('the newest key signs, and the older one is still published', async () => {
 });
 
 test('a damaged key file is named', async () => {
-  await SigningKeys.open(folder);
+  await open();
   await writeFile(join(folder, '0001.json'), '{}');
-  await expect(SigningKeys.open(folder)).rejects.toThrow(/Expected a private ES256 key in .*0001\.json/);
+  await expect(open()).rejects.toThrow(/Expected a private ES256 key in .*0001\.json/);
+});
+
+test('a key of 90 days is followed by one that is published first and signs ten minutes later', async () => {
+  const keys = await open();
+  const [first] = kids(keys);
+  clock.advance(90 * DAY - 1);
+  await keys.maintain();
+  expect(kids(keys)).toEqual([first]);
+  clock.advance(1);
+  await keys.maintain();
+  const [, second] = kids(keys);
+  expect(kids(keys)).toEqual([first, second]);
+  expect((await stat(join(folder, '0002.json'))).mode & 0o777).toBe(0o600);
+  expect(await signer(keys)).toBe(first);
+  clock.advance(600_000);
+  expect(await signer(keys)).toBe(second);
+  await keys.maintain();
+  expect(kids(keys)).toEqual([first, second]);
+  // A start in between finds the same.
+  expect(await signer(await open())).toBe(second);
+});
+
+test('a key goes when no token of it can be valid any more, and never before', async () => {
+  const keys = await open();
+  const [first] = kids(keys);
+  clock.advance(90 * DAY);
+  await keys.maintain();
+  clock.advance(366 * DAY + 600_000);
+  await keys.maintain();
+  expect(keys.has(first)).toBe(true);
+  clock.advance(DAY);
+  await keys.maintain();
+  expect(keys.has(first)).toBe(false);
+  expect(await readdir(folder)).not.toContain('0001.json');
+  expect(said.join()).toContain('0001.json was removed');
+});
+
+test('replicas that share the folder agree on the next key, and take over what another one made or removed', async () => {
+  const replicas = await Promise.all(Array.from({ length: 5 }, open));
+  clock.advance(90 * DAY);
+  await Promise.all(replicas.map((keys) => keys.maintain()));
+  const [one, ...others] = replicas.map(kids);
+  expect(one).toHaveLength(2);
+  for (const other of others) expect(other).toEqual(one);
+  expect((await readdir(folder)).sort()).toEqual(['0001.json', '0002.json']);
+
+  const late = await open();
+  clock.advance(368 * DAY);
+  await Promise.all(replicas.map((keys) => keys.maintain()));
+  await Promise.all([...replicas, late].map((keys) => keys.maintain()));
+  for (const keys of [...replicas, late]) expect(kids(keys)).toEqual(kids(late));
+  expect(kids(late)).not.toContain(one?.[0]);
+});
+
+test('a running service takes over a key that was put there or removed, and none that is damaged', async () => {
+  const keys = await open();
+  const next = await newPrivateJwk();
+  await writeFile(join(folder, '0002.json'), JSON.stringify(next));
+  await writeFile(join(folder, '0003.json'), '{');
+  await keys.maintain();
+  expect(await signer(keys)).toBe(next.kid);
+  expect(said.join()).toMatch(/not taken: Expected a private ES256 key in .*0003\.json/);
+  await rm(join(folder, '0001.json'));
+  await rm(join(folder, '0003.json'));
+  await keys.maintain();
+  expect(kids(keys)).toEqual([next.kid]);
+});
+
+test('a folder that is suddenly empty is not shared any more: the keys stay until the next start', async () => {
+  const keys = await open();
+  const before = kids(keys);
+  await rename(join(folder, '0001.json'), join(folder, 'elsewhere'));
+  await keys.maintain();
+  expect(kids(keys)).toEqual(before);
+  expect(said.join()).toContain('start again');
+  expect(kids(await open())).not.toEqual(before);
+});
+
+test('the age of a key that was put there is the age of its file', async () => {
+  const keys = await open();
+  const next = await newPrivateJwk();
+  await writeFile(join(folder, '0002.json'), JSON.stringify(next));
+  const placed = new Date(clock.now().getTime() - 89 * DAY);
+  await utimes(join(folder, '0002.json'), placed, placed);
+  await keys.maintain();
+  expect(kids(keys)).toHaveLength(2);
+  clock.advance(DAY);
+  await keys.maintain();
+  expect(kids(keys)).toHaveLength(3);
 });

@@ -1,8 +1,10 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { createPrivateKey } from 'node:crypto';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-import { type SigningJwk, SIGNED_TYPES } from '#libs/contract';
+import { z } from 'zod';
+import { SIGNED_TYPES, type SigningJwk, TOKEN_LIMITS } from '#libs/contract';
+import { type Clock, messageOf } from '#libs/core';
 import {
   newPrivateJwk,
   parsePrivateJwk,
@@ -11,67 +13,145 @@ import {
   removeLeftovers,
   writeOnce,
 } from '#libs/server';
+import { AUTH_LIMITS } from './limits.js';
+import { publishedAfter, type SigningKey, signerAt } from './signing-schedule.js';
 
 const KEY_FILE = /^(\d{4})\.json$/;
-const FIRST = '0001.json';
+/** What we write beside the key: when we made it. A key that somebody put there has none. */
+const Made = z.object({ made: z.iso.datetime().optional() });
 
-interface Signer {
-  readonly kid: string;
-  readonly key: KeyObject;
+const SCHEDULE = {
+  age: AUTH_LIMITS.signingKeyAgeMs,
+  wait: AUTH_LIMITS.signingKeyWaitMs,
+  lifetime: TOKEN_LIMITS.lifetimeMaximum * 1000,
+} as const;
+
+export interface SigningKeysOptions {
+  readonly clock: Clock;
+  /** Told what changed, and what is wrong in the folder while the process runs. */
+  readonly log?: { info(message: string): void; warn(message: string): void };
 }
 
 /**
- * The keys that sign tokens, as files (0600) in a folder of their own, numbered: the highest one signs, all of them are
- * published. They are not in the database, so that who reads the database, or a backup of it, cannot make tokens.
+ * The keys that sign tokens, as files (0600) in a folder of their own, numbered, all of them published. They are not in the
+ * database, so that who reads the database, or a backup of it, cannot make tokens. Replicas share the folder.
  */
 export class SigningKeys {
-  readonly #public: readonly SigningJwk[];
-  readonly #signer: Signer;
+  readonly #folder: string;
+  readonly #options: SigningKeysOptions;
+  #keys: readonly SigningKey[] = [];
 
-  private constructor(published: readonly SigningJwk[], signer: Signer) {
-    this.#public = published;
-    this.#signer = signer;
+  private constructor(folder: string, options: SigningKeysOptions) {
+    this.#folder = folder;
+    this.#options = options;
   }
 
   /**
    * Opens the keys of `folder`; makes the first one when there is none. Two processes that start at once agree on one, and a
    * start that was killed leaves nothing that the next one minds.
    */
-  static async open(folder: string): Promise<SigningKeys> {
+  static async open(folder: string, options: SigningKeysOptions): Promise<SigningKeys> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await removeLeftovers(folder);
-    const names = await readdir(folder);
-    const numbered = names.filter((name) => KEY_FILE.test(name)).sort();
-    if (numbered.length === 0) {
-      await writeOnce(join(folder, FIRST), `${JSON.stringify(await newPrivateJwk())}\n`);
-      numbered.push(FIRST);
-    }
-    const keys = await Promise.all(numbered.map((name) => readKey(join(folder, name))));
-    const last = keys.at(-1);
-    if (last === undefined) throw new Error(`No signing key in ${folder}`);
-    const key = createPrivateKey({ key: { ...last }, format: 'jwk' });
-    return new SigningKeys(keys.map(publicPart), { kid: last.kid, key });
+    const keys = new SigningKeys(folder, options);
+    if ((await keys.#files()).length === 0) await keys.#make(1);
+    keys.#keys = await Promise.all((await keys.#files()).map((file) => readKey(join(folder, file))));
+    return keys;
   }
 
   get published(): readonly SigningJwk[] {
-    return this.#public;
+    return this.#keys.map((key) => key.jwk);
   }
 
   /** Whether what the key `kid` signed is still taken. */
   has(kid: string | undefined): boolean {
-    return this.#public.some((key) => key.kid === kid);
+    return this.#keys.some((key) => key.jwk.kid === kid);
   }
 
   /** A compact JWS of `claims`. The type says what it is, so that nothing can be taken for something else. */
-  sign(type: keyof typeof SIGNED_TYPES, claims: Record<string, unknown>): Promise<string> {
+  async sign(type: keyof typeof SIGNED_TYPES, claims: Record<string, unknown>): Promise<string> {
+    const { jwk, secret } = signerAt(this.#keys, this.#now, SCHEDULE);
     return new SignJWT(claims)
-      .setProtectedHeader({ alg: 'ES256', typ: SIGNED_TYPES[type], kid: this.#signer.kid })
-      .sign(this.#signer.key);
+      .setProtectedHeader({ alg: 'ES256', typ: SIGNED_TYPES[type], kid: jwk.kid })
+      .sign(secret);
+  }
+
+  /**
+   * Takes over what changed in the folder, makes the next key when the newest is old, and removes what no valid token can be
+   * signed with. Any number of replicas may do it at the same time.
+   */
+  async maintain(): Promise<void> {
+    await this.#reread();
+    const { next, gone } = publishedAfter(this.#keys, this.#now, SCHEDULE);
+    if (next !== undefined) {
+      await this.#make(next);
+      this.#say(`The signing key ${nameOf(next)} was made; it signs in ten minutes`);
+    }
+    for (const { number } of gone) {
+      await rm(join(this.#folder, nameOf(number)), { force: true });
+      this.#say(`The signing key ${nameOf(number)} was removed: every token of it has expired`);
+    }
+    if (next !== undefined || gone.length > 0) await this.#reread();
+  }
+
+  async #reread(): Promise<void> {
+    const files = await this.#files();
+    if (files.length === 0) {
+      // Not shared any more, or removed to end every token: the next start decides, and makes a new one.
+      this.#options.log?.warn(`There is no signing key in ${this.#folder} any more: start again`);
+      return;
+    }
+    const known = new Map(this.#keys.map((key) => [nameOf(key.number), key]));
+    const read = await Promise.all(files.map(async (file) => known.get(file) ?? this.#tryRead(file)));
+    const keys = read.filter((key) => key !== undefined);
+    // A damaged file alone is no reason to forget the keys that work.
+    if (keys.length > 0) this.#keys = keys;
+  }
+
+  async #tryRead(file: string): Promise<SigningKey | undefined> {
+    try {
+      return await readKey(join(this.#folder, file));
+    } catch (error) {
+      this.#options.log?.warn(`A signing key is not taken: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
+  /** Makes the key of this number, unless another process was faster: then it is that one. */
+  async #make(number: number): Promise<void> {
+    const made = new Date(this.#now).toISOString();
+    const text = `${JSON.stringify({ ...(await newPrivateJwk()), made })}\n`;
+    await writeOnce(join(this.#folder, nameOf(number)), text);
+  }
+
+  /** In the order of their numbers. */
+  async #files(): Promise<string[]> {
+    return (await readdir(this.#folder)).filter((name) => KEY_FILE.test(name)).sort();
+  }
+
+  get #now(): number {
+    return this.#options.clock.now().getTime();
+  }
+
+  #say(message: string): void {
+    this.#options.log?.info(message);
   }
 }
 
-async function readKey(file: string) {
+function nameOf(number: number): string {
+  return `${String(number).padStart(4, '0')}.json`;
+}
+
+async function readKey(file: string): Promise<SigningKey> {
   const text = await readSmallFile(file);
   if (text === undefined) throw new Error(`The signing key ${file} went away`);
-  return parsePrivateJwk(text, file);
+  const jwk = parsePrivateJwk(text, file);
+  const { made } = Made.parse(JSON.parse(text));
+  return {
+    number: Number(KEY_FILE.exec(file.slice(file.lastIndexOf('/') + 1))?.[1]),
+    jwk: publicPart(jwk),
+    secret: createPrivateKey({ key: { ...jwk }, format: 'jwk' }),
+    since: made === undefined ? (await stat(file)).mtimeMs : Date.parse(made),
+    byHand: made === undefined,
+  };
 }

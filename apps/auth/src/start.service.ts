@@ -12,18 +12,21 @@ import { AUTH_LIMITS } from './limits.js';
 import { LocalAuthority } from './local-authority.js';
 import { RevocationsService } from './revocations.service.js';
 import { RevocationsStore } from './revocations.store.js';
+import { Repeated } from './repeated.js';
 import { SessionsService } from './sessions.service.js';
 import { SettingsStore } from './settings.store.js';
+import { SignInService } from './sign-in.service.js';
 import { SigningKeys } from './signing-keys.js';
+import { SpreadService } from './spread.service.js';
 import { sweep } from './sweep.js';
 import { TokensService } from './tokens.service.js';
 import { TokensStore } from './tokens.store.js';
+import { UsesService } from './uses.service.js';
 
 /** What happens before the port opens, in order: keys, first start, the services of this process learn whom to trust. */
 @Injectable()
 export class StartService implements OnModuleInit, OnApplicationShutdown {
-  #sweeping: NodeJS.Timeout | undefined;
-  #sweep: Promise<void> = Promise.resolve();
+  #repeated: readonly Repeated[] = [];
 
   constructor(
     private readonly config: ScsConfig,
@@ -38,6 +41,9 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
     private readonly revocations: RevocationsService,
     private readonly revocationsStore: RevocationsStore,
     private readonly sessions: SessionsService,
+    private readonly uses: UsesService,
+    private readonly spreads: SpreadService,
+    private readonly signIns: SignInService,
     private readonly issuer: Issuer,
     private readonly verifier: TokenVerifier,
     private readonly passwords: PasswordCheck,
@@ -46,7 +52,9 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
 
   async onModuleInit(): Promise<void> {
     const { config, clock, log, settings, accounts, accountsStore, tokens, tokensStore } = this;
-    const keys = await SigningKeys.open(join(config.dataFolder('auth'), 'signing-keys'));
+    const folder = join(config.dataFolder('auth'), 'signing-keys');
+    const keys = await SigningKeys.open(folder, { clock, log });
+    await keys.maintain();
     const parts = {
       home: config.home,
       keys,
@@ -55,39 +63,41 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
       accountsStore,
       tokens,
       tokensStore,
+      commits: this.revocationsStore,
       clock,
       log,
     };
     const instance = await beginInstance(parts);
     this.issuer.open(instance.issuer, keys);
     await completeTokenFile(parts, instance);
-    this.verifier.useAuthority(new LocalAuthority(this.issuer, this.revocations));
+    this.verifier.useAuthority(new LocalAuthority(this.issuer, this.revocations, this.uses));
     await this.verifier.refresh();
-    this.passwords.use((presented) => this.accounts.checkPassword(presented));
+    // Before a request is answered: nobody must have a role in an organisation that was disabled before a crash.
+    await this.spreads.finish();
+    this.passwords.use((presented) => this.signIns.check(presented));
     this.readiness.register('auth database', () => this.database.ping());
-    this.#startSweeping();
+    this.#repeated = [
+      new Repeated(
+        AUTH_LIMITS.sweepMs,
+        () => this.#sweep(),
+        (error) => log.warn(`What has expired was not removed: ${messageOf(error)}`),
+      ),
+      new Repeated(
+        AUTH_LIMITS.signingKeyCheckMs,
+        () => keys.maintain(),
+        (error) => log.warn(`The signing keys could not be looked at: ${messageOf(error)}`),
+      ),
+    ];
   }
 
   async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.#sweeping);
-    await this.#sweep;
+    await Promise.all(this.#repeated.map((one) => one.stop()));
     await this.database.close();
   }
 
-  #startSweeping(): void {
-    const run = (): void => {
-      this.#sweep = sweep({
-        revocations: this.revocationsStore,
-        tokens: this.tokensStore,
-        sessions: this.sessions,
-        clock: this.clock,
-      }).then(
-        () => undefined,
-        (error: unknown) => this.log.warn(`Expired tokens were not swept: ${messageOf(error)}`),
-      );
-    };
-    run();
-    this.#sweeping = setInterval(run, AUTH_LIMITS.sweepMs);
-    this.#sweeping.unref();
+  async #sweep(): Promise<void> {
+    const { revocationsStore: revocations, tokensStore: tokens, sessions, clock } = this;
+    await sweep({ revocations, tokens, sessions, clock });
+    await this.spreads.finish();
   }
 }

@@ -10,7 +10,7 @@ import {
 import { AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor } from '#libs/server';
 import type { z } from 'zod';
 import { AUTH_LIMITS } from './limits.js';
-import { ObjectIdParam } from './parameters.js';
+import { TokenIdParam } from './parameters.js';
 import { presentToken } from './present.js';
 import { TokensService } from './tokens.service.js';
 
@@ -44,7 +44,7 @@ export class TokensController {
   @HttpCode(200)
   async revoke(
     @CurrentActor() actor: Actor | undefined,
-    @Param('id', new Checked(ObjectIdParam, 'the token id')) id: string,
+    @Param('id', TokenIdParam) id: string,
   ): Promise<z.infer<typeof TokenAnswer>> {
     return { data: presentToken(await this.tokens.revoke(requireActor(actor), id)) };
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { TokenUse } from '#libs/contract';
 import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
 import { DATABASE, type Database } from './database.store.js';
 
@@ -12,17 +13,21 @@ const TokenDocument = z.object({
   createdAt: z.string(),
   expiresAt: z.string(),
   revokedAt: z.string().optional(),
+  /** The same as `expiresAt` until the token is revoked: with it, it is in the index of valid tokens. */
+  validUntil: z.string().optional(),
+  lastUsed: TokenUse.optional(),
 });
 export type TokenDocument = z.infer<typeof TokenDocument>;
 export type StoredToken = Stored<TokenDocument>;
 
-type Index = 'byAccount' | 'byAccountExpiry' | 'byExpiry';
+type Index = 'byAccount' | 'byAccountValid' | 'byExpiry';
 const TOKENS = {
   name: 'tokens',
   schema: TokenDocument,
   indexes: {
     byAccount: { fields: ['accountId', 'createdAt'] },
-    byAccountExpiry: { fields: ['accountId', 'expiresAt'] },
+    /** Without those that were revoked. */
+    byAccountValid: { fields: ['accountId', 'validUntil'] },
     byExpiry: { fields: ['expiresAt'] },
   },
 } as const satisfies CollectionSpec<TokenDocument>;
@@ -40,10 +45,6 @@ export class TokensStore {
     return this.#tokens.get(id);
   }
 
-  async insert(id: string, token: TokenDocument): Promise<void> {
-    if ((await this.#tokens.insert(id, token)) === 'exists') throw new Error('A token id came up twice');
-  }
-
   /** Newest first. */
   list(accountId: string, options: { readonly limit: number; readonly cursor?: string | undefined }) {
     const { limit, cursor } = options;
@@ -55,10 +56,19 @@ export class TokensStore {
     });
   }
 
-  /** How many tokens of the account end after `now`, counted up to `limit`. */
-  async countUnexpired(accountId: string, now: string, limit: number): Promise<number> {
-    const { items } = await this.#tokens.scan('byAccountExpiry', { equal: [accountId], from: now, limit });
-    return items.length;
+  /** The tokens of an account that were not revoked and end after `time`, the first to end first. */
+  async valid(accountId: string, time: string, limit: number): Promise<readonly StoredToken[]> {
+    const scan = { equal: [accountId], from: time, limit } as const;
+    return (await this.#tokens.scan('byAccountValid', scan)).items;
+  }
+
+  /** Keeps a use, unless one after `since` is kept already or there is no such token. */
+  async used(id: string, use: TokenUse, since: string): Promise<void> {
+    await this.#tokens.update(id, (token) =>
+      token === undefined || (token.lastUsed !== undefined && token.lastUsed.time > since)
+        ? undefined
+        : { ...token, lastUsed: use },
+    );
   }
 
   /** Tokens that ended before `time`, oldest first. */
@@ -71,7 +81,8 @@ export class TokensStore {
   }
 
   revocation({ id, revision, value }: StoredToken, revokedAt: string): Write {
-    return this.#tokens.write.replace(id, revision, { ...value, revokedAt });
+    const { validUntil: _ended, ...rest } = value;
+    return this.#tokens.write.replace(id, revision, { ...rest, revokedAt });
   }
 
   async delete(id: string): Promise<void> {

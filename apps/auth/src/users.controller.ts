@@ -1,30 +1,25 @@
-import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import {
   type Actor,
+  ChangePasswordRequest,
   ChangeUserRequest,
   CreateUserRequest,
   ListQuery,
   type UserAnswer,
-  Username,
+  type UserDetailsAnswer,
   type UsersAnswer,
 } from '#libs/contract';
-import { Checked, CurrentActor, JsonBody, requireActor, Requires } from '#libs/server';
+import { AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor, Requires } from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AUTH_LIMITS } from './limits.js';
-import { enforce, mayDisable, maySeeUser } from './policy.js';
+import { UsernameParam } from './parameters.js';
 import { presentUser } from './present.js';
-import { RevocationsService } from './revocations.service.js';
 
-const UsernameParam = new Checked(Username, 'the user name');
-
-/** Accounts, for administrators; everybody may see the own one. */
+/** Accounts of people: for administrators; everybody sees the own one, and changes it with the password. */
 @Controller('v1/auth/users')
 export class UsersController {
-  constructor(
-    private readonly accounts: AccountsService,
-    private readonly revocations: RevocationsService,
-  ) {}
+  constructor(private readonly accounts: AccountsService) {}
 
   @Post()
   @HttpCode(200)
@@ -43,24 +38,34 @@ export class UsersController {
   }
 
   @Get(':username')
-  async get(
+  @AcceptsPassword()
+  async show(
     @CurrentActor() actor: Actor | undefined,
     @Param('username', UsernameParam) username: string,
-  ): Promise<z.infer<typeof UserAnswer>> {
-    enforce(maySeeUser(requireActor(actor), username));
-    return { data: presentUser(await this.accounts.byName(username)) };
+  ): Promise<z.infer<typeof UserDetailsAnswer>> {
+    const { account, roles } = await this.accounts.show(requireActor(actor), username);
+    return { data: { ...presentUser(account), organisations: { ...roles } } };
   }
 
   @Patch(':username')
   @HttpCode(200)
-  @Requires('admin')
+  @AcceptsPassword()
   async change(
     @CurrentActor() actor: Actor | undefined,
     @Param('username', UsernameParam) username: string,
     @Body(new JsonBody(ChangeUserRequest, { limit: AUTH_LIMITS.body })) request: ChangeUserRequest,
   ): Promise<z.infer<typeof UserAnswer>> {
-    const { id } = await this.accounts.byName(username);
-    enforce(mayDisable(requireActor(actor), id));
-    return { data: presentUser(await this.revocations.setDisabled(id, request.disabled)) };
+    return { data: presentUser(await this.accounts.change(requireActor(actor), username, request)) };
+  }
+
+  @Put(':username/password')
+  @HttpCode(200)
+  @AcceptsPassword()
+  async changePassword(
+    @CurrentActor() actor: Actor | undefined,
+    @Param('username', UsernameParam) username: string,
+    @Body(new JsonBody(ChangePasswordRequest, { limit: AUTH_LIMITS.body })) request: ChangePasswordRequest,
+  ): Promise<z.infer<typeof UserAnswer>> {
+    return { data: presentUser(await this.accounts.changePassword(requireActor(actor), username, request)) };
   }
 }

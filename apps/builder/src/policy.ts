@@ -1,4 +1,4 @@
-import { type Actor, hasScope, scopeAllowsAt } from '#libs/contract';
+import { type Actor, entityRole, hasScope, scopeAllowsAt } from '#libs/contract';
 
 /** Whether somebody may do something, and why not. */
 export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
@@ -11,9 +11,8 @@ export function mayPublish(actor: Actor, place: string): Decision {
   const [entity = ''] = place.split('/');
   if (!scopeAllowsAt(actor, 'library:write', place))
     return no(`The token lacks the scope library:write for ${place}`);
-  const role = actor.organisations[entity];
-  const owns = entity === actor.username || role === 'owner' || role === 'writer';
-  if (owns || isAdministrator(actor)) return yes;
+  const role = entityRole(actor, entity);
+  if (role === 'owner' || role === 'writer' || isAdministrator(actor)) return yes;
   return no(`${actor.username} may not write to ${entity}`);
 }
 

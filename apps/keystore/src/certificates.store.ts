@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError } from '#libs/core';
 import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
+import { Answers } from './answers.js';
 import { DATABASE, type Database } from './database.store.js';
 import type { Handle } from './handles.js';
 import { LIMITS } from './limits.js';
@@ -41,6 +42,8 @@ const HANDLES = {
   indexes: { byHandle: { fields: ['handle', 'place', 'fingerprint'] } },
 } as const satisfies CollectionSpec<HandleDocument>;
 
+const idOf = (handle: string, fingerprint: string): string => `${handle} ${fingerprint}`;
+
 export interface FoundHandle {
   readonly fingerprint: string;
   readonly place: number;
@@ -49,11 +52,17 @@ export interface FoundHandle {
 /** Certificates by fingerprint, and the handles that lead to them. Both change in one commit. */
 @Injectable()
 export class CertificatesStore {
+  /**
+   * What was answered. Only where nobody else can change the certificates: one process has a SQLite file, and every change goes
+   * through {@link store}. Replicas that share a MongoDB could not tell each other in time, so there every answer is read.
+   */
+  readonly answers: Answers;
   readonly #database: Database;
   readonly #certificates: Collection<StoredCertificate, never>;
   readonly #handles: Collection<HandleDocument, 'byHandle'>;
 
   constructor(@Inject(DATABASE) database: Database) {
+    this.answers = new Answers(database.driver === 'sqlite' ? LIMITS.answerBytes : 0);
     this.#database = database;
     this.#certificates = database.collection<StoredCertificate, never>(CERTIFICATES);
     this.#handles = database.collection<HandleDocument, 'byHandle'>(HANDLES);
@@ -74,6 +83,12 @@ export class CertificatesStore {
       fingerprint: String(fingerprint),
       place: Number(place),
     }));
+  }
+
+  /** Those of some certificates that a handle leads to. */
+  async among(handle: string, fingerprints: readonly string[]): Promise<Set<string>> {
+    const found = await this.#handles.getMany(fingerprints.map((one) => idOf(handle, one)));
+    return new Set(found.map(({ value }) => value.fingerprint));
   }
 
   /**
@@ -98,14 +113,19 @@ export class CertificatesStore {
       entry,
       // Also those that it had: their place may be another one now.
       ...handles.map((one) =>
-        this.#handles.write.put(`${one.handle} ${fingerprint}`, { ...one, fingerprint }),
+        this.#handles.write.put(idOf(one.handle, fingerprint), { ...one, fingerprint }),
       ),
-      ...gone.map((handle) => this.#handles.write.delete(`${handle} ${fingerprint}`)),
+      ...gone.map((handle) => this.#handles.write.delete(idOf(handle, fingerprint))),
     ];
     if (writes.length > LIMITS.writes)
       throw new DomainError('unprocessable', 'Too much of this key has changed at once', {
         reason: 'too_many_changes',
       });
-    return (await this.#database.commit(writes)).ok;
+    try {
+      return (await this.#database.commit(writes)).ok;
+    } finally {
+      // Also after a failure: nobody knows then whether it was written.
+      this.answers.forget([...wanted, ...gone]);
+    }
   }
 }

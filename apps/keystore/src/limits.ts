@@ -15,6 +15,8 @@ export const LIMITS = {
   listed: 256,
   /** Words under which one certificate is found, over all its user ids. */
   indexedWords: 200,
+  /** Bytes of finished answers that are kept in memory: those of 50,000 small keys. */
+  answerBytes: 64 * 1024 * 1024,
   /** Bytes of an e-mail address or word that is looked up. */
   handleBytes: 254,
 } as const;

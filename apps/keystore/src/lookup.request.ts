@@ -27,22 +27,29 @@ export function parseLookup(rawQuery: string): Lookup {
 
 /** The first value of a parameter, not decoded. */
 function first(rawQuery: string, name: string): string | undefined {
-  for (const pair of rawQuery.split('&')) {
-    const equals = pair.indexOf('=');
-    if ((equals < 0 ? pair : pair.slice(0, equals)) === name) return equals < 0 ? '' : pair.slice(equals + 1);
+  for (let start = 0; start <= rawQuery.length;) {
+    const and = rawQuery.indexOf('&', start);
+    const end = and === -1 ? rawQuery.length : and;
+    const after = start + name.length;
+    if (rawQuery.startsWith(name, start) && after <= end) {
+      if (after === end) return '';
+      if (rawQuery[after] === '=') return rawQuery.slice(after + 1, end);
+    }
+    start = end + 1;
   }
   return undefined;
 }
 
 /** dirmngr sends a plus as it is, Go clients send a blank as plus: an address reads it literally first, all else as a blank. */
 function readings(raw: string): string[] {
+  if (!raw.includes('+')) return [decode(raw)];
   const blank = decode(raw.replaceAll('+', ' '));
-  if (!raw.includes('+')) return [blank];
   const literal = decode(raw);
   return literal.includes('@') ? [literal, blank] : [blank, literal];
 }
 
 function decode(text: string): string {
+  if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch (cause) {

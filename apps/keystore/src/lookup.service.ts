@@ -3,7 +3,7 @@ import { DomainError } from '#libs/core';
 import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
 import { handleOf } from './handles.js';
 import { LIMITS } from './limits.js';
-import type { Lookup } from './lookup.request.js';
+import { armorOf } from './present.js';
 import type { Search } from './search.js';
 
 /** Finds certificates. Costs a look-up per handle, however many certificates there are. */
@@ -12,34 +12,45 @@ export class LookupService {
   constructor(private readonly certificates: CertificatesStore) {}
 
   /**
-   * What the first reading of the search term that finds something finds.
+   * The answer of `op=get` to the first reading of the search term that finds something.
    * @throws DomainError `not_found` when none does: never an empty success (keystore contract §0 rule 15)
    */
-  async find({ operation, searches }: Lookup): Promise<readonly StoredCertificate[]> {
-    const limit = operation === 'get' ? LIMITS.certificates : LIMITS.listed;
+  async get(searches: readonly Search[]): Promise<string> {
+    const { answers } = this.certificates;
     for (const search of searches) {
-      const found = await this.#search(search, limit);
+      const handle = handleIn(search);
+      const known = handle === undefined ? undefined : answers.get(handle);
+      if (known !== undefined) return known;
+      const { changes } = answers;
+      const found = await this.#search(search, LIMITS.certificates);
+      if (found.length === 0) continue;
+      const armor = armorOf(found.toSorted(byUsefulness));
+      if (handle !== undefined) answers.put(handle, armor, changes);
+      return armor;
+    }
+    throw notFound();
+  }
+
+  /**
+   * The certificates that `op=index` lists.
+   * @throws DomainError `not_found`, as above
+   */
+  async list(searches: readonly Search[]): Promise<readonly StoredCertificate[]> {
+    for (const search of searches) {
+      const found = await this.#search(search, LIMITS.listed);
       if (found.length > 0) return found.toSorted(byUsefulness);
     }
-    throw new DomainError('not_found', 'No matching keys found', { reason: 'key_not_found' });
+    throw notFound();
   }
 
   async #search(search: Search, limit: number): Promise<readonly StoredCertificate[]> {
-    switch (search.kind) {
-      case 'fingerprint': {
-        // The one case that never needs the handles: clients verify with full fingerprints.
-        const direct = await this.certificates.get(search.hex);
-        return direct === undefined ? this.#byHandle(handleOf.fingerprint(search.hex), 1) : [direct.value];
-      }
-      case 'key_id':
-        return this.#byHandle(handleOf.keyId(search.hex), limit);
-      case 'short_key_id':
-        return this.#byHandle(handleOf.shortKeyId(search.hex), limit);
-      case 'email':
-        return this.#byHandle(handleOf.email(search.address), limit);
-      case 'words':
-        return this.#byWords(search.words, limit);
+    if (search.kind === 'words') return this.#byWords(search.words, limit);
+    if (search.kind === 'fingerprint') {
+      // The one case that seldom needs the handles: clients verify with full fingerprints.
+      const direct = await this.certificates.get(search.hex);
+      return direct === undefined ? this.#byHandle(handleIn(search), 1) : [direct.value];
     }
+    return this.#byHandle(handleIn(search), limit);
   }
 
   /**
@@ -52,16 +63,46 @@ export class LookupService {
     return this.certificates.getMany(wanted.map(({ fingerprint }) => fingerprint));
   }
 
+  /**
+   * Certificates with all of these words. Those of the word that the fewest have are looked at, of a word that more than can be
+   * listed have the first ones: what is common to many is found by it alone or together with something that is not.
+   */
   async #byWords(words: readonly string[], limit: number): Promise<readonly StoredCertificate[]> {
-    let matching: string[] | undefined;
-    for (const word of words) {
-      const found = new Set(
-        (await this.certificates.find(handleOf.word(word), LIMITS.listed)).map((one) => one.fingerprint),
-      );
-      matching =
-        matching === undefined ? [...found] : matching.filter((fingerprint) => found.has(fingerprint));
+    const found = await Promise.all(
+      words.map(async (word) => {
+        const handle = handleOf.word(word);
+        return { handle, matches: await this.certificates.find(handle, LIMITS.listed) };
+      }),
+    );
+    const [rarest, ...others] = found.toSorted((a, b) => a.matches.length - b.matches.length);
+    let matching = (rarest?.matches ?? []).map(({ fingerprint }) => fingerprint);
+    for (const { handle } of others) {
+      if (matching.length === 0) break;
+      const also = await this.certificates.among(handle, matching);
+      matching = matching.filter((fingerprint) => also.has(fingerprint));
     }
-    return this.certificates.getMany((matching ?? []).slice(0, limit));
+    return this.certificates.getMany(matching.slice(0, limit));
+  }
+}
+
+const notFound = (): DomainError =>
+  new DomainError('not_found', 'No matching keys found', { reason: 'key_not_found' });
+
+/** The handle that a search asks for; words ask for several. */
+function handleIn(search: Exclude<Search, { kind: 'words' }>): string;
+function handleIn(search: Search): string | undefined;
+function handleIn(search: Search): string | undefined {
+  switch (search.kind) {
+    case 'fingerprint':
+      return handleOf.fingerprint(search.hex);
+    case 'key_id':
+      return handleOf.keyId(search.hex);
+    case 'short_key_id':
+      return handleOf.shortKeyId(search.hex);
+    case 'email':
+      return handleOf.email(search.address);
+    case 'words':
+      return undefined;
   }
 }
 

@@ -1,14 +1,12 @@
 import type { KeyAddAnswer } from '#libs/contract';
+import { joinArmor } from '#libs/pgp';
 import type { StoredCertificate } from './certificates.store.js';
 import type { Submitted } from './submit.service.js';
 
 /** All certificates in one armor block: stock clients read only the first one (keystore contract §1.6). */
-export function armorOf(
-  certificates: readonly StoredCertificate[],
-  join: (armors: readonly string[]) => string,
-): string {
+export function armorOf(certificates: readonly StoredCertificate[]): string {
   const armors = certificates.map(({ armor }) => armor);
-  return armors.length === 1 ? (armors[0] ?? '') : join(armors);
+  return armors.length === 1 ? (armors[0] ?? '') : joinArmor(armors);
 }
 
 /** The listing in `mr` form; lines and their fields are those of keystore contract §1.7. */

@@ -51,20 +51,27 @@ export class FinishUploadService {
    */
   async store(upload: Upload, blob: BlobUpload, actor: Caller): Promise<void> {
     await this.#locks.run(upload.id, async () => {
-      const digest = parseDigest(upload.value.hash);
-      if (await this.wasStored(upload, blob)) return this.publishStored(upload, actor);
-      await blob.verify(digest);
-      const facts = await blob.read(readImageFacts);
-      // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
-      if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
-      try {
-        await blob.commit(digest);
-      } catch (error) {
-        await this.takeBack(upload.id);
-        throw error;
-      }
-      await this.#publish(upload, facts, actor);
+      const facts = await blob.keepOpen(() => this.#commit(upload, blob));
+      if (facts) await this.#publish(upload, facts, actor);
+      else await this.publishStored(upload, actor);
     });
+  }
+
+  /** Makes the bytes a blob. @returns what they contain; nothing when they had become one before a crash */
+  async #commit(upload: Upload, blob: BlobUpload): Promise<ImageFacts | undefined> {
+    const digest = parseDigest(upload.value.hash);
+    if (await this.wasStored(upload, blob)) return undefined;
+    await blob.verify(digest);
+    const facts = await blob.read(readImageFacts);
+    // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
+    if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
+    try {
+      await blob.commit(digest);
+    } catch (error) {
+      await this.takeBack(upload.id);
+      throw error;
+    }
+    return facts;
   }
 
   /** Whether a crash came between the blob and the image: all bytes were right, and they have moved to the blob. */

@@ -14,9 +14,10 @@ import {
   type Subject,
 } from './policy.js';
 
-type Asker = Pick<Actor, 'username' | 'organisations' | 'administrator' | 'scopes'>;
+type Asker = Pick<Actor, 'kind' | 'username' | 'organisations' | 'administrator' | 'scopes'>;
 const ALL = ['library:read', 'library:write', 'library:delete'];
 const account = (username: string, scopes: readonly string[] = ALL): Asker => ({
+  kind: 'user',
   username,
   scopes,
   administrator: false,
@@ -37,6 +38,8 @@ describe('who may do what, by role', () => {
     reader: member('reader'),
     namesake: account('acme'),
     stranger: account('stranger'),
+    // A robot owns nothing, whatever it is called.
+    robot: { ...account('acme'), kind: 'robot' as const },
     admin,
   };
   // read, download, list tags, create, write, delete
@@ -49,6 +52,8 @@ describe('who may do what, by role', () => {
     ['namesake', closed, ['yes', 'yes', 'yes', 'yes', 'yes', 'yes']],
     ['stranger', open, ['yes', 'yes', 'forbidden', 'forbidden', 'forbidden', 'forbidden']],
     ['stranger', closed, ['hidden', 'hidden', 'hidden', 'forbidden', 'hidden', 'hidden']],
+    ['robot', open, ['yes', 'yes', 'forbidden', 'forbidden', 'forbidden', 'forbidden']],
+    ['robot', closed, ['hidden', 'hidden', 'hidden', 'forbidden', 'hidden', 'hidden']],
     ['admin', closed, ['yes', 'yes', 'yes', 'yes', 'yes', 'yes']],
   ] as const)('%s, %o', (name, subject, wanted) => {
     const asker = askers[name];

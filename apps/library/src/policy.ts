@@ -1,4 +1,4 @@
-import { type Actor, scopeAllowsAt, scopeTouches } from '#libs/contract';
+import { type Actor, entityRole, scopeAllowsAt, scopeTouches } from '#libs/contract';
 import { DomainError } from '#libs/core';
 
 /** An entity, a collection or a container, and whether strangers may know of it. */
@@ -23,7 +23,7 @@ export type Decision =
       readonly about: Subject;
     };
 
-type Asker = Pick<Actor, 'username' | 'organisations' | 'administrator' | 'scopes'>;
+type Asker = Pick<Actor, 'kind' | 'username' | 'organisations' | 'administrator' | 'scopes'>;
 
 const ALLOWED: Decision = { allowed: true };
 
@@ -38,10 +38,8 @@ export function placeOf({ entity, collection, container }: Subject): string {
  */
 export function roleIn(actor: Asker | undefined, entity: string): 'owner' | 'writer' | 'reader' | 'stranger' {
   if (actor === undefined) return 'stranger';
-  if (actor.administrator || actor.username === entity) return 'owner';
-  return Object.hasOwn(actor.organisations, entity)
-    ? (actor.organisations[entity] ?? 'stranger')
-    : 'stranger';
+  if (actor.administrator) return 'owner';
+  return entityRole(actor, entity) ?? 'stranger';
 }
 
 function writes(actor: Asker, entity: string): boolean {

@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
-import type { Actor, CollectionRequest, ContainerRequest, EntityRequest } from '#libs/contract';
+import {
+  type Actor,
+  type CollectionRequest,
+  type ContainerRequest,
+  entityNames,
+  type EntityRequest,
+} from '#libs/contract';
 import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Collection, CollectionsStore } from './collections.store.js';
@@ -67,8 +73,7 @@ export class TreeService {
 
   /** The ids of the entities that belong to the actor or to their organisations. */
   async entityIdsOf(actor: Actor): Promise<string[]> {
-    const names = [actor.username, ...Object.keys(actor.organisations)].slice(0, LIMITS.entitiesListed);
-    return this.names.findMany([...new Set(names)]);
+    return this.names.findMany(entityNames(actor).slice(0, LIMITS.entitiesListed));
   }
 
   async createEntity(request: EntityRequest, actor: Actor): Promise<Entity> {

@@ -294,7 +294,8 @@ export class UploadsService {
       // From here on the earlier bytes of this part are gone.
       if (await this.uploads.part(upload.id, number)) await this.uploads.removePart(upload.id, number);
       await receiveBody(body, writer, { limit: length, signal: writer.signal });
-      return await this.#locks.run(partsOf(upload), () => this.#keepPart(upload, number, blob, writer));
+      const keep = (): Promise<string> => this.#keepPart(upload, number, blob, writer);
+      return await this.#locks.run(partsOf(upload), () => blob.keepOpen(keep));
     } catch (error) {
       await writer.cancel();
       await this.#locks.run(partsOf(upload), () => this.#dropUnused(upload, blob));

@@ -40,6 +40,16 @@ export async function readPassword(
   return place.prompts.password({ message, flag: '--password-file or --password-stdin' });
 }
 
+/** The old password of somebody who changes it: of a file, or of whoever sits at the terminal. @throws DomainError */
+export async function readOldPassword(
+  place: Surroundings,
+  file: string | undefined,
+  username: string,
+): Promise<string> {
+  if (file !== undefined) return firstLine(await readFile(resolve(place.cwd, file), 'utf8'));
+  return place.prompts.password({ message: `Old password of ${username}`, flag: '--old-password-file' });
+}
+
 /** The sign-in that `--as` asks for, if it does. */
 export async function readSignIn(
   place: Surroundings,

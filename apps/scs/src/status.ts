@@ -22,6 +22,7 @@ export const status = defineCommand({
   summary: 'say whether every service is there and ready',
   description: 'Exits with 1 when one of them is not.',
   flags: jsonFlag,
+  examples: [{ line: 'scs status', summary: 'every service of the instance' }],
   async run(ctx) {
     const services = await withInstance(ctx, ({ services, at }) =>
       Promise.all([...services].map(([name, url]) => ask(name, url, at(url), ctx.signal))),

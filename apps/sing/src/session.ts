@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import type { BuilderClient, HttpClient, KeystoreClient, Proxies, ServiceUris } from '#libs/client';
+import { readAuthorities } from './remotes/authority.js';
 import { currentRemote, type Remote } from './remotes/remotes.js';
 
 type Place = Surroundings;
@@ -46,6 +45,7 @@ export class Session {
       frontend: address,
       token: undefined,
       ca: undefined,
+      alsoTrusts: undefined,
       insecure: true,
       exclusive: false,
       origin: 'file',
@@ -103,12 +103,12 @@ export class Session {
         remedy: 'The site should offer https; sing remote add --insecure allows it all the same',
       });
     }
-    const ca = await this.#authority();
+    const trust = await this.#trust();
     const client = new HttpClient({
       baseUrl,
       userAgent: userAgent(this.#place.program.version),
       proxies: proxiesFrom(this.#place),
-      ...(ca === undefined ? {} : { ca }),
+      ...trust,
       ...(authorize && token !== undefined ? { token } : {}),
     });
     this.#open.push(client);
@@ -140,18 +140,22 @@ export class Session {
     return discoverServices(frontend, { signal: this.#place.signal });
   }
 
-  /** What this remote is trusted by: the instance's own authority, or a file that was named and everybody else. */
-  async #authority(): Promise<string | undefined> {
-    if (this.remote.ca !== undefined) return this.remote.ca;
-    const { env, cwd } = this.#place;
+  /** The instance's own authority and nobody else; or everybody's, those of this remote, and a file that was named. */
+  async #trust(): Promise<{ ca?: string; alsoTrusts?: string }> {
+    if (this.remote.ca !== undefined) return { ca: this.remote.ca };
+    const { env } = this.#place;
+    const setting = env.setting('CA_FILE');
     const file =
-      env.setting('CA_FILE')?.value ??
+      setting?.value ??
       env.get('NODE_EXTRA_CA_CERTS') ??
       // The native part takes what steers Node out of its environment and hands it over under this name.
       env.get('SING_KEPT_NODE_EXTRA_CA_CERTS');
-    if (file === undefined) return undefined;
-    const { rootCertificates } = await import('node:tls');
-    return [...rootCertificates, await readFile(resolve(cwd, file), 'utf8')].join('\n');
+    const named =
+      file === undefined
+        ? undefined
+        : await readAuthorities(this.#place, file, setting?.name ?? 'NODE_EXTRA_CA_CERTS');
+    const more = [this.remote.alsoTrusts, named].filter((pem) => pem !== undefined);
+    return more.length === 0 ? {} : { alsoTrusts: more.join('\n') };
   }
 }
 

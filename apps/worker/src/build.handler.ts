@@ -142,6 +142,8 @@ export class BuildHandler implements JobHandler {
         localFiles: undefined,
         // For root's builds the ids are strangers to it and the folder is private; a user's builds have the user's own id.
         hidden: process.getuid?.() === 0 ? [] : [this.config.home],
+        processes: LIMITS.processes,
+        network: this.config.buildNetwork,
         destination,
         version: this.config.version,
         force: false,

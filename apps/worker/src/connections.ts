@@ -53,6 +53,11 @@ export class Connections {
     const named = reference.host === undefined ? library : `https://${reference.host}`;
     const own = this.config.serviceUrl('library');
     const url = named ?? ticket.libraryUrl ?? own;
+    if (url !== own && this.config.buildNetwork === 'none')
+      throw new DomainError('forbidden', `Bases of ${url} are not fetched here: builds reach no network`, {
+        reason: 'no_network',
+        remedy: 'Push the base to the library of this instance first.',
+      });
     const client = new LibraryClient(this.#client(url, url === own ? ticket.libraryToken : undefined));
     const path = LibraryClient.pathOf(reference, hostArchitecture());
     const options = signal === undefined ? {} : { signal };

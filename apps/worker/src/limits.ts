@@ -22,6 +22,8 @@ export const LIMITS = {
   /** A build is stopped when less than this is free on its disk: the services beside it need to go on. */
   diskReserve: GIB,
   diskInterval: 200,
+  /** Processes and threads of the worker's user and of its builds together: a build that forks without end stops there. */
+  processes: 8192,
   /** Builds at the same time. */
   concurrency: 1,
 } as const;

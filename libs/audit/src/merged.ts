@@ -87,7 +87,7 @@ export async function listHeads(
   const { service, newest, limit, cursor } = query;
   const names = [...files.keys()].filter((name) => service === undefined || name === service);
   if (newest === 'true') {
-    const found = await Promise.all(names.map(async (name) => await files.get(name)?.newest()));
+    const found = await Promise.all(names.map(async (name) => files.get(name)?.newest()));
     return { items: found.filter((line) => line !== undefined) };
   }
   const [first, offset, line] =

@@ -42,7 +42,7 @@ export interface BlobDriver {
   openTemporary(key: TemporaryKey, options: { readonly create: boolean }): Promise<TemporaryBlob | undefined>;
   /**
    * Makes flushed bytes the blob `to`, atomically, and resolves when that survives a power failure. When the blob is there
-   * already it stays and the bytes are dropped. The caller has closed them.
+   * already it stays and the bytes are dropped. Nobody writes them any more; they may still be open.
    */
   publish(from: TemporaryKey, to: BlobKey): Promise<void>;
   /** Removes uncommitted bytes; silently when there are none. */

@@ -23,6 +23,8 @@ const FILE_MODE = 0o600;
 export class FileBlobDriver implements BlobDriver {
   readonly name = 'file';
   readonly #root: string;
+  /** Folders of blobs that are there, durably. */
+  readonly #made = new Map<string, Promise<void>>();
 
   private constructor(root: string) {
     this.#root = root;
@@ -73,14 +75,28 @@ export class FileBlobDriver implements BlobDriver {
     const source = join(this.#root, from);
     const target = join(this.#root, to);
     const folder = dirname(target);
-    if ((await mkdir(folder, { recursive: true, mode: FOLDER_MODE })) !== undefined)
-      await syncFolder(dirname(folder));
-    const size = (await stat(source)).size;
+    await this.#make(folder);
+    const there = await this.sizeOf(to);
     // A blob of another size under this name would be a damaged one: the checked bytes replace it.
-    if ((await this.sizeOf(to)) === size) await unlink(source);
+    if (there !== undefined && there === (await stat(source)).size) await unlink(source);
     else await rename(source, target);
     // Also when somebody else renamed it a moment ago: whoever acknowledges has to know that it stays.
     await syncFolder(folder);
+  }
+
+  /**
+   * Makes a folder and its name durable, once in each process: also when it was there, because whoever made it may not
+   * have got so far.
+   */
+  async #make(folder: string): Promise<void> {
+    const making =
+      this.#made.get(folder) ??
+      mkdir(folder, { recursive: true, mode: FOLDER_MODE }).then(() => syncFolder(dirname(folder)));
+    this.#made.set(folder, making);
+    await making.catch((error: unknown) => {
+      this.#made.delete(folder);
+      throw error;
+    });
   }
 
   async discard(key: TemporaryKey): Promise<void> {

@@ -2,6 +2,7 @@ import { DomainError, expected } from '#libs/core';
 import type { TemporaryBlob } from './driver.js';
 import { BLOB_LIMITS } from './limits.js';
 import type { LiveHash } from './rollingHash.js';
+import { hashWhile } from './runningHash.js';
 
 export interface PartPlace {
   readonly start: number;
@@ -51,10 +52,13 @@ export class PartWriter {
       await this.cancel();
       throw wrongLength(place.length, `at least ${this.#written + bytes}`);
     }
-    const writing = this.#host.run(() => file.write(chunks, place.start + this.#written));
+    // The disk works while the same chunks are hashed.
+    const writing = hashWhile(
+      this.#host.run(() => file.write(chunks, place.start + this.#written)),
+      hash,
+      chunks,
+    );
     this.#busy = writing.catch(() => undefined);
-    // The disk works while the processor hashes the same chunks.
-    hash?.update(chunks);
     try {
       await writing;
     } catch (error) {

@@ -1,8 +1,10 @@
-import { createHash, type Hash } from 'node:crypto';
+import { BLOB_LIMITS } from './limits.js';
+import { type RunningHash, startHash } from './runningHash.js';
 
 /** The hash of what one writer appends, taken back when the writer gives up. */
 export interface LiveHash {
-  update(chunks: readonly Buffer[]): void;
+  /** The chunks may be reused when it settles. */
+  update(chunks: readonly Buffer[]): Promise<void>;
   /** Everything was written: the hash covers it from now on. */
   keep(): void;
   /** Nothing of it counts. */
@@ -15,9 +17,15 @@ export interface LiveHash {
  * the bytes that it covers are written once: a second write to them starts it anew.
  */
 export class RollingHash {
-  #hash: Hash = createHash('sha256');
+  readonly #size: number;
+  #hash: RunningHash | undefined;
   #position = 0;
   #live: LiveHash | undefined;
+
+  /** @param size bytes of the whole file */
+  constructor(size: number) {
+    this.#size = size;
+  }
 
   /** The hash covers the bytes before this position. */
   get position(): number {
@@ -26,22 +34,29 @@ export class RollingHash {
 
   /** Follows a writer of `length` bytes from `start` on when the hash stands there; undefined when it does not. */
   follow(start: number, length: number): LiveHash | undefined {
-    if (start < this.#position) this.#restart();
+    if (start < this.#position) this.forget();
     if (start !== this.#position || this.#live) return undefined;
-    const before = this.#hash.copy();
+    const hash = this.#running();
+    const before = hash.copy();
     const live: LiveHash = {
-      update: (chunks) => {
-        if (this.#live === live) for (const chunk of chunks) this.#hash.update(chunk);
+      update: async (chunks) => {
+        if (this.#live !== live) return;
+        await hash.update(chunks).catch((error: unknown) => {
+          this.forget();
+          throw error;
+        });
       },
       keep: () => {
         if (this.#live !== live) return;
         this.#live = undefined;
         this.#position += length;
+        before.end();
       },
       revert: () => {
         if (this.#live !== live) return;
         this.#live = undefined;
         this.#hash = before;
+        hash.end();
       },
     };
     this.#live = live;
@@ -49,25 +64,58 @@ export class RollingHash {
   }
 
   /**
-   * The hash of the first `size` bytes, in hexadecimal. What was not hashed while it passed is read with `read`.
-   * Nobody may write meanwhile.
+   * The hash of the first `size` bytes, in hexadecimal. What was not hashed while it passed is read with `read`; when that
+   * or the hash fails, the next one begins anew. Nobody may write meanwhile.
    */
   async finish(size: number, read: (target: Buffer, position: number) => Promise<number>): Promise<string> {
     this.#live?.revert();
-    const buffer = Buffer.allocUnsafe(Math.min(1024 * 1024, size - this.#position));
-    while (this.#position < size) {
-      const wanted = buffer.subarray(0, Math.min(buffer.length, size - this.#position));
-      const count = await read(wanted, this.#position);
-      if (count === 0) break;
-      this.#hash.update(wanted.subarray(0, count));
-      this.#position += count;
+    try {
+      await this.#readOn(size, read);
+      return await this.#running().digest();
+    } catch (error) {
+      this.forget();
+      throw error;
     }
-    return this.#hash.copy().digest('hex');
   }
 
-  #restart(): void {
-    this.#hash = createHash('sha256');
+  /** Begins anew, with nothing hashed. */
+  forget(): void {
+    this.#live?.revert();
+    this.#hash?.end();
+    this.#hash = undefined;
     this.#position = 0;
-    this.#live = undefined;
   }
+
+  /** The next bytes are read while the last ones are hashed. */
+  async #readOn(size: number, read: (target: Buffer, position: number) => Promise<number>): Promise<void> {
+    const left = size - this.#position;
+    if (left <= 0) return;
+    const hash = this.#running();
+    let [reading, hashed] = [newBuffer(left), newBuffer(left)];
+    let hashing = Promise.resolve();
+    try {
+      while (this.#position < size) {
+        const wanted = reading.subarray(0, size - this.#position);
+        const count = await read(wanted, this.#position);
+        if (count === 0) break;
+        await hashing;
+        hashing = hash.update([wanted.subarray(0, count)]);
+        // Reported below; the next read may take longer.
+        hashing.catch(() => undefined);
+        this.#position += count;
+        [reading, hashed] = [hashed, reading];
+      }
+    } finally {
+      await hashing;
+    }
+  }
+
+  #running(): RunningHash {
+    return (this.#hash ??= startHash(this.#size));
+  }
+}
+
+/** Seen by a hash thread without a copy. */
+function newBuffer(wanted: number): Buffer {
+  return Buffer.from(new SharedArrayBuffer(Math.min(BLOB_LIMITS.batchBytes, wanted)));
 }

@@ -31,7 +31,9 @@ export class BlobUpload {
   readonly #driver: BlobDriver;
   readonly #writers = new Map<number, PartWriter>();
   readonly #onEnd: () => void;
-  #hash = new RollingHash();
+  readonly #hash: RollingHash;
+  /** What the bytes were found to be; unknown again as soon as more of them arrive. */
+  #verified: Digest | undefined;
   #file: Promise<TemporaryBlob> | undefined;
   #clearing: Promise<void> | undefined;
   #users = 0;
@@ -42,7 +44,11 @@ export class BlobUpload {
   constructor(shape: UploadShape, driver: BlobDriver, onEnd: () => void) {
     this.shape = shape;
     this.#driver = driver;
-    this.#onEnd = onEnd;
+    this.#hash = new RollingHash(shape.size);
+    this.#onEnd = () => {
+      this.#hash.forget();
+      onEnd();
+    };
   }
 
   /** Whether a part is being written right now. */
@@ -66,6 +72,7 @@ export class BlobUpload {
       await this.#release();
       throw error;
     }
+    this.#verified = undefined;
     const writer = new PartWriter({
       file,
       hash: this.#hash.follow(place.start, place.length),
@@ -86,6 +93,19 @@ export class BlobUpload {
    */
   async verify(digest: Digest): Promise<void> {
     await this.#whileSealed(() => this.#check(digest));
+  }
+
+  /**
+   * Keeps the file of the bytes open while something is done with them, so that every step need not open it anew. Where
+   * there is no file the steps say so.
+   */
+  async keepOpen<T>(action: () => Promise<T>): Promise<T> {
+    const opened = await this.#acquire({ create: false }).catch(() => undefined);
+    try {
+      return await action();
+    } finally {
+      if (opened) await this.#release();
+    }
   }
 
   /** Whether there are bytes that are not committed. */
@@ -134,7 +154,8 @@ export class BlobUpload {
    */
   async rewind(): Promise<void> {
     if (this.#users > 0 || this.#state !== 'open') return;
-    this.#hash = new RollingHash();
+    this.#hash.forget();
+    this.#verified = undefined;
     this.#clearing = this.#run(() => this.#driver.discard(this.#key)).finally(
       () => (this.#clearing = undefined),
     );
@@ -143,6 +164,7 @@ export class BlobUpload {
 
   async #check(digest: Digest): Promise<void> {
     await Promise.all([...this.#writers.values()].map((writer) => writer.cancel()));
+    if (this.#verified === digest) return;
     await this.#using(async (file) => {
       const size = await file.size();
       if (size !== this.shape.size) throw wrongLength(this.shape.size, size);
@@ -151,6 +173,7 @@ export class BlobUpload {
         throw new DomainError('unprocessable', expected(digest, 'the hash of the uploaded bytes', found), {
           reason: 'wrong_digest',
         });
+      this.#verified = digest;
     });
   }
 

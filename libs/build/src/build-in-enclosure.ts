@@ -5,6 +5,7 @@ import { parseDefinition } from '#libs/deffile';
 import { runEnclosed } from './enclosed/run.js';
 import type { BuildLog } from './log.js';
 import { type BuiltImage, checkStages } from './engine.js';
+import type { BuildNetwork } from './runner.js';
 import type { PullBase } from './sources/base.js';
 import { fetchBases } from './sources/fetch.js';
 import type { WorkFolder } from './work-folder.js';
@@ -30,6 +31,10 @@ export interface BuildInEnclosure {
   readonly localFiles: string | undefined;
   /** Directories of this machine that the build must not see. */
   readonly hidden: readonly string[];
+  /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
+  readonly processes: number | undefined;
+  /** What scripts of the definition reach. */
+  readonly network: BuildNetwork;
   /** Where the image goes; it appears there whole or not at all and replaces what is there. */
   readonly destination: string;
   readonly version: string;
@@ -59,11 +64,13 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
       output,
       ...(options.context !== undefined && { context: options.context }),
       bases,
+      network: options.network,
       version: options.version,
       force: options.force,
       runTests: options.runTests,
     },
     hidden: options.hidden,
+    processes: options.processes,
     log,
     signal,
   });

@@ -12,7 +12,7 @@ import { copyHostFiles, copyStageFiles, type HostFiles } from './rootfs/files.js
 import { writeLabels } from './rootfs/labels.js';
 import { inspectMetadata, unsupportedSections, writeMetadata } from './rootfs/metadata.js';
 import { keepHistory, laySkeleton } from './rootfs/skeleton.js';
-import type { ContainerRunner, RunBind } from './runner.js';
+import type { BuildNetwork, ContainerRunner, RunBind } from './runner.js';
 import type { Base, FetchedBases } from './sources/base.js';
 import { fillBase } from './sources/source.js';
 import { packSquashfs } from './squashfs.js';
@@ -28,6 +28,8 @@ export interface BuildRequest {
   readonly host: HostFiles | undefined;
   readonly bases: FetchedBases;
   readonly runner: ContainerRunner;
+  /** What scripts reach. */
+  readonly network: BuildNetwork;
   readonly log: BuildLog;
   readonly clock: Clock;
   /** For the label `org.label-schema.usage.singularity.version`. */
@@ -123,7 +125,7 @@ async function buildStage(
   stages: ReadonlyMap<string, RootTree>,
   request: BuildRequest,
 ): Promise<FinishedStage> {
-  const { log, signal, runner } = request;
+  const { log, signal, runner, network } = request;
   const header = stage.header ?? new Map<string, string>();
   log.info(
     `Starting build${stage.name === undefined ? '' : ` of stage ${stage.name}`} from ${header.get('bootstrap') ?? ''} ${header.get('from') ?? ''}`.trimEnd(),
@@ -145,7 +147,9 @@ async function buildStage(
   const post = stage.scripts.get('post');
   if (post !== undefined) {
     log.info('Running post scriptlet');
-    await runPost({ tree, script: post, runner, binds: await networkFiles(tree), log, signal });
+    if (network === 'none') log.info('Scripts reach no network here: the builder is set up so');
+    const binds = network === 'none' ? [] : await networkFiles(tree);
+    await runPost({ tree, script: post, runner, binds, network, log, signal });
   }
   const architecture = await detectArchitecture(tree);
   const labels = await writeLabels(tree, stage, {
@@ -158,7 +162,7 @@ async function buildStage(
   await writeMetadata(tree, stage, { definition: request.definition.text, force: request.force, log });
   if (request.runTests && stage.scripts.has('test')) {
     log.info('Running testscript');
-    await runTest(tree, runner, log, signal);
+    await runTest(tree, { runner, network }, log, signal);
   }
   return { tree, labels, base };
 }

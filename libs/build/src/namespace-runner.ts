@@ -24,7 +24,7 @@ export class NamespaceRunner implements ContainerRunner {
         readOnly,
       })),
       temporary: null,
-      network: 'host',
+      network: request.network,
       commands: [
         {
           name: request.name,

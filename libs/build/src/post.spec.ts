@@ -31,6 +31,7 @@ describe('%post', () => {
       tree,
       script,
       binds: [],
+      network: 'host',
       log: quiet,
       signal: undefined,
       runner: {

@@ -3,7 +3,7 @@ import type { RootTree } from '#libs/core';
 import { describeResult, buildFailure } from './failure.js';
 import { POST_LABELS } from './rootfs/labels.js';
 import { POST_ENVIRONMENT } from './rootfs/metadata.js';
-import type { ContainerRunner, RunBind } from './runner.js';
+import type { BuildNetwork, ContainerRunner, RunBind } from './runner.js';
 import type { BuildLog } from './log.js';
 
 const FILE = '.post.script';
@@ -22,6 +22,7 @@ export interface PostRequest {
   readonly runner: ContainerRunner;
   /** Host's resolv.conf and hosts, where the image has such files (definition contract §6 step 7). */
   readonly binds: readonly RunBind[];
+  readonly network: BuildNetwork;
   readonly log: BuildLog;
   readonly signal: AbortSignal | undefined;
 }
@@ -74,6 +75,7 @@ export async function runPost(request: PostRequest): Promise<void> {
         APPTAINER_LABELS: `/${POST_LABELS}`,
       },
       binds: request.binds,
+      network: request.network,
       output: (chunk) => {
         trace.feed(chunk);
         log.output(chunk);

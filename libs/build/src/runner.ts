@@ -4,6 +4,9 @@ export interface RunResult {
   readonly signal: string | undefined;
 }
 
+/** `host`: what the machine that builds reaches, its own ports included. `none`: a loopback of its own. */
+export type BuildNetwork = 'host' | 'none';
+
 /** A directory or file of the outside that a command of the build sees. */
 export interface RunBind {
   readonly source: string;
@@ -22,6 +25,7 @@ export interface RunRequest {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly binds: readonly RunBind[];
+  readonly network: BuildNetwork;
   /** Receives standard output and standard error as they come, in order. */
   readonly output: (chunk: Uint8Array) => void;
   readonly signal: AbortSignal | undefined;

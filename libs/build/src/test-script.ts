@@ -1,7 +1,7 @@
 import type { RootTree } from '#libs/core';
 import { buildFailure, describeResult } from './failure.js';
 import type { BuildLog } from './log.js';
-import type { ContainerRunner } from './runner.js';
+import type { BuildNetwork, ContainerRunner } from './runner.js';
 
 const ACTION = `for script in /.singularity.d/env/*.sh; do
   if [ -f "$script" ]; then . "$script"; fi
@@ -11,7 +11,7 @@ exec /.singularity.d/test`;
 /** Runs `%test` as the image's test action would, with the root read-only (definition contract §6). @throws DomainError */
 export async function runTest(
   tree: RootTree,
-  runner: ContainerRunner,
+  { runner, network }: { readonly runner: ContainerRunner; readonly network: BuildNetwork },
   log: BuildLog,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -22,6 +22,7 @@ export async function runTest(
     command: ['/bin/sh', '-c', ACTION],
     environment: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
     binds: [],
+    network,
     output: (chunk) => log.output(chunk),
     signal,
   });

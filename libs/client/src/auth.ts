@@ -1,5 +1,6 @@
 import {
   AUTH_PATHS,
+  type ChangePasswordRequest,
   type ChangeUserRequest,
   type CreatedToken,
   CreatedTokenAnswer,
@@ -8,115 +9,68 @@ import {
   TokenAnswer,
   type TokenRecord,
   TokensAnswer,
-  TokenStatus,
   UserAnswer,
+  type UserDetails,
+  UserDetailsAnswer,
   type UserRecord,
   UsersAnswer,
 } from '#libs/contract';
-import type { z } from 'zod';
-import type { HttpClient, RequestOptions } from './http.js';
+import { AuthCalls, type AuthClientOptions } from './auth-calls.js';
+import type { HttpClient } from './http.js';
+import { OrganisationsClient } from './organisations.js';
 
-const TIMEOUT = 15_000;
-/** Lists are read in pages of this many. */
-const PAGE = 500;
-
-export interface SignIn {
-  readonly username: string;
-  readonly password: string;
-}
-
-export interface AuthClientOptions {
-  /** Proves the account by its password where the service takes that, in place of the client's token. */
-  readonly signIn?: SignIn;
-  readonly signal?: AbortSignal;
-}
-
-type Call = Pick<RequestOptions, 'query'> & {
-  readonly method?: RequestOptions['method'];
-  readonly json?: unknown;
-};
-
-/** The auth service: tokens and accounts. */
+/** The auth service: tokens, accounts and organisations. */
 export class AuthClient {
-  readonly #http: HttpClient;
-  readonly #options: AuthClientOptions;
+  readonly organisations: OrganisationsClient;
+  readonly #calls: AuthCalls;
 
   constructor(http: HttpClient, options: AuthClientOptions = {}) {
-    this.#http = http;
-    this.#options = options;
+    this.#calls = new AuthCalls(http, options);
+    this.organisations = new OrganisationsClient(this.#calls);
   }
 
   /** Makes a token. It is told once. */
   async createToken(request: CreateTokenInput): Promise<CreatedToken> {
-    return (await this.#call(AUTH_PATHS.tokens, CreatedTokenAnswer, { method: 'POST', json: request })).data;
+    return (await this.#calls.call(AUTH_PATHS.tokens, CreatedTokenAnswer, { method: 'POST', json: request }))
+      .data;
   }
 
   /** All tokens of an account, newest first; the caller's own without a name. */
   tokens(username?: string): Promise<readonly TokenRecord[]> {
-    return this.#pages(AUTH_PATHS.tokens, TokensAnswer, { username });
+    return this.#calls.pages(AUTH_PATHS.tokens, TokensAnswer, { username });
   }
 
   /** Ends a token and what was exchanged from it. */
   async revokeToken(id: string): Promise<TokenRecord> {
     const path = `${AUTH_PATHS.tokens}/${encodeURIComponent(id)}`;
-    return (await this.#call(path, TokenAnswer, { method: 'DELETE' })).data;
-  }
-
-  /** What the client's token is good for. */
-  async tokenStatus(): Promise<TokenStatus['data']> {
-    return (await this.#call(AUTH_PATHS.tokenStatus, TokenStatus)).data;
+    return (await this.#calls.call(path, TokenAnswer, { method: 'DELETE' })).data;
   }
 
   async createUser(request: CreateUserInput): Promise<UserRecord> {
-    return (await this.#call(AUTH_PATHS.users, UserAnswer, { method: 'POST', json: request })).data;
+    return (await this.#calls.call(AUTH_PATHS.users, UserAnswer, { method: 'POST', json: request })).data;
   }
 
   /** All accounts in the order of their names. */
   users(): Promise<readonly UserRecord[]> {
-    return this.#pages(AUTH_PATHS.users, UsersAnswer, {});
+    return this.#calls.pages(AUTH_PATHS.users, UsersAnswer, {});
+  }
+
+  /** One account, with its roles. */
+  async user(username: string): Promise<UserDetails> {
+    return (await this.#calls.call(pathOf(username), UserDetailsAnswer)).data;
   }
 
   async changeUser(username: string, change: ChangeUserRequest): Promise<UserRecord> {
-    const path = `${AUTH_PATHS.users}/${encodeURIComponent(username)}`;
-    return (await this.#call(path, UserAnswer, { method: 'PATCH', json: change })).data;
+    return (await this.#calls.call(pathOf(username), UserAnswer, { method: 'PATCH', json: change })).data;
   }
 
-  async #pages<T>(
-    url: string,
-    schema: z.ZodType<{ data: T[]; page?: { next?: string | undefined } | undefined }>,
-    query: Record<string, string | undefined>,
-  ): Promise<readonly T[]> {
-    const all: T[] = [];
-    let cursor: string | undefined;
-    do {
-      const answer = await this.#call(url, schema, { query: { ...query, limit: PAGE, cursor } });
-      all.push(...answer.data);
-      cursor = answer.page?.next;
-    } while (cursor !== undefined);
-    return all;
-  }
-
-  async #call<S extends z.ZodType>(url: string, schema: S, call: Call = {}): Promise<z.output<S>> {
-    const { signIn, signal } = this.#options;
-    const { json, method = 'GET', query } = call;
-    const answer = await this.#http.request({
-      url,
-      method,
-      timeout: TIMEOUT,
-      ...(query === undefined ? {} : { query }),
-      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(signIn === undefined ? {} : { authorize: false }),
-      headers: {
-        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(signIn === undefined ? {} : { authorization: basic(signIn) }),
-      },
-    });
-    return answer.json(schema);
+  /** Gives an account another password; all its sessions end. */
+  async changePassword(username: string, change: ChangePasswordRequest): Promise<UserRecord> {
+    const path = `${pathOf(username)}/password`;
+    return (await this.#calls.call(path, UserAnswer, { method: 'PUT', json: change })).data;
   }
 }
 
-/** RFC 7617 §2. */
-function basic({ username, password }: SignIn): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+function pathOf(username: string): string {
+  return `${AUTH_PATHS.users}/${encodeURIComponent(username)}`;
 }

@@ -1,4 +1,12 @@
-import { CurrentUser, DISCOVERY_PATH, DiscoveryDocument, VersionAnswer } from '#libs/contract';
+import {
+  AUTH_PATHS,
+  CurrentUser,
+  DISCOVERY_PATH,
+  DiscoveryDocument,
+  TokenStatus,
+  VersionAnswer,
+} from '#libs/contract';
+import type { Answer } from './http/answer.js';
 import type { HttpClient, RequestOptions } from './http.js';
 
 /** Timeouts of the stock clients in milliseconds (library contract §2.3). */
@@ -44,14 +52,41 @@ export async function serviceVersion(http: HttpClient, options: CallOptions = {}
  * @param http client of the token service, with the token
  */
 export async function isTokenValid(http: HttpClient, options: CallOptions = {}): Promise<boolean> {
-  const answer = await http.request({
-    url: '/v1/token-status',
+  const answer = await askTokenStatus(http, options);
+  await answer.discard();
+  return answer.status === 200;
+}
+
+/** Whether a token is good, and what is known of it. */
+export interface CheckedToken {
+  readonly valid: boolean;
+  /** undefined where the token is refused, and where a token service of another kind does not say. */
+  readonly status: TokenStatus['data'] | undefined;
+}
+
+/** The same, with what the token service tells: who, what, until when. */
+export async function checkToken(http: HttpClient, options: CallOptions = {}): Promise<CheckedToken> {
+  const answer = await askTokenStatus(http, options);
+  if (answer.status !== 200) {
+    await answer.discard();
+    return { valid: false, status: undefined };
+  }
+  // The status alone is the contract; the body of other services is nothing that could be wrong.
+  const status = await answer.json(TokenStatus).then(
+    ({ data }) => data,
+    () => undefined,
+  );
+  options.signal?.throwIfAborted();
+  return { valid: true, status };
+}
+
+function askTokenStatus(http: HttpClient, options: CallOptions): Promise<Answer> {
+  return http.request({
+    url: AUTH_PATHS.tokenStatus,
     accept: [200, 401, 404],
     timeout: TIMEOUTS.token,
     ...options,
   });
-  await answer.discard();
-  return answer.status === 200;
 }
 
 /** Who the token belongs to, or undefined when it is refused. @param http client of the library, with the token */

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { certificate } from '../../../test/support/certificate.js';
+import { CertificateAuthority, type TestCertificate } from '../../../test/support/certificates.js';
 import { HttpClient, type HttpClientOptions } from './http.js';
 import { bodyOf, closeAfterwards, closeServers, listen, serve } from './testing/servers.js';
 
@@ -256,22 +257,77 @@ describe('the end of patience', () => {
 });
 
 describe('certificates', () => {
+  /** An https server with a certificate; returns its port. */
+  const secure = async ({ key, cert }: { key: string; cert: string }): Promise<string> => {
+    const server = createTlsServer({ key, cert }, (_request, response) => response.end('{"data":"safe"}'));
+    return (await listen(server)).split(':')[1] ?? '';
+  };
+
   it('of an own authority are trusted by that authority alone', async () => {
-    const { key, cert } = await certificate('localhost');
-    const address = await listen(
-      createTlsServer({ key, cert }, (_request, response) => response.end('{"data":"safe"}')),
-    );
-    const base = `https://${address.replace('127.0.0.1', 'localhost')}`;
-    expect(await clientOf(base, { ca: cert }).getJson('/', Data)).toEqual({ data: 'safe' });
-    await expect(clientOf(base).getJson('/', Data)).rejects.toMatchObject({
+    const made = await certificate('localhost');
+    const base = `https://localhost:${await secure(made)}`;
+    expect(await clientOf(base, { ca: made.cert }).getJson('/', Data)).toEqual({ data: 'safe' });
+    for (const options of [{}, { ca: (await certificate('localhost')).cert }])
+      await expect(clientOf(base, options).getJson('/', Data)).rejects.toMatchObject({
+        reason: 'untrusted_certificate',
+      });
+  });
+
+  it('of an own authority are trusted besides all others where that was asked for', async () => {
+    const authority = await CertificateAuthority.make();
+    const base = `https://localhost:${await secure(await authority.issue())}`;
+    expect(await clientOf(base, { alsoTrusts: authority.cert }).getJson('/', Data)).toEqual({ data: 'safe' });
+    const other = await CertificateAuthority.make();
+    await expect(clientOf(base, { alsoTrusts: other.cert }).getJson('/', Data)).rejects.toMatchObject({
       reason: 'untrusted_certificate',
     });
-    const other = await certificate('localhost');
-    await expect(clientOf(base, { ca: other.cert }).getJson('/', Data)).rejects.toMatchObject({
-      reason: 'untrusted_certificate',
-    });
-    await expect(clientOf(`https://${address}`, { ca: cert }).getJson('/', Data)).rejects.toMatchObject({
-      message: `https://${address} is not trusted: its certificate is for another name`,
+  });
+
+  it('are trusted themselves where they are named, whoever issued them', async () => {
+    const made = await (await CertificateAuthority.make()).issue();
+    const base = `https://localhost:${await secure(made)}`;
+    expect(await clientOf(base, { ca: made.cert }).getJson('/', Data)).toEqual({ data: 'safe' });
+  });
+
+  it.each<[string, (authority: CertificateAuthority) => Promise<TestCertificate>, RegExp, string, RegExp]>([
+    [
+      'that nobody vouches for',
+      async () => (await CertificateAuthority.make()).issue(),
+      /comes from an authority that is not trusted here$/,
+      'untrusted_certificate',
+      /https:\/\/localhost:\d+\/ca\.pem .*scs ca show.*sing remote add --ca FILE.*SING_CA_FILE/,
+    ],
+    [
+      'that has expired',
+      (authority) => authority.issue(undefined, { until: -0.5 }),
+      /has expired$/,
+      'certificate_expired',
+      /renew it.*clock/,
+    ],
+    [
+      'that is not valid yet',
+      (authority) => authority.issue(undefined, { from: 1 }),
+      /is not valid yet$/,
+      'certificate_not_yet_valid',
+      /clock/,
+    ],
+    [
+      'of other names',
+      (authority) => authority.issue(['scs.example.org', '192.0.2.1']),
+      /is for other names \(scs\.example\.org, 192\.0\.2\.1\)$/,
+      'certificate_of_another_name',
+      /Use one of its names.*SCS_NAMES/,
+    ],
+  ])('%s are refused with what helps', async (_, issue, why, reason, remedy) => {
+    const authority = await CertificateAuthority.make();
+    const origin = `https://localhost:${await secure(await issue(authority))}`;
+    await expect(clientOf(origin, { alsoTrusts: authority.cert }).getJson('/', Data)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(
+        new RegExp(`^${origin} is not trusted: its certificate ${why.source}`),
+      ) as string,
+      reason,
+      remedy: expect.stringMatching(remedy) as string,
     });
   });
 

@@ -1,5 +1,6 @@
 export * from './audit.js';
 export * from './auth.js';
+export * from './auth-calls.js';
 export * from './builder.js';
 export * from './frontend.js';
 export * from './http.js';
@@ -10,3 +11,4 @@ export * from './http/limits.js';
 export * from './keystore-index.js';
 export * from './keystore.js';
 export * from './library/index.js';
+export * from './organisations.js';

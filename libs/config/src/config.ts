@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { AddressedService, Service } from './services.js';
 import type { Secret } from './secret.js';
+import type { BuildNetwork } from './values.js';
 
 export interface TlsSettings {
   /** `own`: issued by the instance's authority. `site`: given by the operator and read again when they change. */
@@ -48,6 +49,7 @@ export interface ConfigValues {
   readonly httpPort: number | undefined;
   readonly insecureHttp: boolean;
   readonly trustedProxies: readonly string[];
+  readonly buildNetwork: BuildNetwork;
   readonly warnings: readonly string[];
 }
 
@@ -78,6 +80,8 @@ export class ScsConfig {
   readonly insecureHttp: boolean;
   /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** What `%post` of remote builds reaches. */
+  readonly buildNetwork: BuildNetwork;
   /** Sentences about settings that look like mistakes but do not stop the start. */
   readonly warnings: readonly string[];
   readonly #values: ConfigValues;
@@ -99,6 +103,7 @@ export class ScsConfig {
     this.httpPort = values.httpPort;
     this.insecureHttp = values.insecureHttp;
     this.trustedProxies = values.trustedProxies;
+    this.buildNetwork = values.buildNetwork;
     this.warnings = values.warnings;
   }
 

@@ -14,14 +14,14 @@ export function databaseUrls(settings: Partial<Settings>, home: string): Record<
     const own = settings[`SCS_${service.toUpperCase() as Uppercase<AddressedService>}_DATABASE_URL`];
     return [
       service,
-      new Secret(withAuthority(own ?? forService(common, service), settings.SCS_DATABASE_CA_FILE)),
+      new Secret(withDatabaseAuthority(own ?? forService(common, service), settings.SCS_DATABASE_CA_FILE)),
     ];
   });
   return Object.fromEntries(entries) as Record<AddressedService, Secret>;
 }
 
 /** Names the authority of SCS_DATABASE_CA_FILE in an address that names none and needs one. */
-function withAuthority(text: string, caFile: string | undefined): string {
+export function withDatabaseAuthority(text: string, caFile: string | undefined): string {
   const url = caFile === undefined ? undefined : parseMongoUrl(text);
   if (url === undefined || caFile === undefined) return text;
   const named = [...url.options.keys()].some((option) => option.toLowerCase() === 'tlscafile');

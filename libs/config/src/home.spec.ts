@@ -74,6 +74,13 @@ describe('prepareHome', () => {
     );
   });
 
+  it('says in a sentence that a file is where one of its folders has to be', () => {
+    const home = join(folder, 'home');
+    mkdirSync(home, { mode: 0o700 });
+    writeFileSync(join(home, 'log'), '');
+    expect(() => prepareHome(loadConfig({ SCS_HOME: home }))).toThrow('a file is where a folder has to be');
+  });
+
   it('puts sockets into a short private folder where the path is too long for one', () => {
     const home = join(folder, 'x'.repeat(100));
     const config = loadConfig({ SCS_HOME: home });

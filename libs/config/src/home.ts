@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { DomainError, systemCode } from '#libs/core';
 import type { ScsConfig } from './config.js';
+import { DiskReserve } from './reserve.js';
 
 /**
  * Makes the state folder and what every process expects in it, all 0700, and checks that it can be written.
@@ -26,6 +27,7 @@ export function prepareHome(config: ScsConfig): void {
       privateFolder(folder);
     for (const service of config.services) privateFolder(config.dataFolder(service));
     prepareRunFolder(config);
+    new DiskReserve(config.home).makeRoom();
     checkWritable(config.home);
   } catch (error) {
     if (error instanceof DomainError) throw error;
@@ -34,7 +36,7 @@ export function prepareHome(config: ScsConfig): void {
 }
 
 /** What may lie in a state folder before its first start: a volume, a password that somebody chose, a start that was killed. */
-const OURS = /^(?:data|log|run|tls|service-keys|admin\..+|\.probe-\d+|lost\+found)$/;
+const OURS = /^(?:data|log|run|tls|service-keys|reserve|admin\..+|\.probe-\d+|lost\+found)$/;
 
 /**
  * The state folder is closed to everybody else. For `/tmp`, `/srv` or `/`, named by mistake and owned by root, that would be the
@@ -97,6 +99,7 @@ function unusable(home: string, error: unknown): DomainError {
     ENOSPC: 'no space is left on the device',
     EDQUOT: 'the disk quota is used up',
     ENOTDIR: 'a part of the path is not a folder',
+    EEXIST: 'a file is where a folder has to be',
   };
   return new DomainError('unprocessable', `SCS_HOME ${home} cannot be written: ${why[code] ?? code}`, {
     remedy: 'Choose another folder with SCS_HOME.',

@@ -72,6 +72,7 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     logLevel: settings.SCS_LOG_LEVEL ?? 'info',
     httpPort: settings.SCS_HTTP_PORT,
     trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
+    buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
     warnings: [...unknownNames(env), ...proxyWarnings(settings)],
   });
 }

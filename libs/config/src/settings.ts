@@ -4,6 +4,7 @@ import {
   AbsolutePath,
   BaseUrl,
   BlobsUrl,
+  BuildNetwork,
   DatabaseUrl,
   Host,
   LogLevel,
@@ -123,7 +124,7 @@ const data = z.object({
   ...perService(ADDRESSED, 'DATABASE_URL', (service) =>
     setting(DatabaseUrl, {
       about: `The database of ${service} alone, with a user of its own (scs db init makes it).`,
-      example: `mongodb://${service}:password@db.example.org/scs_${service}?tls=true`,
+      example: `mongodb://scs_${service}:password@db.example.org/scs_${service}?tls=true`,
       secret: true,
     }),
   ),
@@ -148,6 +149,14 @@ const data = z.object({
   }),
 });
 
+const builds = z.object({
+  SCS_BUILD_NETWORK: setting(BuildNetwork, {
+    about:
+      'What %post of remote builds reaches: host = all that the machine of the worker reaches, its own ports included; none = nothing, and bases come from this instance’s library only.',
+    example: 'none',
+  }),
+});
+
 const observation = z.object({
   SCS_LOG_LEVEL: setting(LogLevel, {
     about: 'Least severe line that is logged: trace, debug, info, warn, error, fatal.',
@@ -161,6 +170,7 @@ export const GROUPS = {
   Certificates: tls,
   'One process or several': services,
   Data: data,
+  'Remote builds': builds,
   Observation: observation,
 } as const;
 
@@ -170,6 +180,7 @@ export const Settings = z.object({
   ...tls.shape,
   ...services.shape,
   ...data.shape,
+  ...builds.shape,
   ...observation.shape,
 });
 export type Settings = z.infer<typeof Settings>;

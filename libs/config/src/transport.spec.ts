@@ -28,6 +28,30 @@ const at = (mode: number, form: (path: string) => string): string => {
   return form(join(folder, 'x.sock'));
 };
 
+describe('the addresses of services', () => {
+  it.each(['SCS_AUTH_URL', 'SCS_LIBRARY_URL', 'SCS_BUILDER_URL', 'SCS_KEYSTORE_URL'])(
+    'are https: %s, because tokens travel there',
+    (name) => {
+      for (const host of ['library', 'localhost', '127.0.0.1:8080'])
+        expect(faultsOf({ [name]: `http://${host}` })).toContain(
+          `Expected an https address for ${name}, got "http://${host}": tokens would travel unencrypted`,
+        );
+      const asked = { SCS_INSECURE_HTTP: 'yes' };
+      expect(faultsOf({ ...asked, [name]: 'http://library.example.org' })).toContain(name);
+      expect(faultsOf({ ...asked, [name]: 'http://127.0.0.1:8080' })).toBe('');
+      expect(faultsOf({ ...asked, [name]: 'http://[::1]:8080' })).toBe('');
+      expect(faultsOf({ [name]: 'https://library.example.org' })).toBe('');
+    },
+  );
+
+  it('are what clients are told, and plain http only where that was asked for', () => {
+    expect(faultsOf({ SCS_PUBLIC_URL: 'http://scs.example.org' })).toContain(
+      'Expected an https address without SCS_INSECURE_HTTP=yes for SCS_PUBLIC_URL',
+    );
+    expect(faultsOf({ SCS_PUBLIC_URL: 'http://localhost:8080', SCS_INSECURE_HTTP: 'yes' })).toBe('');
+  });
+});
+
 describe.each(['SCS_DATABASE_URL', 'SCS_AUTH_DATABASE_URL', 'SCS_BUILDER_DATABASE_URL'])('%s', (name) => {
   it.each([
     'mongodb://u:p@db.example.org/x?tls=true',

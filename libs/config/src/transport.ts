@@ -1,13 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expected, isPrivateSocket, systemCode } from '#libs/core';
+import { isLoopback } from './config.js';
 import { parseMongoUrl, type MongoUrl } from './mongo-url.js';
 import { ADDRESSED, type AddressedService } from './services.js';
 import type { Settings } from './settings.js';
 import { parseUrl } from './values.js';
 
 /**
- * What is wrong with the ways to databases and queue, a sentence each.
+ * What is wrong with the ways to other services, databases and queue, a sentence each.
  *
  * Where documents and jobs leave the process they are encrypted and behind a password, on this machine, too: whoever may run
  * a program here can listen on a port of 127.0.0.1. The exception is a unix socket: nobody listens in on it, and one that is
@@ -15,12 +16,38 @@ import { parseUrl } from './values.js';
  * The drivers check the same again with what they made of the address.
  */
 export function transportFaults(settings: Partial<Settings>): string[] {
-  const faults = DATABASES.flatMap((name) => databaseFaults(name, settings[name] ?? ''));
+  const faults = plainHttpFaults(settings);
+  for (const name of DATABASES) faults.push(...databaseFaults(name, settings[name] ?? ''));
   faults.push(...redisFaults('SCS_REDIS_URL', settings.SCS_REDIS_URL ?? ''));
   for (const name of ['SCS_DATABASE_CA_FILE', 'SCS_REDIS_CA_FILE'] as const)
     if (settings[name] !== undefined) faults.push(...authorityFaults(name, settings[name]));
   return faults;
 }
+
+/**
+ * Tokens travel between services and from clients: over plain HTTP only where it was asked for, and between services only on
+ * this machine.
+ */
+function plainHttpFaults(settings: Partial<Settings>): string[] {
+  const asked = settings.SCS_INSECURE_HTTP === true;
+  const faults: string[] = [];
+  if (settings.SCS_PUBLIC_URL?.startsWith('http:') === true && !asked)
+    faults.push(
+      expected('an https address without SCS_INSECURE_HTTP=yes', 'SCS_PUBLIC_URL', settings.SCS_PUBLIC_URL),
+    );
+  for (const name of SERVICE_URLS) {
+    const url = settings[name];
+    if (url?.startsWith('http:') !== true || (asked && isLoopback(hostOf(url)))) continue;
+    faults.push(`${expected('an https address', name, url)}: tokens would travel unencrypted`);
+  }
+  return faults;
+}
+
+const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, '');
+
+const SERVICE_URLS = ADDRESSED.map(
+  (service) => `SCS_${service.toUpperCase() as Uppercase<AddressedService>}_URL` as const,
+);
 
 const DATABASES = [
   'SCS_DATABASE_URL',

@@ -119,6 +119,10 @@ export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fata
   error: 'trace, debug, info, warn, error or fatal',
 });
 
+/** What scripts of remote builds reach. */
+export const BuildNetwork = z.enum(['host', 'none'], { error: 'host or none' });
+export type BuildNetwork = z.infer<typeof BuildNetwork>;
+
 /** The parsed URL, or undefined where `text` is none. */
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;

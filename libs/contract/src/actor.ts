@@ -23,15 +23,21 @@ export interface RequestOrigin {
   readonly client: string | undefined;
 }
 
-/** Who asks, as the verified token says. Services decide from this and their own documents alone. */
+/** People sign in and own what has their name; robots belong to an organisation and own nothing. */
+export const AccountKind = z.enum(['user', 'robot']);
+export type AccountKind = z.infer<typeof AccountKind>;
+
+/** Who asks, as the verified token and the feed say. Services decide from this and their own documents alone. */
 export interface Actor {
   /** 24 hex digits. */
   readonly accountId: string;
-  /** Also the name of the library entity that the account owns. */
+  readonly kind: AccountKind;
+  /** Of a user also the name of the library entity that the account owns. */
   readonly username: string;
   readonly email: string;
   readonly displayName: string;
   readonly administrator: boolean;
+  /** Present roles by the name of the organisation: from the feed, never from the token. Disabled organisations are not in it. */
   readonly organisations: Readonly<Record<string, OrganisationRole>>;
   /** Scopes of the token, each `name` or `name:place`. */
   readonly scopes: readonly string[];
@@ -48,4 +54,21 @@ export interface Actor {
   readonly from?: RequestOrigin;
   /** The token itself, for passing it on or exchanging it. Never logged. */
   readonly token: string;
+}
+
+type Member = Pick<Actor, 'kind' | 'username' | 'organisations'>;
+
+/**
+ * What an account is to the entity `name`: people own the one of their own name, members have their role in that of their
+ * organisation; undefined = nothing. Rights of administrators are not in it.
+ */
+export function entityRole(actor: Member, name: string): OrganisationRole | undefined {
+  if (actor.kind === 'user' && actor.username === name) return 'owner';
+  return Object.hasOwn(actor.organisations, name) ? actor.organisations[name] : undefined;
+}
+
+/** The names of all entities to which the account has a role, its own first. */
+export function entityNames(actor: Member): string[] {
+  const own = actor.kind === 'user' ? [actor.username] : [];
+  return [...new Set([...own, ...Object.keys(actor.organisations)])];
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { OrganisationRole } from './actor.js';
+import { ListQuery, Username } from './accounts.js';
+import { AccountKind, OrganisationRole } from './actor.js';
 import { envelope } from './envelope.js';
 import { Place, Scope } from './scopes.js';
 import { ServiceName } from './services.js';
+import { ObjectId, Time } from './shapes.js';
 
 /** Where the auth service answers. */
 export const AUTH_PATHS = {
@@ -10,6 +12,8 @@ export const AUTH_PATHS = {
   tokenStatus: '/v1/token-status',
   tokens: '/v1/auth/tokens',
   users: '/v1/auth/users',
+  organisations: '/v1/auth/organisations',
+  uses: '/v1/auth/uses',
   exchange: '/v1/auth/token',
   revocations: '/v1/auth/revocations',
 } as const;
@@ -28,23 +32,12 @@ export const SIGNED_TYPES = {
   auditHead: 'scs-audit-head+jwt',
 } as const;
 
-/** A user name is also the name of the library entity that the account owns (library contract §8). */
-export const Username = z
-  .string()
-  .min(2)
-  .max(64)
-  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, {
-    error: 'Expected lower-case letters and digits, single . _ - between them, for a user name',
-  });
-
 export const TokenName = z
   .string()
   .trim()
   .min(1)
   .max(64)
   .regex(/^[^\p{Cc}]*$/u, { error: 'Expected no control characters in a token name' });
-const ObjectId = z.string().regex(/^[0-9a-f]{24}$/);
-const Time = z.iso.datetime();
 export const DAY_SECONDS = 86_400;
 
 export const TOKEN_LIMITS = {
@@ -70,7 +63,12 @@ export const TokenClaims = z.object({
   email: z.string(),
   name: z.string(),
   administrator: z.boolean(),
-  organisations: z.record(z.string(), OrganisationRole),
+  kind: AccountKind.default('user'),
+  /** Opens the roles of the account in the feed ({@link RevocationEntry}); without it there are none. */
+  rolesKey: z
+    .string()
+    .regex(/^[\w-]{22}$/)
+    .optional(),
   /** Only in an exchanged token: who exchanged it (RFC 8693 §4.1), what it came from, what it is for. */
   act: z.object({ sub: z.string() }).optional(),
   origin: ObjectId.optional(),
@@ -89,11 +87,37 @@ export const CreateTokenRequest = z.object({
     .min(TOKEN_LIMITS.lifetimeMinimum)
     .max(TOKEN_LIMITS.lifetimeMaximum)
     .default(TOKEN_LIMITS.lifetimeDefault),
-  /** Another account, for administrators. The caller's own when absent. */
+  /** Another account: for administrators, and a robot's for owners of its organisation. The caller's own when absent. */
   username: Username.optional(),
 });
 export type CreateTokenRequest = z.infer<typeof CreateTokenRequest>;
 export type CreateTokenInput = z.input<typeof CreateTokenRequest>;
+
+/** How long the words of a `User-Agent` are that are kept. */
+export const CLIENT_LENGTH = 200;
+
+/** When and from where a token, or one that was exchanged from it, was last used, to about a minute. */
+export const TokenUse = z.object({
+  time: Time,
+  address: z.string(),
+  /** The `User-Agent` of the request. */
+  client: z.string(),
+});
+export type TokenUse = z.infer<typeof TokenUse>;
+
+/**
+ * `POST /v1/auth/uses`, with the token that was used as its own proof: a service tells from where it was used. The time is that
+ * of the report. Whoever has the token can report too, so this is a help for its holder and no evidence.
+ */
+export const TokenUseRequest = z.object({
+  /** IPv4 or IPv6, as the connection had it. */
+  address: z.string().regex(/^[\dA-Fa-f:.]{2,45}(?:%[\w.-]{1,20})?$/),
+  client: z
+    .string()
+    .max(CLIENT_LENGTH)
+    .regex(/^[^\p{Cc}]*$/u),
+});
+export type TokenUseRequest = z.infer<typeof TokenUseRequest>;
 
 /** What is told about a token. The token itself is told once, when it is made. */
 export const TokenRecord = z.object({
@@ -104,6 +128,7 @@ export const TokenRecord = z.object({
   createdAt: Time,
   expiresAt: Time,
   revokedAt: Time.nullable(),
+  lastUsed: TokenUse.nullable(),
 });
 export type TokenRecord = z.infer<typeof TokenRecord>;
 
@@ -113,58 +138,22 @@ export const TokenAnswer = envelope(TokenRecord);
 export const CreatedTokenAnswer = envelope(CreatedToken);
 export const TokensAnswer = envelope(z.array(TokenRecord));
 
-/** Bytes, so that a hash of a megabyte of password is never asked for. */
-export const PASSWORD_LENGTH = { minimum: 10, maximum: 256 } as const;
-const Password = z.string().min(PASSWORD_LENGTH.minimum).max(PASSWORD_LENGTH.maximum);
-const DisplayName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .regex(/^[^\p{Cc}]*$/u);
-
-/** `POST /v1/auth/users`, for administrators. */
-export const CreateUserRequest = z.object({
-  username: Username,
-  password: Password,
-  email: z.email().max(254).optional(),
-  displayName: DisplayName.optional(),
-  administrator: z.boolean().default(false),
-});
-export type CreateUserRequest = z.infer<typeof CreateUserRequest>;
-export type CreateUserInput = z.input<typeof CreateUserRequest>;
-
-/** `PATCH /v1/auth/users/{username}`, for administrators. */
-export const ChangeUserRequest = z.object({ disabled: z.boolean() });
-export type ChangeUserRequest = z.infer<typeof ChangeUserRequest>;
-
-export const UserRecord = z.object({
-  id: ObjectId,
-  username: Username,
-  email: z.string(),
-  displayName: z.string(),
-  administrator: z.boolean(),
-  disabled: z.boolean(),
-  createdAt: Time,
-});
-export type UserRecord = z.infer<typeof UserRecord>;
-export const UserAnswer = envelope(UserRecord);
-export const UsersAnswer = envelope(z.array(UserRecord));
-
-/** `?limit=&cursor=` of the lists, and whose tokens are asked for. */
-export const ListQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-  cursor: z.string().max(1000).optional(),
-});
-export type ListQuery = z.infer<typeof ListQuery>;
+/** Whose tokens are asked for; the caller's own when absent. */
 export const ListTokensQuery = ListQuery.extend({ username: Username.optional() });
 export type ListTokensQuery = z.infer<typeof ListTokensQuery>;
 
-/** `GET /v1/token-status`: stock clients read the status only (library contract §2.3), `sing remote status` the rest. */
+/**
+ * `GET /v1/token-status`: stock clients read the status only (library contract §2.3); `sing remote status` shows who somebody
+ * is, what the token may do, and until when.
+ */
 export const TokenStatus = envelope(
   z.object({
     id: ObjectId,
     username: Username,
+    displayName: z.string(),
+    kind: AccountKind,
+    administrator: z.boolean(),
+    organisations: z.record(z.string(), OrganisationRole),
     scopes: z.array(z.string()),
     expiresAt: Time,
   }),
@@ -229,7 +218,7 @@ export type SigningJwk = z.infer<typeof SigningJwk>;
 export const Jwks = z.object({ issuer: z.string(), keys: z.array(SigningJwk).min(1).max(50) });
 export type Jwks = z.infer<typeof Jwks>;
 
-/** One thing that became invalid, or the present state of an account whose rights changed. */
+/** One thing that became invalid, or the present state of an account whose rights changed; a later one replaces it. */
 export const RevocationEntry = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('token'),
@@ -245,6 +234,11 @@ export const RevocationEntry = z.discriminatedUnion('kind', [
     id: ObjectId,
     disabled: z.boolean(),
     administrator: z.boolean(),
+    /**
+     * The roles in organisations that are not disabled, by name, sealed with the `rolesKey` of the account's tokens: anybody may
+     * read the feed, and nobody learns from it which organisations there are. Absent = none.
+     */
+    organisations: z.string().max(500_000).optional(),
   }),
 ]);
 export type RevocationEntry = z.infer<typeof RevocationEntry>;

@@ -9,6 +9,7 @@ export * from './keyed-lock.js';
 export * from './libraryRef.js';
 export * from './one-line.js';
 export * from './passing-buffers.js';
+export * from './release-buffer.js';
 export * from './placed-file.js';
 export * from './private-socket.js';
 export * from './rootTree.js';

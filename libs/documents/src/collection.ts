@@ -49,6 +49,11 @@ export class CheckedCollection<D extends object, I extends string> implements Co
   }
 
   async getMany(ids: readonly string[]): Promise<readonly Stored<D>[]> {
+    const [only] = ids;
+    if (only !== undefined && ids.length === 1) {
+      const found = await this.get(only);
+      return found === undefined ? [] : [found];
+    }
     if (ids.length > DOCUMENT_LIMITS.scanItems)
       throw new RangeError(expected(`at most ${DOCUMENT_LIMITS.scanItems} ids`, 'getMany', ids.length));
     ids.forEach(checkId);

@@ -10,7 +10,7 @@ import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
 import { AuditController } from './audit/audit.controller.js';
 import { AuditDesk } from './audit/index.js';
-import { PasswordCheck, TokenGuard, TokenVerifier } from './auth/index.js';
+import { PasswordCheck, TokenGuard, TokenUses, TokenVerifier } from './auth/index.js';
 import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
 import { LOG, type Logger } from './log.js';
@@ -24,6 +24,7 @@ export interface CoreParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly verifier: TokenVerifier;
+  readonly uses: TokenUses;
   readonly upgrades: UpgradeRouter;
   readonly readiness: Readiness;
   readonly internal: InternalClient;
@@ -37,13 +38,18 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
   constructor(
     private readonly upgrades: UpgradeRouter,
     private readonly verifier: TokenVerifier,
+    private readonly uses: TokenUses,
     private readonly internal: InternalClient,
   ) {}
 
-  /** Websockets have no end of their own; the server would wait for them. And what feeds revocations closes next. */
-  beforeApplicationShutdown(): void {
+  /**
+   * Websockets have no end of their own; the server would wait for them. And what feeds revocations, and takes uses of tokens,
+   * closes next.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
     this.verifier.stop();
     this.upgrades.close();
+    await this.uses.flush();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -56,6 +62,7 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
       { provide: CLOCK, useValue: parts.clock },
       { provide: LOG, useValue: parts.log },
       { provide: TokenVerifier, useValue: parts.verifier },
+      { provide: TokenUses, useValue: parts.uses },
       { provide: UpgradeRouter, useValue: parts.upgrades },
       { provide: Readiness, useValue: parts.readiness },
       { provide: InternalClient, useValue: parts.internal },
@@ -73,6 +80,7 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
         CLOCK,
         LOG,
         TokenVerifier,
+        TokenUses,
         UpgradeRouter,
         Readiness,
         InternalClient,

@@ -6,8 +6,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ScsConfig } from '#libs/config';
 import { systemClock, type Clock } from '#libs/core';
-import { RemoteAuthority, requireListedRoutes, routesOf, TokenVerifier } from './auth/index.js';
 import { AuditDesk } from './audit/index.js';
+import { RemoteAuthority, requireListedRoutes, routesOf, TokenUses, TokenVerifier } from './auth/index.js';
 import { CoreModule } from './core.module.js';
 import { takeAddresses } from './http/address.js';
 import { takeRawBodies } from './http/bodies.js';
@@ -60,14 +60,20 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   checkAuthorities(config);
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
+  const uses = new TokenUses({
+    authority: () => verifier.authority,
+    elapsed: () => performance.now(),
+    debug: (message) => log.debug(message),
+  });
   const parts = {
     config,
     clock,
     log,
     verifier,
+    uses,
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
-    internal: new InternalClient(config),
+    internal: new InternalClient(config, () => certificates?.current.cert),
     descriptions: describeServices(modules, config.version),
     audit: new AuditDesk(log),
   };
@@ -81,7 +87,12 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const adapter = new FastifyAdapter(fastifyOptions(certificates) as never);
   const fastify = adapter.getInstance();
   takeAddresses(fastify, config.trustedProxies);
-  addHooks(fastify, { log, config, stopping: () => stopping });
+  addHooks(fastify, {
+    log,
+    config,
+    stopping: () => stopping,
+    answered: (actor, from) => uses.used(actor, from),
+  });
   takeRawBodies(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [core, ...modules] },

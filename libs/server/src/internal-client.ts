@@ -44,10 +44,11 @@ export class InternalClient {
   readonly dispatcher: Agent;
   readonly #config: ScsConfig;
 
-  constructor(config: ScsConfig) {
+  /** @param shown the certificate that this process shows now, in PEM; undefined for plain HTTP */
+  constructor(config: ScsConfig, shown?: () => string | undefined) {
     this.#config = config;
     this.dispatcher = new Agent({
-      connect: ownWay(config),
+      connect: ownWay(config, shown),
       maxResponseSize: -1,
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -24,6 +24,8 @@ export const LIMITS = {
   probeTime: 60_000,
   /** How long requests in flight may take to end when the process is asked to stop. */
   shutdownTime: 20_000,
+  /** How often the free space of the state folder is looked at. */
+  reserveInterval: 5_000,
   /** What a service needs has to work within this time after the port opened. */
   startTime: 15_000,
   /** A readiness check that takes longer has failed. */

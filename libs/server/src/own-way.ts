@@ -11,23 +11,32 @@ const CONNECT_TIME = 5_000;
 
 /**
  * How services connect to each other: trusting the instance's authority, the site's and the system's; and for the own public
- * URL straight to the own port, whatever proxy stands in front of it. The certificate has to be good for the public name there too.
+ * URL straight to the own port, whatever proxy stands in front of it. There the certificate that this process shows is trusted
+ * itself, and has to be good for the public name.
  * Authorities are read again when their files change, as certificates are: a site that renews both needs no restart.
+ * @param shown the certificate that the own port shows now, in PEM; undefined for plain HTTP
  */
-export function ownWay(config: ScsConfig): buildConnector.connector {
+export function ownWay(
+  config: ScsConfig,
+  shown: () => string | undefined = () => undefined,
+): buildConnector.connector {
   const own = new URL(config.publicUrl);
   const publicHost = hostOf(config.publicUrl);
-  const { mode, caFile, extraCaFile } = config.tls;
+  const { caFile, extraCaFile } = config.tls;
   const files = [...new Set([caFile, extraCaFile].filter((file) => file !== undefined))];
   // The system's authorities are many: they are read when the first foreign address is called.
-  const toOthers = following(files, () => ({
-    ca: [...everybodys(), ...files.map((file) => readFileSync(file, 'utf8'))],
-  }));
-  const onlyOwn = mode === 'own' && caFile !== undefined;
-  const toMyself = following(files, () => ({
-    ca: [...(onlyOwn ? [] : everybodys()), ...files.map((file) => readFileSync(file, 'utf8'))],
-    checkServerIdentity: (_host, certificate) => checkServerIdentity(publicHost, certificate),
-  }));
+  const toOthers = following(
+    () => stampOf(files),
+    () => ({ ca: [...everybodys(), ...files.map((file) => readFileSync(file, 'utf8'))] }),
+  );
+  const toMyself = following(
+    () => shown() ?? '',
+    () => ({
+      ca: [shown() ?? ''],
+      allowPartialTrustChain: true,
+      checkServerIdentity: (_host, certificate) => checkServerIdentity(publicHost, certificate),
+    }),
+  );
   return (options, callback) => {
     const port = options.port === '' ? defaultPort(options.protocol) : options.port;
     const mine = options.hostname === own.hostname && port === (own.port || defaultPort(own.protocol));
@@ -50,21 +59,27 @@ export function ownWay(config: ScsConfig): buildConnector.connector {
 
 interface Trust {
   readonly ca: readonly string[];
+  /** Any certificate of `ca` will do, not only one that signed itself. */
+  readonly allowPartialTrustChain?: boolean;
   readonly checkServerIdentity?: typeof checkServerIdentity;
 }
 
-/** A connector that is made again when one of the files has changed; the one of before stays where that fails. */
-function following(files: readonly string[], trust: () => Trust): buildConnector.connector {
-  let stamp: string | undefined;
+/** A connector that is made again when what `stamp` says has changed; the one of before stays where that fails. */
+function following(stamp: () => string, trust: () => Trust): buildConnector.connector {
+  let seen: string | undefined;
   let current: buildConnector.connector | undefined;
   return (options, callback) => {
-    const now = stampOf(files);
+    const now = stamp();
     try {
-      if (current === undefined || stamp !== now) {
-        const { ca, ...rest } = trust();
-        const secureContext = createSecureContext({ ca: [...ca], minVersion: OLDEST_TLS });
+      if (current === undefined || seen !== now) {
+        const { ca, allowPartialTrustChain, ...rest } = trust();
+        const secureContext = createSecureContext({
+          ca: [...ca],
+          allowPartialTrustChain,
+          minVersion: OLDEST_TLS,
+        });
         current = buildConnector({ ...rest, secureContext, timeout: CONNECT_TIME });
-        stamp = now;
+        seen = now;
       }
     } catch (error) {
       if (current === undefined) return callback(error as Error, null);

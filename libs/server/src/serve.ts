@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { loadConfig, prepareHome, type ScsConfig, type ServerMessage } from '#libs/config';
+import { DiskReserve, loadConfig, prepareHome, type ScsConfig, type ServerMessage } from '#libs/config';
 import { SERVICE_NAMES, type ServiceName } from '#libs/contract';
-import { DomainError, messageOf } from '#libs/core';
+import { DomainError, fileError, messageOf } from '#libs/core';
 import { createServer, type RunningServer, type ServiceModule } from './create-server.js';
 import { detailsOf } from './http/errors.filter.js';
 import { LIMITS } from './limits.js';
@@ -33,10 +33,20 @@ export async function serve(options: ServeOptions): Promise<void> {
     const failing = await untilReady(server.readiness);
     log.info({ failing, url: server.url, services: config.services, version: config.version }, 'Ready');
     tell({ type: 'ready', url: server.url, failing });
+    const reserve = new DiskReserve(config.home);
+    reserve.renew();
+    setInterval(tend, LIMITS.reserveInterval, reserve, log).unref();
   } catch (error) {
     log?.fatal({ error: detailsOf(error) }, messageOf(error));
     fail(error);
   }
+}
+
+/** Within moments of a full disk there is room again for whoever deletes. */
+function tend(reserve: DiskReserve, log: Logger): void {
+  if (reserve.makeRoom())
+    log.error('The disk is full: the reserve in SCS_HOME was given up, so that images can be deleted');
+  reserve.renew();
 }
 
 function onlyService(name: string): readonly ServiceName[] | undefined {
@@ -91,9 +101,10 @@ function tell(message: ServerMessage): void {
 }
 
 function fail(error: unknown): void {
-  const known = error instanceof DomainError;
-  const message = known ? error.message : `A bug stopped the start: ${messageOf(error)}`;
-  const remedy = known ? error.remedy : undefined;
+  // Files of the state folder are the operator's: a folder in the way or a missing permission is no bug.
+  const known = error instanceof DomainError ? error : fileError(error);
+  const message = known?.message ?? `A bug stopped the start: ${messageOf(error)}`;
+  const remedy = known?.remedy;
   process.stderr.write(`${message}\n${remedy === undefined ? '' : `${remedy}\n`}`);
   const leave = (): never => process.exit(1);
   if (process.send === undefined) leave();

@@ -227,6 +227,22 @@ describe('the pages for people with an account', () => {
     expect((await browser.get('/auth/account')).status).toBe(303);
   });
 
+  it('end everywhere when the password changes', async () => {
+    const other = new Browser(app);
+    await browser.signIn(user);
+    await other.signIn(user);
+    const changed = await app.request(`/v1/auth/users/${user}/password`, {
+      method: 'PUT',
+      headers: { authorization: `Basic ${Buffer.from(`${user}:${PASSWORD}`).toString('base64')}` },
+      json: { password: 'another good password' },
+    });
+    expect(changed.status).toBe(200);
+    expect((await browser.get('/auth/account')).status).toBe(303);
+    expect((await other.get('/auth/account')).status).toBe(303);
+    await browser.signIn(user, 'another good password');
+    expect((await browser.get('/auth/account')).status).toBe(200);
+  });
+
   it('get another cookie every hour, and end after twelve idle ones', async () => {
     await browser.signIn(user);
     const first = browser.cookie;

@@ -1,4 +1,9 @@
 import { sqliteDatabase } from '../../support/databases.js';
+import { accountsSuite } from './accounts.suite.js';
 import { authSuite } from './auth.suite.js';
+import { bodiesSuite } from './bodies.suite.js';
+import { organisationsSuite } from './organisations.suite.js';
+import { usesSuite } from './uses.suite.js';
 
-authSuite('SQLite', sqliteDatabase);
+for (const suite of [authSuite, accountsSuite, organisationsSuite, usesSuite, bodiesSuite])
+  suite('SQLite', sqliteDatabase);

@@ -41,7 +41,7 @@ export const PASSWORD = 'correct horse battery';
 export class World {
   readonly app: StartedApp;
   readonly admin: string;
-  #users = 0;
+  #names = 0;
 
   private constructor(app: StartedApp, admin: string) {
     this.app = app;
@@ -59,12 +59,17 @@ export class World {
 
   /** A new ordinary account with {@link PASSWORD}. */
   async user(options: object = {}): Promise<string> {
-    this.#users += 1;
-    const username = `user${this.#users}`;
+    const username = this.newName('user');
     const json = { username, password: PASSWORD, ...options };
     const answer = await this.app.request('/v1/auth/users', { token: this.admin, json });
     if (answer.status !== 200) throw new Error(`No user: ${JSON.stringify(answer.body)}`);
     return username;
+  }
+
+  /** A name that nobody has yet; later ones come later in lists. */
+  newName(kind = 'new'): string {
+    this.#names += 1;
+    return `${kind}${String(this.#names).padStart(4, '0')}`;
   }
 
   basic(username: string, password = PASSWORD): Record<string, string> {
@@ -83,6 +88,58 @@ export class World {
       headers: this.basic(username, password),
       json: { name: 'test', scopes: ['library:read', 'library:write', 'build'], ...json },
     });
+  }
+
+  /** Any request: as the administrator, with a token, or as `{ user }` by password. */
+  send(
+    method: string,
+    path: string,
+    {
+      as = 'admin',
+      json,
+    }: { readonly as?: 'admin' | { token: string } | { user: string }; readonly json?: unknown } = {},
+  ): Promise<AppAnswer> {
+    return this.app.request(`/v1/auth${path}`, {
+      method,
+      ...(as === 'admin' ? { token: this.admin } : {}),
+      ...(typeof as === 'object' && 'token' in as ? { token: as.token } : {}),
+      ...(typeof as === 'object' && 'user' in as ? { headers: this.basic(as.user) } : {}),
+      ...(json === undefined ? {} : { json }),
+    });
+  }
+
+  /** A new organisation with these members. */
+  async organisation(owner: string, members: Readonly<Record<string, string>> = {}): Promise<string> {
+    const name = this.newName('org');
+    await this.expect(this.send('POST', '/organisations', { json: { name, owner } }));
+    for (const [user, role] of Object.entries(members))
+      await this.expect(this.send('PUT', `/organisations/${name}/members/${user}`, { json: { role } }));
+    return name;
+  }
+
+  /** A new robot of an organisation, with a token. */
+  async robot(
+    organisation: string,
+    role = 'writer',
+  ): Promise<{ username: string; token: string; id: string }> {
+    const json = { name: this.newName('ci'), role };
+    const { username } = await this.expect(
+      this.send('POST', `/organisations/${organisation}/robots`, { json }),
+    );
+    const token = { name: 'ci', scopes: ['library:write', 'build'], username };
+    return this.expect(this.send('POST', '/tokens', { json: token }));
+  }
+
+  /** The data of an answer that has to be good. */
+  async expect(answer: Promise<AppAnswer>): Promise<AppAnswer['body']> {
+    const { status, body } = await answer;
+    if (status !== 200) throw new Error(`Expected success: ${JSON.stringify(body)}`);
+    return body.data;
+  }
+
+  /** What another service is told about whoever holds this token. */
+  async actor(token: string): Promise<AppAnswer['body']> {
+    return this.expect(this.app.request('/v1/probe', { token }));
   }
 
   async statusOf(token: string): Promise<number> {

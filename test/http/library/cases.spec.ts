@@ -59,9 +59,7 @@ describe.each([
 
     it('members of an organisation write to its entity, its readers do not', async () => {
       const as = async (role: 'writer' | 'reader') =>
-        world.client(
-          await world.authority.token({ username: role, claims: { organisations: { acme: role } } }),
-        );
+        world.client(await world.authority.token({ username: role, organisations: { acme: role } }));
       expect(await statusOf((await as('reader')).entity('acme'))).toBe(403);
       expect(await statusOf((await as('writer')).entity('acme'))).toBe(200);
     });

@@ -271,7 +271,7 @@ describe('uploads and downloads', () => {
       const bytes = await testImage({ size: 50_000 });
       await world.admin.entity('limited', { quota: 120_000 });
       const scoped = world.client(
-        await world.authority.token({ username: 'member', claims: { organisations: { limited: 'owner' } } }),
+        await world.authority.token({ username: 'member', organisations: { limited: 'owner' } }),
       );
       const container = await scoped.place('limited/c/n');
       const make = async (data: Buffer) =>

@@ -5,6 +5,7 @@ import { AuthModule } from '#apps/auth/src/auth.module';
 import { scs } from '#apps/scs/src/program';
 import { WebModule } from '#apps/web/src/web.module';
 import { noPrompts, run, type RunOptions } from '#libs/cli';
+import { TokenUses } from '#libs/server';
 import { type StartedApp, startApp } from '../../support/app.js';
 
 let app: StartedApp;
@@ -72,6 +73,22 @@ describe('scs token', () => {
     expect(7_200_000 - lifetime).toBeLessThan(1000);
     const wrong = await call(['token', 'create', '--lifetime', 'forever']);
     expect([wrong.status, wrong.stderr]).toEqual([1, expect.stringContaining('Expected a time such as 90d')]);
+  });
+
+  test('list shows when and from where a token was used', async () => {
+    const { tokens } = await json(['token', 'create', '--name', 'used', '--scope', 'build', '--json']);
+    const row = async () =>
+      (await call(['token', 'list'])).stdout.split('\n').find((line) => / used /.test(line));
+    expect(await row()).toMatch(/ valid +\S+ +never +build$/);
+    const headers = { 'user-agent': 'singularity/3.3 (linux amd64)' };
+    await app.request('/v1/rbac/users/current', { token: tokens[0].token, headers });
+    await app.get(TokenUses).flush();
+    expect(await row()).toMatch(/ 20\S+Z +127\.0\.0\.1 +singularity\/3\.3 +build$/);
+    const listed = await json(['token', 'list', '--json']);
+    expect(listed.tokens.find((one: { name: string }) => one.name === 'used').lastUsed).toMatchObject({
+      address: '127.0.0.1',
+      client: 'singularity/3.3 (linux amd64)',
+    });
   });
 
   test('what the service refuses is said in its words', async () => {
@@ -152,11 +169,143 @@ describe('scs user', () => {
     expect(await state()).toBe(200);
   });
 
+  test('show, change and passwd, as the administrator and by the own password', async () => {
+    const word = 'a good password';
+    await call(['user', 'add', '--password-stdin', 'gina'], { stdin: word });
+    const changed = await json([
+      'user',
+      'change',
+      '--email',
+      'gina@example.org',
+      '--administrator',
+      'yes',
+      '--json',
+      'gina',
+    ]);
+    expect(changed.users[0]).toMatchObject({ email: 'gina@example.org', administrator: true });
+    await call(['user', 'change', '--administrator', 'no', 'gina']);
+    const own = ['--as', 'gina', '--password-stdin'];
+    expect(
+      (await call(['user', 'change', ...own, '--display-name', 'Gina', 'gina'], { stdin: word })).status,
+    ).toBe(0);
+    const refused = await call(['user', 'change', ...own, '--administrator', 'yes', 'gina'], { stdin: word });
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('lacks the scope admin')]);
+    const shown = await call(['user', 'show', ...own, 'gina'], { stdin: word });
+    expect(shown.stdout).toMatch(/^Display name: +Gina$/m);
+    expect(shown.stdout).toMatch(/^Administrator: +no$/m);
+    expect(shown.stdout).toMatch(/^Organisations: +-$/m);
+    const nothing = await call(['user', 'change', 'gina']);
+    expect([nothing.status, nothing.stderr]).toEqual([1, expect.stringContaining('--display-name')]);
+
+    const { tokens } = await json(['token', 'create', '--user', 'gina', '--scope', 'build', '--json']);
+    const state = async () => (await app.request('/v1/token-status', { token: tokens[0].token })).status;
+    const old = join(app.home, 'gina.password');
+    await writeFile(old, `${word}\n`, { mode: 0o600 });
+    const mine = await call(
+      ['user', 'passwd', '--as', 'gina', '--old-password-file', old, '--password-stdin', 'gina'],
+      { stdin: 'a second password' },
+    );
+    expect([mine.status, await state()]).toEqual([0, 200]);
+    const reset = await json(['user', 'passwd', '--generate', '--json', 'gina']);
+    expect(await state()).toBe(404);
+    const list = await call(['token', 'list', ...own], { stdin: reset.users[0].password });
+    expect(list.status).toBe(0);
+    const both = await call(['user', 'passwd', '--generate', '--revoke-tokens', '--keep-tokens', 'gina']);
+    expect([both.status, both.stderr]).toEqual([1, expect.stringContaining('got both')]);
+    expect((await call(['user', 'passwd', '--generate', '--keep-tokens', 'gina'])).stderr).not.toContain(
+      'ended',
+    );
+  });
+
   test('passwords are in no log', async () => {
     const log = await readFile(join(app.home, 'log', 'test.log'), 'utf8');
     expect((await stat(join(app.home, 'log', 'test.log'))).size).toBeGreaterThan(100);
-    for (const secret of ['a good password', 'another good one', 'typed at the terminal', 'eyJ'])
+    for (const secret of [
+      'a good password',
+      'a second password',
+      'another good one',
+      'typed at the terminal',
+      'eyJ',
+    ])
       expect(log).not.toContain(secret);
+  });
+});
+
+describe('scs org and scs robot', () => {
+  const stdin = 'a good password';
+  const asOwner = ['--as', 'olga', '--password-stdin'];
+  beforeAll(async () => {
+    for (const name of ['olga', 'max']) await call(['user', 'add', '--password-stdin', name], { stdin });
+  });
+
+  test('make, show, list and change organisations', async () => {
+    const lacking = await call(['org', 'add', 'physics']);
+    expect([lacking.status, lacking.stderr]).toEqual([1, expect.stringContaining('--owner alice')]);
+    const made = await json([
+      'org',
+      'add',
+      '--owner',
+      'olga',
+      '--display-name',
+      'Physics',
+      '--json',
+      'physics',
+    ]);
+    expect(made.organisations[0]).toMatchObject({ name: 'physics', displayName: 'Physics', members: 1 });
+    const mine = await json(['org', 'list', ...asOwner, '--json'], { stdin });
+    expect(mine.organisations).toMatchObject([{ name: 'physics', role: 'owner' }]);
+    expect((await call(['org', 'list'])).stdout).toMatch(/^physics +Physics +1 /m);
+    await call(['org', 'change', ...asOwner, '--display-name', 'All of physics', 'physics'], { stdin });
+    expect((await call(['org', 'show', 'physics'])).stdout).toMatch(/^Display name: +All of physics$/m);
+    const refused = await call(['org', 'change', ...asOwner, '--disabled', 'yes', 'physics'], { stdin });
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('lacks the scope admin')]);
+    expect(
+      (await json(['org', 'change', '--disabled', 'yes', '--json', 'physics'])).organisations[0].disabled,
+    ).toBe(true);
+    expect((await call(['org', 'change', '--disabled', 'no', 'physics'])).status).toBe(0);
+  });
+
+  test('manage members, as an owner too', async () => {
+    const { members } = await json(
+      ['org', 'member', 'add', ...asOwner, '--role', 'writer', '--json', 'physics', 'max'],
+      { stdin },
+    );
+    expect(members[0]).toMatchObject({ username: 'max', role: 'writer' });
+    expect((await call(['user', 'show', 'max'])).stdout).toMatch(/^Organisations: +physics \(writer\)$/m);
+    expect((await call(['org', 'member', 'list', 'physics'])).stdout).toMatch(/^max +writer +20/m);
+    const listed = await json(['org', 'member', 'list', ...asOwner, '--json', 'physics'], { stdin });
+    expect(listed.members.map((one: { username: string }) => one.username)).toEqual(['max', 'olga']);
+    expect((await call(['org', 'member', 'remove', 'physics', 'max'])).status).toBe(0);
+    const last = await call(['org', 'member', 'remove', 'physics', 'olga']);
+    expect([last.status, last.stderr]).toEqual([1, expect.stringContaining('name another one first')]);
+    const wrong = await call(['org', 'member', 'add', '--role', 'king', 'physics', 'max']);
+    expect([wrong.status, wrong.stderr]).toEqual([1, expect.stringContaining('owner, writer')]);
+  });
+
+  test('make robots, their tokens, and end them', async () => {
+    const { robots } = await json(['robot', 'add', ...asOwner, '--json', 'physics.ci'], { stdin });
+    expect(robots[0]).toMatchObject({ username: 'physics.ci', role: 'writer', organisation: 'physics' });
+    const made = await call(['token', 'create', ...asOwner, '--robot', 'physics.ci', '--scope', 'build'], {
+      stdin,
+    });
+    const token = made.stdout.trim();
+    const status = async () => (await app.request('/v1/token-status', { token })).body.data;
+    expect(await status()).toMatchObject({ kind: 'robot', organisations: { physics: 'writer' } });
+    const { tokens } = await json(['token', 'list', ...asOwner, '--robot', 'physics.ci', '--json'], {
+      stdin,
+    });
+    expect(tokens).toMatchObject([{ username: 'physics.ci', scopes: ['build'] }]);
+    await call(['robot', 'change', '--role', 'reader', 'physics.ci']);
+    expect(await status()).toMatchObject({ organisations: { physics: 'reader' } });
+    expect((await call(['robot', 'list', 'physics'])).stdout).toMatch(/^physics\.ci +physics\.ci +reader/m);
+    expect((await call(['robot', 'disable', ...asOwner, 'physics.ci'], { stdin })).status).toBe(0);
+    expect(await status()).toBeUndefined();
+    expect((await call(['robot', 'enable', 'physics.ci'])).status).toBe(0);
+    expect(await status()).toMatchObject({ username: 'physics.ci' });
+    const both = await call(['token', 'list', '--robot', 'physics.ci', '--user', 'olga']);
+    expect([both.status, both.stderr]).toEqual([1, expect.stringContaining('got both')]);
+    const odd = await call(['robot', 'add', 'ci']);
+    expect([odd.status, odd.stderr]).toEqual([1, expect.stringContaining('<organisation>.<name>')]);
   });
 });
 

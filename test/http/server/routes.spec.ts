@@ -51,7 +51,7 @@ describe('a route that needs a token', () => {
       email: '',
       name: 'Mallory',
       administrator: false,
-      organisations: {},
+      kind: 'user',
       ...changes,
     };
   };
@@ -147,15 +147,20 @@ keytext=-----BEGIN PGP PUBLIC KEY BLOCK-----%0A%0A%0A
   Buffer.alloc(100_000, 0x5b),
 ];
 
-/** What is wrong with an answer: a bug of ours, or an error without the envelope; undefined when nothing is. */
-function faultOf({ status, body, headers }: AppAnswer): string | undefined {
+/** Routes that people open in a browser: there a refusal is a page. */
+const isPage = ({ path }: RouteAccess): boolean => /^\/(?:auth|library)\/|^\/$/.test(path);
+
+/** What is wrong with an answer: a bug of ours, or an error that is no envelope and no page; undefined when nothing is. */
+function faultOf(route: RouteAccess, { status, body, headers }: AppAnswer): string | undefined {
   if (status < 400) return undefined;
   const text = JSON.stringify(body);
   const honest = status < 500 || [501, 503, 507].includes(status);
-  const enveloped =
-    String(headers['content-type']).startsWith('application/json') &&
-    ErrorEnvelope.safeParse(body).data?.error.code === status;
-  if (honest && enveloped && !/\\n +at |node:|\.[jt]s\b/.test(text)) return undefined;
+  const type = String(headers['content-type']);
+  const told =
+    isPage(route) && type.startsWith('text/html')
+      ? text.includes('role=\\"alert\\"')
+      : type.startsWith('application/json') && ErrorEnvelope.safeParse(body).data?.error.code === status;
+  if (honest && told && !/\\n +at |node:|\.[jt]s\b/.test(text)) return undefined;
   return `${status} ${text.slice(0, 300)}`;
 }
 
@@ -177,12 +182,12 @@ function requestsTo(route: RouteAccess): (AppRequest & { readonly path: string }
 }
 
 test.each(ROUTES.map((route) => [nameOf(route), route] as const))(
-  '%s answers whatever is sent, or says in the envelope what is wrong with it',
+  '%s answers whatever is sent, or says what is wrong with it',
   async (_, route) => {
     const faults: string[] = [];
     for (const user of [{}, { token: admin }])
       for (const request of requestsTo(route)) {
-        const fault = faultOf(await send(route, { ...request, ...user }));
+        const fault = faultOf(route, await send(route, { ...request, ...user }));
         if (fault !== undefined)
           faults.push(
             `${request.path.slice(0, 100)} ${JSON.stringify(request.body)?.slice(0, 100)}: ${fault}`,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
@@ -7,7 +8,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import type { Server } from 'node:https';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -46,7 +48,7 @@ const relink = (target: string, name: string): void => {
 };
 
 async function start(options: Partial<StartAppOptions> & { readonly in?: string } = {}): Promise<StartedApp> {
-  const { in: place = '.', ...rest } = options;
+  const { in: place = '.', env, ...rest } = options;
   app = await startApp({
     modules: [],
     ...rest,
@@ -55,6 +57,7 @@ async function start(options: Partial<StartAppOptions> & { readonly in?: string 
       SCS_TLS_CERT_FILE: join(folder, place, 'tls.crt'),
       SCS_TLS_KEY_FILE: join(folder, place, 'tls.key'),
       SCS_TLS_CA_FILE: join(folder, 'ca.pem'),
+      ...env,
     },
   });
   return app;
@@ -149,21 +152,46 @@ describe('certificate files of the site', () => {
     expect(logged(one, 50)).toEqual([expect.stringContaining('not good for localhost, but for elsewhere')]);
   });
 
-  it('of another authority are trusted by the services themselves when SCS_TLS_CA_FILE names it', async () => {
+  it('are trusted by the process itself, whoever issued them, also when they are new', async () => {
     write('.', await authority.issue());
-    const one = await start();
-    const call = () =>
-      one.get(InternalClient).call({ service: 'auth', path: '/healthz', token: undefined, timeout: 5_000 });
-    expect((await call()).status).toBe(200);
+    const one = await start({ env: { SCS_TLS_CA_FILE: '' } });
+    const call = (): Promise<unknown> =>
+      one
+        .get(InternalClient)
+        .call({ service: 'auth', path: '/healthz', token: undefined, timeout: 5_000 })
+        .then(({ status }) => status, messageOf);
+    expect(await call()).toBe(200);
     const next = await CertificateAuthority.make();
-    writeFileSync(join(folder, 'ca.pem'), next.cert);
     write('.', await next.issue());
     await look(one);
     expect(await serialShown(one, next.cert)).toMatch(/^01/);
     // What was open keeps the certificate that it began with.
     one.server.http.closeAllConnections();
-    const outcome = () => call().then(({ status }) => status, messageOf);
-    await expect.poll(outcome).toBe(200);
+    await expect.poll(call).toBe(200);
+  });
+
+  it('of other services are trusted when SCS_TLS_CA_FILE names a new authority, without a restart', async () => {
+    const other = createServer(await authority.issue(), (_request, response) => response.end('{}'));
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    const { port } = other.address() as AddressInfo;
+    write('.', await authority.issue());
+    const one = await start({ env: { SCS_LIBRARY_URL: `https://localhost:${port}` } });
+    const call = (): Promise<unknown> =>
+      one
+        .get(InternalClient)
+        .call({ service: 'library', path: '/x', token: undefined, timeout: 5_000 })
+        .then(({ status }) => status, messageOf);
+    expect(await call()).toBe(200);
+    const next = await CertificateAuthority.make();
+    other.setSecureContext(await next.issue());
+    other.closeAllConnections();
+    await expect.poll(call).toContain('not trusted');
+    writeFileSync(join(folder, 'ca.pem'), next.cert);
+    expect(await call()).toBe(200);
+    rmSync(join(folder, 'ca.pem'));
+    other.closeAllConnections();
+    await expect.poll(call).toBe(200);
+    other.close();
   });
 
   it('that end within two weeks are reminded of, once a day', async () => {

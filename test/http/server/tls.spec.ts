@@ -122,6 +122,17 @@ describe('a second start', () => {
     }
   });
 
+  it('warns in the log when the authority itself comes to its end', async () => {
+    const clock = new ManualClock(new Date(Date.now() - 60 * DAY));
+    const app = await startApp({ modules: [], home, env: SERVICES, clock });
+    clock.advance(3640 * DAY);
+    await app.server.certificates?.refresh(app.server.http as Server);
+    expect(readFileSync(join(home, 'log/test.log'), 'utf8')).toMatch(
+      /"level":40.*The TLS authority of this instance ends on \d{4}-/,
+    );
+    await app.stop();
+  });
+
   it('says that the authority has expired', async () => {
     await start({});
     await expect(start({}, Date.now() + 3651 * DAY)).rejects.toThrow(/authority.*expired on \d{4}-\d\d-\d\d/);

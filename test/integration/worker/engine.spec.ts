@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmod, chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { buildInEnclosure, type BuiltImage, type BuildInEnclosure, WorkFolder } from '#libs/build';
@@ -7,6 +9,12 @@ import { BASE, POST } from '../../support/remote-builds.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const isRoot = process.getuid?.() === 0;
+
+/** Threads of this user, as RLIMIT_NPROC counts them. */
+async function tasksOfThisUser(): Promise<number> {
+  const { stdout } = await execa('ps', ['-L', '-U', String(process.getuid?.()), '-o', 'lwp=']);
+  return stdout.split('\n').length;
+}
 
 /** A root whose shell is bash, which takes less from the environment of root than others do. */
 const BASH = `bootstrap: scratch
@@ -47,6 +55,8 @@ describe('the build engine', () => {
         pull: undefined,
         localFiles: folder,
         hidden: [],
+        processes: undefined,
+        network: 'host',
         destination: join(folder, 'out.sif'),
         version: '1',
         force: false,
@@ -134,6 +144,36 @@ describe('the build engine', () => {
     await execa('mksquashfs', [root, join(folder, 'base.sqfs'), '-quiet', '-no-progress']);
     await build('bootstrap: localimage\nfrom: base.sqfs\n');
     expect(said).toMatch(/WARNING 200\d owners, devices or attributes .* left out, the first: /);
+  });
+
+  it.each([
+    ['host', true],
+    ['none', false],
+  ] as const)(
+    'lets a %%post with the network %s reach a port of this machine: %s',
+    async (network, reaches) => {
+      const server = createServer((socket) => socket.end('secret of this machine\n'));
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      try {
+        const { port } = server.address() as AddressInfo;
+        const ask = `%post\nset +x\n/bin/busybox nc 127.0.0.1 ${port} </dev/null || echo refused\n`;
+        await build(`${BASE}${ask}%test\n/bin/busybox nc 127.0.0.1 ${port} </dev/null || echo refused\n`, {
+          network,
+        });
+        expect(said.match(/^(secret of this machine|refused)$/gm)).toEqual(
+          reaches ? ['secret of this machine', 'secret of this machine'] : ['refused', 'refused'],
+        );
+      } finally {
+        server.close();
+      }
+    },
+  );
+
+  it('lets a %post that forks without end fork so far and no further', async () => {
+    const processes = (await tasksOfThisUser()) + 400;
+    const forks = '%post\nset +x\ni=0\nwhile [ $i -lt 2000 ]; do /bin/busybox sleep 30 & i=$((i+1)); done\n';
+    await expect(build(BASE + forks, { processes })).rejects.toThrow('while running %post');
+    expect(said).toMatch(/can't fork|Resource temporarily unavailable/);
   });
 
   it('says so when the base is broken, and makes no image of it', async () => {

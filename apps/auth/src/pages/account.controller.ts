@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { DAY_SECONDS, PLACED_SCOPES, SCOPE_NAMES, CreateTokenRequest } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
-import { check, Checked, CLOCK, FormBody, Page, SelfAuthenticated } from '#libs/server';
+import { check, CLOCK, FormBody, Page, SelfAuthenticated } from '#libs/server';
 import { AUTH_LIMITS } from '../limits.js';
-import { ObjectIdParam } from '../parameters.js';
+import { TokenIdParam } from '../parameters.js';
 import { presentToken } from '../present.js';
 import type { Session } from '../sessions.service.js';
 import { TokensService } from '../tokens.service.js';
@@ -75,7 +75,7 @@ export class AccountPageController {
   async revoke(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-    @Param('id', new Checked(ObjectIdParam, 'the token id')) id: string,
+    @Param('id', TokenIdParam) id: string,
     @Body(new FormBody(Proof, { limit: AUTH_LIMITS.body })) { proof }: z.infer<typeof Proof>,
   ): Promise<string> {
     const session = await this.current.ofForm(request, reply, proof);

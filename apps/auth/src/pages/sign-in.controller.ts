@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { DomainError } from '#libs/core';
 import { FormBody, Page, SelfAuthenticated } from '#libs/server';
-import { AccountsService } from '../accounts.service.js';
 import { AUTH_LIMITS } from '../limits.js';
 import { SessionsService } from '../sessions.service.js';
+import { SignInService } from '../sign-in.service.js';
 import { CurrentSession } from './current-session.js';
 import { requireOwnForm } from './own-form.js';
 import { noSessionCookie, readSessionCookie, sessionCookie } from './session-cookie.js';
@@ -19,7 +19,7 @@ const SignOut = z.object({ proof: z.string().max(100) });
 @SelfAuthenticated()
 export class SignInController {
   constructor(
-    private readonly accounts: AccountsService,
+    private readonly signIns: SignInService,
     private readonly sessions: SessionsService,
     private readonly current: CurrentSession,
   ) {}
@@ -42,11 +42,11 @@ export class SignInController {
   ): Promise<string> {
     requireOwnForm(request.headers);
     try {
-      const { accountId } = await this.accounts.checkPassword({ ...form, address: request.ip });
+      const actor = await this.signIns.check({ ...form, address: request.ip });
       // A session that this browser had before ends: nobody can have planted it.
       const before = readSessionCookie(request.headers.cookie);
       if (before !== undefined) await this.sessions.end(before);
-      reply.header('set-cookie', sessionCookie(await this.sessions.begin(accountId)));
+      reply.header('set-cookie', sessionCookie(await this.sessions.begin(actor)));
     } catch (error) {
       if (!(error instanceof DomainError) || error.status >= 500) throw error;
       void reply.status(error.status);

@@ -26,7 +26,9 @@ export const caShow = defineCommand({
     if (!flags.pem) for (const certificate of certificates) describe(out, certificate);
     for (const { pem } of authorities) out.text(pem ?? '');
     if (authorities.length === 0)
-      log.info('The certificate comes from an authority that everybody trusts: clients need nothing.');
+      log.info(
+        'The instance has no authority of its own: clients need nothing if everybody trusts the issuer of its certificate.',
+      );
   },
 });
 

@@ -3,6 +3,7 @@ import { SCOPE_NAMES } from '#libs/contract';
 import { withInstance } from '../instance.js';
 import { parseLifetime } from '../lifetime.js';
 import { readSignIn, signInFlags } from '../passwords.js';
+import { holderFlags, holderOf } from './holder.js';
 
 /** What somebody needs to work, short of deleting and administering. */
 const DEFAULT_SCOPES = ['library:read', 'library:write', 'keystore:write', 'build'];
@@ -27,7 +28,7 @@ export const tokenCreate = defineCommand({
       default: '90d',
       summary: 'how long it is good: 90d, 12h, 30m',
     },
-    user: { type: 'string', value: 'USER', summary: 'for this user instead of oneself' },
+    ...holderFlags,
     ...signInFlags,
     ...jsonFlag,
   },
@@ -41,14 +42,19 @@ export const tokenCreate = defineCommand({
       summary: 'for somebody else',
     },
     { line: 'scs token create --as alice --scope build', summary: 'as alice, who is asked for the password' },
+    {
+      line: 'scs token create --as alice --robot physics.ci --lifetime 366d > ci.token',
+      summary: 'for a robot, by an owner of its organisation',
+    },
   ],
   async run(ctx) {
-    const { name, scope, lifetime, user } = ctx.flags;
+    const { name, scope, lifetime } = ctx.flags;
+    const username = holderOf(ctx.flags);
     const request = {
       name,
       scopes: scope.length === 0 ? DEFAULT_SCOPES : [...scope],
       lifetime: parseLifetime(lifetime),
-      ...(user === undefined ? {} : { username: user }),
+      ...(username === undefined ? {} : { username }),
     };
     const signIn = await readSignIn(ctx, ctx.flags);
     const created = await withInstance(ctx, ({ auth }) => auth(signIn).createToken(request));

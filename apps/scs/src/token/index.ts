@@ -5,6 +5,6 @@ import { tokenRevoke } from './revoke.js';
 
 export const tokenGroup = defineGroup({
   name: 'token',
-  summary: 'tokens of users',
+  summary: 'tokens of users and robots',
   commands: [tokenCreate, tokenList, tokenRevoke],
 });

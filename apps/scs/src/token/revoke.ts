@@ -7,6 +7,9 @@ export const tokenRevoke = defineCommand({
   summary: 'end tokens now, with whatever was exchanged from them',
   positionals: [{ name: 'ids', summary: 'ids as token list shows them', rest: true }],
   flags: { ...signInFlags, ...jsonFlag },
+  examples: [
+    { line: 'scs token revoke 0123456789abcdef01234567', summary: 'refused everywhere within a second' },
+  ],
   async run(ctx) {
     const signIn = await readSignIn(ctx, ctx.flags);
     const tokens = await withInstance(ctx, async ({ auth }) => {

@@ -49,6 +49,8 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       pull: pullInto(place, workFolder, flags),
       localFiles: cwd,
       hidden: [],
+      processes: undefined,
+      network: 'host',
       destination,
       version: place.program.version,
       force: flags.force,

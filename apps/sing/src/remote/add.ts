@@ -1,7 +1,8 @@
 import { defineCommand } from '#libs/cli';
 import { DomainError, expected } from '#libs/core';
 import { changeRemoteFile, readRemoteFile } from '../remotes/remote-file.js';
-import { LOCAL, listRemotes, remoteNamed, uriForFile } from '../remotes/remotes.js';
+import { forgetAuthorities, keepAuthorities, readAuthorities } from '../remotes/authority.js';
+import { frontendOf, LOCAL, listRemotes, remoteNamed, uriForFile } from '../remotes/remotes.js';
 import { logIn, tokenFlags } from './token.js';
 
 export const remoteAdd = defineCommand({
@@ -18,6 +19,11 @@ export const remoteAdd = defineCommand({
       env: ['ADD_INSECURE'],
       summary: 'speak plain HTTP to its front end',
     },
+    ca: {
+      type: 'string',
+      value: 'FILE',
+      summary: 'trust the authorities in this PEM file for it, besides all others',
+    },
     'no-default': { type: 'boolean', short: 'n', summary: 'do not use it from now on' },
     'no-login': { type: 'boolean', summary: 'do not log in' },
     global: { type: 'boolean', short: 'g', hidden: true, summary: 'for all users' },
@@ -25,6 +31,10 @@ export const remoteAdd = defineCommand({
   },
   examples: [
     { line: 'sing remote add lab https://scs.lab.example.org', summary: 'add a site and log in' },
+    {
+      line: 'sing remote add --ca scs-ca.pem lab https://scs.lab.example.org',
+      summary: 'add a site with an authority of its own',
+    },
     {
       line: 'sing remote add --no-login lab https://scs.lab.example.org:8443',
       summary: 'add a site on another port; log in later',
@@ -49,11 +59,17 @@ export const remoteAdd = defineCommand({
     }
     const uri = uriForFile(args.address, flags.insecure);
     if ((await readRemoteFile(ctx)).get(args.name) !== undefined) throw taken(args.name);
+    const pem = flags.ca === undefined ? undefined : await readAuthorities(ctx, flags.ca, '--ca');
     await changeRemoteFile(ctx, (file) => {
       if (file.get(args.name) !== undefined) throw taken(args.name);
       const added = file.with(args.name, { uri, insecure: flags.insecure });
       return flags['no-default'] ? added : added.withActive(args.name);
     });
+    // A file of an earlier remote of that name says nothing about this one.
+    await forgetAuthorities(ctx, args.name);
+    const frontend = frontendOf({ uri, insecure: flags.insecure });
+    if (pem !== undefined && frontend !== undefined)
+      await keepAuthorities(ctx, { name: args.name, frontend }, pem);
     log.info(`Remote "${args.name}" added.`);
     if (!flags['no-default']) log.info(`"${args.name}" is used from now on.`);
     if (flags['no-login']) return;

@@ -165,6 +165,49 @@ describe('remote status', () => {
     expect(status).toBe(255);
   });
 
+  it('shows who you are, what the token may do, until when, and in which organisations you are', async () => {
+    const data = {
+      id: '0'.repeat(24),
+      username: 'ann',
+      displayName: 'Ann \u001b[31mArbor',
+      kind: 'user',
+      administrator: true,
+      organisations: { physics: 'writer', biology: 'reader' },
+      scopes: ['library:read', 'library:write:ann/tools'],
+      expiresAt: '2027-01-02T03:04:05.000Z',
+    };
+    const site = await world.site((request, response) =>
+      request.url === '/v1/token-status'
+        ? response.writeHead(200).end(JSON.stringify({ data }))
+        : services(request, response),
+    );
+    await world.instance({ url: site, token: TOKEN });
+    const { stdout } = await world.ok(['remote', 'status']);
+    expect(stdout).toContain(
+      `Logged in as: ann
+Account:       Ann \\x1b[31mArbor, administrator
+Organisations: biology (reader), physics (writer)
+Token allows:  library:read, library:write:ann/tools
+Valid until:   2027-01-02T03:04:05.000Z
+`,
+    );
+    const json = JSON.parse((await world.ok(['remote', 'status', '--json'])).stdout) as object;
+    expect(json).toMatchObject({ loggedIn: true, username: 'ann', token: data });
+  });
+
+  it.each(['', '{}', '{"data":{}}', 'no json', '{"data":{"username":7}}'])(
+    'takes any other answer of a token service as it is: %j',
+    async (body) => {
+      const site = await world.site((request, response) =>
+        request.url === '/v1/token-status' ? response.writeHead(200).end(body) : services(request, response),
+      );
+      await world.instance({ url: site, token: TOKEN });
+      expect((await world.ok(['remote', 'status'])).stdout).toContain('Logged in as: ann\n');
+      const json = JSON.parse((await world.ok(['remote', 'status', '--json'])).stdout) as object;
+      expect(json).toMatchObject({ loggedIn: true, username: 'ann', token: null });
+    },
+  );
+
   it('fails without a library, and with a token that is refused', async () => {
     const none = await world.site(services, ['token', 'keystore']);
     await world.ok(['remote', 'add', '-i', '--no-login', 'none', none]);

@@ -1,5 +1,6 @@
 import { defineCommand } from '#libs/cli';
 import { DomainError } from '#libs/core';
+import { forgetAuthorities } from '../remotes/authority.js';
 import { changeRemoteFile } from '../remotes/remote-file.js';
 import { listRemotes, remoteNamed } from '../remotes/remotes.js';
 
@@ -18,6 +19,7 @@ export const remoteRemove = defineCommand({
       });
     }
     await changeRemoteFile(ctx, (file) => file.without(remote.name));
+    await forgetAuthorities(ctx, remote.name);
     ctx.log.info(`Remote "${remote.name}" removed.`);
   },
 });

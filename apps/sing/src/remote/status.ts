@@ -1,4 +1,5 @@
-import { defineCommand, jsonFlag, type Surroundings } from '#libs/cli';
+import { defineCommand, jsonFlag, type Output, printable, type Surroundings } from '#libs/cli';
+import type { CheckedToken } from '#libs/client';
 import { DomainError, messageOf } from '#libs/core';
 import { currentRemote, listRemotes, remoteNamed, type Remote } from '../remotes/remotes.js';
 import { withRemote, type Session } from '../session.js';
@@ -16,12 +17,17 @@ interface State {
   readonly username: string | undefined;
   /** undefined: there is no token. */
   readonly tokenValid: boolean | undefined;
+  /** What the token service says about the token; some say nothing. */
+  readonly token: Token | undefined;
 }
+
+type Token = NonNullable<CheckedToken['status']>;
 
 export const remoteStatus = defineCommand({
   name: 'status',
   summary: 'ask every service of a remote how it is, and whether you are logged in',
   description:
+    'Shows who you are, what the token may do and until when, where the token service says so. ' +
     'Fails when the front end cannot be reached, when there is no library, when a service does not answer, or when the stored token is refused.',
   positionals: [{ name: 'name', summary: 'name of the remote; the one in use when absent', optional: true }],
   flags: jsonFlag,
@@ -37,7 +43,7 @@ export const remoteStatus = defineCommand({
 });
 
 async function ask(place: Surroundings, session: Session): Promise<State> {
-  const { serviceVersion, currentUser, isTokenValid } = await import('#libs/client');
+  const { serviceVersion, currentUser, checkToken } = await import('#libs/client');
   const { signal } = place;
   await session.uri('library');
   const uris = await session.uris();
@@ -54,15 +60,18 @@ async function ask(place: Surroundings, session: Session): Promise<State> {
         }
       }),
   );
-  if (session.remote.token === undefined) return { services, username: undefined, tokenValid: undefined };
-  const [user, tokenValid] = await Promise.all([
+  if (session.remote.token === undefined)
+    return { services, username: undefined, tokenValid: undefined, token: undefined };
+  const [user, { valid, status }] = await Promise.all([
     currentUser(await session.service('library'), { signal }),
-    isTokenValid(await session.service('token'), { signal }),
+    checkToken(await session.service('token'), { signal }),
   ]);
-  return { services, username: user?.username === '' ? undefined : user?.username, tokenValid };
+  const username = user?.username === '' ? undefined : user?.username;
+  return { services, username: username ?? status?.username, tokenValid: valid, token: status };
 }
 
-function print({ out, log }: Surroundings, remote: Remote, { services, username, tokenValid }: State): void {
+function print({ out, log }: Surroundings, remote: Remote, state: State): void {
+  const { services, username, tokenValid, token } = state;
   log.info(`Checking status of remote "${remote.name}" at ${remote.frontend}`);
   out.table(
     ['SERVICE', 'STATUS', 'VERSION', 'URI'],
@@ -73,10 +82,29 @@ function print({ out, log }: Surroundings, remote: Remote, { services, username,
     if (problem !== undefined) log.warning(`${title(service)}: ${problem}`);
   }
   if (tokenValid === undefined) log.info(`Not logged in. Log in: sing remote login ${remote.name}`);
-  else if (tokenValid) out.line(username === undefined ? 'Logged in.' : `Logged in as: ${username}`);
+  else if (tokenValid)
+    out.line(username === undefined ? 'Logged in.' : `Logged in as: ${printable(username)}`);
+  if (token !== undefined) printToken(out, token);
 }
 
-function printJson({ out }: Surroundings, remote: Remote, { services, username, tokenValid }: State): void {
+function printToken(out: Output, token: Token): void {
+  const roles = Object.entries(token.organisations).map(([name, role]) => `${name} (${role})`);
+  const account = [
+    token.displayName,
+    token.kind === 'robot' ? 'robot' : '',
+    token.administrator ? 'administrator' : '',
+  ];
+  const lines = [
+    ['Account', account.filter((word) => word !== '').join(', ')],
+    ['Organisations', roles.length === 0 ? 'none' : roles.sort().join(', ')],
+    ['Token allows', token.scopes.join(', ')],
+    ['Valid until', token.expiresAt],
+  ] as const;
+  for (const [name, value] of lines) out.line(`${`${name}:`.padEnd(15)}${printable(value)}`);
+}
+
+function printJson({ out }: Surroundings, remote: Remote, state: State): void {
+  const { services, username, tokenValid, token } = state;
   out.json({
     remote: remote.name,
     uri: remote.frontend,
@@ -89,6 +117,7 @@ function printJson({ out }: Surroundings, remote: Remote, { services, username, 
     })),
     loggedIn: tokenValid === true,
     username: username ?? null,
+    token: token ?? null,
   });
 }
 

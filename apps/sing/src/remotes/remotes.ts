@@ -1,5 +1,6 @@
 import type { Surroundings } from '#libs/cli';
 import { DomainError, expected } from '#libs/core';
+import { keptAuthorities } from './authority.js';
 import { findInstance } from './instance.js';
 import { readRemoteFile, type RemoteEntry } from './remote-file.js';
 
@@ -12,8 +13,10 @@ export interface Remote {
   /** Address of the front end, without a trailing slash. */
   readonly frontend: string;
   readonly token: string | undefined;
-  /** PEM of the authority that the instance's certificates come from. */
+  /** PEM of the authority that the instance's certificates come from: trusted there, and nobody else. */
   readonly ca: string | undefined;
+  /** PEM of authorities that were named for this remote (`remote add --ca`): trusted besides everybody's. */
+  readonly alsoTrusts: string | undefined;
   /** The person asked for plain HTTP. */
   readonly insecure: boolean;
   readonly exclusive: boolean;
@@ -38,6 +41,7 @@ export async function listRemotes(place: Place): Promise<RemoteList> {
       frontend: instance.url,
       token: instance.token,
       ca: instance.ca,
+      alsoTrusts: undefined,
       insecure: instance.url.startsWith('http:'),
       exclusive: false,
       origin: 'instance',
@@ -49,7 +53,17 @@ export async function listRemotes(place: Place): Promise<RemoteList> {
     const frontend = frontendOf(entry);
     const { token, insecure, exclusive } = entry;
     if (frontend === undefined) place.log.verbose(`The remote ${name} has no usable address: ${entry.uri}`);
-    else remotes.push({ name, frontend, token, ca: undefined, insecure, exclusive, origin: 'file' });
+    else
+      remotes.push({
+        name,
+        frontend,
+        token,
+        ca: undefined,
+        alsoTrusts: await keptAuthorities(place, name, frontend),
+        insecure,
+        exclusive,
+        origin: 'file',
+      });
   }
   const active = file.active ?? (instance === undefined ? undefined : LOCAL);
   return { remotes, active };
@@ -86,7 +100,7 @@ export function remoteNamed(remotes: readonly Remote[], name: string): Remote {
 }
 
 /** The address of an entry of remote.yaml; undefined when it is none. */
-function frontendOf({ uri, insecure }: RemoteEntry): string | undefined {
+export function frontendOf({ uri, insecure }: Pick<RemoteEntry, 'uri' | 'insecure'>): string | undefined {
   const rest = uri.replace(/^https?:/i, '').replace(/^\/\//, '');
   const url = URL.parse(`${insecure ? 'http' : 'https'}://${rest}`);
   return url === null || url.hostname === '' ? undefined : url.href.replace(/\/+$/, '');

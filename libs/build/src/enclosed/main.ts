@@ -63,6 +63,7 @@ async function build(request: EnclosedRequest): Promise<BuiltImage> {
     host: await hostFiles(request),
     bases: request.bases,
     runner: new NamespaceRunner(),
+    network: request.network,
     log,
     clock: systemClock,
     version: request.version,

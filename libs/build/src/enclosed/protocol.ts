@@ -16,6 +16,8 @@ export const EnclosedRequest = z.object({
     .optional(),
   /** Where the bases are that were fetched, by `baseKey`. */
   bases: z.record(z.string(), z.string()),
+  /** What scripts reach. */
+  network: z.enum(['host', 'none']),
   version: z.string(),
   force: z.boolean(),
   runTests: z.boolean(),

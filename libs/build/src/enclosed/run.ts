@@ -12,6 +12,8 @@ export interface RunEnclosed {
   readonly request: EnclosedRequest;
   /** Directories of this machine that the build must not see. */
   readonly hidden: readonly string[];
+  /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
+  readonly processes: number | undefined;
   readonly log: BuildLog;
   readonly signal: AbortSignal | undefined;
 }
@@ -36,7 +38,8 @@ const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('lati
  * (runtime: planEnclosure). Nothing of it is left when the promise settles, whatever the definition did.
  * @throws DomainError with the reason of a failed build; the signal's reason when aborted
  */
-export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed): Promise<EnclosedImage> {
+export async function runEnclosed(options: RunEnclosed): Promise<EnclosedImage> {
+  const { request, hidden, processes, log, signal } = options;
   signal?.throwIfAborted();
   const host = systemHost();
   const work = exposedPath(host, 'work');
@@ -64,7 +67,7 @@ export async function runEnclosed({ request, hidden, log, signal }: RunEnclosed)
           { name: 'installation', source: root, readOnly: true },
         ],
       }),
-      { stdin: input.fd },
+      { stdin: input.fd, ...(processes !== undefined && { processes }) },
     );
     const kill = (): void => container.kill();
     signal?.addEventListener('abort', kill, { once: true });

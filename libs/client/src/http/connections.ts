@@ -13,8 +13,13 @@ export interface Proxies {
 }
 
 export interface ConnectionOptions {
-  /** PEM certificates that the server's own origin is trusted by; the system's store when absent. */
+  /**
+   * PEM certificates that the server's own origin is trusted by, and nobody else; everybody's authorities when absent. The
+   * certificate of the server itself will do: who names it trusts it.
+   */
   readonly ca?: string;
+  /** PEM certificates of authorities that are trusted besides everybody's. */
+  readonly alsoTrusts?: string;
   readonly proxies?: Proxies;
 }
 
@@ -54,9 +59,9 @@ export class Connections {
     return true;
   }
 
-  /** Authorities for a connection that is made elsewhere; undefined: those that Node brings along. */
+  /** Authorities for a connection to the own origin that is made elsewhere; undefined: those that Node brings along. */
   authorities(): string | string[] | undefined {
-    return this.#options.ca ?? (this.#system === undefined ? undefined : this.#everybody());
+    return this.#options.ca ?? this.#more();
   }
 
   async close(): Promise<void> {
@@ -66,16 +71,26 @@ export class Connections {
     for (const dispatcher of open) await dispatcher?.destroy();
   }
 
+  /** Authorities besides those that Node brings along, with them; undefined where there are none. */
+  #more(): string[] | undefined {
+    const known = this.#system !== undefined || this.#options.alsoTrusts !== undefined;
+    return known ? this.#everybody() : undefined;
+  }
+
   #everybody(): string[] {
-    const { ca } = this.#options;
+    const { ca, alsoTrusts } = this.#options;
     const system = this.#system ?? (ca === undefined ? [] : systemCertificates());
-    return [...getCACertificates('bundled'), ...system, ...(ca === undefined ? [] : [ca])];
+    const own = [ca, alsoTrusts].filter((text) => text !== undefined);
+    return [...getCACertificates('bundled'), ...system, ...own];
   }
 
   #make(ca: string | string[] | undefined): Dispatcher {
-    const trusted = ca ?? (this.#system === undefined ? undefined : this.#everybody());
+    const trusted = ca ?? this.#more();
     const options = {
-      connect: { timeout: CLIENT_LIMITS.connect, ...(trusted === undefined ? {} : { ca: trusted }) },
+      connect: {
+        timeout: CLIENT_LIMITS.connect,
+        ...(trusted === undefined ? {} : { ca: trusted, allowPartialTrustChain: true }),
+      },
       headersTimeout: CLIENT_LIMITS.idle,
       bodyTimeout: CLIENT_LIMITS.idle,
       allowH2: false,

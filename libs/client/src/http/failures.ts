@@ -1,4 +1,12 @@
-import { DomainError, ERROR_CODES, messageOf, systemCode, type ErrorCode } from '#libs/core';
+import {
+  certificateProblem,
+  DomainError,
+  ERROR_CODES,
+  messageOf,
+  systemCode,
+  type CertificateFault,
+  type ErrorCode,
+} from '#libs/core';
 import { ErrorEnvelope } from '#libs/contract';
 
 /** A server's answer that says no. `code`, `reason` and message are the server's own where it sent an envelope. */
@@ -52,15 +60,30 @@ export function parseJson(text: string): unknown {
   }
 }
 
-const CERTIFICATE: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an authority that is not trusted here',
-  UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an authority that is not trusted here',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an authority that is not trusted here',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an authority that is not trusted here',
+/** What is wrong with a certificate, the reason for programs, and what helps. */
+const CERTIFICATE: Readonly<
+  Record<CertificateFault, (origin: string, names: string) => readonly [string, string, string]>
+> = {
+  untrusted: (origin) => [
+    'its certificate comes from an authority that is not trusted here',
+    'untrusted_certificate',
+    `If it is an instance of SCS, ${origin}/ca.pem is its authority: compare the fingerprint with what its administrator names (scs ca show), then say sing remote add --ca FILE, or name the file in SING_CA_FILE`,
+  ],
+  expired: () => [
+    'its certificate has expired',
+    'certificate_expired',
+    'Its administrator has to renew it, unless the clock of this machine is wrong',
+  ],
+  not_yet_valid: () => [
+    'its certificate is not valid yet',
+    'certificate_not_yet_valid',
+    'Set the clock of this machine; if it is right, ask the administrator of the server',
+  ],
+  other_name: (_origin, names) => [
+    `its certificate is for ${names === '' ? 'another name' : `other names (${names})`}`,
+    'certificate_of_another_name',
+    'Use one of its names in the address, or ask its administrator to add this one (SCS_NAMES)',
+  ],
 };
 
 const CONNECTION: Readonly<Record<string, string>> = {
@@ -80,8 +103,7 @@ const CONNECTION: Readonly<Record<string, string>> = {
 
 /** Whether a server was turned away because nobody that is trusted here vouches for it. */
 export function isUnknownAuthority(error: unknown): boolean {
-  const code = deepCode(error);
-  return code !== undefined && /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF))/.test(code);
+  return certificateProblem(error)?.fault === 'untrusted';
 }
 
 /** Whether a failure is one of the network, after which a request that may be repeated is repeated. */
@@ -102,16 +124,16 @@ export function networkError(error: unknown, origin: string): unknown {
       cause: error,
     });
   }
-  const code = deepCode(error) ?? '';
-  const certificate = CERTIFICATE[code];
+  const certificate = certificateProblem(error);
   if (certificate !== undefined) {
-    return new DomainError('unavailable', `${origin} is not trusted: ${certificate}`, {
-      reason: 'untrusted_certificate',
-      remedy:
-        'Install the certificate of its authority on this machine, or name its file in SING_CA_FILE or SSL_CERT_FILE',
+    const [why, reason, remedy] = CERTIFICATE[certificate.fault](origin, certificate.names.join(', '));
+    return new DomainError('unavailable', `${origin} is not trusted: ${why}`, {
+      reason,
+      remedy,
       cause: error,
     });
   }
+  const code = deepCode(error) ?? '';
   const connection =
     CONNECTION[code] ??
     (/^(ERR_SSL_|EPROTO)/.test(code) ? 'it does not speak TLS as it should' : undefined) ??
@@ -126,7 +148,7 @@ export function networkError(error: unknown, origin: string): unknown {
 
 function deepCode(error: unknown): string | undefined {
   const own = systemCode(error);
-  if (own !== undefined && (own in CONNECTION || own in CERTIFICATE)) return own;
+  if (own !== undefined && own in CONNECTION) return own;
   if (error instanceof AggregateError) {
     for (const each of error.errors) {
       const code = deepCode(each);

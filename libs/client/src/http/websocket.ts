@@ -30,7 +30,7 @@ export async function openSocket(options: SocketOptions): Promise<WebSocket> {
     headers,
     handshakeTimeout: timeout,
     perMessageDeflate: false,
-    ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
     ...(tunnel === undefined ? {} : { createConnection: () => tunnel as never }),
   });
   const what = `GET ${url.origin}${url.pathname}`;
@@ -100,7 +100,8 @@ async function openTunnel({ url, proxies, timeout, ca }: SocketOptions): Promise
     connecting.end();
   });
   if (!secure) return socket;
-  return connectTls({ socket, servername: url.hostname, ...(ca === undefined ? {} : { ca }) });
+  const trust = ca === undefined ? {} : { ca, allowPartialTrustChain: true };
+  return connectTls({ socket, servername: url.hostname, ...trust });
 }
 
 /** Whether a host is reached without proxy: this machine, or named by `NO_PROXY`. */

@@ -25,6 +25,28 @@ export async function connectMongo(
   address: string,
   { service, log }: { readonly service: string; readonly log?: (message: string) => void },
 ): Promise<Connection> {
+  const connection = await signIn(address, service);
+  const { client, db, place, standIn } = connection;
+  try {
+    await checkServer(db, place.where, standIn);
+    const more = await rightsElsewhere(db);
+    if (more.length > 0)
+      log?.(
+        `The database user of ${service} has rights that it does not need (${more.join(', ')}): give each service a user of its own (scs db init)`,
+      );
+    return connection;
+  } catch (error) {
+    await client.close();
+    throw mongoError(error, place);
+  }
+}
+
+/**
+ * Connects over a way that was checked, and signs in.
+ * @param service whose connection it is; names the database where the address names none of its own
+ * @throws DomainError with one sentence
+ */
+export async function signIn(address: string, service: string): Promise<Connection> {
   const { url, database, sequentialCommits } = parseMongoAddress(address, service);
   const where = withoutSecrets(url);
   const client = makeClient(url, where, {
@@ -41,25 +63,19 @@ export async function connectMongo(
           readPreference: 'primary',
         }),
   });
-  const { tls } = client.options;
+  const place = { where, tls: client.options.tls };
   try {
     checkTransport(client, where);
     await client.connect();
-    const db = client.db(database);
-    await checkServer(db, where, sequentialCommits);
-    const more = await rightsElsewhere(db);
-    if (more.length > 0)
-      log?.(
-        `The database user of ${service} has rights that it does not need (${more.join(', ')}): give each service a user of its own (scs db init)`,
-      );
-    return { client, db, place: { where, tls }, standIn: sequentialCommits };
+    return { client, db: client.db(database), place, standIn: sequentialCommits };
   } catch (error) {
     await client.close();
-    throw mongoError(error, { where, tls });
+    throw mongoError(error, place);
   }
 }
 
-function makeClient(url: string, where: string, options: MongoClientOptions): MongoClient {
+/** @throws DomainError for an address that is none, without a part of the password */
+export function makeClient(url: string, where: string, options: MongoClientOptions = {}): MongoClient {
   try {
     return new MongoClient(url, options);
   } catch (error) {

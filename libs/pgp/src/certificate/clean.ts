@@ -138,8 +138,10 @@ class Cleaner {
     { keyId }: KeyFacts,
   ): Promise<SignatureFacts | undefined> {
     const signed = { primary: this.primary, component: subkey };
-    const consents = (body: Uint8Array): Promise<boolean> =>
-      this.verifier.verify(body, SignatureType.primaryKeyBinding, signed, subkey);
+    const type = SignatureType.primaryKeyBinding;
+    // Of any other type it may be a signature of some document that was made to look like these keys.
+    const consents = async (body: Uint8Array): Promise<boolean> =>
+      attempt(() => readSignature(body).type) === type && this.verifier.verify(body, type, signed, subkey);
     const { hashed, unhashed } = binding.embedded;
     for (const body of hashed.slice(0, MOST_BACK_SIGNATURES)) if (await consents(body)) return binding;
     let found: Buffer | undefined;

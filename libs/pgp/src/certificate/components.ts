@@ -2,6 +2,12 @@ import type { KeyFacts } from '../packets/key.js';
 import type { Packet } from '../packets/reader.js';
 import type { SignatureFacts } from '../packets/signature.js';
 
+/** What a signature of a certificate is made over: the primary key, and perhaps a component of it. */
+export interface Signed {
+  readonly primary: Packet;
+  readonly component?: Packet;
+}
+
 /** A user id or subkey with the signatures that bind it or revoke it. */
 export interface Component {
   readonly packet: Packet;

@@ -131,24 +131,33 @@ describe('what no signature covers', () => {
 });
 
 describe('a subkey of somebody else', () => {
-  /** Mallory's certificate with a subkey of Ann, and a binding that says so. */
-  async function adopting(flags: number | undefined): Promise<Packet[]> {
-    const subkey = ann.key.subkeys[0]?.keyPacket;
+  type Sign = { sign(...parameters: unknown[]): Promise<void> };
+
+  /** A signature packet; the types do not know the last parameter of `sign`, without which it fails. */
+  async function signed(
+    type: openpgp.enums.signature,
+    key: unknown,
+    data: object,
+    flags?: number,
+    embedded?: openpgp.SignaturePacket,
+  ) {
+    if (!(key instanceof openpgp.SecretKeyPacket || key instanceof openpgp.SecretSubkeyPacket))
+      throw new Error('no secret key');
+    const signature = new openpgp.SignaturePacket();
+    signature.signatureType = type;
+    signature.publicKeyAlgorithm = key.algorithm;
+    signature.hashAlgorithm = openpgp.enums.hash.sha256;
+    if (flags !== undefined) signature.keyFlags = new Uint8Array([flags]);
+    if (embedded !== undefined) signature.embeddedSignature = embedded;
+    await (signature as unknown as Sign).sign(key, data, CREATED, false, openpgp.config);
+    return signature;
+  }
+
+  /** Mallory's certificate with a signing subkey of Ann, and a binding that says so. */
+  async function adopting(flags: number | undefined, embedded?: openpgp.SignaturePacket): Promise<Packet[]> {
     const own = mallory.key.keyPacket;
-    if (subkey === undefined || !(own instanceof openpgp.SecretKeyPacket)) throw new Error('no keys');
-    const binding = new openpgp.SignaturePacket();
-    binding.signatureType = openpgp.enums.signature.subkeyBinding;
-    binding.publicKeyAlgorithm = own.algorithm;
-    binding.hashAlgorithm = openpgp.enums.hash.sha256;
-    if (flags !== undefined) binding.keyFlags = new Uint8Array([flags]);
-    // The types do not know the last parameter, without which it fails.
-    await (binding as unknown as { sign(...parameters: unknown[]): Promise<void> }).sign(
-      own,
-      { key: own, bind: subkey },
-      CREATED,
-      false,
-      openpgp.config,
-    );
+    const data = { key: own, bind: ann.key.subkeys[0]?.keyPacket };
+    const binding = await signed(openpgp.enums.signature.subkeyBinding, own, data, flags, embedded);
     const theirs = ann.packets.filter(({ tag }) => tag === Tag.publicSubkey).slice(0, 1);
     return [...mallory.packets, ...theirs, { tag: Tag.signature, body: binding.write() }];
   }
@@ -162,6 +171,20 @@ describe('a subkey of somebody else', () => {
     const adopted = ann.key.subkeys[0]?.getFingerprint();
     expect(await fingerprints(ann.packets)).toContain(adopted);
     expect(await fingerprints(await adopting(flags))).not.toContain(adopted);
+  });
+
+  it('gives its word as such, and not by a document that looks like the keys', async () => {
+    const keys = [mallory.packets[0], ann.packets.find(({ tag }) => tag === Tag.publicSubkey)];
+    const document = Buffer.concat(
+      keys.flatMap((packet) => {
+        const { length } = packet?.body ?? [];
+        return [Buffer.from([0x99, length >> 8, length & 0xff]), packet?.body ?? Buffer.alloc(0)];
+      }),
+    );
+    const literal = { text: null, getBytes: () => document };
+    const subkey = ann.key.subkeys[0];
+    const word = await signed(openpgp.enums.signature.binary, subkey?.keyPacket, literal);
+    expect(await fingerprints(await adopting(0x02, word))).not.toContain(subkey?.getFingerprint());
   });
 
   it('that only encrypts is taken in, and known not to have said so', async () => {

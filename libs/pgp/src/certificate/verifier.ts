@@ -5,12 +5,8 @@ import { PACKET_LIMITS } from '../packets/limits.js';
 import type { Packet } from '../packets/reader.js';
 import { Tag } from '../packets/tags.js';
 import { SignatureType } from '../packets/signature.js';
-
-/** What a signature of a certificate is made over: the primary key, and perhaps a component of it. */
-export interface Signed {
-  readonly primary: Packet;
-  readonly component?: Packet;
-}
+import type { Signed } from './components.js';
+import { readCurveKey, verifyOnCurve } from './curves.js';
 
 /** How much may still be checked; certificates of one upload share it. */
 export interface Work {
@@ -33,7 +29,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Checks single signatures with OpenPGP.js. User ids go in as the bytes that came, never re-encoded: a text that is not UTF-8 would otherwise
+ * Checks single signatures with OpenPGP.js, and what it cannot do with Node. User ids go in as the bytes that came, never re-encoded: a text that is not UTF-8 would otherwise
  * fail (keystore contract §3.1).
  */
 export class SignatureVerifier {
@@ -58,6 +54,8 @@ export class SignatureVerifier {
   async #verify(body: Uint8Array, type: number, signed: Signed, signer: Packet): Promise<boolean> {
     const openpgp = await import('openpgp');
     try {
+      const curveKey = readCurveKey(signer);
+      if (curveKey !== undefined) return verifyOnCurve(curveKey, body, signed);
       const signature = new openpgp.SignaturePacket();
       signature.read(body);
       const key = await this.#key(signer);

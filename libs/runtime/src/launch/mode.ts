@@ -38,6 +38,11 @@ export function chooseMode(options: LaunchOptions, facts: Facts, messages: Messa
   };
 }
 
+/** The command that gives somebody sub-ids; which ones are free, only the administrator knows. */
+function giveIds(name: string | number): string {
+  return `usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST ${name} (65536 ids that nobody else has)`;
+}
+
 function single(uid: number, outsideUid: number, gid: number, outsideGid: number): UserNamespace {
   return {
     uidMap: [{ inside: uid, outside: outsideUid, count: 1 }],
@@ -53,10 +58,10 @@ function fakeroot(facts: Facts, rootful: boolean, messages: Message[]): Mode {
   if (subordinate === null || subordinate.kind === 'refused')
     throw refusal(subordinate?.reason ?? 'the sub-ids of the caller are not known');
   if (subordinate.kind === 'none') {
-    if (rootful) throw refusal(subordinate.reason, 'sing config fakeroot --add root');
+    if (rootful) throw refusal(subordinate.reason, giveIds('root'));
     messages.push({
       level: 'WARNING',
-      text: `${subordinate.reason}: only the root user exists in the container; an administrator can run: sing config fakeroot --add ${facts.account?.name ?? identity.uid}`,
+      text: `${subordinate.reason}: only the root user exists in the container; an administrator can give more ids: ${giveIds(facts.account?.name ?? identity.uid)}`,
     });
     return {
       kind: 'fakeroot',

@@ -31,6 +31,7 @@ export class TokenGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const caller = await this.#callerOf(request, access);
     if (caller === undefined) return true;
+    // Before the rights are looked at: whoever is refused is known too.
     setActor(request, caller);
     requireScopes(caller, access.scopes);
     if (!READING.has(request.method)) this.verifier.requireFresh();
@@ -43,7 +44,8 @@ export class TokenGuard implements CanActivate {
     if (action === undefined) return this.#actorOf(request, access);
     const note = (actor: Actor | undefined): Actor | undefined => {
       const from = requestOrigin(request.ip, request.headers['user-agent']);
-      const caller = actor && { ...actor, from };
+      // No copy: auth knows by the object itself whose password was right. Each request has its own.
+      const caller = actor && Object.assign(actor, { from });
       noteChange(request, { action, caller });
       return caller;
     };

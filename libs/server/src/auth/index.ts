@@ -13,6 +13,8 @@ export * from './provide-exchange.js';
 export * from './refusals.js';
 export * from './remote-authority.js';
 export * from './routes.js';
+export * from './sealed-roles.js';
 export * from './secret-file.js';
 export * from './service-key.js';
+export * from './token-uses.js';
 export * from './verifier.js';

@@ -14,8 +14,12 @@ export const ACCESS_LIMITS = {
   keyRefreshMs: 2_000,
   /** Verified tokens that are remembered, so that a client that repeats requests costs one signature check. */
   rememberedTokens: 2_000,
-  /** Answers of the auth service are cut here. */
-  answerBytes: 1_048_576,
+  /** A use of a token is reported this long after it, together with others; then not again for this long. */
+  useReportMs: 1_000,
+  useSpacingMs: 60_000,
+  /** Tokens whose last report is remembered, and uses that may wait to be reported; further ones are dropped. */
+  rememberedUses: 10_000,
+  waitingUses: 1_000,
   /** A client assertion is good for this long. */
   assertionSeconds: 60,
   /** Client assertions that are remembered until they expire, so that none is taken twice. */

@@ -13,9 +13,10 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   // auth
   'GET /.well-known/jwks.json': 'public keys, for everybody who checks tokens',
   'GET /v1/auth/revocations':
-    'signed by the same keys; holds random ids only, and must be readable when a token is what ended',
+    'signed by the same keys; holds random ids and what is sealed, and must be readable when a token is what ended',
   'GET /v1/token-status': 'checks the token itself, because a bad one is 404 here (library contract §2.3)',
   'POST /v1/auth/token': 'checks the client assertion and the subject token in its body (RFC 8693, RFC 7523)',
+  'POST /v1/auth/uses': 'checks the token itself, whichever service it is good for; keeps where it was used',
   'GET /auth/sign-in': 'the form that asks for a password',
   'POST /auth/sign-in': 'checks the password and where the form came from',
   'POST /auth/sign-out': 'checks the session and its form',

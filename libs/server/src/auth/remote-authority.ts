@@ -2,7 +2,7 @@ import { compactVerify, importSPKI } from 'jose';
 import { AUTH_PATHS, Jwks, RevocationFeed, SIGNED_TYPES, SignedRevocations } from '#libs/contract';
 import { messageOf } from '#libs/core';
 import type { InternalClient } from '../internal-client.js';
-import type { KeyLookup, TokenAuthority } from './authority.js';
+import type { KeyLookup, NotedUse, TokenAuthority } from './authority.js';
 import { ACCESS_LIMITS } from './limits.js';
 
 /** The auth service in another process or on another machine: asked over HTTPS, without a token, for what anybody may read. */
@@ -20,6 +20,12 @@ export class RemoteAuthority implements TokenAuthority {
   async revocations(after: number, keys: KeyLookup): Promise<RevocationFeed> {
     const answer = SignedRevocations.parse(await this.#get(`${AUTH_PATHS.revocations}?after=${after}`));
     return verifyFeed(answer.data.signed, keys);
+  }
+
+  async noteUse({ token, address, client }: NotedUse): Promise<void> {
+    const timeout = ACCESS_LIMITS.authorityTimeoutMs;
+    const json = { address, client };
+    await this.#client.call({ service: 'auth', method: 'POST', path: AUTH_PATHS.uses, token, json, timeout });
   }
 
   async #get(path: string): Promise<unknown> {

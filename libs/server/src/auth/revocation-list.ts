@@ -1,10 +1,32 @@
 import type { RevocationFeed, TokenClaims } from '#libs/contract';
 import type { Clock } from '#libs/core';
 import { ACCESS_LIMITS } from './limits.js';
+import { openRoles, type Roles } from './sealed-roles.js';
 
-export interface AccountState {
+/** What the feed says about an account; its roles are opened when a token of the account is there, once. */
+export class AccountState {
   readonly disabled: boolean;
   readonly administrator: boolean;
+  readonly #sealed: string | undefined;
+  #roles: Promise<Roles> | undefined;
+
+  constructor(entry: {
+    readonly disabled: boolean;
+    readonly administrator: boolean;
+    readonly organisations?: string | undefined;
+  }) {
+    this.disabled = entry.disabled;
+    this.administrator = entry.administrator;
+    this.#sealed = entry.organisations;
+  }
+
+  /** The roles by organisation. @param key from the claims of a verified token; without one there are none @throws Error */
+  async roles(key: string | undefined): Promise<Roles> {
+    if (key === undefined || this.#sealed === undefined) return {};
+    // All tokens of an account carry the same key.
+    this.#roles ??= openRoles(key, this.#sealed);
+    return this.#roles;
+  }
 }
 
 /** What ended so far, kept in memory from the auth service's feed, and how sure we are that it is complete. */
@@ -63,7 +85,7 @@ export class RevocationList {
     const last = feed.entries.at(-1);
     for (const entry of feed.entries) {
       if (entry.kind === 'token') this.#tokens.set(entry.id, entry.until);
-      else this.#accounts.set(entry.id, { disabled: entry.disabled, administrator: entry.administrator });
+      else this.#accounts.set(entry.id, new AccountState(entry));
     }
     this.#time = Math.max(this.#time, feed.time);
     // Entries that were swept leave gaps, so the last page ends at the head and not at its last entry.

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DomainError } from '#libs/core';
 import { readSmallFile, writeOnce, writeWhole } from './secret-file.js';
 
 let folder: string;
@@ -37,4 +38,6 @@ test('what is not there is undefined, and what is far too long is refused', asyn
   expect(await readSmallFile(file)).toBeUndefined();
   await writeFile(file, 'x'.repeat(70_000));
   await expect(readSmallFile(file)).rejects.toThrow('longer than');
+  await expect(readSmallFile(folder)).rejects.toThrow(`Expected a file at ${folder}, got a folder`);
+  await expect(readSmallFile(join(file, 'below'))).rejects.toThrow(DomainError);
 });

@@ -1,20 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemCode } from '#libs/core';
+import { DomainError, fileError, systemCode } from '#libs/core';
 
 /** Longer files are not what we wrote. */
 const MAXIMUM_BYTES = 65_536;
 
-/** The text of a small file, or undefined when there is none. @throws Error when it cannot be read or is far too long */
+/**
+ * The text of a small file, or undefined when there is none.
+ * @throws DomainError when it cannot be read; `unprocessable` when it is far too long
+ */
 export async function readSmallFile(file: string): Promise<string | undefined> {
   try {
     const bytes = await readFile(file);
-    if (bytes.length > MAXIMUM_BYTES) throw new Error(`${file} is longer than ${MAXIMUM_BYTES} bytes`);
+    if (bytes.length > MAXIMUM_BYTES)
+      throw new DomainError('unprocessable', `${file} is longer than ${MAXIMUM_BYTES} bytes`, {
+        reason: 'bad_key_file',
+      });
     return bytes.toString('utf8');
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
+    // Reading a folder fails without naming it.
+    if (systemCode(error) === 'EISDIR')
+      throw new DomainError('unprocessable', `Expected a file at ${file}, got a folder`);
+    throw fileError(error) ?? error;
   }
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 import { z } from 'zod';
 import { ServiceKeys, type ServiceName, SIGNED_TYPES, SigningJwk } from '#libs/contract';
-import type { Clock } from '#libs/core';
+import { type Clock, DomainError } from '#libs/core';
 import { ACCESS_LIMITS } from './limits.js';
 import { readSmallFile, removeLeftovers, writeOnce, writeWhole } from './secret-file.js';
 
@@ -28,12 +28,17 @@ export function publicPart(jwk: SigningJwk): SigningJwk {
   return SigningJwk.parse(jwk);
 }
 
-/** The text of a key file. @throws Error naming the file when it does not hold a key */
+/** The text of a key file. @throws DomainError `unprocessable` naming the file when it does not hold a key */
 export function parsePrivateJwk(text: string, file: string): z.infer<typeof PrivateJwk> {
   try {
     return PrivateJwk.parse(JSON.parse(text));
   } catch (error) {
-    throw new Error(`Expected a private ES256 key in ${file}`, { cause: error });
+    throw new DomainError('unprocessable', `Expected a private ES256 key in ${file}`, {
+      reason: 'bad_key_file',
+      remedy:
+        'Restore the file, or remove it for a new key: what the old one signed is not taken any more then.',
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '#libs/core';
 import { ACCESS_LIMITS } from './limits.js';
+import { newRolesKey, type Roles, sealRoles } from './sealed-roles.js';
 import { newPrivateJwk } from './service-key.js';
 import { FakeAuthority } from './testing/fake-authority.js';
 import { TokenVerifier } from './verifier.js';
@@ -33,11 +34,12 @@ describe('a token', () => {
     const token = await authority.token();
     expect(await verifier.verify(token)).toEqual({
       accountId: 'a'.repeat(24),
+      kind: 'user',
       username: 'alice',
       email: 'alice@example.com',
       displayName: 'Alice',
       administrator: true,
-      organisations: { physics: 'writer' },
+      organisations: {},
       scopes: ['library:read', 'admin'],
       tokenId: '1'.repeat(24),
       originTokenId: '1'.repeat(24),
@@ -65,7 +67,8 @@ describe('a token', () => {
     ['no expiry', { exp: undefined }, {}],
     ['an account id that is none', { sub: 'admin' }, {}],
     ['an origin but every service as its audience', { origin: '2'.repeat(24) }, {}],
-    ['an unknown role', { organisations: { physics: 'king' } }, {}],
+    ['an unknown kind of account', { kind: 'king' }, {}],
+    ['a key of roles that is none', { rolesKey: 'short' }, {}],
   ])('with %s is refused', async (_, claims, header) => {
     expect(await reasonOf(verifier.verify(await authority.token(claims, header)))).toBe('token_invalid');
   });
@@ -78,6 +81,21 @@ describe('a token', () => {
     });
     expect(await reasonOf(verifier.verify(token, 'keystore'))).toBe('wrong_audience');
     expect(await reasonOf(verifier.verify(token))).toBe('wrong_audience');
+    expect((await verifier.verifyForAnyService(token)).originTokenId).toBe('2'.repeat(24));
+  });
+
+  test('for any service is looked at like every other one', async () => {
+    expect(await reasonOf(verifier.verifyForAnyService(await authority.token()))).toBe('accepted');
+    const expired = await authority.token({ aud: 'library', exp: 1 });
+    expect(await reasonOf(verifier.verifyForAnyService(expired))).toBe('token_expired');
+    const foreign = await authority.token({ aud: 'library', iss: 'urn:scs:other' });
+    expect(await reasonOf(verifier.verifyForAnyService(foreign))).toBe('token_invalid');
+    expect(await reasonOf(verifier.verifyForAnyService('x.y.z'))).toBe('token_invalid');
+    authority.end({ kind: 'token', id: '1'.repeat(24), until: 4_000_000_000 });
+    await verifier.refresh();
+    expect(await reasonOf(verifier.verifyForAnyService(await authority.token({ aud: 'builder' })))).toBe(
+      'token_revoked',
+    );
   });
 });
 
@@ -104,6 +122,51 @@ describe('revocation', () => {
     expect(await reasonOf(verifier.verify(token))).toBe('account_disabled');
     await state(false, true);
     expect((await verifier.verify(token)).administrator).toBe(true);
+  });
+
+  describe('roles in organisations', () => {
+    const tell = async (organisations?: string) => {
+      authority.end({
+        kind: 'account',
+        id: 'a'.repeat(24),
+        disabled: false,
+        administrator: false,
+        ...(organisations === undefined ? {} : { organisations }),
+      });
+      await verifier.refresh();
+    };
+    const roles = async (claims: object = {}) =>
+      (await verifier.verify(await authority.token(claims))).organisations;
+
+    test('come from the feed alone, and change with it', async () => {
+      expect(await roles({ organisations: { physics: 'owner' } })).toEqual({});
+      // A name that every object has is a name like others.
+      const several: Roles = Object.fromEntries([
+        ['physics', 'writer'],
+        ['constructor', 'reader'],
+      ]);
+      await tell(await sealRoles(authority.rolesKey, several));
+      expect(await roles()).toEqual(several);
+      await tell(await sealRoles(authority.rolesKey, { physics: 'reader' }));
+      expect(await roles()).toEqual({ physics: 'reader' });
+      await tell();
+      expect(await roles()).toEqual({});
+    });
+
+    test('are not told to whoever reads the feed', async () => {
+      await tell(await sealRoles(authority.rolesKey, { 'secret-project': 'writer' }));
+      const feed = await authority.revocations(0);
+      expect(JSON.stringify(feed)).not.toContain('secret-project');
+      const sealed = feed.entries.map((entry) => (entry.kind === 'account' ? entry.organisations : ''));
+      for (const part of (sealed[0] ?? '').split('.'))
+        expect(Buffer.from(part, 'base64url').toString('latin1')).not.toContain('secret');
+    });
+
+    test('that cannot be opened end the request, and without a key there are none', async () => {
+      await tell(await sealRoles(newRolesKey(), { physics: 'owner' }));
+      expect(await roles({ rolesKey: undefined })).toEqual({});
+      expect(await reasonOf(roles())).toBe('token_invalid');
+    });
   });
 
   test('a feed of many pages is read to its end', async () => {

@@ -54,6 +54,11 @@ export class TokenVerifier {
     return this.#checks !== undefined;
   }
 
+  /** Where keys and revocations come from, once that is known. */
+  get authority(): TokenAuthority | undefined {
+    return this.#checks?.authority;
+  }
+
   /** Says where keys and revocations come from. Once, before the first token is checked. */
   useAuthority(authority: TokenAuthority): void {
     if (this.#checks !== undefined) throw new Error('The verifier has an authority already');
@@ -81,7 +86,7 @@ export class TokenVerifier {
     try {
       return await this.#actorOf(token, claims, audience);
     } catch (error) {
-      if (error instanceof DomainError) callers.set(error, toActor(token, claims, false));
+      if (error instanceof DomainError) callers.set(error, toActor(token, claims, NO_RIGHTS));
       throw error;
     }
   }
@@ -98,7 +103,23 @@ export class TokenVerifier {
     if (revocations.isRevoked(claims)) throw refused('token_revoked');
     const account = revocations.account(claims.sub);
     if (account?.disabled === true) throw refused('account_disabled');
-    return toActor(token, claims, account?.administrator ?? claims.administrator);
+    const organisations = await account
+      ?.roles(claims.rolesKey)
+      .catch((error: unknown) => Promise.reject(refused('token_invalid', error)));
+    return toActor(token, claims, {
+      administrator: account?.administrator ?? claims.administrator,
+      organisations: organisations ?? {},
+    });
+  }
+
+  /**
+   * Who presents `token`, whichever service it is good for. Only for what needs no right at all.
+   * @throws DomainError as {@link verify}
+   */
+  async verifyForAnyService(token: string): Promise<Actor> {
+    const { aud } = await this.#claimsOf(token);
+    // Compared with the claim itself, so this says nothing more than that there is one.
+    return this.verify(token, aud === ANY_SERVICE ? undefined : (aud as AudienceName));
   }
 
   /**
@@ -221,14 +242,21 @@ export class TokenVerifier {
   }
 }
 
-function toActor(token: string, claims: TokenClaims, administrator: boolean): Actor {
+/** Of somebody who is refused anyway. */
+const NO_RIGHTS = { administrator: false, organisations: {} };
+
+function toActor(
+  token: string,
+  claims: TokenClaims,
+  present: Pick<Actor, 'administrator' | 'organisations'>,
+): Actor {
   return {
     accountId: claims.sub,
+    kind: claims.kind,
     username: claims.username,
     email: claims.email,
     displayName: claims.name,
-    administrator,
-    organisations: claims.organisations,
+    ...present,
     scopes: claims.scope.split(' '),
     tokenId: claims.jti,
     originTokenId: claims.origin ?? claims.jti,

@@ -26,8 +26,9 @@ export class ErrorsFilter implements ExceptionFilter {
     const failure = failureOf(error);
     // Whoever is told that it was refused shall not be faster than the record of it.
     const recorded = this.#audit.refused(request, error, failure);
-    if (recorded === undefined) this.#answer(error, request, reply, failure);
-    else void after(recorded, () => this.#answer(error, request, reply, failure));
+    const answer = (): void => this.#answer(error, request, reply, failure);
+    if (recorded === undefined) answer();
+    else void after(recorded, answer);
   }
 
   #answer(error: unknown, request: FastifyRequest, reply: FastifyReply, { status, body }: Failure): void {

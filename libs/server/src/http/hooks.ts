@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ScsConfig } from '#libs/config';
+import type { Actor } from '#libs/contract';
 import { actorOf } from '../auth/index.js';
 import { LIMITS } from '../limits.js';
 import { redactUrl, withoutRedaction, type Logger } from '../log.js';
@@ -23,10 +24,12 @@ export interface HookOptions {
   readonly config: ScsConfig;
   /** True from the moment when the process is asked to stop. */
   readonly stopping: () => boolean;
+  /** Told after a request whose caller is known. */
+  readonly answered: (actor: Actor, from: { address: string; client: string | undefined }) => void;
 }
 
 /** What happens to every request before and after its route. */
-export function addHooks(fastify: FastifyInstance, { log, config, stopping }: HookOptions): void {
+export function addHooks(fastify: FastifyInstance, { log, config, stopping, answered }: HookOptions): void {
   const strict = config.tls.mode === 'site' && !config.insecureHttp;
   const headers = Object.entries({
     ...SAFE_HEADERS,
@@ -53,6 +56,8 @@ export function addHooks(fastify: FastifyInstance, { log, config, stopping }: Ho
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = isPoll(request) && reply.statusCode < 400 ? 'debug' : 'info';
     if (access.isLevelEnabled(level)) access[level](accessLine(request, reply), 'request');
+    const actor = actorOf(request);
+    if (actor !== undefined) answered(actor, { address: request.ip, client: request.headers['user-agent'] });
     // Kept alive, the connection would hold up the end until its idle time is over.
     if (stopping()) setImmediate(() => fastify.server.closeIdleConnections());
     done();
@@ -70,7 +75,7 @@ function endsWork(request: FastifyRequest): boolean {
 }
 
 /** What machines ask every second says nothing when it goes well. */
-const POLLED = new Set(['/healthz', '/readyz', '/v1/auth/revocations']);
+const POLLED = new Set(['/healthz', '/readyz', '/v1/auth/revocations', '/v1/auth/uses']);
 
 function isPoll({ url }: FastifyRequest): boolean {
   const question = url.indexOf('?');

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import { buffersPassed, DomainError, expected } from '#libs/core';
+import { DomainError, expected } from '#libs/core';
+import { Batches } from './batches.js';
 import { STREAM_LIMITS } from './limits.js';
 
 /** Takes the bytes of a body, in order. */
 export interface ByteSink {
-  /** Called again only when it has resolved; the chunks are not changed by anybody. */
+  /** Called again only when it has settled; until then nobody changes the chunks, afterwards they hold other bytes. */
   write(chunks: readonly Buffer[]): Promise<void>;
 }
 
@@ -28,24 +29,19 @@ export async function receiveBody(
 ): Promise<number> {
   const { limit, signal } = options;
   signal?.throwIfAborted();
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
-  let waiting: Buffer[] = [];
-  let waitingBytes = 0;
+  const announced = Number(request.headers['content-length'] ?? Infinity);
+  if (Number.isFinite(announced) && announced > limit) throw tooLarge(limit);
+  const batches = new Batches(announced);
   let total = 0;
   let ended = false;
   let writing = false;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
 
-  const due = (): boolean => waitingBytes >= STREAM_LIMITS.batchBytes || (ended && waitingBytes > 0);
   const pump = async (): Promise<void> => {
     writing = true;
-    while (due()) {
-      const batch = waiting;
-      buffersPassed(waitingBytes);
-      waiting = [];
-      waitingBytes = 0;
+    for (let batch = batches.next(ended); batch; batch = batches.next(ended)) {
       if (request.isPaused()) request.resume();
-      await sink.write(batch);
+      await sink.write([batch]).finally(() => batches.give(batch));
     }
     writing = false;
     if (ended) resolve();
@@ -56,10 +52,10 @@ export async function receiveBody(
   const onData = (chunk: Buffer): void => {
     total += chunk.length;
     if (total > limit) return reject(tooLarge(limit));
-    waiting.push(chunk);
-    waitingBytes += chunk.length;
-    if (waitingBytes >= STREAM_LIMITS.waitingBytes) request.pause();
-    if (waitingBytes >= STREAM_LIMITS.batchBytes) turn();
+    batches.add(chunk);
+    if (batches.waiting === 0) return;
+    turn();
+    if (batches.waiting >= STREAM_LIMITS.waitingBatches) request.pause();
   };
   const onEnd = (): void => {
     ended = true;
@@ -80,6 +76,7 @@ export async function receiveBody(
     request.off('data', onData).off('end', onEnd).off('close', onCut);
     signal?.removeEventListener('abort', onAbort);
     request.pause();
+    batches.clear();
   }
 }
 

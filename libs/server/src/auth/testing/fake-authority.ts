@@ -1,6 +1,8 @@
 import { importJWK, SignJWT } from 'jose';
 import { type Jwks, type RevocationEntry, type RevocationFeed, SIGNED_TYPES } from '#libs/contract';
-import type { TokenAuthority } from '../authority.js';
+import { DomainError } from '#libs/core';
+import type { NotedUse, TokenAuthority } from '../authority.js';
+import { newRolesKey } from '../sealed-roles.js';
 import { newPrivateJwk, publicPart } from '../service-key.js';
 
 type Key = Awaited<ReturnType<typeof newPrivateJwk>>;
@@ -15,6 +17,10 @@ export class FakeAuthority implements TokenAuthority {
   lie: Partial<RevocationFeed> = {};
   silent = false;
   asked = { keys: 0, feed: 0 };
+  /** What was reported, in order. */
+  uses: NotedUse[] = [];
+  /** The key of alice's roles. */
+  readonly rolesKey = newRolesKey();
   readonly #now: () => number;
 
   private constructor(key: Key, now: () => number) {
@@ -50,6 +56,11 @@ export class FakeAuthority implements TokenAuthority {
     };
   }
 
+  async noteUse(use: NotedUse): Promise<void> {
+    if (this.silent) throw new DomainError('unavailable');
+    this.uses.push(use);
+  }
+
   /** A token of `alice`, signed with the newest key. */
   async token(claims: object = {}, header: object = {}): Promise<string> {
     const key = this.keys.at(-1);
@@ -67,7 +78,7 @@ export class FakeAuthority implements TokenAuthority {
       email: 'alice@example.com',
       name: 'Alice',
       administrator: true,
-      organisations: { physics: 'writer' },
+      rolesKey: this.rolesKey,
       ...claims,
     };
     return new SignJWT(all)

@@ -1,0 +1,96 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Actor, SCOPE_NAMES, Username } from '#libs/contract';
+import { type Clock, DomainError } from '#libs/core';
+import { CLOCK, PASSWORD_PROOF, type PasswordPresented } from '#libs/server';
+import { AccountsStore, isUser, type StoredUser } from './accounts.store.js';
+import { Attempts } from './attempts.js';
+import type { Write } from './database.store.js';
+import { Passwords } from './passwords.js';
+import { StatesService } from './states.service.js';
+
+/** Who presents a user name and its password. */
+@Injectable()
+export class SignInService {
+  readonly #attempts = new Attempts(() => performance.now());
+  /** The password hash that proved each caller. */
+  readonly #proofs = new WeakMap<Actor, string>();
+
+  constructor(
+    private readonly accounts: AccountsStore,
+    private readonly passwords: Passwords,
+    private readonly states: StatesService,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Who presents this user name and password. A wrong password and an unknown name get the same answer after the same work.
+   * @throws DomainError `unauthorized`; `too_many_requests` after too many wrong ones
+   */
+  async check({ username, password, address }: PasswordPresented): Promise<Actor> {
+    // What can be no user name is not looked up, but takes as long.
+    const name = Username.safeParse(username).success ? username : '';
+    const takeBack = this.#attempts.begin(name, address);
+    const found = await this.accounts.find(name === '' ? 'nobody' : name);
+    const account = name !== '' && isUser(found) ? found : undefined;
+    const right = await this.passwords.verify(account?.value.passwordHash, password);
+    if (account === undefined || !right) throw wrong();
+    takeBack();
+    if (account.value.disabled)
+      throw new DomainError('unauthorized', 'The account is disabled', { reason: 'account_disabled' });
+    return this.#proven(account);
+  }
+
+  /**
+   * Who an account is, for a session that it began.
+   * @param sessionsEnded how often its sessions had been ended then
+   * @returns undefined when they were ended since, or the account may not sign in any more
+   */
+  async again(accountId: string, sessionsEnded: number): Promise<Actor | undefined> {
+    const account = await this.accounts.get(accountId);
+    if (!isUser(account) || account.value.disabled) return undefined;
+    return account.value.sessionsEnded === sessionsEnded ? this.#proven(account) : undefined;
+  }
+
+  /**
+   * What a commit has to contain so that it does not happen when the password that the caller presented was changed meanwhile.
+   * Nothing for a caller who presented a token: that one ends by the feed.
+   * @param changing the account that the commit changes anyway, if its revision was read before this call
+   * @throws DomainError `unauthorized` when that is already so
+   */
+  async guards(actor: Actor, changing?: string): Promise<Write[]> {
+    const hash = this.#proofs.get(actor);
+    if (hash === undefined) return [];
+    const account = await this.accounts.get(actor.accountId);
+    if (!isUser(account) || account.value.disabled || account.value.passwordHash !== hash) throw wrong();
+    return account.id === changing ? [] : [this.accounts.unchanged(account)];
+  }
+
+  /** Whoever knows the password may do whatever the account may. */
+  async #proven(account: StoredUser): Promise<Actor> {
+    const { id, value } = account;
+    const actor: Actor = {
+      accountId: id,
+      kind: 'user',
+      username: value.username,
+      email: value.email,
+      displayName: value.displayName,
+      administrator: value.administrator,
+      organisations: await this.states.rolesOf(account),
+      scopes: SCOPE_NAMES,
+      tokenId: PASSWORD_PROOF,
+      originTokenId: PASSWORD_PROOF,
+      expiresAt: this.clock.now(),
+      via: undefined,
+      subject: undefined,
+      token: '',
+    };
+    this.#proofs.set(actor, value.passwordHash);
+    return actor;
+  }
+}
+
+function wrong(): DomainError {
+  return new DomainError('unauthorized', 'The user name or the password is wrong', {
+    reason: 'password_wrong',
+  });
+}

@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Answers } from './answers.js';
+
+const keep = (answers: Answers, handle: string, answer: string): void =>
+  answers.put(handle, answer, answers.changes);
+
+describe('finished answers', () => {
+  it('are given until one of their handles is let go of', () => {
+    const answers = new Answers(10_000);
+    keep(answers, 'a', 'first');
+    keep(answers, 'b', 'second');
+    answers.forget(['a', 'c']);
+    expect([answers.get('a'), answers.get('b')]).toEqual([undefined, 'second']);
+  });
+
+  it('are not kept when anything has changed since they were begun to be read', () => {
+    const answers = new Answers(10_000);
+    const { changes } = answers;
+    answers.forget(['other']);
+    answers.put('a', 'stale', changes);
+    expect(answers.get('a')).toBeUndefined();
+    keep(answers, 'a', 'fresh');
+    expect(answers.get('a')).toBe('fresh');
+  });
+
+  it('stay when they are asked for, whatever else comes by', () => {
+    const answers = new Answers(20_000);
+    keep(answers, 'asked', 'x');
+    for (let n = 0; n < 1000; n += 1) {
+      keep(answers, `other${n}`, 'y'.repeat(100));
+      expect(answers.get('asked')).toBe('x');
+    }
+    expect(answers.get('other0')).toBeUndefined();
+    expect(answers.get('other999')).toBeDefined();
+  });
+
+  it('are none where none are to be kept, and never one that is larger than half of all', () => {
+    const none = new Answers(0);
+    keep(none, 'a', '');
+    expect(none.get('a')).toBeUndefined();
+    const few = new Answers(2000);
+    keep(few, 'large', 'x'.repeat(1000));
+    expect(few.get('large')).toBeUndefined();
+  });
+
+  it('never take more than their bound, and are never what was let go of', () => {
+    const handles = Array.from({ length: 26 }, (_, n) => `handle${n}`);
+    const handle = fc.constantFrom(...handles);
+    const step = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ put: handle, length: fc.nat(300) }) },
+      { weight: 3, arbitrary: fc.record({ get: handle }) },
+      { weight: 1, arbitrary: fc.record({ forget: fc.array(handle, { maxLength: 3 }) }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+        const answers = new Answers(4000);
+        const allowed = new Map<string, Set<string>>();
+        const wrong: string[] = [];
+        for (const [number, one] of steps.entries()) {
+          if ('put' in one) {
+            const answer = `${number} ${'x'.repeat(one.length)}`;
+            keep(answers, one.put, answer);
+            allowed.set(one.put, (allowed.get(one.put) ?? new Set()).add(answer));
+          } else if ('get' in one) {
+            const answer = answers.get(one.get);
+            if (answer !== undefined && allowed.get(one.get)?.has(answer) !== true) wrong.push(answer);
+          } else {
+            answers.forget(one.forget);
+            for (const gone of one.forget) allowed.delete(gone);
+          }
+        }
+        expect(wrong).toEqual([]);
+        const held = handles.map((name) => answers.get(name)?.length ?? 0);
+        expect(held.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(4000);
+      }),
+    );
+  });
+});

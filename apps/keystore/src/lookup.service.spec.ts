@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Trail } from '#libs/audit';
+import { systemClock } from '#libs/core';
+import { openDocuments, TEMPORARY_DATABASE } from '#libs/documents';
+import { CertificatesStore } from './certificates.store.js';
+import type { Database } from './database.store.js';
+import { handlesOf } from './handles.js';
+import { LIMITS } from './limits.js';
+import { LookupService } from './lookup.service.js';
+
+describe('a search by words', () => {
+  let database: Database;
+  let lookups: LookupService;
+  const MANY = LIMITS.listed + 50;
+
+  async function add(store: CertificatesStore, n: number, names: readonly string[]): Promise<void> {
+    const summary = {
+      fingerprint: n.toString(16).padStart(40, '0'),
+      algorithm: 22,
+      bits: 256,
+      created: 0,
+      expires: undefined,
+      revoked: false,
+      userIds: names.map((text) => ({ text, created: 0, revoked: false })),
+      subkeys: [],
+    };
+    const handles = handlesOf(summary);
+    const { expires: _, ...value } = summary;
+    await store.store(
+      undefined,
+      { ...value, armor: '', handles: handles.map(({ handle }) => handle), updatedAt: '', updatedBy: '' },
+      handles,
+      new Trail({ documents: database, service: 'keystore', clock: systemClock }).write({
+        action: 'key.add',
+        actor: null,
+        subject: { kind: 'key', name: value.fingerprint },
+      }),
+    );
+  }
+
+  beforeAll(async () => {
+    database = await openDocuments(TEMPORARY_DATABASE, { service: 'keystore' });
+    const store = new CertificatesStore(database);
+    lookups = new LookupService(store);
+    for (let n = 1; n <= MANY; n += 1) await add(store, n, [`Common Also${n % 2} Number${n}`]);
+    await add(store, MANY + 1, ['Common Rare', 'Other Name']);
+  });
+  afterAll(() => database.close());
+
+  const find = async (...words: string[]): Promise<number[]> =>
+    (await lookups.list([{ kind: 'words', words }])).map(({ fingerprint }) =>
+      Number.parseInt(fingerprint, 16),
+    );
+
+  it('finds what has all of them, however many have one of them', async () => {
+    expect(await find('rare')).toEqual([MANY + 1]);
+    expect(await find('common', 'rare')).toEqual([MANY + 1]);
+    expect(await find('rare', 'common')).toEqual([MANY + 1]);
+    expect(await find('common', 'also1', `number${LIMITS.listed + 45}`)).toEqual([LIMITS.listed + 45]);
+    expect(await find('rare', 'name', 'common', 'other')).toEqual([MANY + 1]);
+  });
+
+  it('lists so many at most, and those with both of two words that many have', async () => {
+    expect(await find('common')).toHaveLength(LIMITS.listed);
+    const both = await find('common', 'also1');
+    expect(both).toHaveLength(MANY / 2);
+    expect(both.every((n) => n % 2 === 1)).toBe(true);
+  });
+
+  it.each([[['rare', 'number1']], [['common', 'nothing']], [['nothing']]])(
+    'finds nothing for %j',
+    async (words) => {
+      await expect(find(...words)).rejects.toMatchObject({ code: 'not_found' });
+    },
+  );
+});
