@@ -207,7 +207,7 @@ describe('the pages for people with an account', () => {
     const form = (site: string): Promise<AppAnswer> =>
       browser.post('/auth/sign-in', fields, { origin, 'sec-fetch-site': site });
     for (const site of ['cross-site', 'same-site', 'none', ''])
-      expect((await form(site)).status, site).toBe(403);
+      expect([site, (await form(site)).status]).toEqual([site, 403]);
     expect((await form('same-origin')).headers['location']).toBe('/auth/account');
   });
 
