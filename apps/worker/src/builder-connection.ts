@@ -69,10 +69,30 @@ export class BuilderConnection {
     }, this.#hurry.signal);
   }
 
-  /** The build context, as a stream of the archive's bytes. */
-  async context(signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-    const answer = await again(() => this.http.request({ url: JOB_PATHS.context(this.id), signal }), signal);
-    return answer.chunks();
+  /**
+   * The build context, as a stream of the archive's bytes. A connection that breaks is taken up again where it broke.
+   * @throws the signal's reason when it is aborted
+   */
+  async *context(signal: AbortSignal): AsyncGenerator<Buffer> {
+    let received = 0;
+    for (let broken = 0; ;) {
+      const headers: Record<string, string> = received === 0 ? {} : { range: `bytes=${received}-` };
+      const request = { url: JOB_PATHS.context(this.id), headers, signal };
+      const answer = await again(() => this.http.request(request), signal);
+      if (received > 0 && answer.status !== 206) throw new Error('The builder sends a part as the whole');
+      try {
+        for await (const chunk of answer.chunks()) {
+          received += chunk.length;
+          broken = 0;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        broken += 1;
+        signal.throwIfAborted();
+        if (!(error instanceof DomainError) || broken > LIMITS.callAttempts) throw error;
+      }
+    }
   }
 }
 
