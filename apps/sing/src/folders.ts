@@ -27,7 +27,7 @@ export function cacheFolder(place: Place): string {
 }
 
 /** Where temporary files of builds go. */
-export function temporaryFolder({ env, cwd }: Place): string {
+function temporaryFolder({ env, cwd }: Place): string {
   const setting = env.setting('TMPDIR')?.value ?? env.get('TMPDIR');
   return setting === undefined ? '/tmp' : resolve(cwd, setting);
 }
