@@ -21,13 +21,13 @@ export const scs = defineProgram({
   failureStatus: 1,
   commands: [
     status,
-    caGroup,
-    dbGroup,
     userGroup,
     orgGroup,
     robotGroup,
     tokenGroup,
     auditGroup,
+    caGroup,
+    dbGroup,
     ...generatedCommands('scs'),
   ],
 });

@@ -188,8 +188,7 @@ async function fetchContext(
   signal: AbortSignal,
 ): Promise<string> {
   const path = join(folder.path, 'context.tar.gz');
-  await pipeline(Readable.from(await connection.context(signal)), createWriteStream(path, { mode: 0o600 }), {
-    signal,
-  });
+  const file = createWriteStream(path, { mode: 0o600 });
+  await pipeline(Readable.from(connection.context(signal)), file, { signal });
   return path;
 }

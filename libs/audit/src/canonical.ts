@@ -1,7 +1,3 @@
-/** What JSON can say. A member that is undefined is not there. */
-type Json =
-  string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined };
-
 /**
  * JSON with one spelling for one value, as RFC 8785 says: no spaces, members in the order of the UTF-16 units of their names,
  * strings and numbers as ECMAScript writes them. What is hashed here can be hashed again by any program that knows the RFC.

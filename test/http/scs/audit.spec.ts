@@ -50,7 +50,7 @@ beforeAll(async () => {
   await waitForEntries(app, admin, 'service=keystore', 1);
   await vi.waitFor(async () => {
     const { body } = await app.request('/v1/audit/heads?newest=true&service=library', { token: admin });
-    expect(body.data.heads[0]?.sequence).toBe(8);
+    if (body.data.heads[0]?.sequence !== 8) throw new Error('The last entry is not signed yet');
   }, 10_000);
 });
 afterAll(async () => {
@@ -118,7 +118,7 @@ function reading(...how: string[]): void {
     expect([status, stdout]).toEqual([
       0,
       expect.stringMatching(
-        /^keystore: 1 entries, 1 signed heads: nothing was changed\nlibrary: 8 entries, \d signed heads: nothing was changed\n$/,
+        /^keystore: 1 entry, 1 signed head: nothing was changed\nlibrary: 8 entries, \d signed heads?: nothing was changed\n$/,
       ),
     ]);
     const kept = join(folder.path, 'kept.jsonl');
@@ -189,7 +189,7 @@ describe('scs audit with an instance that is stopped', () => {
     await cp(copy, file);
     expect([status, stdout]).toEqual([1, expect.stringContaining(found)]);
     expect(stdout).toContain('library: NOT AS IT WAS WRITTEN');
-    expect(stdout).toContain('keystore: 1 entries');
+    expect(stdout).toContain('keystore: 1 entry');
     expect((await call('verify', '--offline', '--service', BOTH)).status).toBe(0);
   });
 

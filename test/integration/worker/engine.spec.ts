@@ -38,7 +38,7 @@ describe('the build engine', () => {
   async function build(definition: string, options: Partial<BuildInEnclosure> = {}): Promise<BuiltImage> {
     const { packContext } = await import('#libs/build');
     const { parseDefinition } = await import('#libs/deffile');
-    const workFolder = await WorkFolder.make(folder);
+    const workFolder = await WorkFolder.at(join(folder, 'work'));
     try {
       const archive = join(workFolder.path, 'context.tar.gz');
       const packed = await packContext({

@@ -45,6 +45,6 @@ export async function newestFirst(
     entries.push(newest.entry);
     await advance(newest);
   }
-  await Promise.all(heads.map(({ iterator }) => iterator.return?.()));
+  await Promise.all(heads.map(async ({ iterator }) => await iterator.return?.()));
   return entries;
 }

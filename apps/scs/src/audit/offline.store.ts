@@ -14,7 +14,7 @@ import {
 } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import type { Documents } from '#libs/documents';
-import type { OpenedTrail } from './trails.js';
+import type { OpenedTrail } from './opened-trail.js';
 
 /**
  * Runs work on the trails in the databases of an instance that is stopped.

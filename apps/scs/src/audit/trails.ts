@@ -1,24 +1,8 @@
-import { type Flags, type Surroundings } from '#libs/cli';
-import type { RemoteTrail } from '#libs/client';
-import {
-  AUDITED_SERVICES,
-  type AudienceName,
-  type AuditEntry,
-  type AuditFilter,
-  type AuditHeadLine,
-} from '#libs/contract';
+import type { Flags, Surroundings } from '#libs/cli';
+import { AUDITED_SERVICES, type AudienceName } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import { type Instance, withInstance } from '../instance.js';
-
-/** The trail of one service, wherever it is read from. */
-export interface OpenedTrail {
-  readonly service: AudienceName;
-  readonly source: RemoteTrail;
-  /** Entries that pass a filter, newest first. @param limit how many are wanted; more may come */
-  list(filter: AuditFilter, limit: number): AsyncIterable<AuditEntry>;
-  /** The last signed head; none when nothing has happened yet. */
-  newestHeads(): Promise<readonly AuditHeadLine[]>;
-}
+import type { OpenedTrail } from './opened-trail.js';
 
 /** For commands that read trails. */
 export const trailFlags = {

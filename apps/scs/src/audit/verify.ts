@@ -4,7 +4,8 @@ import type { TrailReport } from '#libs/audit';
 import { defineCommand, jsonFlag } from '#libs/cli';
 import { AuditHeadLine } from '#libs/contract';
 import { DomainError, messageOf } from '#libs/core';
-import { type OpenedTrail, trailFlags, withTrails } from './trails.js';
+import type { OpenedTrail } from './opened-trail.js';
+import { trailFlags, withTrails } from './trails.js';
 
 export const auditVerify = defineCommand({
   name: 'verify',
@@ -65,14 +66,25 @@ async function check(
 
 function say(report: TrailReport, line: (text: string) => void): void {
   const { service, last, heads, signedUpTo, problems } = report;
+  const [first] = problems;
   if (problems.length === 0) {
     const open = last.sequence - signedUpTo;
     const tail = open === 0 ? '' : `, ${open} of them not signed yet`;
-    line(`${service}: ${last.sequence} entries, ${heads} signed heads${tail}: nothing was changed`);
+    line(
+      `${service}: ${count(last.sequence, 'entry', 'entries')}, ${count(heads, 'signed head', 'signed heads')}${tail}: nothing was changed`,
+    );
+    return;
+  }
+  if (first?.kind === 'unreadable') {
+    line(`${service}: NOT VERIFIED. ${first.message}`);
     return;
   }
   line(`${service}: NOT AS IT WAS WRITTEN; entries 1 to ${last.sequence} follow each other`);
   for (const { message } of problems) line(`  ${message}`);
+}
+
+function count(number: number, one: string, more: string): string {
+  return `${number} ${number === 1 ? one : more}`;
 }
 
 /** @throws DomainError for a file that `scs audit heads` did not print */
