@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, Trail } from '#libs/audit';
 import type { Actor, ChangePasswordRequest, ChangeUserRequest, CreateUserRequest } from '#libs/contract';
 import { type Clock, DomainError, newObjectId } from '#libs/core';
 import { CLOCK, newRolesKey } from '#libs/server';
 import { AccountsStore, isUser, type StoredAccount, type StoredUser, type User } from './accounts.store.js';
 import type { Write } from './database.store.js';
+import { accountChanged, accountCreated, passwordChanged } from './events.js';
 import { requireFreeName } from './names.js';
 import { NamesStore } from './names.store.js';
 import { Passwords } from './passwords.js';
@@ -24,17 +26,19 @@ export class AccountsService {
     private readonly states: StatesService,
     private readonly signIns: SignInService,
     private readonly passwords: Passwords,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** Makes an account. @throws DomainError `conflict` when the name is taken, `unprocessable` when it is kept for others */
-  async create(request: CreateUserRequest): Promise<StoredUser> {
+  async create(actor: Caller | null, request: CreateUserRequest): Promise<StoredUser> {
     await requireFreeName(this.names, request.username);
     const id = newObjectId();
     const account = await this.prepare(request);
     await this.commits.commit(async () => {
       await requireFreeName(this.names, request.username);
-      return { announcements: [], writes: this.accounts.creation(id, account) };
+      const entry = this.trail.write(accountCreated(actor, account));
+      return { announcements: [], writes: [...this.accounts.creation(id, account), entry] };
     });
     return this.get(id);
   }
@@ -90,7 +94,8 @@ export class AccountsService {
       if (JSON.stringify(value) === JSON.stringify(account.value)) return undefined;
       const { disabled, administrator } = value;
       const tell = disabled !== account.value.disabled || administrator !== account.value.administrator;
-      return { value, tell, writes: await this.guards(actor, account, value) };
+      const entry = this.trail.write(accountChanged(actor, account.value, value));
+      return { value, tell, writes: [...(await this.guards(actor, account, value)), entry] };
     });
     return found(changed);
   }
@@ -112,12 +117,19 @@ export class AccountsService {
       return {
         value,
         tell: false,
-        writes: [...guards, ...(ended?.writes ?? [])],
+        writes: [
+          ...guards,
+          ...(ended?.writes ?? []),
+          this.trail.write(passwordChanged(actor, username, ended?.writes.length ?? 0)),
+        ],
         announcements: ended?.announcements ?? [],
       };
     });
     // More than one commit holds: none has to be ended in the usual case.
-    if (revokeTokens) await this.revocations.revokeTokensOf(id);
+    if (revokeTokens)
+      await this.revocations.revokeTokensOf(id, (tokens) =>
+        this.trail.write(passwordChanged(actor, username, tokens)),
+      );
     return found(changed);
   }
 

@@ -1,10 +1,10 @@
-import { Module } from '@nestjs/common';
+import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, provideClientAssertions, Service } from '#libs/server';
+import { LOG, type Logger, provideClientAssertions, provideTrail, Service } from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AccountsStore } from './accounts.store.js';
-import { DATABASE } from './database.store.js';
+import { DATABASE, type Database } from './database.store.js';
 import { ExchangeController } from './exchange.controller.js';
 import { ExchangeService } from './exchange.service.js';
 import { Issuer } from './issuer.js';
@@ -66,6 +66,7 @@ import { UsesService } from './uses.service.js';
         }),
     },
     provideClientAssertions(),
+    provideTrail('auth', DATABASE),
     NamesStore,
     AccountsStore,
     OrganisationsStore,
@@ -92,4 +93,11 @@ import { UsesService } from './uses.service.js';
     StartService,
   ],
 })
-export class AuthModule {}
+export class AuthModule implements OnApplicationShutdown {
+  constructor(@Inject(DATABASE) private readonly database: Database) {}
+
+  /** After the services of this module have ended their work. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.database.close();
+  }
+}

@@ -1,6 +1,8 @@
-import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { requestOrigin } from '#libs/audit';
 import { type ExchangeAnswer, ExchangeRequest } from '#libs/contract';
-import { FormBody, SelfAuthenticated } from '#libs/server';
+import { Audited, FormBody, SelfAuthenticated } from '#libs/server';
 import { ExchangeService } from './exchange.service.js';
 import { AUTH_LIMITS } from './limits.js';
 
@@ -13,9 +15,11 @@ export class ExchangeController {
   @HttpCode(200)
   @SelfAuthenticated()
   @Header('cache-control', 'no-store')
+  @Audited('token.exchange')
   exchange(
+    @Req() { ip, headers }: FastifyRequest,
     @Body(new FormBody(ExchangeRequest, { limit: AUTH_LIMITS.body })) request: ExchangeRequest,
   ): Promise<ExchangeAnswer> {
-    return this.exchanges.exchange(request);
+    return this.exchanges.exchange(request, requestOrigin(ip, headers['user-agent']));
   }
 }

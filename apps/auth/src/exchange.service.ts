@@ -1,6 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { EXCHANGE_WORDS, type ExchangeAnswer, type ExchangeRequest } from '#libs/contract';
-import { type Clock, newObjectId } from '#libs/core';
+import { type Caller, Trail } from '#libs/audit';
+import {
+  type Actor,
+  EXCHANGE_WORDS,
+  type ExchangeAnswer,
+  type ExchangeRequest,
+  type RequestOrigin,
+  type ServiceName,
+} from '#libs/contract';
+import { type Clock, DomainError, newObjectId } from '#libs/core';
 import {
   ClientAssertions,
   CLOCK,
@@ -8,9 +16,11 @@ import {
   LOG,
   type Logger,
   refused,
+  refusedCaller,
   TokenVerifier,
 } from '#libs/server';
 import { AccountsStore } from './accounts.store.js';
+import { exchangeRefused, tokenExchanged } from './events.js';
 import { Issuer } from './issuer.js';
 import { decideExchange, enforce } from './policy.js';
 import { accountClaims } from './tokens.service.js';
@@ -25,14 +35,33 @@ export class ExchangeService {
     private readonly issuer: Issuer,
     private readonly verifier: TokenVerifier,
     private readonly assertions: ClientAssertions,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Logger,
   ) {}
 
   /** @throws DomainError `unauthorized` when service or token are not proven, `forbidden` when the token does not allow it */
-  async exchange(request: ExchangeRequest): Promise<ExchangeAnswer> {
+  async exchange(request: ExchangeRequest, from: RequestOrigin): Promise<ExchangeAnswer> {
     const service = await this.assertions.serviceOf(request.client_assertion, this.issuer.name);
-    const actor = await this.verifier.verify(request.subject_token, request.audience);
+    let caller: Caller | undefined;
+    try {
+      const actor = await this.verifier.verify(request.subject_token, request.audience);
+      caller = { ...actor, from };
+      return await this.#exchanged(request, service, actor, caller);
+    } catch (error) {
+      caller ??= refusedCaller(error);
+      if (caller !== undefined && error instanceof DomainError)
+        await this.trail.record(exchangeRefused({ ...caller, from }, service, error.reason));
+      throw error;
+    }
+  }
+
+  async #exchanged(
+    request: ExchangeRequest,
+    service: ServiceName,
+    actor: Actor,
+    caller: Caller,
+  ): Promise<ExchangeAnswer> {
     const decision = decideExchange(service, actor, request);
     enforce(decision);
     const scopes = decision.scopes ?? [];
@@ -59,6 +88,17 @@ export class ExchangeService {
       origin: actor.tokenId,
       subject,
     });
+    // Nothing is stored of the new token but this: nobody gets it without.
+    await this.trail.record(
+      tokenExchanged(caller, service, id, {
+        username: actor.username,
+        audience: request.audience,
+        job: request.job,
+        place: request.container,
+        scopes: [...scopes],
+        expiresAt: new Date((now + request.lifetime) * 1000).toISOString(),
+      }),
+    );
     this.log.info(
       {
         event: 'token_exchanged',

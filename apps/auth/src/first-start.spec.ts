@@ -37,8 +37,9 @@ async function start(): Promise<{
   const keys = await SigningKeys.open(join(home, 'signing-keys'), { clock });
   const { issuer, verifier, revocations, uses, signIns, ...services } = await wire(database, clock);
   const log = pino({ enabled: false });
-  const { settings, accounts, accountsStore, tokens, tokensStore, commits } = services;
-  const parts = { home, keys, clock, log, settings, accounts, accountsStore, tokens, tokensStore, commits };
+  const { settings, accounts, accountsStore, tokens, tokensStore, commits, trail } = services;
+  const stores = { settings, accounts, accountsStore, tokens, tokensStore, commits, trail };
+  const parts = { home, keys, clock, log, ...stores };
   const instance = await beginInstance(parts);
   issuer.open(instance.issuer, keys);
   await completeTokenFile(parts, instance);
@@ -154,7 +155,7 @@ describe('the token file later', () => {
   test('is not renewed when its token was revoked', async () => {
     const { revocations } = await start();
     const id = await idInFile();
-    await revocations.revokeToken(id ?? '');
+    await revocations.revokeToken(null, id ?? '');
     days(340);
     await start();
     expect(await idInFile()).toBe(id);

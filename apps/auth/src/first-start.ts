@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { Trail } from '#libs/audit';
 import { ADMINISTRATOR } from '#libs/config';
 import { CreateUserRequest, DAY_SECONDS, PASSWORD_LENGTH, SCOPE_NAMES } from '#libs/contract';
 import { type Clock, DomainError, newObjectId, newSecret } from '#libs/core';
 import { type Logger, readSmallFile, removeLeftovers, writeOnce, writeWhole } from '#libs/server';
 import type { AccountsService } from './accounts.service.js';
 import type { AccountsStore } from './accounts.store.js';
+import { accountCreated, tokenCreated } from './events.js';
 import { AUTH_LIMITS } from './limits.js';
 import type { RevocationsStore } from './revocations.store.js';
 import type { Instance, SettingsStore } from './settings.store.js';
@@ -24,6 +26,7 @@ export interface FirstStartParts {
   readonly tokens: TokensService;
   readonly tokensStore: TokensStore;
   readonly commits: RevocationsStore;
+  readonly trail: Trail;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -51,9 +54,12 @@ export async function beginInstance(parts: FirstStartParts): Promise<Instance> {
     firstTokenId: tokenId,
     complete: false,
   };
+  const token = { id: tokenId, value: parts.tokens.prepare(account, FIRST_TOKEN) };
   await parts.settings.begin(instance, [
     ...parts.accountsStore.creation(account.id, account.value),
-    parts.tokensStore.creation(tokenId, parts.tokens.prepare(account, FIRST_TOKEN)),
+    parts.tokensStore.creation(token.id, token.value),
+    parts.trail.write(accountCreated(null, account.value)),
+    parts.trail.write(tokenCreated(null, token)),
   ]);
   // Another process may have begun at the same time: what is stored counts.
   const stored = await parts.settings.get();
@@ -102,7 +108,7 @@ async function renew(parts: FirstStartParts, file: string, old: StoredToken): Pr
   const value = parts.tokens.prepare(account, { ...FIRST_TOKEN, scopes: old.value.scopes });
   await parts.commits.commit(async () => ({
     announcements: [],
-    writes: [parts.tokensStore.creation(id, value)],
+    writes: [parts.tokensStore.creation(id, value), parts.trail.write(tokenCreated(null, { id, value }))],
   }));
   await writeTokenFile(parts, file, { id, revision: 1, value });
 }

@@ -32,6 +32,8 @@ export const AUTH_LIMITS = {
   attemptsPerAddress: 30,
   /** From everywhere together: high, so that a stranger cannot keep the owner out by guessing. */
   attemptsPerAccount: 100,
+  /** Refused passwords that are recorded in one window; further ones are in the log of requests. */
+  recordedRefusals: 600,
   /** New tokens of one account in one window. */
   newTokensPerAccount: 60,
   /** Counters that are kept; the oldest go first. */

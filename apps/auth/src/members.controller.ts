@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { type Actor, ListQuery, type MemberAnswer, MemberRequest, type MembersAnswer } from '#libs/contract';
-import { AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor } from '#libs/server';
+import { Audited, AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor } from '#libs/server';
 import { AUTH_LIMITS } from './limits.js';
 import { MembersService } from './members.service.js';
 import { OrganisationParam, UsernameParam } from './parameters.js';
@@ -25,6 +25,7 @@ export class MembersController {
 
   @Put(':username')
   @HttpCode(200)
+  @Audited('member.set')
   async set(
     @CurrentActor() actor: Actor | undefined,
     @Param('name', OrganisationParam) name: string,
@@ -36,6 +37,7 @@ export class MembersController {
 
   @Delete(':username')
   @HttpCode(200)
+  @Audited('member.remove')
   async remove(
     @CurrentActor() actor: Actor | undefined,
     @Param('name', OrganisationParam) name: string,

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import type { Actor, OrganisationRole } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { AccountsStore, isUser, type StoredUser } from './accounts.store.js';
+import { memberChanged } from './events.js';
 import { AUTH_LIMITS } from './limits.js';
 import { type Membership, MembershipsStore, type StoredMembership } from './memberships.store.js';
 import { noUser, OrganisationsService, requireFewOrganisations } from './organisations.service.js';
@@ -21,6 +23,7 @@ export class MembersService {
     private readonly accounts: AccountsStore,
     private readonly states: StatesService,
     private readonly signIns: SignInService,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -61,6 +64,9 @@ export class MembersService {
             ? this.memberships.creation(this.newMembership(organisation, user, role))
             : this.memberships.change(membership, { ...membership.value, role }),
           ...(await this.signIns.guards(actor, user.id)),
+          this.trail.write(
+            memberChanged(actor, { organisation: name, username }, membership?.value.role, role),
+          ),
         ],
       };
     });
@@ -94,6 +100,7 @@ export class MembersService {
           ),
           this.memberships.removal(membership),
           ...(await this.signIns.guards(actor, user.id)),
+          this.trail.write(memberChanged(actor, membership.value, membership.value.role, undefined)),
         ],
       };
     });

@@ -8,7 +8,15 @@ import {
   type OrganisationAnswer,
   type OrganisationsAnswer,
 } from '#libs/contract';
-import { AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor, Requires } from '#libs/server';
+import {
+  Audited,
+  AcceptsPassword,
+  Checked,
+  CurrentActor,
+  JsonBody,
+  requireActor,
+  Requires,
+} from '#libs/server';
 import { AUTH_LIMITS } from './limits.js';
 import { OrganisationsService } from './organisations.service.js';
 import { OrganisationParam } from './parameters.js';
@@ -23,12 +31,14 @@ export class OrganisationsController {
   @Post()
   @HttpCode(200)
   @Requires('admin')
+  @Audited('organisation.create')
   async create(
     @CurrentActor() actor: Actor | undefined,
     @Body(new JsonBody(CreateOrganisationRequest, { limit: AUTH_LIMITS.body }))
     request: CreateOrganisationRequest,
   ): Promise<z.infer<typeof OrganisationAnswer>> {
-    return { data: presentOrganisation(await this.organisations.create(request), requireActor(actor)) };
+    const caller = requireActor(actor);
+    return { data: presentOrganisation(await this.organisations.create(caller, request), caller) };
   }
 
   @Get()
@@ -55,6 +65,7 @@ export class OrganisationsController {
 
   @Patch(':name')
   @HttpCode(200)
+  @Audited('organisation.change')
   async change(
     @CurrentActor() current: Actor | undefined,
     @Param('name', OrganisationParam) name: string,

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, Trail } from '#libs/audit';
 import type { Actor, ChangeOrganisationRequest, CreateOrganisationRequest } from '#libs/contract';
 import { type Clock, DomainError, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { AccountsStore, isUser } from './accounts.store.js';
+import { organisationChanged, organisationCreated } from './events.js';
 import { AUTH_LIMITS } from './limits.js';
 import { MembershipsStore } from './memberships.store.js';
 import { requireFreeName } from './names.js';
@@ -29,6 +31,7 @@ export class OrganisationsService {
     private readonly states: StatesService,
     private readonly spreads: SpreadService,
     private readonly signIns: SignInService,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -36,7 +39,7 @@ export class OrganisationsService {
    * Makes an organisation with its first owner.
    * @throws DomainError `conflict` when the name is taken, `not_found` when there is no such user
    */
-  async create(request: CreateOrganisationRequest): Promise<StoredOrganisation> {
+  async create(actor: Caller | null, request: CreateOrganisationRequest): Promise<StoredOrganisation> {
     const { name, displayName = name } = request;
     const id = newObjectId();
     await this.states.commit(async (next) => {
@@ -70,6 +73,7 @@ export class OrganisationsService {
               role: 'owner',
               since: now,
             }),
+            this.trail.write(organisationCreated(actor, organisation, username)),
           ],
         },
         next,
@@ -122,7 +126,11 @@ export class OrganisationsService {
       };
       return {
         announcements: [],
-        writes: [this.organisations.change(organisation, value), ...(await this.signIns.guards(actor))],
+        writes: [
+          this.organisations.change(organisation, value),
+          ...(await this.signIns.guards(actor)),
+          this.trail.write(organisationChanged(actor, organisation.value, value)),
+        ],
       };
     });
     if (spreading) await this.spreads.spread(id);

@@ -40,7 +40,7 @@ afterEach(async () => {
 
 const PASSWORD = 'correct horse battery';
 const user = (username: string, administrator = false) =>
-  one.accounts.create({ username, password: PASSWORD, administrator });
+  one.accounts.create(null, { username, password: PASSWORD, administrator });
 const signIn = (username: string): Promise<Actor> =>
   one.signIns.check({ username, password: PASSWORD, address: '192.0.2.1' });
 const reasonOf = (promise: Promise<unknown>): Promise<string> =>
@@ -125,7 +125,7 @@ describe('an organisation', () => {
   beforeEach(async () => {
     for (const name of ['olga', 'max']) await user(name);
     await user('root', true);
-    await one.organisations.create({ name: 'physics', owner: 'olga' });
+    await one.organisations.create(null, { name: 'physics', owner: 'olga' });
   });
   const rolesOf = async (username: string) => one.states.rolesOf(await one.accounts.byName(username));
   /** What the feed says last, for whoever holds a token. */
@@ -155,7 +155,7 @@ describe('an organisation', () => {
 
   test('keeps both of two changes of one account that are made at the same time', async () => {
     const root = await signIn('root');
-    await one.organisations.create({ name: 'biology', owner: 'olga' });
+    await one.organisations.create(null, { name: 'biology', owner: 'olga' });
     interrupt(one.organisations as never, 'get', () => two.members.set(root, 'biology', 'max', 'reader'));
     await one.members.set(root, 'physics', 'max', 'writer');
     expect(await told('max')).toEqual({ physics: 'writer', biology: 'reader' });
@@ -178,7 +178,7 @@ test('what a process that died had to tell is not taken for told by another one 
   await user('olga');
   await user('root', true);
   const root = await signIn('root');
-  const { id } = await one.organisations.create({ name: 'physics', owner: 'olga' });
+  const { id } = await one.organisations.create(null, { name: 'physics', owner: 'olga' });
   // The other process enables the organisation again, and dies before it tells anybody.
   interrupt(one.accountsStore as never, 'getMany', async () => {
     const stored = await two.organisations.get(id);

@@ -1,7 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, Trail } from '#libs/audit';
 import { MAXIMUM_FEED_ENTRIES, type RevocationFeed, TOKEN_LIMITS } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK, TokenVerifier } from '#libs/server';
+import type { Write } from './database.store.js';
+import { tokenRevoked } from './events.js';
 import { Issuer } from './issuer.js';
 import { AUTH_LIMITS } from './limits.js';
 import { type Change, RevocationsStore } from './revocations.store.js';
@@ -14,24 +17,30 @@ export class RevocationsService {
     private readonly revocations: RevocationsStore,
     private readonly tokens: TokensStore,
     private readonly issuer: Issuer,
+    private readonly trail: Trail,
     private readonly verifier: TokenVerifier,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** Ends a token and whatever was exchanged from it. Ending it twice is ending it once. Effective here when this resolves. */
-  async revokeToken(id: string): Promise<StoredToken> {
+  async revokeToken(actor: Caller | null, id: string): Promise<StoredToken> {
     await this.revocations.commit(async () => {
       const token = await this.token(id);
-      return token.value.revokedAt === undefined ? this.ending([token]) : undefined;
+      if (token.value.revokedAt !== undefined) return undefined;
+      const { writes, announcements } = this.ending([token]);
+      return { writes: [...writes, this.trail.write(tokenRevoked(actor, token))], announcements };
     });
     await this.verifier.refreshAfterChange();
     return this.token(id);
   }
 
-  /** Ends all tokens of an account, one feed entry each. Effective here when this resolves. */
-  async revokeTokensOf(accountId: string): Promise<void> {
+  /**
+   * Ends all tokens of an account, one feed entry each. Effective here when this resolves.
+   * @param entry what the audit trail says of as many
+   */
+  async revokeTokensOf(accountId: string, entry: (tokens: number) => Write): Promise<void> {
     let ended: number;
-    do ended = await this.endSome(accountId);
+    do ended = await this.endSome(accountId, entry);
     while (ended > 0);
     await this.verifier.refreshAfterChange();
   }
@@ -56,12 +65,12 @@ export class RevocationsService {
     return this.issuer.signFeed(await this.feed(after));
   }
 
-  private async endSome(accountId: string): Promise<number> {
+  private async endSome(accountId: string, entry: (tokens: number) => Write): Promise<number> {
     let ended = 0;
     await this.revocations.commit(async () => {
-      const ending = await this.endingTokens(accountId);
-      ended = ending.writes.length;
-      return ended === 0 ? undefined : ending;
+      const { writes, announcements } = await this.endingTokens(accountId);
+      ended = writes.length;
+      return ended === 0 ? undefined : { writes: [...writes, entry(ended)], announcements };
     });
     return ended;
   }

@@ -8,7 +8,7 @@ import {
   type RobotAnswer,
   type RobotsAnswer,
 } from '#libs/contract';
-import { AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor } from '#libs/server';
+import { Audited, AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor } from '#libs/server';
 import { AUTH_LIMITS } from './limits.js';
 import { OrganisationParam, RobotParam } from './parameters.js';
 import { presentRobot } from './present.js';
@@ -32,6 +32,7 @@ export class RobotsController {
 
   @Post()
   @HttpCode(200)
+  @Audited('robot.create')
   async create(
     @CurrentActor() actor: Actor | undefined,
     @Param('name', OrganisationParam) name: string,
@@ -42,6 +43,7 @@ export class RobotsController {
 
   @Patch(':robot')
   @HttpCode(200)
+  @Audited('robot.change')
   async change(
     @CurrentActor() actor: Actor | undefined,
     @Param('name', OrganisationParam) name: string,

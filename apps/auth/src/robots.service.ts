@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { type Actor, type ChangeRobotRequest, type CreateRobotRequest, robotUsername } from '#libs/contract';
 import { type Clock, DomainError, newObjectId } from '#libs/core';
 import { CLOCK, newRolesKey } from '#libs/server';
@@ -9,6 +10,7 @@ import {
   type StoredAccount,
   type StoredRobot,
 } from './accounts.store.js';
+import { robotChanged, robotCreated } from './events.js';
 import { AUTH_LIMITS } from './limits.js';
 import { requireFreeName } from './names.js';
 import { NamesStore } from './names.store.js';
@@ -28,6 +30,7 @@ export class RobotsService {
     private readonly names: NamesStore,
     private readonly states: StatesService,
     private readonly signIns: SignInService,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -74,6 +77,7 @@ export class RobotsService {
           ...this.accounts.creation(id, robot),
           this.organisations.change(organisation, { ...organisation.value, robots }),
           ...(await this.signIns.guards(actor)),
+          this.trail.write(robotCreated(actor, robot)),
         ],
       };
     });
@@ -94,7 +98,8 @@ export class RobotsService {
       };
       if (JSON.stringify(value) === JSON.stringify(before)) return undefined;
       const tell = value.role !== before.role || value.disabled !== before.disabled;
-      return { value, tell, writes: await this.signIns.guards(actor) };
+      const entry = this.trail.write(robotChanged(actor, before, value));
+      return { value, tell, writes: [...(await this.signIns.guards(actor)), entry] };
     });
     return found(changed);
   }

@@ -1,9 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor } from '#libs/contract';
+import { type Caller, Trail } from '#libs/audit';
+import type { Actor, RequestOrigin } from '#libs/contract';
 import { type Clock, DomainError, newSecret } from '#libs/core';
-import { CLOCK } from '#libs/server';
+import { CLOCK, PASSWORD_PROOF } from '#libs/server';
 import { AccountsStore, isUser } from './accounts.store.js';
+import { sessionClosed, sessionOpened } from './events.js';
 import { AUTH_LIMITS } from './limits.js';
 import { type SessionDocument, SessionsStore, type StoredSession } from './sessions.store.js';
 import { SignInService } from './sign-in.service.js';
@@ -25,6 +27,7 @@ export class SessionsService {
     private readonly sessions: SessionsStore,
     private readonly accounts: AccountsStore,
     private readonly signIns: SignInService,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -56,6 +59,7 @@ export class SessionsService {
         replaced: false,
         formProof: newSecret(),
       }),
+      this.trail.write(sessionOpened(actor)),
     ]);
     // The account has changed since it was read, and perhaps its password.
     if (!written) throw new DomainError('conflict', 'The account was just changed: sign in again');
@@ -74,8 +78,19 @@ export class SessionsService {
   }
 
   /** Signs out. Nothing happens when there is no such session. */
-  async end(identifier: string): Promise<void> {
-    await this.sessions.delete(idOf(identifier));
+  async end(identifier: string, from?: RequestOrigin): Promise<void> {
+    const session = await this.sessions.get(idOf(identifier));
+    if (session === undefined) return;
+    const account = await this.accounts.get(session.value.accountId);
+    const holder: Caller = {
+      accountId: session.value.accountId,
+      username: account?.value.username ?? '-',
+      tokenId: PASSWORD_PROOF,
+      originTokenId: PASSWORD_PROOF,
+      via: undefined,
+      ...(from === undefined ? {} : { from }),
+    };
+    await this.sessions.write([this.sessions.removal(session), this.trail.write(sessionClosed(holder))]);
   }
 
   /** Removes sessions that are over. @returns how many */

@@ -56,6 +56,11 @@ export class SessionsStore {
     return this.#sessions.write.replace(id, revision, session);
   }
 
+  /** Fails when somebody has removed or changed it since. */
+  removal({ id, revision }: StoredSession): Write {
+    return this.#sessions.write.delete(id, revision);
+  }
+
   async delete(id: string): Promise<void> {
     await this.#sessions.delete(id);
   }

@@ -1,17 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type Actor, SCOPE_NAMES, Username } from '#libs/contract';
-import { type Clock, DomainError } from '#libs/core';
-import { CLOCK, PASSWORD_PROOF, type PasswordPresented } from '#libs/server';
+import { type AuditEvent, requestOrigin, Trail } from '#libs/audit';
+import { type Actor, type RequestOrigin, SCOPE_NAMES, Username } from '#libs/contract';
+import { type Clock, DomainError, messageOf } from '#libs/core';
+import { CLOCK, LOG, type Logger, PASSWORD_PROOF, type PasswordPresented } from '#libs/server';
 import { AccountsStore, isUser, type StoredUser } from './accounts.store.js';
 import { Attempts } from './attempts.js';
 import type { Write } from './database.store.js';
+import { passwordRefused, passwordTaken } from './events.js';
+import { AUTH_LIMITS } from './limits.js';
 import { Passwords } from './passwords.js';
 import { StatesService } from './states.service.js';
+import { Windows } from './windows.js';
 
 /** Who presents a user name and its password. */
 @Injectable()
 export class SignInService {
   readonly #attempts = new Attempts(() => performance.now());
+  /** Refusals that were recorded: a flood of them must not fill the disk. */
+  readonly #recorded = new Windows(() => performance.now());
   /** The password hash that proved each caller. */
   readonly #proofs = new WeakMap<Actor, string>();
 
@@ -19,25 +25,36 @@ export class SignInService {
     private readonly accounts: AccountsStore,
     private readonly passwords: Passwords,
     private readonly states: StatesService,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOG) private readonly log: Logger,
   ) {}
 
   /**
    * Who presents this user name and password. A wrong password and an unknown name get the same answer after the same work.
    * @throws DomainError `unauthorized`; `too_many_requests` after too many wrong ones
    */
-  async check({ username, password, address }: PasswordPresented): Promise<Actor> {
+  async check({ username, password, address, client }: PasswordPresented): Promise<Actor> {
+    const from = requestOrigin(address, client);
     // What can be no user name is not looked up, but takes as long.
     const name = Username.safeParse(username).success ? username : '';
     const takeBack = this.#attempts.begin(name, address);
     const found = await this.accounts.find(name === '' ? 'nobody' : name);
     const account = name !== '' && isUser(found) ? found : undefined;
     const right = await this.passwords.verify(account?.value.passwordHash, password);
-    if (account === undefined || !right) throw wrong();
+    if (account === undefined || !right) {
+      // Of an unknown name as well: it takes as long.
+      await this.#refused(account, 'password_wrong', from);
+      throw wrong();
+    }
     takeBack();
-    if (account.value.disabled)
+    if (account.value.disabled) {
+      await this.#refused(account, 'account_disabled', from);
       throw new DomainError('unauthorized', 'The account is disabled', { reason: 'account_disabled' });
-    return this.#proven(account);
+    }
+    const actor = await this.#proven(account, from);
+    await this.#record(passwordTaken(actor));
+    return actor;
   }
 
   /**
@@ -65,8 +82,24 @@ export class SignInService {
     return account.id === changing ? [] : [this.accounts.unchanged(account)];
   }
 
+  async #refused(account: StoredUser | undefined, reason: string, from: RequestOrigin): Promise<void> {
+    try {
+      this.#recorded.take([['', AUTH_LIMITS.recordedRefusals]], () => new Error('Too many'));
+    } catch {
+      return;
+    }
+    await this.#record(passwordRefused(account?.value.username ?? null, reason, from));
+  }
+
+  /** A sign-in changes nothing: one that cannot be recorded, because the disk is full, is what repairs that. */
+  async #record(event: AuditEvent): Promise<void> {
+    await this.trail
+      .record(event)
+      .catch((error: unknown) => this.log.error(`A sign-in was not recorded: ${messageOf(error)}`));
+  }
+
   /** Whoever knows the password may do whatever the account may. */
-  async #proven(account: StoredUser): Promise<Actor> {
+  async #proven(account: StoredUser, from?: RequestOrigin): Promise<Actor> {
     const { id, value } = account;
     const actor: Actor = {
       accountId: id,
@@ -82,6 +115,7 @@ export class SignInService {
       expiresAt: this.clock.now(),
       via: undefined,
       subject: undefined,
+      ...(from === undefined ? {} : { from }),
       token: '',
     };
     this.#proofs.set(actor, value.passwordHash);

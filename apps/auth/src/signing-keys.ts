@@ -30,6 +30,8 @@ export interface SigningKeysOptions {
   readonly clock: Clock;
   /** Told what changed, and what is wrong in the folder while the process runs. */
   readonly log?: { info(message: string): void; warn(message: string): void };
+  /** Told of each key that appears in the folder or goes from it while the process runs, and of the first one. */
+  readonly changed?: (action: 'signing-key.publish' | 'signing-key.retire', kid: string) => Promise<void>;
 }
 
 /**
@@ -54,8 +56,10 @@ export class SigningKeys {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await removeLeftovers(folder);
     const keys = new SigningKeys(folder, options);
-    if ((await keys.#files()).length === 0) await keys.#make(1);
+    const first = (await keys.#files()).length === 0;
+    if (first) await keys.#make(1);
     keys.#keys = await Promise.all((await keys.#files()).map((file) => readKey(join(folder, file))));
+    if (first) await keys.#tell([]);
     return keys;
   }
 
@@ -105,7 +109,18 @@ export class SigningKeys {
     const read = await Promise.all(files.map(async (file) => known.get(file) ?? this.#tryRead(file)));
     const keys = read.filter((key) => key !== undefined);
     // A damaged file alone is no reason to forget the keys that work.
-    if (keys.length > 0) this.#keys = keys;
+    if (keys.length === 0) return;
+    const before = this.#keys;
+    this.#keys = keys;
+    await this.#tell(before);
+  }
+
+  /** Says which keys are new, and which are gone. */
+  async #tell(before: readonly SigningKey[]): Promise<void> {
+    const kids = (keys: readonly SigningKey[]): Set<string> => new Set(keys.map(({ jwk }) => jwk.kid));
+    const [old, now] = [kids(before), kids(this.#keys)];
+    for (const kid of now) if (!old.has(kid)) await this.#options.changed?.('signing-key.publish', kid);
+    for (const kid of old) if (!now.has(kid)) await this.#options.changed?.('signing-key.retire', kid);
   }
 
   async #tryRead(file: string): Promise<SigningKey | undefined> {

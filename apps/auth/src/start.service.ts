@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { ScsConfig } from '#libs/config';
 import { type Clock, messageOf } from '#libs/core';
 import { CLOCK, LOG, type Logger, PasswordCheck, Readiness, TokenVerifier } from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AccountsStore } from './accounts.store.js';
 import { DATABASE, type Database } from './database.store.js';
+import { signingKeyChanged } from './events.js';
 import { beginInstance, completeTokenFile } from './first-start.js';
 import { Issuer } from './issuer.js';
 import { AUTH_LIMITS } from './limits.js';
@@ -44,6 +46,7 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
     private readonly uses: UsesService,
     private readonly spreads: SpreadService,
     private readonly signIns: SignInService,
+    private readonly trail: Trail,
     private readonly issuer: Issuer,
     private readonly verifier: TokenVerifier,
     private readonly passwords: PasswordCheck,
@@ -53,7 +56,11 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     const { config, clock, log, settings, accounts, accountsStore, tokens, tokensStore } = this;
     const folder = join(config.dataFolder('auth'), 'signing-keys');
-    const keys = await SigningKeys.open(folder, { clock, log });
+    const keys = await SigningKeys.open(folder, {
+      clock,
+      log,
+      changed: (action, kid) => this.trail.record(signingKeyChanged(action, kid)),
+    });
     await keys.maintain();
     const parts = {
       home: config.home,
@@ -64,6 +71,7 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
       tokens,
       tokensStore,
       commits: this.revocationsStore,
+      trail: this.trail,
       clock,
       log,
     };
@@ -92,7 +100,6 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.all(this.#repeated.map((one) => one.stop()));
-    await this.database.close();
   }
 
   async #sweep(): Promise<void> {

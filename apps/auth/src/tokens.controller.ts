@@ -7,7 +7,7 @@ import {
   type TokensAnswer,
   type CreatedTokenAnswer,
 } from '#libs/contract';
-import { AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor } from '#libs/server';
+import { Audited, AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor } from '#libs/server';
 import type { z } from 'zod';
 import { AUTH_LIMITS } from './limits.js';
 import { TokenIdParam } from './parameters.js';
@@ -23,6 +23,7 @@ export class TokensController {
   @Post()
   @HttpCode(200)
   @Header('cache-control', 'no-store')
+  @Audited('token.create')
   async create(
     @CurrentActor() actor: Actor | undefined,
     @Body(new JsonBody(CreateTokenRequest, { limit: AUTH_LIMITS.body })) request: CreateTokenRequest,
@@ -42,6 +43,7 @@ export class TokensController {
 
   @Delete(':id')
   @HttpCode(200)
+  @Audited('token.revoke')
   async revoke(
     @CurrentActor() actor: Actor | undefined,
     @Param('id', TokenIdParam) id: string,

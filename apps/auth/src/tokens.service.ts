@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { type Actor, ANY_SERVICE, type CreateTokenRequest, type TokenClaims } from '#libs/contract';
 import { type Clock, DomainError, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { AccountsStore, type StoredAccount } from './accounts.store.js';
+import { tokenCreated } from './events.js';
 import { Issuer } from './issuer.js';
 import { AUTH_LIMITS } from './limits.js';
 import {
@@ -38,6 +40,7 @@ export class TokensService {
     private readonly commits: RevocationsStore,
     private readonly signIns: SignInService,
     private readonly revocations: RevocationsService,
+    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -71,7 +74,12 @@ export class TokensService {
       return {
         announcements: [],
         // A change of the password that ends all tokens must not miss this one.
-        writes: [this.tokens.creation(id, value), this.accounts.unchanged(account), ...guards],
+        writes: [
+          this.tokens.creation(id, value),
+          this.accounts.unchanged(account),
+          ...guards,
+          this.trail.write(tokenCreated(actor, { id, value })),
+        ],
       };
     });
     if (made === undefined) throw new Error('A token was stored and not made');
@@ -130,7 +138,7 @@ export class TokensService {
     if (token === undefined || account === undefined)
       throw new DomainError('not_found', 'There is no such token', { reason: 'token_not_found' });
     enforce(mayRevokeToken(actor, { id, owner: ownerOf(account) }));
-    return this.revocations.revokeToken(id);
+    return this.revocations.revokeToken(actor, id);
   }
 
   /** The actor's own account, or the one of that name. */

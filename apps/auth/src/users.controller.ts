@@ -10,7 +10,15 @@ import {
   type UserDetailsAnswer,
   type UsersAnswer,
 } from '#libs/contract';
-import { AcceptsPassword, Checked, CurrentActor, JsonBody, requireActor, Requires } from '#libs/server';
+import {
+  Audited,
+  AcceptsPassword,
+  Checked,
+  CurrentActor,
+  JsonBody,
+  requireActor,
+  Requires,
+} from '#libs/server';
 import { AccountsService } from './accounts.service.js';
 import { AUTH_LIMITS } from './limits.js';
 import { UsernameParam } from './parameters.js';
@@ -24,10 +32,12 @@ export class UsersController {
   @Post()
   @HttpCode(200)
   @Requires('admin')
+  @Audited('account.create')
   async create(
+    @CurrentActor() actor: Actor | undefined,
     @Body(new JsonBody(CreateUserRequest, { limit: AUTH_LIMITS.body })) request: CreateUserRequest,
   ): Promise<z.infer<typeof UserAnswer>> {
-    return { data: presentUser(await this.accounts.create(request)) };
+    return { data: presentUser(await this.accounts.create(requireActor(actor), request)) };
   }
 
   @Get()
@@ -50,6 +60,7 @@ export class UsersController {
   @Patch(':username')
   @HttpCode(200)
   @AcceptsPassword()
+  @Audited('account.change')
   async change(
     @CurrentActor() actor: Actor | undefined,
     @Param('username', UsernameParam) username: string,
@@ -61,6 +72,7 @@ export class UsersController {
   @Put(':username/password')
   @HttpCode(200)
   @AcceptsPassword()
+  @Audited('password.change')
   async changePassword(
     @CurrentActor() actor: Actor | undefined,
     @Param('username', UsernameParam) username: string,

@@ -146,6 +146,8 @@ export const AuditState = z.strictObject({
   administrator: z.boolean().optional(),
   disabled: z.boolean().optional(),
   scopes: z.array(Scope).max(16).optional(),
+  /** How many tokens ended with it. */
+  tokens: z.number().int().nonnegative().optional(),
   expiresAt: z.iso.datetime().optional(),
   /** Which service an exchanged token is for, and which job. */
   audience: AuditedService.optional(),

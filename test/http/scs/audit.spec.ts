@@ -106,6 +106,14 @@ function reading(...how: string[]): void {
     expect((await call('export', '--service', 'library', '--after', '6', ...how)).stdout.split('\n')).toEqual(
       [lines[7], lines[8], ''],
     );
+    const json = async (...words: string[]) =>
+      JSON.parse((await call(...words, '--json', '--service', BOTH, ...how)).stdout) as Record<
+        string,
+        object[]
+      >;
+    expect(await json('export')).toEqual({ entries });
+    expect(await json('export', '--after', '99')).toEqual({ entries: [] });
+    expect((await json('heads'))['heads']).toHaveLength(2);
     const heads = (await call('heads', '--service', BOTH, ...how)).stdout.trim().split('\n');
     expect(heads.map((line) => JSON.parse(line) as object)).toMatchObject([
       { service: 'keystore', sequence: 1, hash: entries[0]?.hash, signed: expect.stringMatching(/^eyJ/) },

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { DAY_SECONDS, PLACED_SCOPES, SCOPE_NAMES, CreateTokenRequest } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
-import { check, CLOCK, FormBody, Page, SelfAuthenticated } from '#libs/server';
+import { Audited, AuditDesk, check, CLOCK, FormBody, Page, SelfAuthenticated } from '#libs/server';
 import { AUTH_LIMITS } from '../limits.js';
 import { TokenIdParam } from '../parameters.js';
 import { presentToken } from '../present.js';
@@ -34,6 +34,7 @@ export class AccountPageController {
   constructor(
     private readonly tokens: TokensService,
     private readonly current: CurrentSession,
+    private readonly audit: AuditDesk,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -52,18 +53,20 @@ export class AccountPageController {
   @HttpCode(200)
   @Page()
   @Header('cache-control', 'no-store')
+  @Audited('token.create')
   async create(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Body(new FormBody(TokenForm, { limit: AUTH_LIMITS.body })) form: TokenForm,
   ): Promise<string> {
-    const session = await this.current.ofForm(request, reply, form.proof);
+    const session = await this.current.ofForm(request, reply, form.proof, 'token.create');
     if (session === undefined) return toSignIn(reply);
     try {
       const { stored, token } = await this.tokens.create(session.actor, wantedToken(form));
       return await this.#page(session, { made: { name: stored.value.name, token } });
     } catch (error) {
       if (!(error instanceof DomainError) || error.status >= 500) throw error;
+      await this.audit.refused(request, error);
       void reply.status(error.status);
       return this.#page(session, { refusal: error.message });
     }
@@ -72,13 +75,14 @@ export class AccountPageController {
   @Post('tokens/:id/revoke')
   @HttpCode(303)
   @Page()
+  @Audited('token.revoke')
   async revoke(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Param('id', TokenIdParam) id: string,
     @Body(new FormBody(Proof, { limit: AUTH_LIMITS.body })) { proof }: z.infer<typeof Proof>,
   ): Promise<string> {
-    const session = await this.current.ofForm(request, reply, proof);
+    const session = await this.current.ofForm(request, reply, proof, 'token.revoke');
     if (session === undefined) return toSignIn(reply);
     await this.tokens.revoke(session.actor, id);
     reply.header('location', '/auth/account');

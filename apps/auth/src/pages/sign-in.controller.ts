@@ -2,7 +2,7 @@ import { Body, Controller, Get, Header, HttpCode, Post, Req, Res } from '@nestjs
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { DomainError } from '#libs/core';
-import { FormBody, Page, SelfAuthenticated } from '#libs/server';
+import { Audited, FormBody, Page, SelfAuthenticated } from '#libs/server';
 import { AUTH_LIMITS } from '../limits.js';
 import { SessionsService } from '../sessions.service.js';
 import { SignInService } from '../sign-in.service.js';
@@ -35,6 +35,7 @@ export class SignInController {
   @HttpCode(303)
   @Page()
   @Header('cache-control', 'no-store')
+  @Audited('session.open')
   async signIn(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -42,10 +43,11 @@ export class SignInController {
   ): Promise<string> {
     requireOwnForm(request.headers);
     try {
-      const actor = await this.signIns.check({ ...form, address: request.ip });
+      const { ip: address, headers } = request;
+      const actor = await this.signIns.check({ ...form, address, client: headers['user-agent'] });
       // A session that this browser had before ends: nobody can have planted it.
       const before = readSessionCookie(request.headers.cookie);
-      if (before !== undefined) await this.sessions.end(before);
+      if (before !== undefined) await this.sessions.end(before, actor.from);
       reply.header('set-cookie', sessionCookie(await this.sessions.begin(actor)));
     } catch (error) {
       if (!(error instanceof DomainError) || error.status >= 500) throw error;
@@ -60,13 +62,14 @@ export class SignInController {
   @Post('sign-out')
   @HttpCode(303)
   @Page()
+  @Audited('session.close')
   async signOut(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Body(new FormBody(SignOut, { limit: AUTH_LIMITS.body })) { proof }: z.infer<typeof SignOut>,
   ): Promise<string> {
-    const session = await this.current.ofForm(request, reply, proof);
-    if (session !== undefined) await this.sessions.end(session.identifier);
+    const session = await this.current.ofForm(request, reply, proof, 'session.close');
+    if (session !== undefined) await this.sessions.end(session.identifier, session.actor.from);
     reply.header('set-cookie', noSessionCookie());
     reply.header('location', '/auth/sign-in');
     return '';

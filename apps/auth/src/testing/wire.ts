@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { pino } from 'pino';
+import { Trail } from '#libs/audit';
 import type { Clock } from '#libs/core';
-import { CLOCK, TokenVerifier } from '#libs/server';
+import { CLOCK, LOG, TokenVerifier } from '#libs/server';
 import { AccountsService } from '../accounts.service.js';
 import { AccountsStore } from '../accounts.store.js';
 import { DATABASE, type Database } from '../database.store.js';
@@ -50,6 +52,8 @@ export async function wire(database: Database, clock: Clock) {
     UsesService,
     { provide: DATABASE, useValue: database },
     { provide: CLOCK, useValue: clock },
+    { provide: LOG, useValue: pino({ enabled: false }) },
+    { provide: Trail, useValue: new Trail({ documents: database, service: 'auth', clock }) },
     { provide: TokenVerifier, useValue: new TokenVerifier({ clock }) },
   ];
   const app = await NestFactory.createApplicationContext({ module: Wired, providers }, { logger: false });
@@ -60,6 +64,7 @@ export async function wire(database: Database, clock: Clock) {
     tokens: app.get(TokensService),
     tokensStore: app.get(TokensStore),
     commits: app.get(RevocationsStore),
+    trail: app.get(Trail),
     states: app.get(StatesService),
     spreads: app.get(SpreadService),
     organisationsStore: app.get(OrganisationsStore),

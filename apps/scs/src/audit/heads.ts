@@ -1,4 +1,4 @@
-import { defineCommand } from '#libs/cli';
+import { defineCommand, jsonFlag } from '#libs/cli';
 import { trailFlags, withTrails } from './trails.js';
 
 export const auditHeads = defineCommand({
@@ -10,15 +10,20 @@ export const auditHeads = defineCommand({
   flags: {
     ...trailFlags,
     all: { type: 'boolean', summary: 'every head that was ever signed' },
+    ...jsonFlag,
   },
   examples: [{ line: 'scs audit heads | ssh safe "cat >> heads.jsonl"', summary: 'once a day, by cron' }],
   async run(ctx) {
+    const heads: object[] = [];
     await withTrails(ctx, ctx.flags, async (trails) => {
       for (const { source, newestHeads } of trails)
         for await (const head of ctx.flags.all ? source.heads() : await newestHeads()) {
           const { service, sequence, hash, time, signed } = head;
-          ctx.out.line(JSON.stringify({ service, sequence, hash, time, signed }));
+          const line = { service, sequence, hash, time, signed };
+          if (ctx.flags.json) heads.push(line);
+          else ctx.out.line(JSON.stringify(line));
         }
     });
+    if (ctx.flags.json) ctx.out.json({ heads });
   },
 });

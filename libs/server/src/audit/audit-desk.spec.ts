@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AuditEvent } from '#libs/audit';
 import type { Actor } from '#libs/contract';
 import { DomainError } from '#libs/core';
-import { failureOf } from '../http/envelope.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { AuditDesk, type OpenTrail } from './audit-desk.js';
@@ -28,7 +27,7 @@ describe('a refused change', () => {
   afterEach(() => vi.useRealTimers());
 
   const request = (url = '/v1/images/ann/tools/blast:1?arch=amd64') => ({ id: 'r1', url }) as FastifyRequest;
-  const refuse = (one: FastifyRequest, error: unknown) => desk.refused(one, error, failureOf(error));
+  const refuse = (one: FastifyRequest, error: unknown) => desk.refused(one, error);
   const forbidden = new DomainError('forbidden', 'No', { reason: 'not_owner' });
 
   it('is recorded with where it went, without the query, and with what the error is about where it says so', async () => {

@@ -20,7 +20,7 @@ import {
   type SigningJwk,
 } from '#libs/contract';
 import { DomainError, messageOf } from '#libs/core';
-import type { Failure } from '../http/envelope.js';
+import { failureOf } from '../http/envelope.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
 import { changeOf } from './changes.js';
@@ -72,12 +72,13 @@ export class AuditDesk {
    * Records that a change was refused to a caller who is known, or failed. Undefined when the request is none of that kind.
    * Never rejects, and never takes longer than LIMITS.auditTime: a trail that cannot be written keeps nobody from their answer.
    */
-  refused(request: FastifyRequest, error: unknown, { status, body }: Failure): Promise<void> | undefined {
+  refused(request: FastifyRequest, error: unknown): Promise<void> | undefined {
     const change = changeOf(request);
     if (change?.caller === undefined) return undefined;
     const { action, caller } = change;
     const open = this.#trails.get(serviceOfAction(action));
     if (open === undefined) return undefined;
+    const { status, body } = failureOf(error);
     const about = error instanceof DomainError ? AuditSubject.safeParse(error.about).data : undefined;
     const recorded = open.trail.record({
       action,
@@ -91,9 +92,21 @@ export class AuditDesk {
     );
   }
 
+  /** Answers a refused request when it is recorded: whoever is told shall not be faster than the record of it. */
+  recordThen(request: FastifyRequest, error: unknown, answer: () => void): void {
+    const recorded = this.refused(request, error);
+    if (recorded === undefined) answer();
+    else void after(recorded, answer);
+  }
+
   #each<T>(part: (open: OpenTrail) => T): Map<AuditedServiceName, T> {
     return new Map([...this.#trails].map(([service, open]) => [service, part(open)]));
   }
+}
+
+async function after(recorded: Promise<void>, answer: () => void): Promise<void> {
+  await recorded;
+  answer();
 }
 
 async function tooLate(): Promise<never> {

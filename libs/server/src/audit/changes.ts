@@ -23,7 +23,7 @@ interface Change {
 
 const changes = new WeakMap<object, Change>();
 
-/** Called by the guard alone. */
+/** Called by the guard, and by pages that know their callers by a cookie. */
 export function noteChange(request: object, change: Change): void {
   changes.set(request, change);
 }

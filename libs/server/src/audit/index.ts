@@ -1,3 +1,3 @@
 export { AuditDesk } from './audit-desk.js';
-export { Audited } from './changes.js';
+export { Audited, noteChange } from './changes.js';
 export { provideTrail } from './service-trail.js';

@@ -62,7 +62,8 @@ export class TokenGuard implements CanActivate {
     if (presented.kind === 'bearer') return this.verifier.verify(presented.token, access.audience);
     if (presented.kind === 'password') {
       if (!access.acceptsPassword) throw passwordNotTaken();
-      return this.passwords.check({ ...presented, address: request.ip });
+      const client = request.headers['user-agent'];
+      return this.passwords.check({ ...presented, address: request.ip, client });
     }
     if (access.kind === 'anonymous') return undefined;
     throw credentialsMissing();

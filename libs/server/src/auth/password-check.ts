@@ -7,6 +7,8 @@ export interface PasswordPresented {
   readonly username: string;
   readonly password: string;
   readonly address: string;
+  /** `User-Agent`. For the audit trail. */
+  readonly client?: string | undefined;
 }
 
 /** Checks a password and says who it is. @throws DomainError `unauthorized`, `too_many_requests` */

@@ -12,9 +12,9 @@ import { type Failure, failureOf, JSON_TYPE } from './envelope.js';
 @Catch()
 export class ErrorsFilter implements ExceptionFilter {
   readonly #log: Logger;
-  readonly #audit: Pick<AuditDesk, 'refused'>;
+  readonly #audit: Pick<AuditDesk, 'recordThen'>;
 
-  constructor(log: Logger, audit: Pick<AuditDesk, 'refused'>) {
+  constructor(log: Logger, audit: Pick<AuditDesk, 'recordThen'>) {
     this.#log = log;
     this.#audit = audit;
   }
@@ -24,11 +24,7 @@ export class ErrorsFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const failure = failureOf(error);
-    // Whoever is told that it was refused shall not be faster than the record of it.
-    const recorded = this.#audit.refused(request, error, failure);
-    const answer = (): void => this.#answer(error, request, reply, failure);
-    if (recorded === undefined) answer();
-    else void after(recorded, answer);
+    this.#audit.recordThen(request, error, () => this.#answer(error, request, reply, failure));
   }
 
   #answer(error: unknown, request: FastifyRequest, reply: FastifyReply, { status, body }: Failure): void {
@@ -51,11 +47,6 @@ export class ErrorsFilter implements ExceptionFilter {
       reply.header('retry-after', String(error.retryAfter));
     void reply.status(status).header('content-type', JSON_TYPE).send(body);
   }
-}
-
-async function after(recorded: Promise<void>, answer: () => void): Promise<void> {
-  await recorded;
-  answer();
 }
 
 function clientLeft(request: FastifyRequest): boolean {

@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from '#libs/core';
+import { AuditDesk } from '../audit/audit-desk.js';
 import { failureOf } from '../http/envelope.js';
 import { LOG, type Logger } from '../log.js';
 import { markup, page, PAGE_POLICY } from './html.js';
@@ -8,10 +9,18 @@ import { markup, page, PAGE_POLICY } from './html.js';
 /** A refusal of a page is a page: people read it. What is no DomainError goes to the filter of all routes. */
 @Catch(DomainError)
 export class PageErrorsFilter implements ExceptionFilter<DomainError> {
-  constructor(@Inject(LOG) private readonly log: Logger) {}
+  constructor(
+    @Inject(LOG) private readonly log: Logger,
+    private readonly audit: AuditDesk,
+  ) {}
 
   catch(error: DomainError, host: ArgumentsHost): void {
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    this.audit.recordThen(http.getRequest<FastifyRequest>(), error, () => this.#answer(error, reply));
+  }
+
+  #answer(error: DomainError, reply: FastifyReply): void {
     const { status, body } = failureOf(error);
     if (status >= 500) this.log.error({ error: error.stack }, error.message);
     if (reply.raw.headersSent) {
