@@ -144,6 +144,7 @@ export class BuildHandler implements JobHandler {
         hidden: process.getuid?.() === 0 ? [] : [this.config.home],
         processes: LIMITS.processes,
         network: this.config.buildNetwork,
+        background: true,
         destination,
         version: this.config.version,
         force: false,

@@ -34,6 +34,8 @@ export interface BuildInEnclosure {
   readonly hidden: readonly string[];
   /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
   readonly processes: number | undefined;
+  /** Others of this machine go first: the services beside a worker. */
+  readonly background: boolean;
   /** What scripts of the definition reach. */
   readonly network: BuildNetwork;
   /** Where the image goes; it appears there whole or not at all and replaces what is there. */
@@ -67,6 +69,7 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
       ...(options.context !== undefined && { context: options.context }),
       bases,
       network: options.network,
+      background: options.background,
       version: options.version,
       force: options.force,
       runTests: options.runTests,

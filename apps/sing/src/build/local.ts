@@ -54,6 +54,7 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       hidden: [],
       processes: undefined,
       network: 'host',
+      background: false,
       destination,
       version: place.program.version,
       force: flags.force,
