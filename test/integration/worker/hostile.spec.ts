@@ -37,7 +37,9 @@ describe('a worker among hostile builds', () => {
   }
 
   it('leaves no process of a %post that forks, leaves its session and ignores every signal', async () => {
-    const script = `trap '' TERM INT HUP QUIT
+    // Without the trace: what runs beside the script would write into its lines.
+    const script = `set +x
+trap '' TERM INT HUP QUIT
 setsid sh -c "trap '' TERM; sleep 76543" &
 (sleep 76543 &)
 nohup sleep 76543 > /dev/null 2>&1 &
