@@ -1,4 +1,4 @@
-// Bundles the command lines and the launch planner: `npm run build:cli`.
+// Bundles the command lines, the launch planner and the program of builds: `npm run build:cli`.
 //
 // dist/cli/sing.cjs, dist/cli/scs.cjs  entry of each command line; it loads
 // dist/cli/chunks/                     what a command line is made of: one chunk that all commands need, others when they are
@@ -6,6 +6,7 @@
 // dist/cli/share/                      manual page and completion scripts, made by the bundled program itself
 // dist/cli/sing.help                   help texts for the native program, made likewise
 // dist/planner/planner.js              the planner for the engine inside the native program (build-planner.mjs)
+// dist/enclosed/main.js                what does a build in its enclosure (build-enclosed.mjs)
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -119,5 +120,5 @@ async function writeHelp() {
 }
 
 await rm(at('dist/cli'), { recursive: true, force: true });
-await Promise.all([bundleCommandLines(), import('./build-planner.mjs')]);
+await Promise.all([bundleCommandLines(), import('./build-planner.mjs'), import('./build-enclosed.mjs')]);
 await Promise.all([writeShare(), writeHelp()]);

@@ -6,7 +6,7 @@ const GIB = 1024 * MIB;
 export const LIMITS = {
   /** Log text that waits before it is sent at once. */
   logBatchBytes: 256 * KIB,
-  /** Log text never waits longer than this. */
+  /** Log text never waits longer than this, and not at all when nothing was sent for so long. */
   logDelay: 40,
   /** A build may not write more log than this; the middle of what exceeds it is left out, and said. */
   logBytes: 64 * MIB,

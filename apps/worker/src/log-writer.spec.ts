@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { LIMITS } from './limits.js';
 import { LogWriter, Unwanted } from './log-writer.js';
 import { OutputText } from './text.js';
 
@@ -27,6 +28,30 @@ describe('the log of a build', () => {
     await writer.close();
     expect(store.text.toString()).toBe(lines.map((line) => `${line}\n`).join(''));
     expect(store.calls).toBeLessThan(50);
+  });
+
+  it('is on its way at once after a pause; what follows waits for more', async () => {
+    vi.useFakeTimers();
+    try {
+      const store = new Store();
+      const writer = new LogWriter(store, 0, () => undefined);
+      for (const round of [0, 1]) {
+        const before = '0a\n0b\n0c\n'.repeat(round);
+        writer.line(`${round}a`);
+        writer.line(`${round}b`);
+        await vi.advanceTimersByTimeAsync(1);
+        expect(store.text.toString()).toBe(`${before}${round}a\n${round}b\n`);
+        writer.line(`${round}c`);
+        await vi.advanceTimersByTimeAsync(LIMITS.logDelay - 2);
+        expect(store.text.toString()).not.toContain(`${round}c`);
+        await vi.advanceTimersByTimeAsync(2);
+        expect(store.text.toString()).toBe(`${before}${round}a\n${round}b\n${round}c\n`);
+        await vi.advanceTimersByTimeAsync(LIMITS.logDelay);
+      }
+      await writer.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('begins where an earlier try ended', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Ending, exposedPath, planEnclosure, startPlan, systemHost } from '#libs/runtime';
@@ -25,8 +26,8 @@ export interface EnclosedImage {
   readonly architecture: string;
 }
 
-/** The enclosed program, below the installation. */
-const MAIN = 'dist/libs/build/src/enclosed/main.js';
+/** The enclosed program (main.ts) in one file, below the installation. */
+const MAIN = 'dist/enclosed/main.js';
 
 /** What the executor was doing when it could not make namespaces, in its own words. */
 const NAMESPACES = 'making namespaces';
@@ -48,6 +49,7 @@ export async function runEnclosed(options: RunEnclosed): Promise<EnclosedImage> 
   const work = exposedPath(host, 'work');
   const installation = exposedPath(host, 'installation');
   const { root } = host.installation();
+  requireProgram(root);
   const installed = (path: string): string =>
     path.startsWith(`${root}/`) ? installation + path.slice(root.length) : path;
   const inside = (path: string): string =>
@@ -115,6 +117,15 @@ export async function runEnclosed(options: RunEnclosed): Promise<EnclosedImage> 
   throw buildFailure(
     `The build program ended without a result: ${ending.fault?.message ?? lastLines(complaints, ending)}`,
   );
+}
+
+/** @throws DomainError when the installation was built in part only */
+function requireProgram(root: string): void {
+  const program = Buffer.from(`${root}/${MAIN}`, 'latin1');
+  if (existsSync(program)) return;
+  throw buildFailure(`The build program is not at ${program.toString()}`, {
+    remedy: 'Run ./scripts/up, or npm run build:cli.',
+  });
 }
 
 /** The request with the paths by which the enclosed process finds its files. */
