@@ -1,12 +1,12 @@
-// The least that a Nest application on Fastify does: one route, one constant answer, TLS. Run by bench/lookup.mjs as
-//   node bare.mjs PORT CERTIFICATE_AND_KEY BYTES
+// The least that a Nest application on Fastify does: one route, one constant answer with its headers, TLS. Run by bench/lookup.mjs as
+//   node bare.mjs PORT CERTIFICATE_AND_KEY BYTES HEADERS_AS_JSON
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { Controller, Get, Header, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 
-const [port, file, bytes] = process.argv.slice(2);
+const [port, file, bytes, headers] = process.argv.slice(2);
 const pem = readFileSync(file);
 const answer = 'x'.repeat(Number(bytes));
 
@@ -21,7 +21,12 @@ class ConstantController {
     return answer;
   }
 }
-route(ConstantController, 'lookup', Get('lookup'), Header('content-type', 'application/pgp-keys'));
+route(
+  ConstantController,
+  'lookup',
+  Get('lookup'),
+  ...Object.entries(JSON.parse(headers)).map(([name, value]) => Header(name, value)),
+);
 Controller('pks')(ConstantController);
 
 class BareModule {}

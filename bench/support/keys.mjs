@@ -44,10 +44,15 @@ export async function fillKeystore(env, count) {
     }
     return {
       bytes: found.map(({ armor }) => armor.length).toSorted((a, b) => a - b)[Math.floor(found.length / 2)],
-      byFingerprint: found.map(({ fingerprint }) => `0x${fingerprint}`),
-      byId: found.map(({ fingerprint }) => `0x${fingerprint.slice(-16)}`),
-      bySubkey: found.map(({ subkeys }) => `0x${subkeys[0]}`),
-      byEmail: found.map(({ userIds }) => /<(.*)>/.exec(userIds[0].text)[1]),
+      by: {
+        fingerprint: found.map(({ fingerprint }) => `0x${fingerprint}`),
+        'key id': found.map(({ fingerprint }) => `0x${fingerprint.slice(-16)}`),
+        subkey: found.map(({ subkeys }) => `0x${subkeys[0]}`),
+        'e-mail': found.map(({ userIds }) => /<(.*)>/.exec(userIds[0].text)[1]),
+      },
+      /** Words that one certificate alone has, and one that all have. */
+      words: found.map(({ userIds }) => /Number\d+/.exec(userIds[0].text)[0]),
+      commonWord: 'person',
     };
   } finally {
     await database.close();
@@ -67,7 +72,7 @@ function copyOf(model, index) {
   return documentOf(model.armor, {
     ...model,
     fingerprint: randomBytes(20).toString('hex'),
-    subkeys: [randomBytes(20).toString('hex')],
+    subkeys: [{ fingerprint: randomBytes(20).toString('hex'), signs: false }],
     userIds: [{ ...model.userIds[0], text: `${name} <${email}>` }],
   });
 }
@@ -87,7 +92,7 @@ function documentOf(armor, summary) {
     revoked,
     ...(expires !== undefined && { expires }),
     userIds: [...summary.userIds],
-    subkeys: [...summary.subkeys],
+    subkeys: summary.subkeys.map((subkey) => subkey.fingerprint),
     handles: found.map(({ handle }) => handle),
     updatedAt: new Date().toISOString(),
     updatedBy: 'bench',

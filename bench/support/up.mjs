@@ -38,6 +38,8 @@ export async function ownInstance(folder, env = {}) {
     get token() {
       return read('admin.token').trim();
     },
+    /** Of one of its programs, by the name that the supervisor gives it. */
+    pidOf: (name) => JSON.parse(read('run/processes.json'))[name].pid,
     up: () => script('up'),
     down: () => script('down'),
   };

@@ -35,7 +35,7 @@ end
 
 /**
  * Puts load on a server: closed loop, one thread, keep-alive connections.
- * @returns requests per second, and milliseconds of the median and the slowest hundredth
+ * @returns requests, requests per second, and milliseconds of the median and the slowest hundredth
  * @throws Error when an answer is not a success: then there is nothing to compare
  */
 export async function load({ base, script, seconds, connections }) {
@@ -46,6 +46,7 @@ export async function load({ base, script, seconds, connections }) {
   const result = JSON.parse(/^RESULT (.*)$/m.exec(stdout)?.[1] ?? '{}');
   if (result.wrong !== 0) throw new Error(`Expected successes from ${base}, got ${stdout}`);
   return {
+    requests: result.requests,
     rate: (result.requests * 1e6) / result.microseconds,
     median: result.median / 1000,
     p99: result.p99 / 1000,

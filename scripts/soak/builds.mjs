@@ -78,8 +78,10 @@ export async function cancelledBuilds({ times, folder, random }) {
         .filter((pid) => !idle.has(pid))
         .map(commandOf),
     );
-    for (const path of ['worker/jobs', 'library/blobs/incoming', 'builder/contexts/incoming'])
-      await untilNothing(`files in ${path}`, () => filesIn(join(instance.home, 'data', path)));
+    const data = join(instance.home, 'data');
+    await untilNothing('folders of builds', () => foldersOfBuilds(join(data, 'worker/jobs')));
+    for (const path of ['library/blobs/incoming', 'builder/contexts/incoming'])
+      await untilNothing(`files in ${path}`, () => filesIn(join(data, path)));
     await untilNothing(`more than ${before} descriptors`, () => {
       const open = descriptorsOf(server);
       return open.length > before + SLACK ? open : [];
@@ -126,6 +128,13 @@ async function sendFiles(builder, folder) {
   const context = await packContext({ definition, workingDirectory: folder, output, signal: undefined });
   await builder.uploadContext(context);
   return context.digest;
+}
+
+/** Below the folder of each worker, which is there as long as the worker, with its lock. */
+function foldersOfBuilds(jobs) {
+  const workers = readdirSync(jobs).filter((name) => !name.endsWith('.lock'));
+  if (workers.length !== 1) return workers;
+  return filesIn(join(jobs, workers[0]));
 }
 
 function filesIn(path) {

@@ -22,6 +22,15 @@ describe('a soak', () => {
     expect(await soak('--only', 'kills', '--kills', '3')).toMatch(/^kills: 3 kills, .* ok$/m);
   }, 180_000);
 
+  const noDisk = lacking('unshare');
+  it.skipIf(noDisk)(
+    `of a disk that is full${skipped(noDisk)}`,
+    async () => {
+      expect(await soak('--only', 'full', '--full', '2')).toMatch(/^full: 2 times full, .* ok$/m);
+    },
+    120_000,
+  );
+
   const reason = lacking('redis-server', 'busybox');
   it.skipIf(reason)(
     `of builds that are cancelled${skipped(reason)}`,

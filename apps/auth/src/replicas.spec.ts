@@ -56,14 +56,14 @@ function interrupt<K extends string>(
 ): void {
   const original = target[method].bind(target);
   let first = true;
-  target[method] = (async (...parameters: never[]) => {
+  target[method] = async (...parameters: never[]) => {
     const result = await original(...parameters);
     if (first) {
       first = false;
       await between();
     }
     return result;
-  }) as (typeof target)[K];
+  };
 }
 
 describe('a password that is changed', () => {
@@ -201,7 +201,7 @@ test('the feed has no gap and no double when both write', async () => {
   const names = Array.from({ length: 12 }, (_, index) => `user${index}`);
   for (const name of names) await user(name);
   await Promise.all(
-    names.map((name, index) => [one, two][index % 2]?.accounts.change(root, name, { disabled: true })),
+    names.map(async (name, index) => [one, two][index % 2]?.accounts.change(root, name, { disabled: true })),
   );
   const { head, entries } = await one.commits.after(0, 500);
   expect(entries.map(({ sequence }) => sequence)).toEqual(names.map((_, index) => index + 1));

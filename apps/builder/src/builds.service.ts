@@ -69,6 +69,7 @@ export class BuildsService {
     if (!decision.allowed)
       throw new DomainError('forbidden', decision.reason, {
         reason: 'may_not_publish',
+        remedy: `Name a place of your own, for example library://${actor.username}/…, or use a token with the scope library:write.`,
         about: { kind: 'container', name: destination.place },
       });
     await this.queue.requireAvailable();

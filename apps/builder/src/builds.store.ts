@@ -33,9 +33,9 @@ const Build = z.object({
   /** The exchanged tokens, sealed; gone when the build has ended. */
   tokens: z.string().optional(),
   /** When they are good no more, and the token that they are good with. */
-  tokensExpireAt: z.string(),
-  tokenId: z.string(),
-  originTokenId: z.string(),
+  tokensExpireAt: z.string().optional(),
+  tokenId: z.string().optional(),
+  originTokenId: z.string().optional(),
 });
 export type Build = z.infer<typeof Build>;
 export type StoredBuild = Stored<Build>;

@@ -81,7 +81,7 @@ export class ContextsService {
       throw new DomainError('forbidden', 'This upload address is not valid');
     if (grant.expires * 1000 <= this.clock.now().getTime())
       throw new DomainError('forbidden', 'This upload address has expired');
-    const { tokenId, originTokenId } = await this.#announced(digest, grant.holder);
+    const { tokenId = '', originTokenId = '' } = await this.#announced(digest, grant.holder);
     if (this.verifier.hasEnded({ accountId: grant.holder, tokenId, originTokenId }))
       throw new DomainError('unauthorized', 'The token that announced this build context was revoked', {
         reason: 'token_revoked',

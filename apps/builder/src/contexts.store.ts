@@ -12,8 +12,8 @@ const Hold = z.object({
   uploaded: z.boolean(),
   expiresAt: z.string(),
   /** The token with which it was announced: its end is the end of the address for the upload. */
-  tokenId: z.string(),
-  originTokenId: z.string(),
+  tokenId: z.string().optional(),
+  originTokenId: z.string().optional(),
 });
 export type Hold = z.infer<typeof Hold>;
 

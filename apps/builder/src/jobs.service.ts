@@ -119,10 +119,10 @@ export class JobsService {
   #whyHopeless(build: Build): string | undefined {
     if (build.attempt > LIMITS.attempts)
       return `it was tried ${LIMITS.attempts} times, and each time its worker was lost`;
-    const { accountId, tokenId, originTokenId } = build;
+    const { accountId, tokenId = '', originTokenId = '' } = build;
     if (this.verifier.hasEnded({ accountId, tokenId, originTokenId }))
       return 'the token with which it was submitted was revoked. Submit it again with another one';
-    if (new Date(build.tokensExpireAt).getTime() <= this.clock.now().getTime())
+    if (new Date(build.tokensExpireAt ?? 0).getTime() <= this.clock.now().getTime())
       return `it was not done within ${LIMITS.totalSeconds / 3600} hours, and its rights have expired. Submit it again`;
     return undefined;
   }

@@ -47,6 +47,7 @@ export class LogStream implements OnModuleInit {
         throw new DomainError(
           'forbidden',
           decision.allowed ? 'The token lacks the scope build' : decision.reason,
+          decision.allowed ? { remedy: 'Use a token that was made with the scope build' } : {},
         );
       }
       const offset = Number(query.get('offset') ?? 0);

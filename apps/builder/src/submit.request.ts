@@ -33,6 +33,10 @@ export function parseSubmission(request: BuildRequest, architecture: string): Su
     throw new DomainError(
       'bad_request',
       expected(`one of the architectures that can be built here (${architecture})`, 'arch', asked),
+      {
+        reason: 'no_such_architecture',
+        remedy: `Build for ${architecture}, or at a builder of that architecture.`,
+      },
     );
   }
   for (const stage of definition.stages)
@@ -46,6 +50,7 @@ export function parseSubmission(request: BuildRequest, architecture: string): Su
       '%files needs files of your machine: expected a contextDigest, got none',
       {
         reason: 'context_missing',
+        remedy: 'Submit with a client that sends them, for example sing build --remote.',
       },
     );
   }
@@ -102,12 +107,18 @@ function decodeBase64(text: string): string {
 
 function checkStage(agent: string | undefined): void {
   if (agent === undefined)
-    throw new DomainError('bad_request', 'no bootstrap specification found', { reason: 'bad_definition' });
+    throw new DomainError('bad_request', 'no bootstrap specification found', {
+      reason: 'bad_definition',
+      remedy: 'Begin the definition with bootstrap: and from:, for example bootstrap: library.',
+    });
   if (LOCAL_AGENTS.includes(agent)) {
     throw new DomainError(
       'bad_request',
       `bootstrap: ${agent} needs a file of your machine and cannot be built remotely`,
-      { reason: 'bad_definition' },
+      {
+        reason: 'bad_definition',
+        remedy: 'Push the image to the library and use bootstrap: library, or build on your own machine.',
+      },
     );
   }
   if (!REMOTE_AGENTS.includes(agent)) {
@@ -116,6 +127,9 @@ function checkStage(agent: string | undefined): void {
       `invalid build source ${JSON.stringify(agent)}: this builder knows ${REMOTE_AGENTS.join(', ')}`,
       {
         reason: 'bad_definition',
+        remedy: REMOTE_AGENTS.includes(agent.toLowerCase())
+          ? `Write it in small letters: ${agent.toLowerCase()}.`
+          : 'Build the base on your own machine once, push it to the library, and use bootstrap: library.',
       },
     );
   }
@@ -126,10 +140,12 @@ function checkSections(pre: boolean, setup: boolean, apps: boolean): void {
   if (pre || setup)
     throw new DomainError('bad_request', '%pre and %setup run on the host and are refused in remote builds', {
       reason: 'bad_definition',
+      remedy: 'Do what they do before the build, and bring the results in with %files.',
     });
   if (apps)
     throw new DomainError('bad_request', '%app sections are not offered by this builder yet', {
       reason: 'bad_definition',
+      remedy: 'Put their lines into %environment, %post and %runscript, or make an image for each app.',
     });
 }
 

@@ -14,12 +14,15 @@ function* commandsOf(nodes: readonly Node[], path = ''): Generator<{ path: strin
 }
 const commands = [...commandsOf(scs.commands)];
 const GENERATED = ['completion', 'manual', 'help', 'version'];
+/** What these print is for programs anyway: one JSON object a line. */
+const JSON_LINES = ['audit heads', 'audit export'];
 const own = commands.filter(({ path }) => !GENERATED.includes(path));
 
 describe('the command line of operators', () => {
   it('is what docs/cli-scs.md says (npm run build:cli; node dist/cli/scs.cjs manual --format markdown > docs/cli-scs.md)', async () => {
     const file = join(installation().folder, 'docs/cli-scs.md');
-    expect((await run(scs, ['manual', '--format', 'markdown'])).stdout).toBe(await readFile(file, 'utf8'));
+    const { stdout } = await run(scs, ['manual', '--format', 'markdown']);
+    expect(await readFile(file, 'utf8')).toBe(stdout);
   });
 
   it.each(own)('explains $path, with examples that are lines of it', async ({ path, node }) => {
@@ -30,7 +33,7 @@ describe('the command line of operators', () => {
     for (const { line } of node.examples ?? []) expect(line).toMatch(new RegExp(`^scs ${path}\\b`));
   });
 
-  it.each(own)('has --json at $path', ({ node }) => {
+  it.each(own.filter(({ path }) => !JSON_LINES.includes(path)))('has --json at $path', ({ node }) => {
     expect(Object.keys(node.flags)).toContain('json');
   });
 

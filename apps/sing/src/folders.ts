@@ -1,4 +1,5 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
@@ -26,9 +27,22 @@ export function cacheFolder(place: Place): string {
 }
 
 /** Where temporary files of builds go. */
-export function temporaryFolder({ env, cwd }: Place): string {
+function temporaryFolder({ env, cwd }: Place): string {
   const setting = env.setting('TMPDIR')?.value ?? env.get('TMPDIR');
   return setting === undefined ? '/tmp' : resolve(cwd, setting);
+}
+
+/** The same, after a look whether it can be used. @throws DomainError when it is not there or may not be written */
+export async function usableTemporaryFolder(place: Place): Promise<string> {
+  const folder = temporaryFolder(place);
+  await access(folder, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    throw new DomainError('not_found', `The folder for temporary files cannot be used: ${folder}`, {
+      reason: 'no_temporary_folder',
+      remedy: 'Make it, or name another one that you may write to in TMPDIR.',
+      cause,
+    });
+  });
+  return folder;
 }
 
 /**

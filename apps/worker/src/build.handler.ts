@@ -144,6 +144,7 @@ export class BuildHandler implements JobHandler {
         hidden: process.getuid?.() === 0 ? [] : [this.config.home],
         processes: LIMITS.processes,
         network: this.config.buildNetwork,
+        background: true,
         destination,
         version: this.config.version,
         force: false,
@@ -188,8 +189,7 @@ async function fetchContext(
   signal: AbortSignal,
 ): Promise<string> {
   const path = join(folder.path, 'context.tar.gz');
-  await pipeline(Readable.from(await connection.context(signal)), createWriteStream(path, { mode: 0o600 }), {
-    signal,
-  });
+  const file = createWriteStream(path, { mode: 0o600 });
+  await pipeline(Readable.from(connection.context(signal)), file, { signal });
   return path;
 }

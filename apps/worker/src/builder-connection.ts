@@ -69,21 +69,45 @@ export class BuilderConnection {
     }, this.#hurry.signal);
   }
 
-  /** The build context, as a stream of the archive's bytes. */
-  async context(signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-    const answer = await again(() => this.http.request({ url: JOB_PATHS.context(this.id), signal }), signal);
-    return answer.chunks();
+  /**
+   * The build context, as a stream of the archive's bytes. A connection that breaks is taken up again where it broke.
+   * @throws the signal's reason when it is aborted
+   */
+  async *context(signal: AbortSignal): AsyncGenerator<Buffer> {
+    let received = 0;
+    for (let broken = 0; ;) {
+      const headers: Record<string, string> = received === 0 ? {} : { range: `bytes=${received}-` };
+      const request = { url: JOB_PATHS.context(this.id), headers, signal };
+      const answer = await again(() => this.http.request(request), signal);
+      if (received > 0 && answer.status !== 206) throw new Error('The builder sends a part as the whole');
+      try {
+        for await (const chunk of answer.chunks()) {
+          received += chunk.length;
+          broken = 0;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        broken += 1;
+        signal.throwIfAborted();
+        if (!(error instanceof DomainError) || broken > LIMITS.callAttempts) throw error;
+      }
+    }
   }
 }
 
-/** Repeats a call while the builder cannot be reached or is not ready, until `stop` says so; everything else is an answer. */
+/**
+ * Repeats a call while the builder cannot be reached or is not ready, until `stop` says so; everything else is an answer. A bug of the builder is one after a few
+ * times: other builds wait meanwhile.
+ */
 async function again<T>(call: () => Promise<T>, stop: AbortSignal): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await call();
     } catch (error) {
       const answered = error instanceof ResponseError && error.httpStatus < 500;
-      const last = attempt >= LIMITS.callAttempts || stop.aborted;
+      const isBug = error instanceof ResponseError && error.httpStatus === 500;
+      const last = attempt >= (isBug ? LIMITS.bugAttempts : LIMITS.callAttempts) || stop.aborted;
       if (!(error instanceof DomainError) || answered || last) throw error;
       const pause = Math.min(LIMITS.retryPause, 50 * 2 ** attempt);
       await delay(pause, undefined, { signal: stop }).catch(() => undefined);

@@ -16,6 +16,8 @@ export const LIMITS = {
   heartbeat: 1_000,
   /** Attempts to reach the builder, which may be restarting, with pauses that grow to `retryPause`. */
   callAttempts: 40,
+  /** Attempts when it answers that it has a bug (500). */
+  bugAttempts: 3,
   retryPause: 2_000,
   /** Bytes that a build context may unpack to. */
   contextBytes: 32 * GIB,

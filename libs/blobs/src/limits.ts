@@ -6,8 +6,6 @@ export const BLOB_LIMITS = {
   parts: 10_000,
   /** Bytes handed to the disk and to the hash at once. */
   batchBytes: 1024 * 1024,
-  /** Uploads of at least so many bytes are hashed by another thread. */
-  hashElsewhere: 8 * 1024 * 1024,
   /** An upload starts only while this much stays free on the disk: databases and logs need to go on. */
   reserveBytes: 64 * 1024 * 1024,
   /** Written bytes after which the disk is asked to begin writing them back, so that the last flush is short. */

@@ -2,7 +2,6 @@ import { DomainError, expected } from '#libs/core';
 import type { TemporaryBlob } from './driver.js';
 import { BLOB_LIMITS } from './limits.js';
 import type { LiveHash } from './rollingHash.js';
-import { hashWhile } from './runningHash.js';
 
 export interface PartPlace {
   readonly start: number;
@@ -52,13 +51,10 @@ export class PartWriter {
       await this.cancel();
       throw wrongLength(place.length, `at least ${this.#written + bytes}`);
     }
-    // The disk works while the same chunks are hashed.
-    const writing = hashWhile(
-      this.#host.run(() => file.write(chunks, place.start + this.#written)),
-      hash,
-      chunks,
-    );
+    const writing = this.#host.run(() => file.write(chunks, place.start + this.#written));
     this.#busy = writing.catch(() => undefined);
+    // The disk works while the processor hashes the same chunks.
+    hash?.update(chunks);
     try {
       await writing;
     } catch (error) {

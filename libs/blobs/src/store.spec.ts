@@ -8,9 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BlobDriver } from './driver.js';
 import { FileBlobDriver } from './fileDriver.js';
 import { blobKey } from './layout.js';
-import { BLOB_LIMITS } from './limits.js';
 import { MemoryBlobDriver } from './memoryDriver.js';
-import type { PartWriter } from './partWriter.js';
 import { BlobStore } from './store.js';
 import type { BlobUpload } from './upload.js';
 
@@ -185,33 +183,6 @@ describe.each(['memory', 'file'] as const)('a blob store on the %s driver', (kin
       for (const number of [2, 3, 4]) await sendPart(upload, number, data);
       await upload.commit(digestOf(data));
       expect(await contentOf(store, digestOf(data))).toEqual(data);
-    });
-
-    it('is hashed in a thread when it is large, whatever happens to its parts', async () => {
-      const MiB = 1024 * 1024;
-      const data = randomBytes(BLOB_LIMITS.hashElsewhere + 5);
-      const upload = store.upload({ id: 'large', size: data.length, partSize: 3 * MiB });
-      const buffer = Buffer.from(new SharedArrayBuffer(MiB));
-      const send = async (number: number, most = Infinity): Promise<PartWriter> => {
-        const part = await upload.beginPart(number);
-        const bytes = data.subarray((number - 1) * 3 * MiB, number * 3 * MiB);
-        for (let at = 0; at < Math.min(most, bytes.length); at += MiB) {
-          const count = bytes.copy(buffer, 0, at);
-          await part.write([buffer.subarray(0, count)]);
-          // As for the next bytes: what was written is not looked at any more.
-          buffer.fill(0);
-        }
-        return part;
-      };
-      await (await send(1, MiB)).cancel();
-      await (await send(3)).finish();
-      await (await send(1)).finish();
-      await (await send(2, 2 * MiB)).cancel();
-      await (await send(2)).finish();
-      await upload.verify(digestOf(data));
-      await (await send(1)).finish();
-      await upload.commit(digestOf(data));
-      expect((await contentOf(store, digestOf(data))).equals(data)).toBe(true);
     });
 
     it('is checked again when bytes arrived after it was found right', async () => {

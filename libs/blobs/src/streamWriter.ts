@@ -1,8 +1,8 @@
 import { type Digest, digestFromHex, DomainError, expected } from '#libs/core';
+import { createHash } from 'node:crypto';
 import type { BlobDriver, TemporaryBlob } from './driver.js';
 import { inWords } from './failures.js';
 import { blobKey, type TemporaryKey } from './layout.js';
-import { hashWhile, type RunningHash, startHash } from './runningHash.js';
 
 /**
  * Writes one blob from its beginning to its end. Nothing is visible before `commit`; every other path ends in `cancel`.
@@ -14,7 +14,7 @@ export class BlobWriter {
   readonly #file: TemporaryBlob;
   readonly #limit: number;
   readonly #onEnd: () => void;
-  readonly #hash: RunningHash;
+  readonly #hash = createHash('sha256');
   #size = 0;
   #over = false;
 
@@ -30,7 +30,6 @@ export class BlobWriter {
     this.#key = options.key;
     this.#file = options.file;
     this.#limit = options.limit;
-    this.#hash = startHash(options.limit);
     this.#onEnd = options.onEnd;
   }
 
@@ -53,7 +52,8 @@ export class BlobWriter {
           expected(`at most ${this.#limit} bytes`, 'the upload', this.#size + bytes),
         );
       const writing = inWords(this.#driver.name, () => this.#file.write(chunks, this.#size));
-      await hashWhile(writing, this.#hash, chunks);
+      for (const chunk of chunks) this.#hash.update(chunk);
+      await writing;
     } catch (error) {
       await this.cancel();
       throw error;
@@ -69,9 +69,9 @@ export class BlobWriter {
     wanted: { readonly digest?: Digest; readonly size?: number } = {},
   ): Promise<{ digest: Digest; size: number }> {
     this.#throwIfOver();
+    const digest = digestFromHex(this.#hash.digest('hex'));
     const size = this.#size;
     try {
-      const digest = digestFromHex(await this.#hash.digest());
       if (wanted.size !== undefined && wanted.size !== size)
         throw new DomainError(
           'unprocessable',
@@ -93,21 +93,19 @@ export class BlobWriter {
         await this.#file.close();
         await this.#driver.publish(this.#key, blobKey(digest));
       });
-      this.#over = true;
-      this.#hash.end();
-      this.#onEnd();
-      return { digest, size };
     } catch (error) {
       await this.cancel();
       throw error;
     }
+    this.#over = true;
+    this.#onEnd();
+    return { digest, size };
   }
 
   /** Removes what was written. Idempotent. */
   async cancel(): Promise<void> {
     if (this.#over) return;
     this.#over = true;
-    this.#hash.end();
     await this.#file.close();
     await inWords(this.#driver.name, () => this.#driver.discard(this.#key));
     this.#onEnd();

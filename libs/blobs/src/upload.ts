@@ -31,7 +31,7 @@ export class BlobUpload {
   readonly #driver: BlobDriver;
   readonly #writers = new Map<number, PartWriter>();
   readonly #onEnd: () => void;
-  readonly #hash: RollingHash;
+  #hash = new RollingHash();
   /** What the bytes were found to be; unknown again as soon as more of them arrive. */
   #verified: Digest | undefined;
   #file: Promise<TemporaryBlob> | undefined;
@@ -44,11 +44,7 @@ export class BlobUpload {
   constructor(shape: UploadShape, driver: BlobDriver, onEnd: () => void) {
     this.shape = shape;
     this.#driver = driver;
-    this.#hash = new RollingHash(shape.size);
-    this.#onEnd = () => {
-      this.#hash.forget();
-      onEnd();
-    };
+    this.#onEnd = onEnd;
   }
 
   /** Whether a part is being written right now. */
@@ -154,7 +150,7 @@ export class BlobUpload {
    */
   async rewind(): Promise<void> {
     if (this.#users > 0 || this.#state !== 'open') return;
-    this.#hash.forget();
+    this.#hash = new RollingHash();
     this.#verified = undefined;
     this.#clearing = this.#run(() => this.#driver.discard(this.#key)).finally(
       () => (this.#clearing = undefined),

@@ -1,7 +1,8 @@
 import { copyFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { placeFile, systemCode } from '#libs/core';
-import { parseDefinition } from '#libs/deffile';
+import { type Definition, parseDefinition } from '#libs/deffile';
+import { buildIds, systemHost } from '#libs/runtime';
 import { runEnclosed } from './enclosed/run.js';
 import type { BuildLog } from './log.js';
 import { type BuiltImage, checkStages } from './engine.js';
@@ -33,6 +34,8 @@ export interface BuildInEnclosure {
   readonly hidden: readonly string[];
   /** How many processes there may be of the caller's user and of the build together; undefined: as many as the system allows. */
   readonly processes: number | undefined;
+  /** Others of this machine go first: the services beside a worker. */
+  readonly background: boolean;
   /** What scripts of the definition reach. */
   readonly network: BuildNetwork;
   /** Where the image goes; it appears there whole or not at all and replaces what is there. */
@@ -54,6 +57,7 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
   const definition = parseDefinition(options.definition, { buildArguments: options.buildArguments });
   const output = join(workFolder.path, 'image.sif');
   checkStages(definition.stages);
+  warnOfSingleId(definition, log);
   const bases = await fetchBases(definition, options);
   if (options.context !== undefined) await workFolder.give(options.context.archive);
   const { size, architecture } = await runEnclosed({
@@ -65,6 +69,7 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
       ...(options.context !== undefined && { context: options.context }),
       bases,
       network: options.network,
+      background: options.background,
       version: options.version,
       force: options.force,
       runTests: options.runTests,
@@ -77,6 +82,15 @@ export async function buildInEnclosure(options: BuildInEnclosure): Promise<Built
   await workFolder.take(output);
   await moveInto(output, options.destination);
   return { path: options.destination, size, architecture };
+}
+
+/** Where nothing can be given to another owner, packages that do so fail in %post: said before, not found out. */
+function warnOfSingleId({ stages }: Definition, log: BuildLog): void {
+  const { singleId } = buildIds(systemHost());
+  if (singleId === null || !stages.some((stage) => stage.scripts.has('post'))) return;
+  log.warning(
+    `Only root exists in this build: ${Buffer.from(singleId, 'latin1').toString('utf8')}. Programs that change owners fail, package managers among them; the administrator helps with: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME, and the package uidmap`,
+  );
 }
 
 async function moveInto(from: string, destination: string): Promise<void> {

@@ -113,9 +113,17 @@ async function buildStages(request: BuildRequest, roots: string): Promise<Finish
 /** Refuses what cannot be built, before anything is fetched or unpacked for it. @throws DomainError */
 export function checkStages(stages: readonly Stage[]): void {
   for (const stage of stages) {
-    if (stage.header === undefined) throw buildFailure('multiple stages detected, all must have headers');
+    if (stage.header === undefined)
+      throw buildFailure('multiple stages detected, all must have headers', {
+        remedy: 'Begin every stage, also the only one, with bootstrap: and from:.',
+      });
     const [first] = unsupportedSections(stage);
-    if (first !== undefined) throw buildFailure(`${first} is not offered by this build engine yet`);
+    if (first !== undefined)
+      throw buildFailure(`${first} is not offered by this build engine yet`, {
+        remedy: first.startsWith('%app')
+          ? 'Put its lines into %environment, %post and %runscript, or make an image for each app.'
+          : 'It would run outside of the image: do that before the build, and bring the results in with %files.',
+      });
   }
 }
 

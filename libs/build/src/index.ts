@@ -8,4 +8,5 @@ export { packContext, type PackedContext } from './context/pack.js';
 export { type EnclosedImage, runEnclosed, type RunEnclosed } from './enclosed/run.js';
 export type { EnclosedRequest } from './enclosed/protocol.js';
 export { buildInEnclosure, type BuildInEnclosure } from './build-in-enclosure.js';
+export { ClaimedFolder } from './claimed-folder.js';
 export { WorkFolder } from './work-folder.js';

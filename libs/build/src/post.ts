@@ -3,7 +3,7 @@ import type { RootTree } from '#libs/core';
 import { describeResult, buildFailure } from './failure.js';
 import { POST_LABELS } from './rootfs/labels.js';
 import { POST_ENVIRONMENT } from './rootfs/metadata.js';
-import type { BuildNetwork, ContainerRunner, RunBind } from './runner.js';
+import type { BuildNetwork, ContainerRunner, RunBind, RunResult } from './runner.js';
 import type { BuildLog } from './log.js';
 
 const FILE = '.post.script';
@@ -15,6 +15,8 @@ const PRELUDE = "{ set +x; } 2>/dev/null; PS4='+ line ${LINENO}: '; exec 2>&1; s
 const TRACE_LINE = /\++ line (\d+): /g;
 /** What a shell makes of a program that was killed. */
 const KILLED = 137;
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
 
 export interface PostRequest {
   readonly tree: RootTree;
@@ -85,17 +87,24 @@ export async function runPost(request: PostRequest): Promise<void> {
     request.signal?.throwIfAborted();
     if (result.status !== 0) {
       const place = trace.line === undefined ? '' : ` at line ${trace.line} of the definition`;
-      throw buildFailure(
-        `while running %post${place}: ${describeResult(result)}`,
-        result.status === KILLED || result.signal === 'SIGKILL' ? { remedy: OUT_OF_MEMORY } : {},
-      );
+      throw buildFailure(`while running %post${place}: ${describeResult(result)}`, {
+        remedy: remedyFor(result),
+      });
     }
   } finally {
     await tree.remove(FILE);
   }
 }
 
-const OUT_OF_MEMORY = 'It was killed, most often because the machine had no memory left.';
+function remedyFor({ status, signal }: RunResult): string {
+  if (status === KILLED || signal === 'SIGKILL')
+    return 'It was killed, most often because the machine had no memory left.';
+  if (status === NOT_FOUND)
+    return 'A program was not found in the image: install it in %post, or choose a base that has it.';
+  if (status === NOT_EXECUTABLE)
+    return 'A file could not be run: is it a program of this architecture, with mode x?';
+  return 'The lines above say why. A command that may fail can be followed by || true.';
+}
 
 /** Remembers the last line number that the shell's trace named. */
 class TraceReader {

@@ -27,5 +27,8 @@ export async function runTest(
     signal,
   });
   signal?.throwIfAborted();
-  if (result.status !== 0) throw buildFailure(`failed to execute %test script: ${describeResult(result)}`);
+  if (result.status !== 0)
+    throw buildFailure(`failed to execute %test script: ${describeResult(result)}`, {
+      remedy: 'Mend the image or the test; a build on your own machine with --notest leaves the test out.',
+    });
 }

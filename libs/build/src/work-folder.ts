@@ -1,5 +1,4 @@
-import { chown, lchown, lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, lchown, lstat, mkdir, rm } from 'node:fs/promises';
 import { buildIds, exposedPath, planEnclosure, startPlan, systemHost } from '#libs/runtime';
 import { systemCode } from '#libs/core';
 import { buildFailure } from './failure.js';
@@ -7,13 +6,6 @@ import { buildFailure } from './failure.js';
 /** A private folder (0700) in which one build does its work. Its files belong to the ids of the build. */
 export class WorkFolder {
   private constructor(readonly path: string) {}
-
-  /** A fresh folder with a name of its own below `parent`, which exists. */
-  static async make(parent: string): Promise<WorkFolder> {
-    const folder = new WorkFolder(await mkdtemp(join(parent, 'sing-build-')));
-    await folder.give(folder.path);
-    return folder;
-  }
 
   /** A fresh folder at `path`; what an earlier build left there goes first. */
   static async at(path: string): Promise<WorkFolder> {

@@ -1,3 +1,5 @@
+import { printable } from './output.js';
+
 /** Numeric levels of runtime contract §1.2. */
 export const LEVELS = {
   FATAL: -4,
@@ -79,7 +81,9 @@ export class Messages {
     const lines = text.split('\n');
     // A remedy and further lines stand under the text, so that one message stays one block.
     if (remedy !== undefined) lines.push(...remedy.split('\n'));
-    write(`${shown} ${lines.join(`\n${' '.repeat(head.length + 1)}`)}\n`);
+    // What a server, an image or a definition calls itself must not steer the terminal.
+    const safe = lines.map((line) => printable(line.replaceAll('\t', ' ')));
+    write(`${shown} ${safe.join(`\n${' '.repeat(head.length + 1)}`)}\n`);
   }
 
   #head(level: LevelName): string {

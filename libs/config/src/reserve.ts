@@ -7,7 +7,7 @@ const RESERVE = 16 * MIB;
 /** Below this nothing can be written for sure. */
 const FULL = 2 * MIB;
 /** The reserve is made where it is no burden, and made again when a full disk is over. */
-const PLENTY = 512 * MIB;
+const PLENTY = 128 * MIB;
 
 /**
  * Space that is kept for the moment when the disk is full: deleting needs some, too, and a start does. Then it is given up, and

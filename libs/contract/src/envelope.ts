@@ -8,6 +8,8 @@ export const ErrorEnvelope = z.object({
     message: z.string(),
     /** Stable snake_case word for programs; an extra key that stock clients ignore. */
     reason: z.string().optional(),
+    /** What helps, as a sentence or a command; stock clients do not show it. */
+    remedy: z.string().optional(),
   }),
 });
 export type ErrorEnvelope = z.infer<typeof ErrorEnvelope>;

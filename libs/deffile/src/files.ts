@@ -34,7 +34,12 @@ function splitWords(text: string, line: number): string[] {
     }
     WORD.lastIndex = at;
     const match = WORD.exec(text);
-    if (match === null) throw fault('failed to parse deffile: %files has an unbalanced double quote', line);
+    if (match === null)
+      throw fault(
+        'failed to parse deffile: %files has an unbalanced double quote',
+        line,
+        'Put both quotes around a name with blanks, or none.',
+      );
     words.push(match[1] ?? match[2] ?? '');
     at = WORD.lastIndex;
   }

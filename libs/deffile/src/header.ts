@@ -1,4 +1,5 @@
 import { fault } from './fault.js';
+import { didYouMean } from './nearest.js';
 import type { Header } from './model.js';
 
 const KEYWORDS = new Set(
@@ -29,10 +30,15 @@ export function parseHeader(lines: readonly string[], firstLine: number): Header
       throw fault(
         `failed to parse deffile header: header key ${withoutComment(line).trim()} had no val`,
         number,
+        'A line of the header is a keyword, a colon and a value, as in bootstrap: library. Lines of a section stand below its title, as in %post.',
       );
     const key = line.slice(0, colon).trim().toLowerCase();
     if (!KEYWORDS.has(key) && !NUMBERED.test(key)) {
-      throw fault(`failed to parse deffile header: invalid header keyword found: ${key}`, number);
+      throw fault(
+        `failed to parse deffile header: invalid header keyword found: ${key}`,
+        number,
+        `${didYouMean(key, KEYWORDS)}A header has bootstrap: and from:, and what the base needs.`,
+      );
     }
     const { value, last } = readValue(lines, index, colon + 1, firstLine);
     header.set(key, value);
@@ -65,6 +71,7 @@ function readValue(
       throw fault(
         'failed to parse deffile header: expected a line that continues the value',
         firstLine + last - 1,
+        'A value that ends with a backslash goes on in the next line: remove the backslash, or the empty line or comment below it.',
       );
     }
     // `\n\` at the end stands for a line feed, a plain `\` joins without a space.

@@ -17,7 +17,11 @@ export function scriptCommand(section: string, script: Script, file: string): st
   if (shell < 0) return ['/bin/sh', '-ex', ...args, file];
   const inner = args.slice(shell + 1);
   if (inner.length === 0) {
-    throw fault(`bad ${section} section '-c' parameter: missing arguments`, script.pieces.at(-1)?.line);
+    throw fault(
+      `bad ${section} section '-c' parameter: missing arguments`,
+      script.pieces.at(-1)?.line,
+      `Name the shell, as in %${section} -c /bin/bash.`,
+    );
   }
   return ['/bin/sh', '-ex', ...args.slice(0, shell), '-c', `${inner.join(' ')} ${file}`];
 }

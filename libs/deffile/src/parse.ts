@@ -25,8 +25,13 @@ export function parseDefinition(source: string | Uint8Array, options: ParseOptio
   const text = raw.replaceAll('\r\n', '\n');
   // JavaScript would trim a byte-order mark away; for the stock parser it is part of the first keyword (contract §1.1).
   if (text.startsWith('\uFEFF'))
-    throw fault('failed to parse deffile header: invalid header keyword found: a byte-order mark', 1);
-  if (text.split('\n').every(isBlankOrComment)) throw fault('empty definition file');
+    throw fault(
+      'failed to parse deffile header: invalid header keyword found: a byte-order mark',
+      1,
+      'Save the file as UTF-8 without a byte-order mark.',
+    );
+  if (text.split('\n').every(isBlankOrComment))
+    throw fault('empty definition file', undefined, 'A definition has at least bootstrap: and from:.');
   refuseBareTitle(text);
 
   const warnings: string[] = [];
@@ -51,7 +56,11 @@ const isBlankOrComment = (line: string): boolean => line.trim() === '' || line.t
 function refuseBareTitle(text: string): void {
   const trimmed = text.trimStart();
   if (trimmed.startsWith('%') && !trimmed.includes('\n')) {
-    throw fault(`section ${trimmed}: could not be split into section name and body`, 1);
+    throw fault(
+      `section ${trimmed}: could not be split into section name and body`,
+      1,
+      'Put the lines of the section below its title.',
+    );
   }
 }
 

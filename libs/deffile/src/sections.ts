@@ -40,6 +40,7 @@ function checkSize(section: RawSection, last: boolean): void {
     throw fault(
       `bufio.Scanner: token too long: a section may hold ${limit} bytes, got ${bytes}`,
       section.line,
+      'Put long scripts into a file, bring it in with %files, and run it in %post.',
     );
 }
 

@@ -1,5 +1,6 @@
 import { fault } from './fault.js';
 import { mergeBlocks, parseTransfers } from './files.js';
+import { didYouMean } from './nearest.js';
 import { parseHeader } from './header.js';
 import {
   APP_SECTIONS,
@@ -74,9 +75,18 @@ function nameSections(sections: readonly RawSection[]): NamedSection[] {
     throw fault(
       `invalid section(s) specified: ${unknown.map((section) => section.shown).join(', ')}`,
       unknown[0]?.line,
+      remedyFor(unknown[0]?.shown ?? ''),
     );
   }
   return named.map((section) => ({ ...section, name: section.name ?? '' }));
+}
+
+const OTHER_NAMES = ['labels', 'arguments', 'files'] as const;
+
+function remedyFor(name: string): string {
+  return name === ''
+    ? 'The title of a section begins in the first column. In a script no line may begin with %, not even after blanks: the stock programs take it for a title.'
+    : `${didYouMean(name, [...SCRIPT_SECTIONS, ...OTHER_NAMES, ...APP_SECTIONS])}A line that begins with % is the title of a section, also in the middle of a script.`;
 }
 
 function knownName(name: string): string | undefined {
@@ -106,7 +116,11 @@ function addApp(
 ): void {
   const [appName] = (section.args.split('#')[0] ?? '').trim().split(/\s+/);
   if (appName === undefined || appName === '') {
-    throw fault(`app section ${kind}: could not be split into section name and app name`, section.line);
+    throw fault(
+      `app section ${kind}: could not be split into section name and app name`,
+      section.line,
+      `Name the app in the title, as in %${kind} NAME.`,
+    );
   }
   const sections = apps.get(appName) ?? new Map<AppSection, GrowingScript>();
   apps.set(appName, sections);

@@ -52,6 +52,7 @@ export function substitute(text: string, values: ReadonlyMap<string, string>, us
     if (value === undefined) {
       throw bad(
         `build var ${name} is not defined through either --build-arg (--build-arg-file) or 'arguments' section`,
+        `Write ${name}=VALUE below %arguments, or use --build-arg ${name}=VALUE.`,
       );
     }
     used.add(name);
@@ -69,6 +70,6 @@ export function tooLong(): DomainError {
   );
 }
 
-function bad(message: string): DomainError {
-  return new DomainError('bad_request', message, { reason: 'bad_build_argument' });
+function bad(message: string, remedy = 'Write --build-arg NAME=VALUE.'): DomainError {
+  return new DomainError('bad_request', message, { reason: 'bad_build_argument', remedy });
 }

@@ -93,6 +93,7 @@ export function queueError(error: unknown, where: string): DomainError {
 export function queueAbsent(): DomainError {
   return new DomainError('unavailable', 'Remote builds are not offered here: no Redis is configured', {
     reason: 'queue_absent',
-    remedy: 'Install redis-server, or set SCS_REDIS_URL',
+    remedy:
+      'Ask the operator to install redis-server or to set SCS_REDIS_URL. A build on your own machine (sing build without --remote) needs no queue.',
   });
 }

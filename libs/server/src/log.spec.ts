@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLog, redactUrl, withoutRedaction, type Logger } from './log.js';
+import { createLog, plainLines, redactUrl, type Logger } from './log.js';
 
 describe('a request target in the log', () => {
   it.each([
@@ -69,7 +69,8 @@ describe('a line of the log', () => {
   it('keeps secrets out, unless its fields are known to be none', () => {
     const fields = { token: 'hunter2', deep: { password: 'hunter2' } };
     log.info(fields, 'one');
-    withoutRedaction(log).info(fields, 'two');
+    plainLines(log)('info', { ...fields, msg: 'two' });
+    plainLines(log)('debug', fields);
     log.info(fields, 'three');
     const [kept, open] = [{ token: '***', deep: { password: '***' } }, fields];
     expect(lines()).toMatchObject([kept, open, kept].map((shown) => ({ level: 30, process: 'x', ...shown })));

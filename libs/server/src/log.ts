@@ -82,19 +82,42 @@ function timestamp(): string {
   return written;
 }
 
+const files = new WeakMap<Logger, { readonly file: LogFile; readonly name: string }>();
+
+/** Writes a line that is as {@link Logger} would write it. */
+export type PlainLines = (level: 'debug' | 'info', fields: object) => void;
+
 /**
- * A logger for objects whose every field our own code made and knows to be no secret: nothing is looked for in them, which
- * takes most of the time of a line.
+ * For objects whose every field our own code made and knows to be no secret: nothing is looked for in them, which takes most of
+ * the time of a line.
+ * @param log of {@link createLog} or {@link createServingLog}
  */
-export function withoutRedaction(log: Logger): Logger {
-  return log.child({}, { redact: [] });
+export function plainLines(log: Logger): PlainLines {
+  const made = files.get(log);
+  if (made === undefined) throw new Error('Expected the log of a process');
+  const { file, name } = made;
+  const base = `,"process":${JSON.stringify(name)},"pid":${process.pid},`;
+  const heads = {
+    debug: `{"level":${log.levels.values['debug']}`,
+    info: `{"level":${log.levels.values['info']}`,
+  };
+  return (level, fields) => {
+    if (log.isLevelEnabled(level))
+      file.write(`${heads[level]}${timestamp()}${base}${JSON.stringify(fields).slice(1)}\n`);
+  };
 }
 
 const fileOf = (name: string, folder: string): string => join(folder, `${name}.log`);
 
+function known(log: Logger, made: { file: LogFile; name: string }): Logger {
+  files.set(log, made);
+  return log;
+}
+
 /** The log of a process: JSON lines in `<folder>/<name>.log` (0600), each on disk before the call returns. */
 export function createLog(name: string, level: string, folder: string): Logger {
-  return pino(options(name, level), new LogFile(fileOf(name, folder), { buffer: 0, delay: 0 }));
+  const file = new LogFile(fileOf(name, folder), { buffer: 0, delay: 0 });
+  return known(pino(options(name, level), file), { file, name });
 }
 
 const BUFFER = 64 * 1024;
@@ -116,7 +139,7 @@ export function createServingLog(name: string, level: string, folder: string): L
       if (lineLevel >= WARNING) file.flush();
     },
   };
-  return pino({ ...options(name, level), hooks }, file);
+  return known(pino({ ...options(name, level), hooks }, file), { file, name });
 }
 
 /** Hands Nest's own messages to pino; its start-up chatter is `debug`. */

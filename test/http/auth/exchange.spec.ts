@@ -7,7 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Issuer } from '#apps/auth/src/issuer';
 import type { Actor } from '#libs/contract';
 import { systemClock } from '#libs/core';
-import { newPrivateJwk, provideTokenExchange, ServiceKey, TokenExchange, TokenVerifier } from '#libs/server';
+import {
+  newPrivateJwk,
+  provideTokenExchange,
+  ServiceKey,
+  TokenExchange,
+  TokenUses,
+  TokenVerifier,
+} from '#libs/server';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { sqliteDatabase } from '../../support/databases.js';
 import { ProbeModule, World } from './world.js';
@@ -127,6 +134,35 @@ describe('an exchanged token', () => {
     const json = { disabled: true };
     await world.app.request(`/v1/auth/users/${bob}`, { method: 'PATCH', token: world.admin, json });
     expect((await world.app.request('/v1/probe', { token })).body.error.reason).toBe('account_disabled');
+  });
+
+  test('has the present roles of its account, also a robot’s, and loses them with it', async () => {
+    const [owner, member] = [await world.user(), await world.user()];
+    const org = await world.organisation(owner, { [member]: 'writer' });
+    const robot = await world.robot(org);
+    const tokens = [
+      (await exchange((await world.token(member)).token)).token,
+      (await exchange(robot.token, { scopes: ['library:write'] })).token,
+    ];
+    const roles = () => Promise.all(tokens.map(async (token) => (await world.actor(token)).organisations));
+    expect(await roles()).toEqual([{ [org]: 'writer' }, { [org]: 'writer' }]);
+    await world.expect(world.send('DELETE', `/organisations/${org}/members/${member}`));
+    expect(await roles()).toEqual([{}, { [org]: 'writer' }]);
+    await world.expect(world.send('PATCH', `/organisations/${org}`, { json: { disabled: true } }));
+    expect(await roles()).toEqual([{}, {}]);
+  });
+
+  test('counts as a use of the token that it came from, reported by whoever was asked', async () => {
+    const { id, token } = await world.token(alice);
+    const { token: exchanged } = await exchange(token);
+    const headers = { 'user-agent': 'worker/1.0' };
+    expect((await builder.request('/v1/probe', { token: exchanged, headers })).status).toBe(200);
+    await builder.get(TokenUses).flush();
+    const tokens = await world.expect(world.send('GET', `/tokens?username=${alice}`));
+    expect(tokens.find((one: { id: string }) => one.id === id).lastUsed).toMatchObject({
+      address: '127.0.0.1',
+      client: 'worker/1.0',
+    });
   });
 
   test('cannot be exchanged again', async () => {

@@ -201,6 +201,16 @@ describe('the pages for people with an account', () => {
     expect([foreign.status, foreign.headers['set-cookie']]).toEqual([403, undefined]);
   });
 
+  it('take their forms also behind a proxy that calls the server by another name', async () => {
+    const fields = { username: user, password: PASSWORD };
+    const origin = 'https://containers.example';
+    const form = (site: string): Promise<AppAnswer> =>
+      browser.post('/auth/sign-in', fields, { origin, 'sec-fetch-site': site });
+    for (const site of ['cross-site', 'same-site', 'none', ''])
+      expect([site, (await form(site)).status]).toEqual([site, 403]);
+    expect((await form('same-origin')).headers['location']).toBe('/auth/account');
+  });
+
   it('mean nothing to the API: no route below /v1 looks at a cookie', async () => {
     await browser.signIn(user);
     const cookie = browser.cookie ?? '';

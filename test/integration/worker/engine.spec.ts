@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { chmod, chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { buildInEnclosure, type BuiltImage, type BuildInEnclosure, WorkFolder } from '#libs/build';
@@ -38,7 +39,7 @@ describe('the build engine', () => {
   async function build(definition: string, options: Partial<BuildInEnclosure> = {}): Promise<BuiltImage> {
     const { packContext } = await import('#libs/build');
     const { parseDefinition } = await import('#libs/deffile');
-    const workFolder = await WorkFolder.make(folder);
+    const workFolder = await WorkFolder.at(join(folder, 'work'));
     try {
       const archive = join(workFolder.path, 'context.tar.gz');
       const packed = await packContext({
@@ -57,6 +58,7 @@ describe('the build engine', () => {
         hidden: [],
         processes: undefined,
         network: 'host',
+        background: false,
         destination: join(folder, 'out.sif'),
         version: '1',
         force: false,
@@ -144,6 +146,14 @@ describe('the build engine', () => {
     await execa('mksquashfs', [root, join(folder, 'base.sqfs'), '-quiet', '-no-progress']);
     await build('bootstrap: localimage\nfrom: base.sqfs\n');
     expect(said).toMatch(/WARNING 200\d owners, devices or attributes .* left out, the first: /);
+  });
+
+  it.each([true, false])('lets others go first in the background: %s', async (background) => {
+    const script =
+      "/bin/busybox awk '{print $19}' /proc/self/stat\n/bin/busybox cat /proc/self/oom_score_adj\n";
+    await build(`${BASE}%post\nset +x\n${script}`, { background });
+    const nice = background ? Math.max(10, getPriority()) : getPriority();
+    expect(said).toContain(`\n${nice}\n500\n`);
   });
 
   it.each([

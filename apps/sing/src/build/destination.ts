@@ -1,7 +1,8 @@
-import { lstat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { constants } from 'node:fs';
+import { access, lstat, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
-import { DomainError, refuseExisting, systemCode } from '#libs/core';
+import { DomainError, systemCode } from '#libs/core';
 
 /**
  * The absolute path of an image that will be made, after asking whether it may replace what is there: "existing OUT asks
@@ -12,16 +13,40 @@ export async function localDestination(
   output: string,
   force: boolean,
 ): Promise<string> {
+  if (output.startsWith('library://'))
+    throw new DomainError('bad_request', 'A build on this machine makes a file, not an image of a library', {
+      reason: 'invalid_destination',
+      remedy: `Build a file and push it: sing push FILE ${output}; or build at the remote with --remote`,
+    });
   const path = resolve(cwd, output);
+  await requireFolder(dirname(path));
   const there = await lstat(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   });
-  if (there === undefined || force) {
-    await refuseExisting(path, { overwrite: force });
-    return path;
-  }
-  await refuseExisting(path, { overwrite: true });
+  if (there === undefined || (force && !there.isDirectory())) return path;
+  if (there.isDirectory())
+    throw new DomainError('conflict', `${path} is a folder`, {
+      reason: 'is_a_folder',
+      remedy: `Name the image in it: ${join(output, 'hello.sif')}`,
+    });
   if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force' })) return path;
   throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
+}
+
+/** Told before anything is built, not after. */
+async function requireFolder(folder: string): Promise<void> {
+  const stats = await stat(folder).catch(() => undefined);
+  if (stats?.isDirectory() !== true)
+    throw new DomainError('not_found', `There is no folder ${folder}`, {
+      reason: 'no_such_folder',
+      remedy: `Make it first: mkdir -p ${folder}`,
+    });
+  await access(folder, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    throw new DomainError('forbidden', `You may not make a file in ${folder}`, {
+      reason: 'no_permission',
+      remedy: 'Name a place for the image that you may write to',
+      cause,
+    });
+  });
 }

@@ -30,6 +30,7 @@ With --remote, files that %files names are sent along; everything else happens a
       if (value === true || (Array.isArray(value) && value.length > 0)) {
         throw new DomainError('not_implemented', `build --${name} is not offered by this version`, {
           reason: 'not_offered',
+          remedy: 'Build a SIF file without it',
         });
       }
     }
@@ -39,7 +40,10 @@ With --remote, files that %files names are sent along; everything else happens a
       return;
     }
     if (flags.detached) {
-      throw new DomainError('bad_request', '--detached goes with --remote only', { exitCode: 1 });
+      throw new DomainError('bad_request', '--detached goes with --remote only', {
+        exitCode: 1,
+        remedy: 'Add --remote, or leave --detached out',
+      });
     }
     const { buildLocally } = await import('./local.js');
     await buildLocally(ctx, { output: ctx.args.image, source: ctx.args.source, flags });

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
-import type { BuildLog, PullBase, WorkFolder } from '#libs/build';
-import { messageOf } from '#libs/core';
-import { temporaryFolder } from '../folders.js';
+import type { BuildLog, ClaimedFolder, PullBase, WorkFolder } from '#libs/build';
+import { DomainError, messageOf } from '#libs/core';
+import { usableTemporaryFolder } from '../folders.js';
 import { localDestination } from './destination.js';
 import { readSource } from './source.js';
 
@@ -29,14 +29,17 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
     readSource(place, build.source),
     readBuildArguments(place, flags),
   ]);
-  const [{ buildInEnclosure, packContext, WorkFolder }, { parseDefinition }] = await Promise.all([
-    import('#libs/build'),
-    import('#libs/deffile'),
-  ]);
+  const [{ buildInEnclosure, ClaimedFolder, packContext, WorkFolder }, { parseDefinition }] =
+    await Promise.all([import('#libs/build'), import('#libs/deffile')]);
   const definition = parseDefinition(source.text, { buildArguments });
-  const workFolder = await WorkFolder.make(temporaryFolder(place));
+  const claimed = await ClaimedFolder.claim({
+    parent: await usableTemporaryFolder(place),
+    prefix: 'sing-build-',
+    onStays: (path, error) => place.log.verbose(`${path} stays: ${messageOf(error)}`),
+  });
   let keep = flags['no-cleanup'];
   try {
+    const workFolder = await WorkFolder.at(join(claimed.path, 'work'));
     // Packed by this process, which may read the person's files; the enclosed one is nobody outside.
     const archive = join(workFolder.path, 'context.tar.gz');
     const { cwd, signal } = place;
@@ -51,6 +54,7 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       hidden: [],
       processes: undefined,
       network: 'host',
+      background: false,
       destination,
       version: place.program.version,
       force: flags.force,
@@ -60,10 +64,23 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
     });
     keep = false;
     place.log.info(`Build complete: ${build.output}`);
+  } catch (error) {
+    throw withRoom(error);
   } finally {
-    if (keep) place.log.info(`The work folder was kept: ${workFolder.path}`);
-    else await removeFolder(place, workFolder);
+    if (keep) await keepFolder(place, claimed);
+    else await removeFolder(place, claimed);
   }
+}
+
+/** A full disk, with what helps on this machine. */
+function withRoom(error: unknown): unknown {
+  if (!(error instanceof DomainError) || error.reason !== 'out_of_space') return error;
+  return new DomainError(error.code, error.message, {
+    reason: error.reason,
+    remedy: 'Free some space there, or set TMPDIR to a folder on a larger disk.',
+    exitCode: 255,
+    cause: error,
+  });
 }
 
 /** Values of `--build-arg` over those of `--build-arg-file`. */
@@ -75,7 +92,19 @@ async function readBuildArguments(
   const values = new Map<string, string>();
   const file = flags['build-arg-file'];
   if (file !== undefined) {
-    const read = parseBuildArgumentFile(await readFile(resolve(cwd, file), 'utf8'));
+    const text = await readFile(resolve(cwd, file), 'utf8').catch((cause: unknown) => {
+      throw new DomainError(
+        'bad_request',
+        `${file} of --build-arg-file cannot be read: ${messageOf(cause)}`,
+        {
+          reason: 'bad_build_argument',
+          remedy: 'Name a file with lines NAME=VALUE.',
+          exitCode: 255,
+          cause,
+        },
+      );
+    });
+    const read = parseBuildArgumentFile(text);
     for (const warning of read.warnings) log.warning(warning);
     for (const [name, value] of read.values) values.set(name, value);
   }
@@ -119,7 +148,15 @@ function logOf({ log, out }: Surroundings): BuildLog {
   };
 }
 
-async function removeFolder({ log }: Surroundings, folder: WorkFolder): Promise<void> {
+/** Under a name that no later build takes for a leftover. */
+async function keepFolder({ log }: Surroundings, folder: ClaimedFolder): Promise<void> {
+  const kept = folder.path.replace('sing-build-', 'sing-kept-');
+  await rename(folder.path, kept);
+  log.info(`The work folder was kept: ${kept}`);
+  await folder.remove();
+}
+
+async function removeFolder({ log }: Surroundings, folder: ClaimedFolder): Promise<void> {
   try {
     await folder.remove();
   } catch (error) {

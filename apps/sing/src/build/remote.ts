@@ -5,7 +5,7 @@ import { DomainError, isDigest, messageOf, parsePushReference, type Digest } fro
 import type { BuilderClient, BuildContext, HttpClient } from '#libs/client';
 import type { BuildMetadata } from '#libs/contract';
 import type { Definition } from '#libs/deffile';
-import { temporaryFolder } from '../folders.js';
+import { usableTemporaryFolder } from '../folders.js';
 import { goArchitecture, withSession, type Session } from '../session.js';
 import { localDestination } from './destination.js';
 import { readSource } from './source.js';
@@ -137,7 +137,7 @@ async function sendContext(
 ): Promise<Digest | undefined> {
   const { log, signal, progress, cwd } = place;
   const { packContext } = await import('#libs/build');
-  const folder = await mkdtemp(join(temporaryFolder(place), 'sing-context-'));
+  const folder = await mkdtemp(join(await usableTemporaryFolder(place), 'sing-context-'));
   try {
     const output = join(folder, 'context.tar.gz');
     const context = await packContext({ definition, workingDirectory: cwd, output, signal });

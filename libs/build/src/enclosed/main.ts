@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { DomainError, messageOf, RootTree, systemClock, systemCode } from '#libs/core';
 import { parseDefinition } from '#libs/deffile';
@@ -81,15 +82,18 @@ function known(error: unknown): DomainError | undefined {
   return undefined;
 }
 
-/** When memory is short the kernel ends builds before the services that run beside them. */
-async function volunteer(): Promise<void> {
+/** When memory is short the kernel ends builds before the services that run beside them; and those go first when the processors are busy. */
+async function volunteer({ background }: EnclosedRequest): Promise<void> {
   await writeFile('/proc/self/oom_score_adj', '500').catch(() => undefined);
+  const { PRIORITY_BELOW_NORMAL } = constants.priority;
+  if (background && getPriority() < PRIORITY_BELOW_NORMAL) setPriority(PRIORITY_BELOW_NORMAL);
 }
 
 /** The enclosed process: root of its user namespace, nobody outside. Whoever started it ends it by ending its namespaces. */
 try {
-  await volunteer();
-  const { size, architecture } = await build(await readRequest());
+  const request = await readRequest();
+  await volunteer(request);
+  const { size, architecture } = await build(request);
   tell({ kind: 'built', size, architecture });
 } catch (error) {
   const fault = known(error);

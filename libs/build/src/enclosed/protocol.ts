@@ -18,6 +18,8 @@ export const EnclosedRequest = z.object({
   bases: z.record(z.string(), z.string()),
   /** What scripts reach. */
   network: z.enum(['host', 'none']),
+  /** Others of this machine go first: the services beside a worker. */
+  background: z.boolean(),
   version: z.string(),
   force: z.boolean(),
   runTests: z.boolean(),

@@ -28,6 +28,9 @@ export interface EnclosedImage {
 /** The enclosed program, below the installation. */
 const MAIN = 'dist/libs/build/src/enclosed/main.js';
 
+/** What the executor was doing when it could not make namespaces, in its own words. */
+const NAMESPACES = 'making namespaces';
+
 /** Where the tools of a build are: those of the system, whatever the caller's own path says. */
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -104,6 +107,11 @@ export async function runEnclosed(options: RunEnclosed): Promise<EnclosedImage> 
       ...(outcome.remedy !== undefined && { remedy: outcome.remedy }),
     });
   }
+  if (ending.fault?.kind === NAMESPACES)
+    throw buildFailure(`A build needs user namespaces, and there are none here: ${ending.fault.message}`, {
+      remedy:
+        'Ask the administrator to allow them (user.max_user_namespaces, kernel.unprivileged_userns_clone), or build at a remote: sing build --remote.',
+    });
   throw buildFailure(
     `The build program ended without a result: ${ending.fault?.message ?? lastLines(complaints, ending)}`,
   );

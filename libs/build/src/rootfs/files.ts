@@ -32,7 +32,15 @@ export async function copyStageFiles(request: TransferFiles): Promise<void> {
   for (const block of request.blocks) {
     if (block.stage === undefined) continue;
     const from = request.stages.get(block.stage);
-    if (from === undefined) throw buildFailure(`stage ${block.stage} was not found`);
+    if (from === undefined) {
+      const names = [...request.stages.keys()].join(', ');
+      throw buildFailure(`stage ${block.stage} was not found`, {
+        remedy:
+          names === ''
+            ? 'Name a stage above this one by a line stage: NAME in its header.'
+            : `The stages above this one are ${names}.`,
+      });
+    }
     await copyBlock(block, request, from, '/', false);
   }
 }
@@ -71,7 +79,12 @@ async function copyBlock(
     const inside = (path: string) => from.resolve(path);
     const exists = async (path: string) => (await from.stat(path)) !== undefined;
     const matches = await expandPattern(pattern, exists, inside);
-    if (matches.length === 0) throw buildFailure(`no source files found matching: ${source} (line ${line})`);
+    if (matches.length === 0)
+      throw buildFailure(`no source files found matching: ${source} (line ${line})`, {
+        remedy: followLinks
+          ? 'Sources of %files are relative to the directory in which the build was started.'
+          : `Nothing of that name is in the stage ${block.stage ?? ''}.`,
+      });
     for (const match of matches) {
       request.log.info(`Copying ${match} to ${destination === '' ? match : destination}`);
       await copyInto(request.tree, match, destination === '' ? match : destination, {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { DomainError } from '#libs/core';
 import type { Definition, Header } from '#libs/deffile';
 import { exposedPath, systemHost } from '#libs/runtime';
 import { buildFailure } from '../failure.js';
@@ -55,9 +56,23 @@ async function pullBase(header: Header, from: string, options: FetchBases): Prom
       remedy: 'Add one with: sing remote add NAME ADDRESS',
     });
   options.log.info(`Pulling the base ${from}`);
-  const path = await options.pull(from, header.get('library'), options.signal);
+  const path = await options.pull(from, header.get('library'), options.signal).catch((error: unknown) => {
+    throw withRemedy(error);
+  });
   await options.workFolder.give(path);
   return path;
+}
+
+/** A base that is not there looks like one that may not be seen. */
+function withRemedy(error: unknown): unknown {
+  if (!(error instanceof DomainError) || error.code !== 'not_found' || error.remedy !== undefined)
+    return error;
+  return new DomainError(error.code, error.message, {
+    reason: error.reason,
+    cause: error,
+    remedy:
+      'Look for its name and tag with: sing search NAME. A private image needs a token that may read it.',
+  });
 }
 
 /** The image itself; or a copy of it in the work folder, when the enclosed build could not read it where it is. */

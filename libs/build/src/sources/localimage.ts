@@ -59,7 +59,9 @@ export function unreadableBase(from: string, cause: unknown): Error {
     code === 'EACCES'
       ? 'A build runs with ids of its own, never as root of this machine: let others read the base, or pack it into a SIF file first.'
       : 'The path in from: is relative to the directory in which you build.';
-  return buildFailure(`unable to open the base image ${from}: ${messageOf(cause)}`, { cause, remedy });
+  const why =
+    { ENOENT: 'there is no such file', EACCES: 'it may not be read' }[code ?? ''] ?? messageOf(cause);
+  return buildFailure(`unable to open the base image ${from}: ${why}`, { cause, remedy });
 }
 
 async function openSif(
@@ -67,7 +69,12 @@ async function openSif(
   from: string,
 ): Promise<{ offset: number; ociConfig: string | undefined }> {
   return withSifFile(path, async (access) => {
-    const image = await readSif(access);
+    const image = await readSif(access).catch((cause: unknown) => {
+      throw buildFailure(`invalid image format of the base ${from}: ${messageOf(cause)}`, {
+        cause,
+        remedy: 'A base of bootstrap: localimage is a SIF file, a squashfs or a folder.',
+      });
+    });
     const root = rootPartition(image);
     if (root.fileSystem !== FileSystem.squashfs) {
       throw buildFailure(`${from} holds a file system that cannot be unpacked here, only squashfs can`);

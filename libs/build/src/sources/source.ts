@@ -26,12 +26,22 @@ export async function fillBase(request: BaseRequest): Promise<Base> {
       return fillFromOci(request, fetched(request, agent, from));
     default:
       throw buildFailure(`unable to get conveyorpacker: invalid build source ${JSON.stringify(agent)}`, {
-        remedy: `This builder knows the sources ${AGENTS.join(', ')}.`,
+        remedy: remedyForAgent(agent),
       });
   }
 }
 
 const SAY_BOOTSTRAP = 'Begin the definition with bootstrap: and from:, for example bootstrap: library.';
+
+function remedyForAgent(agent: string): string {
+  const known = `Bases come from ${AGENTS.join(', ')}.`;
+  const small = agent.toLowerCase();
+  if (small !== agent && (AGENTS as readonly string[]).includes(small))
+    return `Write it in small letters: ${small}.`;
+  if (agent.startsWith('docker'))
+    return `${known} Fetch the image as a folder first (skopeo copy docker://NAME oci:FOLDER), then use bootstrap: oci and from: FOLDER.`;
+  return known;
+}
 
 function fetched(request: BaseRequest, agent: string, from: string): string {
   if (from === '')

@@ -15,7 +15,7 @@ export const PLACES = words('coerce iso');
 
 /** Methods of a schema that make another one and do nothing else. */
 const CHANGES = words(
-  'array catch catchall default email endsWith extend gt gte int length loose lt lte max min multipleOf negative nonempty ' +
+  'array catch catchall default email endsWith exclude extend extract gt gte int length loose lt lte max min multipleOf negative nonempty ' +
     'nonnegative nonoptional nonpositive nullable nullish omit optional or partial pick pipe positive readonly refine regex ' +
     'required startsWith strict superRefine toLowerCase toUpperCase transform trim url',
 );

@@ -47,8 +47,11 @@ function isErrorCode(code: string): code is ErrorCode {
 export function responseError(status: number, body: string, what: string): ResponseError {
   const envelope = ErrorEnvelope.safeParse(parseJson(body));
   if (!envelope.success) return new ResponseError(status, `${what} was answered with status ${status}`);
-  const { message, reason } = envelope.data.error;
-  return new ResponseError(status, message, reason === undefined ? {} : { reason });
+  const { message, reason, remedy } = envelope.data.error;
+  return new ResponseError(status, message, {
+    ...(reason !== undefined && { reason }),
+    ...(remedy !== undefined && { remedy }),
+  });
 }
 
 /** JSON, or undefined when it is none. */

@@ -71,6 +71,12 @@ describe('ids of a build', () => {
     expect(ids.singleId).toContain('there are no sub-ids for alice');
   });
 
+  it('of a root whose namespace has one id are that id alone', () => {
+    const ids = buildIds(hostOf(asRoot({}, '1')));
+    expect(ids.userNamespace?.uidMap).toEqual([{ inside: 0, outside: 0, count: 1 }]);
+    expect(ids.singleId).toContain('one id only');
+  });
+
   it('in an enclosure stay as they are', () => {
     expect(buildIds(hostOf(enclosed)).userNamespace).toBeNull();
   });

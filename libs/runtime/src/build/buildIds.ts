@@ -31,14 +31,17 @@ export function buildIds(host: Host): BuildIds {
   const { effectiveUid: uid, effectiveGid: gid, initialUserNamespace } = identity;
   if (uid === 0 && identity.systemAdmin && !initialUserNamespace && host.environment().includes(ENCLOSED))
     return { userNamespace: null, owner: { uid, gid }, singleId: null };
-  if (uid === 0 && identity.systemAdmin) return mappedBlock(host);
+  const isRoot = uid === 0 && identity.systemAdmin;
+  const mapped = isRoot ? mappedIds(host) : 0;
+  if (isRoot && mapped !== 1) return mappedBlock(host, mapped);
   const found = host.account(uid);
   const name = 'error' in found ? null : found.name;
   const ranges = { uid: entry(host, '/etc/subuid', name, uid), gid: entry(host, '/etc/subgid', name, uid) };
   const programs = idMapPrograms(host);
-  if (ranges.uid === null || ranges.gid === null || programs === null) {
-    const reason =
-      ranges.uid === null || ranges.gid === null
+  if (isRoot || ranges.uid === null || ranges.gid === null || programs === null) {
+    const reason = isRoot
+      ? 'the namespace that this runs in has one id only'
+      : ranges.uid === null || ranges.gid === null
         ? `there are no sub-ids for ${name ?? uid} in /etc/subuid and /etc/subgid`
         : 'newuidmap and newgidmap are not installed';
     return {
@@ -88,8 +91,7 @@ function entry(
 }
 
 /** Ids of root's own entry, else of a free block; in a container whose root has few ids, the upper half of those. */
-function mappedBlock(host: Host): BuildIds {
-  const mapped = mappedIds(host);
+function mappedBlock(host: Host, mapped: number): BuildIds {
   const own = (path: string): { outside: number; count: number } | null => {
     const range = entry(host, path, 'root', 0);
     return range !== null && range.outside + range.count <= mapped ? range : null;

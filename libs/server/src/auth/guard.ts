@@ -73,5 +73,8 @@ export class TokenGuard implements CanActivate {
 function requireScopes(actor: Actor, scopes: readonly ScopeName[]): void {
   const missing = scopes.find((scope) => !hasScope(actor, scope));
   if (missing === undefined) return;
-  throw new DomainError('forbidden', `The token lacks the scope ${missing}`, { reason: 'scope_missing' });
+  throw new DomainError('forbidden', `The token lacks the scope ${missing}`, {
+    reason: 'scope_missing',
+    remedy: `Use a token that was made with the scope ${missing}`,
+  });
 }

@@ -10,8 +10,11 @@ export interface Failure {
   readonly body: ErrorEnvelope;
 }
 
-export function failure(status: number, message: string, reason: string): Failure {
-  return { status, body: { error: { code: status, message, reason } } };
+export function failure(status: number, message: string, reason: string, remedy?: string): Failure {
+  return {
+    status,
+    body: { error: { code: status, message, reason, ...(remedy !== undefined && { remedy }) } },
+  };
 }
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -21,7 +24,7 @@ const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
  * and a full disk say more than "something went wrong".
  */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof DomainError) return failure(error.status, error.message, error.reason);
+  if (error instanceof DomainError) return failure(error.status, error.message, error.reason, error.remedy);
   if (NO_SPACE.has(systemCode(error) ?? '')) {
     const { status, message } = ERROR_CODES.out_of_space;
     return failure(status, message, 'out_of_space');

@@ -3,7 +3,7 @@ import type { ScsConfig } from '#libs/config';
 import type { Actor } from '#libs/contract';
 import { actorOf } from '../auth/index.js';
 import { LIMITS } from '../limits.js';
-import { redactUrl, withoutRedaction, type Logger } from '../log.js';
+import { plainLines, redactUrl, type Logger } from '../log.js';
 import { failure, JSON_TYPE, type Failure } from './envelope.js';
 
 /** Answers of an API are no documents: nothing in them may run, be framed or be guessed to be something else. */
@@ -35,7 +35,7 @@ export function addHooks(fastify: FastifyInstance, { log, config, stopping, answ
     ...SAFE_HEADERS,
     ...(strict ? { 'strict-transport-security': HSTS } : {}),
   });
-  const access = withoutRedaction(log);
+  const line = plainLines(log);
   fastify.addHook('onRequest', (request, reply, done) => {
     for (const [name, value] of headers) reply.header(name, value);
     if (request.raw.url !== undefined && request.raw.url.length > LIMITS.url)
@@ -55,7 +55,7 @@ export function addHooks(fastify: FastifyInstance, { log, config, stopping, answ
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const level = isPoll(request) && reply.statusCode < 400 ? 'debug' : 'info';
-    if (access.isLevelEnabled(level)) access[level](accessLine(request, reply), 'request');
+    line(level, accessLine(request, reply));
     const actor = actorOf(request);
     if (actor !== undefined) answered(actor, { address: request.ip, client: request.headers['user-agent'] });
     // Kept alive, the connection would hold up the end until its idle time is over.
@@ -78,6 +78,8 @@ function endsWork(request: FastifyRequest): boolean {
 const POLLED = new Set(['/healthz', '/readyz', '/v1/auth/revocations', '/v1/auth/uses']);
 
 function isPoll({ url }: FastifyRequest): boolean {
+  // Every second of a build that says nothing.
+  if (ENDING.test(url)) return true;
   const question = url.indexOf('?');
   return POLLED.has(question === -1 ? url : url.slice(0, question));
 }
@@ -87,7 +89,7 @@ function answer(reply: FastifyReply, { status, body }: Failure): void {
 }
 
 /** Every field is ours and none is a secret: the line is written without looking for any. */
-function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string, unknown> {
+function accessLine(request: FastifyRequest, reply: FastifyReply): object {
   const actor = actorOf(request);
   return {
     request: request.id,
@@ -100,5 +102,6 @@ function accessLine(request: FastifyRequest, reply: FastifyReply): Record<string
     username: actor?.username,
     tokenId: actor?.tokenId,
     cut: reply.raw.writableFinished ? undefined : true,
+    msg: 'request',
   };
 }

@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { DomainError, expected } from '#libs/core';
-import { Batches } from './batches.js';
+import { DomainError, expected, releaseBuffer } from '#libs/core';
 import { STREAM_LIMITS } from './limits.js';
 
 /** Takes the bytes of a body, in order. */
 export interface ByteSink {
-  /** Called again only when it has settled; until then nobody changes the chunks, afterwards they hold other bytes. */
+  /** Called again only when it has settled. Until then nobody changes the chunks; afterwards they are empty. */
   write(chunks: readonly Buffer[]): Promise<void>;
 }
 
@@ -29,19 +28,23 @@ export async function receiveBody(
 ): Promise<number> {
   const { limit, signal } = options;
   signal?.throwIfAborted();
-  const announced = Number(request.headers['content-length'] ?? Infinity);
-  if (Number.isFinite(announced) && announced > limit) throw tooLarge(limit);
-  const batches = new Batches(announced);
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
   let total = 0;
   let ended = false;
   let writing = false;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
 
+  const due = (): boolean => waitingBytes >= STREAM_LIMITS.batchBytes || (ended && waitingBytes > 0);
   const pump = async (): Promise<void> => {
     writing = true;
-    for (let batch = batches.next(ended); batch; batch = batches.next(ended)) {
+    while (due()) {
+      const batch = waiting;
+      waiting = [];
+      waitingBytes = 0;
       if (request.isPaused()) request.resume();
-      await sink.write([batch]).finally(() => batches.give(batch));
+      await sink.write(batch).finally(() => batch.forEach(releaseBuffer));
     }
     writing = false;
     if (ended) resolve();
@@ -52,10 +55,10 @@ export async function receiveBody(
   const onData = (chunk: Buffer): void => {
     total += chunk.length;
     if (total > limit) return reject(tooLarge(limit));
-    batches.add(chunk);
-    if (batches.waiting === 0) return;
-    turn();
-    if (batches.waiting >= STREAM_LIMITS.waitingBatches) request.pause();
+    waiting.push(chunk);
+    waitingBytes += chunk.length;
+    if (waitingBytes >= STREAM_LIMITS.waitingBytes) request.pause();
+    if (waitingBytes >= STREAM_LIMITS.batchBytes) turn();
   };
   const onEnd = (): void => {
     ended = true;
@@ -76,7 +79,6 @@ export async function receiveBody(
     request.off('data', onData).off('end', onEnd).off('close', onCut);
     signal?.removeEventListener('abort', onAbort);
     request.pause();
-    batches.clear();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type ByteRange, contentRange, readRange, unsatisfiedRange } from '#libs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { transferBuffers } from './bufferPool.js';
+import { BufferPool } from './bufferPool.js';
 import { STREAM_LIMITS } from './limits.js';
 
 /** Bytes that can be read at any position. */
@@ -16,6 +16,8 @@ export interface SendOptions {
   /** A strong validator of the bytes, with its quotes. */
   readonly etag: string;
 }
+
+const pool = new BufferPool();
 
 /**
  * Answers a GET or HEAD with a file: whole, or the one range that was asked for (RFC 9110 §14). Resolves when the last byte
@@ -79,7 +81,7 @@ async function writeRange(
     for (let turn = 0; position <= range.end; turn += 1) {
       const slot = turn % STREAM_LIMITS.buffersPerDownload;
       if ((await underway[slot]) === false || response.closed) return 'cut';
-      const buffer = (buffers[slot] ??= transferBuffers.take(length));
+      const buffer = (buffers[slot] ??= pool.take(length));
       const wanted = buffer.subarray(0, Math.min(buffer.length, range.end + 1 - position));
       const count = await source.read(wanted, position);
       if (count === 0) throw new Error(`Expected ${range.end + 1} bytes, the source ended at ${position}`);
@@ -96,7 +98,7 @@ async function writeRange(
   } finally {
     response.setTimeout(0);
     await Promise.all(underway);
-    for (const buffer of buffers) transferBuffers.give(buffer);
+    for (const buffer of buffers) pool.give(buffer);
   }
 }
 
