@@ -8,6 +8,7 @@ if (process.getuid?.() === 0)
     const instance = await startUp(me);
     return {
       person: me.with({ SCS_HOME: instance.home }),
+      homes: [instance.home],
       stop: async () => {
         await instance.down();
         await me.remove();

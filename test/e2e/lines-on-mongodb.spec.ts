@@ -8,6 +8,7 @@ tenLines('with the documents in MongoDB', async () => {
   const instance = await startUp(me, database.env);
   return {
     person: me.with({ SCS_HOME: instance.home }),
+    homes: [instance.home],
     stop: async () => {
       await instance.down();
       await database.stop();

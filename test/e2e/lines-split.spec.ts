@@ -51,6 +51,7 @@ tenLines('with the services in processes of their own, each with its own port an
   carry('worker.json', working, building);
   return {
     person: me.with({ SCS_HOME: first.home }),
+    homes: running.map(({ home }) => home),
     stop: async () => {
       for (const instance of running.toReversed()) await instance.down();
       await redis.stop();

@@ -6,6 +6,7 @@ tenLines('with everything in one process', async () => {
   const instance = await startUp(me);
   return {
     person: me.with({ SCS_HOME: instance.home }),
+    homes: [instance.home],
     stop: async () => {
       await instance.down();
       await me.remove();

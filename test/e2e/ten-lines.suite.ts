@@ -1,11 +1,15 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { AuditEntry } from '#libs/contract';
+import { Secrets } from '../support/secrets.js';
 import { CHECKOUT, type Person } from '../support/up.js';
 
 /** Somebody with a running instance as remote. */
 export interface World {
   readonly person: Person;
+  /** The state folders of the instance: the one with auth in front. */
+  readonly homes: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -102,6 +106,51 @@ export function tenLines(title: string, start: () => Promise<World>): void {
       writeFileSync(me.path('changed.sif'), bytes);
       const { status, stderr } = await me.sing('verify', 'changed.sif');
       expect([status, stderr]).toEqual([255, expect.stringContaining('FATAL')]);
+    });
+
+    it('scs audit: every service has recorded what these lines changed, and nobody has changed that', async () => {
+      const scs = join(CHECKOUT, 'bin/scs');
+      const entries = async (): Promise<readonly AuditEntry[]> => {
+        const { stdout } = await me.ok(scs, ['audit', 'list', '--limit', '1000', '--json']);
+        return (JSON.parse(stdout) as { entries: AuditEntry[] }).entries;
+      };
+      const wanted = [
+        'account.create',
+        'token.create',
+        'key.add',
+        'build.submit',
+        'token.exchange',
+        'build.end',
+        'container.create',
+        'image.push',
+        'tag.set',
+      ];
+      // Entries come into their chains within a second.
+      const all = await vi.waitFor(async () => {
+        const found = await entries();
+        const actions = new Set(found.map(({ action, outcome }) => `${action} ${outcome}`));
+        const missing = wanted.filter((action) => !actions.has(`${action} done`));
+        if (missing.length > 0) throw new Error(`Not recorded: ${missing.join(', ')}`);
+        return found;
+      }, 10_000);
+      const built = all.find(({ action }) => action === 'build.end');
+      expect(built?.actor).toMatchObject({ username: 'admin', via: 'builder' });
+      const { stdout } = await me.ok(scs, ['audit', 'verify']);
+      expect(stdout).toMatch(
+        /^auth: \d+ entries, .*: nothing was changed\nkeystore: .* nothing was changed\nlibrary: .* nothing was changed\nbuilder: .* nothing was changed\n$/,
+      );
+    });
+
+    it('no log, no trail and no data of the instance holds a token or a password of all that', async () => {
+      const [home = '', ...others] = world?.homes ?? [];
+      const secrets = new Secrets();
+      for (const name of ['admin.token', 'admin.password'])
+        secrets.add(name, readFileSync(join(home, name), 'utf8').trim());
+      expect(secrets.size).toBe(2);
+      for (const folder of [home, ...others]) expect(await secrets.leaks(folder)).toEqual([]);
+      const exported = await me.ok(join(CHECKOUT, 'bin/scs'), ['audit', 'export']);
+      expect(exported.stdout).toContain('token.exchange');
+      expect(secrets.leaksIn(exported.stdout)).toEqual([]);
     });
   });
 }
