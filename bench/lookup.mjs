@@ -111,7 +111,7 @@ async function interleaved(runs) {
   const results = runs.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
     const order = [...runs.keys()];
-    for (const index of round % 2 === 0 ? order : order.reverse())
+    for (const index of round % 2 === 0 ? order : order.toReversed())
       results[index].push(await measure(runs[index]));
   }
   return results.map((all) => ({

@@ -52,7 +52,7 @@ try {
           if (round > 0) theirs.push((processorTimeOf(process.pid) - before) / keys);
         },
       ];
-      for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
+      for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
     }
     const ratio = median(theirs.map((time, index) => time / ours[index]));
     report(`/pks/add, RSA-4096, ${keys} new keys, one at a time`, {
