@@ -1,12 +1,12 @@
 // `POST /pks/add` with RSA-4096 keys, against what OpenPGP.js needs to read such a key and to verify all its signatures.
 //
-//   npm run build && node bench/submit.mjs [--keys N] [--rounds N]
+//   npm run build && node bench/submit.mjs [--keys N] [--rounds N] [--accounts N]
 //
 // The keystore runs in an instance that scripts/up started with its default settings; every key is new to it, so each is
-// read, verified, merged, stored and on the disk before it is acknowledged. OpenPGP.js verifies the same keys in this process.
-// Both in turn, one key at a time; compared is the processor time of a key (all threads), so the ratio is that of the rates of
-// one processor: OpenPGP.js = 1, more is better.
-import { generateKeyPairSync } from 'node:crypto';
+// read, verified, merged, stored and on the disk before it is acknowledged. Several accounts upload at once, each one key after
+// the other. OpenPGP.js verifies the same keys in this process, in turn with that. Compared is the processor time of a key (all
+// threads), so the ratio is that of the rates of one processor: OpenPGP.js = 1, more is better.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import * as openpgp from 'openpgp';
 import { processorTimeOf } from './support/children.mjs';
@@ -18,9 +18,13 @@ import { temporaryFolder } from './support/temporary.mjs';
 import { ownInstance } from './support/up.mjs';
 
 const { values } = parseArgs({
-  options: { keys: { type: 'string', default: '100' }, rounds: { type: 'string', default: '5' } },
+  options: {
+    keys: { type: 'string', default: '400' },
+    rounds: { type: 'string', default: '5' },
+    accounts: { type: 'string', default: '8' },
+  },
 });
-const [keys, rounds] = [values.keys, values.rounds].map(Number);
+const [keys, rounds, accounts] = [values.keys, values.rounds, values.accounts].map(Number);
 
 const folder = await temporaryFolder();
 try {
@@ -28,13 +32,12 @@ try {
   const all = await rsaKeys(generateKeyPairSync('rsa', { modulusLength: 4096 }), keys * (rounds + 1));
   const instance = await ownInstance(folder.path);
   await instance.up();
-  const client = new Client({
-    base: instance.url,
-    ca: instance.ca,
-    headers: { authorization: `Bearer ${instance.token}`, 'content-type': 'application/pgp-keys' },
-  });
+  const client = new Client({ base: instance.url, ca: instance.ca });
   try {
     const pid = instance.pidOf('server');
+    const tokens = [];
+    for (let index = 0; index < accounts; index += 1)
+      tokens.push(await newAccount(client, instance.token, `bench${index}`));
     const [ours, theirs, times] = [[], [], []];
     for (let round = 0; round <= rounds; round += 1) {
       const part = all.slice(round * keys, (round + 1) * keys);
@@ -42,7 +45,13 @@ try {
         async () => {
           const before = processorTimeOf(pid);
           const took = [];
-          for (const key of part) took.push(await submit(client, key));
+          const left = [...part];
+          await Promise.all(
+            tokens.map(async (token) => {
+              for (let key = left.pop(); key !== undefined; key = left.pop())
+                took.push(await submit(client, token, key));
+            }),
+          );
           if (round > 0) ours.push((processorTimeOf(pid) - before) / keys);
           if (round > 0) times.push(...took);
         },
@@ -55,7 +64,7 @@ try {
       for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
     }
     const ratio = median(theirs.map((time, index) => time / ours[index]));
-    report(`/pks/add, RSA-4096, ${keys} new keys, one at a time`, {
+    report(`/pks/add, RSA-4096, ${keys} new keys of ${accounts} accounts`, {
       keystore: `${median(ours).toFixed(2)} ms of processor`,
       'OpenPGP.js': `${median(theirs).toFixed(2)} ms`,
       ratio,
@@ -70,9 +79,20 @@ try {
   await folder.remove();
 }
 
-async function submit(client, key) {
+/** The token of a new account that may add keys. */
+async function newAccount(client, administrator, username) {
+  const headers = { authorization: `Bearer ${administrator}` };
+  const password = randomBytes(16).toString('hex');
+  await client.send('POST', '/v1/auth/users', { headers, body: { username, password } });
+  const body = { name: 'bench', scopes: ['keystore:write'], username };
+  const { json } = await client.send('POST', '/v1/auth/tokens', { headers, body });
+  return json.data.token;
+}
+
+async function submit(client, token, key) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/pgp-keys' };
   const begin = performance.now();
-  await client.send('POST', '/pks/add', { body: Buffer.from(key) });
+  await client.send('POST', '/pks/add', { headers, body: Buffer.from(key) });
   return performance.now() - begin;
 }
 

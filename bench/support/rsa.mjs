@@ -39,6 +39,8 @@ export async function rsaKeys({ publicKey, privateKey }, count) {
       userIDs: [{ name: `RSA ${index}`, email: `rsa${index}@example.org` }],
       date: created,
       format: 'armored',
+      // Only this library puts one there.
+      config: { nonDeterministicSignaturesViaNotation: false },
     });
     keys.push(armored);
   }

@@ -42,7 +42,8 @@ const HANDLES = {
   indexes: { byHandle: { fields: ['handle', 'place', 'fingerprint'] } },
 } as const satisfies CollectionSpec<HandleDocument>;
 
-const idOf = (handle: string, fingerprint: string): string => `${handle} ${fingerprint}`;
+/** Those of one certificate lie beside each other, so that a change touches few pages of the database. */
+const idOf = (handle: string, fingerprint: string): string => `${fingerprint} ${handle}`;
 
 export interface FoundHandle {
   readonly fingerprint: string;

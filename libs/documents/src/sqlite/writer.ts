@@ -207,21 +207,24 @@ function apply(write: WriteMessage): Applied {
   }
 }
 
-/** Applies a list of writes, or none of them. Runs inside the transaction of its batch. */
-function commit(writes: readonly WriteMessage[]): DriverCommit {
-  const several = writes.length > 1;
-  if (several) database.exec('SAVEPOINT one');
+/** Applies a list of writes up to the first that is refused. Runs inside the transaction of its batch. */
+function applyAll(writes: readonly WriteMessage[]): DriverCommit {
   const values: (number | undefined)[] = [];
   for (const [failed, write] of writes.entries()) {
     const { refusal, value } = apply(write);
-    if (refusal !== undefined) {
-      if (several) database.exec('ROLLBACK TO one; RELEASE one');
-      return { ok: false, failed, because: refusal };
-    }
+    if (refusal !== undefined) return { ok: false, failed, because: refusal };
     values.push(value);
   }
-  if (several) database.exec('RELEASE one');
   return { ok: true, values };
+}
+
+/** Applies a list of writes, or none of them, whatever becomes of the others in the transaction. */
+function commit(writes: readonly WriteMessage[]): DriverCommit {
+  if (writes.length === 1) return applyAll(writes);
+  database.exec('SAVEPOINT one');
+  const result = applyAll(writes);
+  database.exec(result.ok ? 'RELEASE one' : 'ROLLBACK TO one; RELEASE one');
+  return result;
 }
 
 function answer(request: WriterRequest): DriverCommit | undefined {
@@ -230,20 +233,37 @@ function answer(request: WriterRequest): DriverCommit | undefined {
   return undefined;
 }
 
-function transaction(batch: WriterBatch): WriterReply[] {
+function inTransaction<T>(work: () => T, isRefused: (result: T) => boolean = () => false): T {
   begin.run();
   try {
-    const replies = batch.map(({ number, request }): WriterReply => {
-      const result = answer(request);
-      return result === undefined ? { number } : { number, result };
-    });
-    end.run();
-    return replies;
+    const result = work();
+    if (isRefused(result)) back.run();
+    else end.run();
+    return result;
   } catch (error) {
     // SQLite has already rolled back after some errors (disk full, I/O).
     if (database.inTransaction) back.run();
     throw error;
   }
+}
+
+function transaction(batch: WriterBatch): WriterReply[] {
+  const [first] = batch;
+  if (first !== undefined && batch.length === 1 && first.request.kind === 'commit') {
+    // The transaction is its own: without savepoint SQLite keeps no copies of the pages that change.
+    const { number, request } = first;
+    const result = inTransaction(
+      () => applyAll(request.writes),
+      ({ ok }) => !ok,
+    );
+    return [{ number, result }];
+  }
+  return inTransaction(() =>
+    batch.map(({ number, request }): WriterReply => {
+      const result = answer(request);
+      return result === undefined ? { number } : { number, result };
+    }),
+  );
 }
 
 /** One transaction for all; when it fails, one for each, so that only what cannot be stored is refused. */

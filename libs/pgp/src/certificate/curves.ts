@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { Cursor } from '../packets/cursor.js';
 import type { Packet } from '../packets/reader.js';
-import { Tag } from '../packets/tags.js';
 import type { Signed } from './components.js';
+import { hashedData, padded } from './hashed.js';
 
 /*
  * ECDSA over curves that OpenPGP.js leaves to a package that is not ours: Node knows them. What is hashed is that of RFC 9580 §5.2.4.
@@ -52,37 +52,11 @@ export function verifyOnCurve(key: CurveKey, body: Uint8Array, signed: Signed): 
   cursor.take(cursor.number(2));
   const left = cursor.take(2);
   const numbers = [padded(cursor.mpi(), key.size), padded(cursor.mpi(), key.size)];
-  const data = Buffer.concat([
-    keyData(signed.primary),
-    ...(signed.component === undefined ? [] : [componentData(signed.component)]),
-    head,
-    Buffer.from([4, 0xff]),
-    uint32(head.length),
-  ]);
+  const data = hashedData(signed, head);
   const digest = createHash(name).update(data).digest();
   if (digest[0] !== left[0] || digest[1] !== left[1]) return false;
   const publicKey = createPublicKey({ key: spki(key), format: 'der', type: 'spki' });
   return verify(name, data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, Buffer.concat(numbers));
-}
-
-function keyData({ body }: Packet): Buffer {
-  return Buffer.concat([Buffer.from([0x99, body.length >> 8, body.length & 0xff]), body]);
-}
-
-function componentData(component: Packet): Buffer {
-  if (component.tag !== Tag.userId) return keyData(component);
-  return Buffer.concat([Buffer.from([0xb4]), uint32(component.body.length), component.body]);
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-/** @throws RangeError for a number that is too long */
-function padded(number: Uint8Array, size: number): Buffer {
-  return Buffer.concat([Buffer.alloc(size - number.length), number]);
 }
 
 /** SubjectPublicKeyInfo (RFC 5480 §2) around the point. */

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AnyKeyPacket } from 'openpgp';
+import { loadOpenPgp } from '../openpgp.js';
 import { badKey } from '../packets/fault.js';
 import { PACKET_LIMITS } from '../packets/limits.js';
 import type { Packet } from '../packets/reader.js';
@@ -7,6 +8,7 @@ import { Tag } from '../packets/tags.js';
 import { SignatureType } from '../packets/signature.js';
 import type { Signed } from './components.js';
 import { readCurveKey, verifyOnCurve } from './curves.js';
+import { NativeVerifier } from './native.js';
 
 /** How much may still be checked; certificates of one upload share it. */
 export interface Work {
@@ -29,11 +31,12 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Checks single signatures with OpenPGP.js, and what it cannot do with Node. User ids go in as the bytes that came, never re-encoded: a text that is not UTF-8 would otherwise
- * fail (keystore contract §3.1).
+ * Checks single signatures: Node does what it can (some of it only Node), OpenPGP.js the rest. User ids go in as the bytes that came, never
+ * re-encoded: a text that is not UTF-8 would otherwise fail (keystore contract §3.1).
  */
 export class SignatureVerifier {
   readonly #keys = new Map<Packet, Promise<AnyKeyPacket>>();
+  readonly #native = new NativeVerifier();
   readonly #work: Work;
 
   constructor(work: Work) {
@@ -48,11 +51,22 @@ export class SignatureVerifier {
     this.#work.left -= COST[body[2] ?? 0] ?? 1;
     if (this.#work.left < 0)
       throw badKey('Expected fewer signatures in a key: checking all of them would take too long');
-    return inTurn(() => this.#verify(body, type, signed, signer));
+    return inTurn(
+      async () =>
+        this.#natively(body, type, signed, signer) ?? (await this.#verify(body, type, signed, signer)),
+    );
+  }
+
+  #natively(body: Uint8Array, type: number, signed: Signed, signer: Packet): boolean | undefined {
+    try {
+      return this.#native.verify(body, type, signed, signer);
+    } catch {
+      return undefined;
+    }
   }
 
   async #verify(body: Uint8Array, type: number, signed: Signed, signer: Packet): Promise<boolean> {
-    const openpgp = await import('openpgp');
+    const openpgp = await loadOpenPgp();
     try {
       const curveKey = readCurveKey(signer);
       if (curveKey !== undefined) return verifyOnCurve(curveKey, body, signed);
@@ -92,7 +106,7 @@ export class SignatureVerifier {
   }
 
   async #parse(packet: Packet): Promise<AnyKeyPacket> {
-    const openpgp = await import('openpgp');
+    const openpgp = await loadOpenPgp();
     const key =
       packet.tag === Tag.publicKey ? new openpgp.PublicKeyPacket() : new openpgp.PublicSubkeyPacket();
     await (key.read(packet.body) as unknown as Promise<void> | void);

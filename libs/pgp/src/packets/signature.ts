@@ -20,6 +20,7 @@ const Subpacket = {
   exportable: 4,
   keyExpiration: 9,
   issuer: 16,
+  notation: 20,
   primaryUserId: 25,
   keyFlags: 27,
   revocationReason: 29,
@@ -55,6 +56,8 @@ export interface SignatureFacts {
 
 interface RawSubpacket {
   readonly type: number;
+  /** Whoever does not know it must refuse the signature. */
+  readonly critical: boolean;
   readonly content: Uint8Array;
 }
 
@@ -97,6 +100,61 @@ export function canonicalSignature(body: Uint8Array, keyId: string, backSignatur
     unhashed.push(subpacket(Subpacket.issuer, Buffer.from(keyId, 'hex')));
   if (backSignature !== undefined) unhashed.push(subpacket(Subpacket.embedded, backSignature));
   return Buffer.concat([head, sized(Buffer.concat(unhashed)), value]);
+}
+
+/** What is needed to verify a signature in which nothing is out of the ordinary. */
+export interface PlainSignature {
+  readonly algorithm: number;
+  readonly hash: number;
+  /** From the version to the end of the hashed area: hashed after what is signed. */
+  readonly head: Buffer;
+  /** The left 16 bits of the hash. */
+  readonly left: Buffer;
+  /** Without leading zeros. */
+  readonly numbers: readonly Uint8Array[];
+}
+
+/** Subpackets that decide nothing about the validity of a signature, or that our own rules look at (RFC 9580 §5.2.3.7). */
+const PLAIN: ReadonlySet<number> = new Set([
+  Subpacket.created,
+  Subpacket.signatureExpiration,
+  Subpacket.keyExpiration,
+  11, // preferred ciphers
+  Subpacket.issuer,
+  21, // preferred hashes
+  22, // preferred compression
+  23, // key server preferences
+  Subpacket.primaryUserId,
+  Subpacket.keyFlags,
+  30, // features
+  Subpacket.issuerFingerprint,
+]);
+
+/**
+ * Takes a signature apart for being verified.
+ * @param keyId of the signer, 16 hex digits
+ * @returns undefined when it has anything that could decide about its validity beside its numbers
+ * @throws DomainError for broken bodies
+ */
+export function plainSignature(body: Uint8Array, keyId: string): PlainSignature | undefined {
+  const { head, hashed, unhashed, value } = takeApart(body);
+  const all = [...hashed, ...unhashed];
+  const isPlain = ({ type, critical }: RawSubpacket): boolean =>
+    PLAIN.has(type) || (type === Subpacket.notation && !critical);
+  if (!all.every(isPlain)) return undefined;
+  const said = all.flatMap((one) => {
+    if (one.type === Subpacket.issuer) return [Buffer.from(one.content).toString('hex')];
+    // The version of the key, and its fingerprint.
+    const isWhole = one.content[0] === 4 && one.content.length === 21;
+    if (one.type === Subpacket.issuerFingerprint) return [isWhole ? issuerOf([one]) : undefined];
+    return [];
+  });
+  if (said.length === 0 || said.some((id) => id !== keyId)) return undefined;
+  const cursor = new Cursor(value);
+  const left = Buffer.from(cursor.take(2));
+  const count = NUMBERS[head[2] ?? 0] ?? 0;
+  const numbers = Array.from({ length: count }, () => cursor.mpi());
+  return cursor.left > 0 ? undefined : { algorithm: head[2] ?? 0, hash: head[3] ?? 0, head, left, numbers };
 }
 
 interface SignatureParts {
@@ -185,8 +243,9 @@ function readSubpackets(area: Uint8Array): RawSubpacket[] {
           : Buffer.from(header).readUInt32BE(1);
     const end = at + lengthBytes + length;
     if (length === 0 || end > area.length) throw badKey('A signature holds a broken subpacket');
-    const type = (area[at + lengthBytes] ?? 0) & 0x7f;
-    subpackets.push({ type, content: area.subarray(at + lengthBytes + 1, end) });
+    const octet = area[at + lengthBytes] ?? 0;
+    const content = area.subarray(at + lengthBytes + 1, end);
+    subpackets.push({ type: octet & 0x7f, critical: octet > 0x7f, content });
     at = end;
   }
   return subpackets;
