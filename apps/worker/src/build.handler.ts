@@ -56,6 +56,10 @@ export class BuildHandler implements JobHandler {
     const writer = new LogWriter(connection, ticket.logSize, (why) => stop.abort(why));
     try {
       if (ticket.attempt > 1) writer.line(`The worker was lost; this is try ${ticket.attempt}.`);
+      // Whoever waits sees at once that the build is waited for no more, before its program has started.
+      writer.line(
+        `INFO:    A worker has the build; it may take ${Math.round(ticket.timeLimit / 60)} minutes`,
+      );
       const outcome = await this.#work({ id, ticket, connection, writer, signal: stop.signal });
       if (outcome === undefined) await this.#leave(writer, connection, signal);
       else {

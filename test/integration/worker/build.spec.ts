@@ -24,6 +24,7 @@ describe('a remote build', () => {
       'library://admin/demo/built:1,2',
     );
     const log = await logOf(id);
+    expect(log).toMatch(/^INFO:    A worker has the build; it may take 60 minutes\nINFO:    /);
     expect(log).toContain('+ line 7: ');
     const status = await builds.builder.status(id);
     expect(status).toMatchObject({

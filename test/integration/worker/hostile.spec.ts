@@ -96,7 +96,7 @@ sleep 76543
     // Far from the half minute after which a supervisor kills.
     expect(performance.now() - begin).toBeLessThan(15_000);
     await watching;
-    const log = await cancelAt('begins anew when there is one again.\nINFO:    Starting build', id);
+    const log = await cancelAt('begins anew when there is one again.\nINFO:    A worker has the build', id);
     expect(log).toContain('begins anew');
     expect(log).not.toContain('was lost');
     expect(log).toMatch(/Build cancelled\.\n$/);
