@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CertificatesStore } from '#apps/keystore/src/certificates.store';
 import { handlesOf } from '#apps/keystore/src/handles';
+import { Trail } from '#libs/audit';
 import { loadConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
 import {
@@ -30,6 +31,9 @@ export async function fillKeystore(env, count) {
   const database = await openDocuments(loadConfig(env).databaseUrl('keystore'), { service: 'keystore' });
   try {
     const store = new CertificatesStore(database);
+    const trail = new Trail({ documents: database, service: 'keystore', clock });
+    const entryOf = ({ fingerprint }) =>
+      trail.write({ action: 'key.add', actor: null, subject: { kind: 'key', name: fingerprint } });
     await database.ready();
     const found = [];
     for (let at = 0; at < count; at += AT_ONCE) {
@@ -38,7 +42,9 @@ export async function fillKeystore(env, count) {
           ? models[at + index]
           : copyOf(models[(at + index) % models.length], at + index),
       );
-      const stored = await Promise.all(part.map((one) => store.store(undefined, one, one.found)));
+      const stored = await Promise.all(
+        part.map((one) => store.store(undefined, one, one.found, entryOf(one))),
+      );
       if (stored.includes(false)) throw new Error('Expected fresh certificates');
       found.push(...part);
     }
