@@ -50,7 +50,7 @@ for (const name of chosen) {
     process.stdout.write(`${name}: ${said} · ${seconds(begin)} · ok\n`);
     await folder.remove();
   } catch (error) {
-    process.stdout.write(
+    process.stderr.write(
       `${name}: FAILED after ${seconds(begin)}: ${error.stack}\n  its state is in ${folder.path}\n`,
     );
     process.exitCode = 1;
