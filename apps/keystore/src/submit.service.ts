@@ -95,7 +95,7 @@ export class SubmitService {
   }
 
   async #take(raw: RawCertificate, work: Work, actor: Actor): Promise<Submitted> {
-    const sent = await cleanCertificate(raw, this.clock, work);
+    const sent = await cleanCertificate(raw, this.clock, { work });
     const { fingerprint } = sent.facts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const before = await this.certificates.get(fingerprint);
