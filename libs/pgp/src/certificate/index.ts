@@ -3,7 +3,7 @@ export { mergeCertificates } from './canonical.js';
 export { cleanCertificate, type CleanOptions } from './clean.js';
 export type { Certificate } from './components.js';
 export { hashOfUserId, onlyRevoked, withoutUserIds } from './reduce.js';
-export { type RawCertificate, splitCertificates } from './split.js';
+export { factsOf, type RawCertificate, splitCertificates } from './split.js';
 export { type CertificateSummary, type SubkeySummary, summarise, type UserIdSummary } from './summary.js';
 export { type Work, workForUpload } from './verifier.js';
 export { readCleanCertificate } from './stored.js';

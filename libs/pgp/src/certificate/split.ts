@@ -1,5 +1,6 @@
 import { DomainError } from '#libs/core';
 import { badKey } from '../packets/fault.js';
+import { type KeyFacts, readKey } from '../packets/key.js';
 import { PACKET_LIMITS } from '../packets/limits.js';
 import type { Packet } from '../packets/reader.js';
 import { Tag } from '../packets/tags.js';
@@ -17,6 +18,9 @@ export interface RawCertificate {
   readonly components: Packet[];
   readonly signatures: PlacedSignature[];
 }
+
+/** What the primary key of a certificate says about itself. @throws DomainError for keys that are not taken here */
+export const factsOf = ({ primary }: RawCertificate): KeyFacts => readKey(primary.body);
 
 /**
  * Divides packets into certificates, one at each primary key. Packet types that are never stored are left out (keystore contract §3.1).

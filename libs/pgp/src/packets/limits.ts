@@ -4,6 +4,8 @@ export const PACKET_LIMITS = {
   uploadBytes: 2 * 1024 * 1024,
   /** Packets that are read before an upload is refused. */
   packets: 5000,
+  /** Armor blocks of one upload. */
+  blocks: 50,
   /** Bytes of a key or user-id packet. */
   packetBytes: 8 * 1024,
   signatureBytes: 64 * 1024,
