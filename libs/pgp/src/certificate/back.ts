@@ -52,7 +52,7 @@ export class BackSignatures {
       if (word === undefined || !(await this.#isWord(word, packet, facts))) continue;
       const written = writeSignature(word, facts);
       const fits = written.length <= PACKET_LIMITS.unhashedBytes - OTHERS_BYTES;
-      if (fits) found.push({ facts: word, body: written });
+      if (fits) found.push({ ...word, issuer: facts.keyId, body: written });
     }
     return found.length > 0 ? found : undefined;
   }
@@ -78,10 +78,10 @@ function readBack(body: Uint8Array): SignatureFacts | undefined {
  */
 export function betterBack(one: Proven | undefined, other: Proven | undefined): Proven | undefined {
   if (one === undefined || other === undefined) return one ?? other;
-  const rank = ({ facts }: Proven): [number, number, number] => [
-    Number(facts.hash === SHA1),
-    Number(facts.signatureExpiration > 0),
-    facts.created,
+  const rank = (proven: Proven): [number, number, number] => [
+    Number(proven.hash === SHA1),
+    Number(proven.signatureExpiration > 0),
+    proven.created,
   ];
   const [a, b] = [rank(one), rank(other)];
   const order = a[0] - b[0] || a[1] - b[1] || a[2] - b[2] || Buffer.compare(one.body, other.body);

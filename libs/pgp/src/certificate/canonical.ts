@@ -12,7 +12,7 @@ export function canonical(certificate: Certificate): Certificate {
     revocations: orderRevocations(certificate.revocations),
     direct: newest(certificate.direct),
     userIds: cut(certificate.userIds.map(ordered), newerUserId).sort(byUserId),
-    subkeys: cut(subkeys, (a, b) => bySubkey(b, a)).sort(bySubkey),
+    subkeys: cut(subkeys, newerSubkey).sort(bySubkey),
   };
 }
 
@@ -60,23 +60,18 @@ function ordered({ packet, bindings, revocations }: Component): Component {
 
 function newest(signatures: readonly Proven[]): Proven[] {
   return signatures
-    .toSorted((a, b) => b.facts.created - a.facts.created || byClaim(a, b))
+    .toSorted((a, b) => b.created - a.created || byClaim(a, b))
     .slice(0, PACKET_LIMITS.signatures);
 }
 
 /** Hardest first, then earliest: what is cut off never hides that a key was compromised. */
 function orderRevocations(revocations: readonly Proven[]): Proven[] {
   return revocations
-    .toSorted(
-      (a, b) =>
-        Number(isHard(b.facts)) - Number(isHard(a.facts)) ||
-        a.facts.created - b.facts.created ||
-        byClaim(a, b),
-    )
+    .toSorted((a, b) => Number(isHard(b)) - Number(isHard(a)) || a.created - b.created || byClaim(a, b))
     .slice(0, PACKET_LIMITS.signatures);
 }
 
-const byClaim = (a: Proven, b: Proven): number => compareText(a.facts.claim, b.facts.claim);
+const byClaim = (a: Proven, b: Proven): number => compareText(a.claim, b.claim);
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The first ones in an order, of those that are given out and of those that are only remembered. */
@@ -91,17 +86,21 @@ function cut<C extends Component>(components: readonly C[], order: (a: C, b: C) 
 
 const newerUserId = (a: Component, b: Component): number => createdOf(b) - createdOf(a) || byBody(a, b);
 const createdOf = ({ bindings, revocations }: Component): number =>
-  (bindings[0] ?? revocations[0])?.facts.created ?? 0;
+  (bindings[0] ?? revocations[0])?.created ?? 0;
 const byBody = (a: Component, b: Component): number => Buffer.compare(a.packet.body, b.packet.body);
 
-/** The primary user id first, then the oldest; those that were revoked last, for the first one is shown beside the key. */
+/**
+ * The primary user id first, then the oldest; those that were revoked last, for the first one is shown beside the key. Behind them
+ * those that are only remembered.
+ */
 function byUserId(a: Component, b: Component): number {
   const primary = (component: Component): number => {
-    const facts = component.bindings[0]?.facts;
-    return facts?.primaryUserId === true && !isUserIdRevoked(component) ? facts.created : -1;
+    const newest = component.bindings[0];
+    return newest?.primaryUserId === true && !isUserIdRevoked(component) ? newest.created : -1;
   };
-  const age = ({ bindings }: Component): number => bindings.at(-1)?.facts.created ?? 0;
+  const age = ({ bindings }: Component): number => bindings.at(-1)?.created ?? 0;
   return (
+    boundFirst(a, b) ||
     primary(b) - primary(a) ||
     Number(isUserIdRevoked(a)) - Number(isUserIdRevoked(b)) ||
     age(a) - age(b) ||
@@ -109,5 +108,11 @@ function byUserId(a: Component, b: Component): number {
   );
 }
 
+const boundFirst = (a: Component, b: Component): number => Number(isBound(b)) - Number(isBound(a));
+
 const bySubkey = (a: Subkey, b: Subkey): number =>
-  a.facts.created - b.facts.created || compareText(a.facts.fingerprint, b.facts.fingerprint);
+  boundFirst(a, b) ||
+  a.facts.created - b.facts.created ||
+  compareText(a.facts.fingerprint, b.facts.fingerprint);
+
+const newerSubkey = (a: Subkey, b: Subkey): number => bySubkey(b, a);

@@ -14,7 +14,7 @@ import {
 import { attempt } from './attempt.js';
 import { BackSignatures, MOST_BACK_SIGNATURES } from './back.js';
 import { canonical } from './canonical.js';
-import type { Certificate, Proven, Signed } from './components.js';
+import { type Certificate, isBound, type Proven, type Signed } from './components.js';
 import { type Draft, drafted, idOf, keepBetter } from './draft.js';
 import { type FindRevoker, Revokers } from './revokers.js';
 import type { PlacedSignature, RawCertificate } from './split.js';
@@ -166,12 +166,12 @@ class Cleaner {
   }
 
   #keep(list: Map<string, Proven>, facts: SignatureFacts): void {
-    keepBetter(list, { facts, body: writeSignature(facts, this.#facts) });
+    keepBetter(list, { ...facts, issuer: this.#facts.keyId, body: writeSignature(facts, this.#facts) });
   }
 
   /** What was verified when it was stored. */
   #take({ proven, component, back }: Verified): void {
-    const { type } = proven.facts;
+    const { type } = proven;
     const draft = component && this.#draft(component);
     if (draft !== undefined && back !== undefined) draft.offerBack(back);
     const list = draft === undefined ? this.#ofKey(type) : draft.listFor(type);
@@ -192,20 +192,28 @@ class Cleaner {
     return certificate;
   }
 
-  /** Where the key is known, anything that is valid is worth taking; a new one must be something that can be served. */
-  #refuseNothing({ revocations, direct, userIds, subkeys }: Certificate): void {
-    const { fingerprint, version } = this.#facts;
-    const name = `Key ${fingerprint.toUpperCase()}`;
-    if (this.options.known !== undefined) {
-      if (revocations.length + direct.length + userIds.length + subkeys.length > 0) return;
-      throw badKey(`${name} was sent with nothing that its own signature confirms`);
-    }
-    if (version === 6 && direct.length === 0)
-      throw badKey(`${name} has no direct-key signature, which keys of version 6 must have`);
-    const bound = userIds.some(({ bindings }) => bindings.length > 0);
-    if (!bound && direct.length === 0 && revocations.length === 0)
-      throw badKey(`${name} has no user id that its own signature confirms`);
+  /** Where the key is known, anything that is valid is worth taking. */
+  #refuseNothing(certificate: Certificate): void {
+    const { revocations, direct, userIds, subkeys } = certificate;
+    if (this.options.known === undefined) requireWhole(certificate);
+    else if (revocations.length + direct.length + userIds.length + subkeys.length === 0)
+      throw badKey(
+        `Key ${this.#facts.fingerprint.toUpperCase()} was sent with nothing that its own signature confirms`,
+      );
   }
+}
+
+/**
+ * What a certificate must have to be stored as a new one (keystore contract §3.2): a user id, a direct-key signature or a revocation;
+ * of version 6 a direct-key signature in any case.
+ * @throws DomainError `unprocessable`
+ */
+export function requireWhole({ facts, revocations, direct, userIds }: Certificate): void {
+  const name = `Key ${facts.fingerprint.toUpperCase()}`;
+  if (facts.version === 6 && direct.length === 0)
+    throw badKey(`${name} has no direct-key signature, which keys of version 6 must have`);
+  if (!userIds.some(isBound) && direct.length === 0 && revocations.length === 0)
+    throw badKey(`${name} has no user id that its own signature confirms`);
 }
 
 function collect(into: Map<string, Candidate>, facts: SignatureFacts, { behind }: PlacedSignature): void {

@@ -10,8 +10,9 @@ export interface Signed {
 }
 
 /** A signature that was verified, and the form in which it is kept. */
-export interface Proven {
-  readonly facts: SignatureFacts;
+export interface Proven extends SignatureFacts {
+  /** Who made it: a key id of 16 lower-case hex digits. */
+  readonly issuer: string;
   /** The packet body, without a back-signature. */
   readonly body: Uint8Array;
 }
@@ -51,6 +52,6 @@ export function maySign({ keyFlags }: SignatureFacts, { algorithm }: KeyFacts): 
 }
 
 /** Whether a binding has to carry the word of the subkey in what is not signed: it signs, and the binding itself has no such word. */
-export function needsBack({ facts }: Proven, subkey: KeyFacts): boolean {
-  return facts.embedded.hashed.length === 0 && maySign(facts, subkey);
+export function needsBack(binding: Proven, subkey: KeyFacts): boolean {
+  return binding.embedded.hashed.length === 0 && maySign(binding, subkey);
 }

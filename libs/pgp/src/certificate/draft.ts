@@ -80,7 +80,7 @@ export const idOf = ({ tag, body }: Packet): string => `${tag} ${Buffer.from(bod
  * are as good, and whoever merges in whatever order must arrive at the same bytes.
  */
 export function keepBetter(list: Map<string, Proven>, proven: Proven): void {
-  const { claim } = proven.facts;
+  const { claim } = proven;
   const known = list.get(claim);
   if (known === undefined || Buffer.compare(proven.body, known.body) < 0) list.set(claim, proven);
 }

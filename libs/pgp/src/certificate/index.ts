@@ -1,6 +1,6 @@
 export { joinArmor, readArmor, writeArmor } from './armor.js';
 export { mergeCertificates } from './canonical.js';
-export { cleanCertificate, type CleanOptions } from './clean.js';
+export { cleanCertificate, type CleanOptions, requireWhole } from './clean.js';
 export type { Certificate } from './components.js';
 export { hashOfUserId, onlyRevoked, withoutUserIds } from './reduce.js';
 export { factsOf, type RawCertificate, splitCertificates } from './split.js';

@@ -17,6 +17,6 @@ export const isUserIdRevoked = (userId: Component): boolean =>
 export const isSubkeyRevoked = (subkey: Component): boolean => isRevoked(subkey, isHard);
 
 function isRevoked({ bindings, revocations }: Component, isFinal: (one: SignatureFacts) => boolean): boolean {
-  const latest = bindings[0]?.facts.created ?? 0;
-  return revocations.some(({ facts }) => facts.created >= latest || isFinal(facts));
+  const latest = bindings[0]?.created ?? 0;
+  return revocations.some((one) => one.created >= latest || isFinal(one));
 }

@@ -21,7 +21,7 @@ export class Revokers {
     private readonly verifier: SignatureVerifier,
     private readonly find: FindRevoker | undefined,
   ) {
-    const named = new Set(direct.flatMap(({ facts }) => facts.revokers));
+    const named = new Set(direct.flatMap((one) => one.revokers));
     this.#fingerprints = [...named].sort().slice(0, MOST_REVOKERS);
   }
 
@@ -36,7 +36,7 @@ export class Revokers {
       const signer: KeyFacts = revoker.facts;
       if (signer.fingerprint !== fingerprint || !mayBeBy(revocation, signer)) continue;
       if (await this.verifier.verify(revocation, { primary }, signer))
-        return { facts: revocation, body: writeSignature(revocation, signer) };
+        return { ...revocation, issuer: signer.keyId, body: writeSignature(revocation, signer) };
     }
     return undefined;
   }

@@ -1,5 +1,11 @@
 import { type KeyFacts, readKey } from '../packets/key.js';
-import { readSignature, SignatureType, writeSignature } from '../packets/signature.js';
+import {
+  mayBeBy,
+  readSignature,
+  type SignatureFacts,
+  SignatureType,
+  writeSignature,
+} from '../packets/signature.js';
 import { canonical } from './canonical.js';
 import type { Certificate, Proven } from './components.js';
 import { type Draft, drafted, keepBetter } from './draft.js';
@@ -20,8 +26,9 @@ export async function readCleanCertificate(raw: RawCertificate): Promise<Certifi
   }
   for (const placed of raw.signatures) {
     const draft = drafts.get(placed.behind);
-    if (draft !== undefined) takeBack(draft, placed, facts);
-    else keep(placed, { [SignatureType.keyRevocation]: revocations, [SignatureType.directKey]: direct });
+    if (draft !== undefined) keepOf(draft, placed, facts);
+    else
+      keep(placed, facts, { [SignatureType.keyRevocation]: revocations, [SignatureType.directKey]: direct });
   }
   const all = [...drafts.values()];
   return canonical({
@@ -34,17 +41,27 @@ export async function readCleanCertificate(raw: RawCertificate): Promise<Certifi
   });
 }
 
-function keep({ body }: PlacedSignature, lists: Readonly<Record<number, Map<string, Proven>>>): void {
+function keep(
+  { body }: PlacedSignature,
+  primary: KeyFacts,
+  lists: Readonly<Record<number, Map<string, Proven>>>,
+): void {
   const facts = readSignature(body);
   const list = lists[facts.type];
-  if (list !== undefined) keepBetter(list, { facts, body });
+  if (list !== undefined) keepBetter(list, { ...facts, issuer: issuerOf(facts, primary), body });
 }
 
-function takeBack(draft: Draft, { body }: PlacedSignature, signer: KeyFacts): void {
+/** Who made it: the primary key, or one of its designated revokers. */
+function issuerOf(facts: SignatureFacts, primary: KeyFacts): string {
+  return mayBeBy(facts, primary) ? primary.keyId : (facts.issuers.names[0] ?? '').slice(-16);
+}
+
+function keepOf(draft: Draft, { body }: PlacedSignature, signer: KeyFacts): void {
   const facts = readSignature(body);
   const [word] = facts.embedded.unhashed;
-  if (word !== undefined) draft.offerBack({ facts: readSignature(word), body: word });
+  if (word !== undefined && draft.facts !== undefined)
+    draft.offerBack({ ...readSignature(word), issuer: draft.facts.keyId, body: word });
   const list = draft.listFor(facts.type);
-  if (list !== undefined)
-    keepBetter(list, { facts, body: word === undefined ? body : writeSignature(facts, signer) });
+  const own = word === undefined ? body : writeSignature(facts, signer);
+  if (list !== undefined) keepBetter(list, { ...facts, issuer: signer.keyId, body: own });
 }

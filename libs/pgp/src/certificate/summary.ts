@@ -71,7 +71,7 @@ export function summarise(certificate: Certificate): CertificateSummary {
     weak: isWeak(certificate),
     userIds: userIds.map((userId) => ({
       text: decode(userId.packet.body),
-      created: userId.bindings.at(-1)?.facts.created ?? facts.created,
+      created: userId.bindings.at(-1)?.created ?? facts.created,
       revoked: isUserIdRevoked(userId),
     })),
     subkeys: certificate.subkeys.filter(isBound).map(summariseSubkey),
@@ -88,7 +88,7 @@ function summariseSubkey(subkey: Subkey): SubkeySummary {
     created: facts.created,
     expires: expiryOf(bindings, facts),
     revoked: isSubkeyRevoked(subkey),
-    signs: bindings.some((binding) => maySign(binding.facts, facts)),
+    signs: bindings.some((binding) => maySign(binding, facts)),
   };
 }
 
@@ -98,7 +98,7 @@ function summariseSubkey(subkey: Subkey): SubkeySummary {
  */
 function decisive(userIds: readonly Component[]): readonly Proven[] {
   const valid = userIds.filter((userId) => !isUserIdRevoked(userId));
-  const primary = valid.find(({ bindings }) => bindings[0]?.facts.primaryUserId === true);
+  const primary = valid.find(({ bindings }) => bindings[0]?.primaryUserId === true);
   if (primary !== undefined) return primary.bindings;
   return (valid.length > 0 ? valid : userIds).flatMap(({ bindings }) => bindings);
 }
@@ -106,7 +106,7 @@ function decisive(userIds: readonly Component[]): readonly Proven[] {
 /** Where a key ends by its newest signature. When that signature ends before, the next one counts from then on. */
 function expiryOf(signatures: readonly Proven[], { created }: KeyFacts): number | undefined {
   let end = 0;
-  for (const { facts } of signatures.toSorted((a, b) => b.facts.created - a.facts.created)) {
+  for (const facts of signatures.toSorted((a, b) => b.created - a.created)) {
     const key = facts.keyExpiration === 0 ? Number.POSITIVE_INFINITY : created + facts.keyExpiration;
     const signature =
       facts.signatureExpiration === 0 ? Number.POSITIVE_INFINITY : facts.created + facts.signatureExpiration;
@@ -127,7 +127,7 @@ function isWeak({ facts, direct, userIds, subkeys }: Certificate): boolean {
   const short = [facts, ...subkeys.map((subkey) => subkey.facts)].some(
     ({ algorithm, bits }) => BY_BITS.has(algorithm) && bits < STRONG_BITS,
   );
-  return short || newest.some((signature) => signature?.facts.hash === SHA1);
+  return short || newest.some((signature) => signature?.hash === SHA1);
 }
 
 function decode(body: Uint8Array): string {

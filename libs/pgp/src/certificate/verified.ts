@@ -13,7 +13,7 @@ export interface Verified {
 /** Every signature of a stored certificate, by what it is known by. */
 export function verifiedIn(certificate: Certificate): [string, Verified][] {
   const entry = (proven: Proven, component?: Packet, back?: Proven): [string, Verified] => [
-    proven.facts.identity,
+    proven.identity,
     { proven, component, back },
   ];
   return [

@@ -51,7 +51,7 @@ function subkeyPackets(
 ): Packet[] {
   const withBack = (binding: Proven): Packet =>
     back !== undefined && needsBack(binding, facts)
-      ? { tag: Tag.signature, body: writeSignature(binding.facts, signer, back.body) }
+      ? { tag: Tag.signature, body: writeSignature(binding, signer, back.body) }
       : asPacket(binding);
   return [packet, ...bindings.map(withBack), ...revocations.map(asPacket)];
 }
