@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { DomainError } from '#libs/core';
-import type { Collection, CollectionSpec, Stored, Write } from '#libs/documents';
+import type { Collection, CollectionSpec, ScanOptions, Stored, Write } from '#libs/documents';
 import { Answers } from './answers.js';
 import { DATABASE, type Database } from './database.store.js';
 import type { Handle } from './handles.js';
@@ -22,6 +22,8 @@ const Certificate = z.object({
   subkeys: z.array(z.string()),
   /** Every handle under which it is found, for taking back those that go. */
   handles: z.array(z.string()),
+  /** Addresses in it, lower case, that accounts who brought it have (ADR 14). */
+  confirmed: z.array(z.string()).optional(),
   updatedAt: z.string(),
   /** Account that brought the last change. */
   updatedBy: z.string(),
@@ -77,9 +79,22 @@ export class CertificatesStore {
     return (await this.#certificates.getMany(fingerprints)).map(({ value }) => value);
   }
 
-  /** Certificates that a handle leads to: those whose primary key matches first, then by fingerprint. */
-  async find(handle: string, limit: number): Promise<FoundHandle[]> {
-    const found = await this.#handles.keys('byHandle', { equal: [handle], limit });
+  /**
+   * Certificates that a handle leads to, in the order of their places, then of their fingerprints.
+   * @param after continues behind this one, whatever has come or gone meanwhile
+   */
+  async find(handle: string, limit: number, after?: FoundHandle): Promise<FoundHandle[]> {
+    if (after === undefined) return this.#found({ equal: [handle], limit });
+    const { place, fingerprint } = after;
+    // A blank is less than any digit.
+    const beside = await this.#found({ equal: [handle, place], from: `${fingerprint} `, limit });
+    if (beside.length === limit) return beside;
+    const behind = { equal: [handle], from: place + 1, limit: limit - beside.length };
+    return [...beside, ...(await this.#found(behind))];
+  }
+
+  async #found(range: Omit<ScanOptions, 'cursor'>): Promise<FoundHandle[]> {
+    const found = await this.#handles.keys('byHandle', range);
     return found.map(({ keys: [, place, fingerprint] }) => ({
       fingerprint: String(fingerprint),
       place: Number(place),

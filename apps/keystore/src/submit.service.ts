@@ -5,6 +5,7 @@ import type { Actor, AuditState } from '#libs/contract';
 import { type Clock, digestFromHex, DomainError, KeyedLock } from '#libs/core';
 import {
   type Certificate,
+  type CertificateSummary,
   cleanCertificate,
   mergeCertificates,
   PACKET_LIMITS,
@@ -23,6 +24,8 @@ import { CLOCK } from '#libs/server';
 import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
 import { handlesOf } from './handles.js';
 import { LIMITS } from './limits.js';
+import { permittedOf, type Submitter } from './submitter.js';
+import { addressOf } from './words.js';
 
 /** What became of one certificate of an upload. */
 export interface Submitted {
@@ -32,6 +35,8 @@ export interface Submitted {
   readonly comment: string | undefined;
 }
 
+/** Who changed a certificate that was changed without a token. No account has this id. */
+const NOBODY = 'nobody';
 /** Writers that change one certificate at once are few; more lost races than this mean that something is wrong. */
 const ATTEMPTS = 20;
 
@@ -50,11 +55,12 @@ export class SubmitService {
 
   /**
    * @param keys armored text or binary packets
+   * @param by who brings them, and what of them may be taken
    * @throws DomainError `unprocessable` when nothing of the upload could be accepted, `too_many_requests` when too many uploads of
    *   the account wait
    */
-  async submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
-    const { accountId } = actor;
+  async submit(keys: string | Uint8Array, by: Submitter): Promise<Submitted[]> {
+    const accountId = by.actor?.accountId ?? by.from.address;
     const underWay = this.#underWay.get(accountId) ?? 0;
     if (underWay >= LIMITS.uploadsWaiting)
       throw new DomainError(
@@ -67,7 +73,7 @@ export class SubmitService {
       );
     this.#underWay.set(accountId, underWay + 1);
     try {
-      return await this.#accounts.run(accountId, () => this.#submit(keys, actor));
+      return await this.#accounts.run(accountId, () => this.#submit(keys, by));
     } finally {
       const left = (this.#underWay.get(accountId) ?? 1) - 1;
       if (left > 0) this.#underWay.set(accountId, left);
@@ -75,7 +81,7 @@ export class SubmitService {
     }
   }
 
-  async #submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
+  async #submit(keys: string | Uint8Array, by: Submitter): Promise<Submitted[]> {
     const work = workForUpload();
     const blocks = typeof keys === 'string' ? readArmor(keys) : [keys];
     const raw = splitCertificates(blocks.flatMap((block) => readPackets(block)));
@@ -83,7 +89,7 @@ export class SubmitService {
     let refused: DomainError | undefined;
     for (const certificate of raw) {
       try {
-        results.push(await this.#take(certificate, work, actor));
+        results.push(await this.#take(certificate, work, by));
       } catch (error) {
         if (!(error instanceof DomainError) || error.code !== 'unprocessable') throw error;
         refused ??= error;
@@ -94,11 +100,12 @@ export class SubmitService {
     return results;
   }
 
-  async #take(raw: RawCertificate, work: Work, actor: Actor): Promise<Submitted> {
-    const sent = await cleanCertificate(raw, this.clock, work);
-    const { fingerprint } = sent.facts;
+  async #take(raw: RawCertificate, work: Work, by: Submitter): Promise<Submitted> {
+    const brought = await cleanCertificate(raw, this.clock, work);
+    const { fingerprint } = brought.facts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const before = await this.certificates.get(fingerprint);
+      const sent = permittedOf(brought, before !== undefined, by.may);
       const merged =
         before === undefined ? sent : mergeCertificates(await parseStored(before.value.armor), sent);
       const bytes = writeCertificate(merged);
@@ -109,9 +116,11 @@ export class SubmitService {
         );
       }
       const armor = writeArmor(bytes);
-      if (before?.value.armor === armor) return { fingerprint, outcome: 'unchanged', comment: undefined };
       const summary = summarise(merged);
-      const handles = handlesOf(summary);
+      const confirmed = confirmedOf(summary, before?.value.confirmed, by.actor);
+      if (before?.value.armor === armor && before.value.confirmed?.join() === confirmed?.join())
+        return { fingerprint, outcome: 'unchanged', comment: undefined };
+      const handles = handlesOf(summary, confirmed);
       const value = {
         armor,
         fingerprint,
@@ -124,9 +133,10 @@ export class SubmitService {
         subkeys: summary.subkeys.map(({ fingerprint: subkey }) => subkey),
         handles: handles.map(({ handle }) => handle),
         updatedAt: this.clock.now().toISOString(),
-        updatedBy: actor.accountId,
+        updatedBy: by.actor?.accountId ?? NOBODY,
+        ...(confirmed !== undefined && { confirmed }),
       };
-      const entry = this.trail.write(eventOf(before?.value, value, actor));
+      const entry = this.trail.write(eventOf(before?.value, value, by));
       if (await this.certificates.store(before, value, handles, entry)) {
         return { fingerprint, outcome: before === undefined ? 'inserted' : 'updated', comment: undefined };
       }
@@ -139,10 +149,15 @@ export class SubmitService {
 }
 
 /** What the audit trail says: which certificate, and what it was and is by its hash. */
-function eventOf(before: StoredCertificate | undefined, after: StoredCertificate, actor: Actor): AuditEvent {
+function eventOf(
+  before: StoredCertificate | undefined,
+  after: StoredCertificate,
+  { actor, from }: Submitter,
+): AuditEvent {
   return {
     action: before === undefined ? 'key.add' : 'key.change',
-    actor,
+    actor: actor ?? null,
+    from,
     subject: { kind: 'key', name: after.fingerprint },
     ...(before === undefined ? {} : { before: stateOf(before) }),
     after: stateOf(after),
@@ -151,6 +166,18 @@ function eventOf(before: StoredCertificate | undefined, after: StoredCertificate
 
 function stateOf({ armor, revoked }: StoredCertificate): AuditState {
   return { digest: digestFromHex(hash('sha256', armor)), revoked };
+}
+
+/** Addresses of which an account that has them brought the certificate, as far as it still names them (ADR 14). */
+function confirmedOf(
+  { userIds }: CertificateSummary,
+  before: readonly string[] = [],
+  actor: Actor | undefined,
+): string[] | undefined {
+  const own = new Set([...before, ...(actor === undefined ? [] : [actor.email.toLowerCase()])]);
+  const named = new Set(userIds.map(({ text }) => addressOf(text)));
+  const confirmed = [...own].filter((address) => named.has(address)).sort();
+  return confirmed.length === 0 ? undefined : confirmed;
 }
 
 async function parseStored(armor: string): Promise<Certificate> {
