@@ -3,8 +3,9 @@ import { LIMITS } from './limits.js';
 import { emailIn, wordsOf } from './words.js';
 
 /**
- * A way to find a certificate. `place` orders what one handle finds: certificates whose primary key matches come first, then those
- * that a signing subkey belongs to by its own word; a subkey that is only claimed may be somebody else's.
+ * A way to find a certificate. `place` orders what one handle finds. By keys: certificates whose primary key matches come first, then
+ * those that a signing subkey belongs to by its own word; a subkey that is only claimed may be somebody else's. By addresses and words:
+ * confirmed ones first, revoked ones last, so that nobody is hidden behind many keys with the same address (keystore contract §3.7).
  */
 export interface Handle {
   readonly handle: string;
@@ -15,6 +16,10 @@ const PRIMARY = 0;
 const SIGNING_SUBKEY = 1;
 const SUBKEY = 2;
 
+const CONFIRMED = 0;
+const UNCONFIRMED = 1;
+const REVOKED = 2;
+
 /** Handles are told apart by their prefix, so that no search can reach those of another kind. */
 export const handleOf = {
   fingerprint: (hex: string): string => `fingerprint/${hex}`,
@@ -24,8 +29,11 @@ export const handleOf = {
   word: (word: string): string => `word/${word}`,
 };
 
-/** Everything under which a certificate is found (keystore contract §1.5). */
-export function handlesOf(summary: CertificateSummary): Handle[] {
+/**
+ * Everything under which a certificate is found (keystore contract §1.5).
+ * @param confirmed addresses that an account confirms
+ */
+export function handlesOf(summary: CertificateSummary, confirmed: ReadonlySet<string> = new Set()): Handle[] {
   const keys = [
     { fingerprint: summary.fingerprint, place: PRIMARY },
     ...summary.subkeys.map(({ fingerprint, signs }) => ({
@@ -37,11 +45,22 @@ export function handlesOf(summary: CertificateSummary): Handle[] {
     { handle: handleOf.keyId(fingerprint.slice(-16)), place },
     { handle: handleOf.shortKeyId(fingerprint.slice(-8)), place },
   ]);
-  const emails = summary.userIds.map(({ text }) => emailIn(text)).filter((address) => address !== undefined);
-  const words = summary.userIds.flatMap(({ text }) => wordsOf(text)).slice(0, LIMITS.indexedWords);
-  const texts = [
-    ...emails.filter((address) => Buffer.byteLength(address) <= LIMITS.handleBytes).map(handleOf.email),
-    ...words.map(handleOf.word),
-  ].map((handle) => ({ handle, place: PRIMARY }));
-  return [...new Map([...keys, ...texts].toReversed().map((one) => [one.handle, one])).values()];
+  const userIds = summary.userIds.map(({ text, revoked }) => {
+    const address = emailIn(text);
+    const own = address !== undefined && confirmed.has(address) ? CONFIRMED : UNCONFIRMED;
+    return { text, address, place: summary.revoked || revoked ? REVOKED : own };
+  });
+  const emails = userIds.flatMap(({ address, place }) =>
+    address === undefined || Buffer.byteLength(address) > LIMITS.handleBytes
+      ? []
+      : [{ handle: handleOf.email(address), place }],
+  );
+  const best = Math.min(REVOKED, ...userIds.map(({ place }) => place));
+  const words = userIds
+    .flatMap(({ text }) => wordsOf(text))
+    .slice(0, LIMITS.indexedWords)
+    .map((word) => ({ handle: handleOf.word(word), place: best }));
+  // The first of several that are the same stays: the best one.
+  const all = [...keys, ...emails.toSorted((a, b) => a.place - b.place), ...words];
+  return [...new Map(all.toReversed().map((one) => [one.handle, one])).values()];
 }

@@ -6,6 +6,12 @@ export const LIMITS = {
   uploadsWaiting: 50,
   /** Writes of one commit that the document port takes. */
   writes: 500,
+  /** Changes that share a commit at most: how long the first of them waits. */
+  changesAtOnce: 64,
+  /** Lost races against other processes after which a change gives up. */
+  commitRaces: 100,
+  /** Accounts that are remembered for having brought something of a certificate. */
+  contributors: 50,
   /** Bytes of a search term. */
   searchBytes: 512,
   words: 8,

@@ -5,6 +5,7 @@ import { handleOf } from './handles.js';
 import { LIMITS } from './limits.js';
 import { armorOf } from './present.js';
 import type { Search } from './search.js';
+import { isServed } from './served.js';
 
 /** Finds certificates. Costs a look-up per handle, however many certificates there are. */
 @Injectable()
@@ -24,7 +25,7 @@ export class LookupService {
       const { changes } = answers;
       const found = await this.#search(search, LIMITS.certificates);
       if (found.length === 0) continue;
-      const armor = armorOf(found.toSorted(byUsefulness));
+      const armor = armorOf(found);
       if (handle !== undefined) answers.put(handle, armor, changes);
       return armor;
     }
@@ -38,19 +39,30 @@ export class LookupService {
   async list(searches: readonly Search[]): Promise<readonly StoredCertificate[]> {
     for (const search of searches) {
       const found = await this.#search(search, LIMITS.listed);
-      if (found.length > 0) return found.toSorted(byUsefulness);
+      if (found.length > 0) return found;
     }
     throw notFound();
   }
 
   async #search(search: Search, limit: number): Promise<readonly StoredCertificate[]> {
-    if (search.kind === 'words') return this.#byWords(search.words, limit);
+    if (search.kind === 'words') return (await this.#byWords(search.words, limit)).toSorted(byUsefulness);
     if (search.kind === 'fingerprint') {
       // The one case that seldom needs the handles: clients verify with full fingerprints.
-      const direct = await this.certificates.get(search.hex);
-      return direct === undefined ? this.#byHandle(handleIn(search), 1) : [direct.value];
+      const direct = (await this.certificates.get(search.hex))?.value;
+      if (direct === undefined) return this.#byHandle(handleIn(search), 1);
+      return isServed(direct) ? [direct] : [];
     }
-    return this.#byHandle(handleIn(search), limit);
+    if (search.kind === 'email') return this.#byAddress(handleIn(search), limit);
+    return (await this.#byHandle(handleIn(search), limit)).toSorted(byUsefulness);
+  }
+
+  /** Confirmed ones first, revoked ones last, as the handles say. */
+  async #byAddress(handle: string, limit: number): Promise<readonly StoredCertificate[]> {
+    const found = await this.certificates.find(handle, limit);
+    const places = new Map(found.map(({ fingerprint, place }) => [fingerprint, place]));
+    const place = ({ fingerprint }: StoredCertificate): number => places.get(fingerprint) ?? 0;
+    const certificates = await this.certificates.getMany([...places.keys()]);
+    return certificates.toSorted((a, b) => place(a) - place(b) || byUsefulness(a, b));
   }
 
   /**

@@ -1,28 +1,23 @@
-import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, Trail } from '#libs/audit';
-import type { Actor, AuditState } from '#libs/contract';
-import { type Clock, digestFromHex, DomainError, KeyedLock } from '#libs/core';
+import type { AuditEvent } from '#libs/audit';
+import type { Actor } from '#libs/contract';
+import { type Clock, DomainError, type ErrorCode, KeyedLock } from '#libs/core';
 import {
-  type Certificate,
   cleanCertificate,
   mergeCertificates,
-  PACKET_LIMITS,
   type RawCertificate,
   readArmor,
-  readCleanCertificate,
   readPackets,
   splitCertificates,
-  summarise,
   type Work,
   workForUpload,
-  writeArmor,
-  writeCertificate,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
 import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
-import { handlesOf } from './handles.js';
+import { keyState } from './events.js';
 import { LIMITS } from './limits.js';
+import { holdersOf, recordOf, withContributor } from './record.js';
+import { parseStored } from './stored.js';
 
 /** What became of one certificate of an upload. */
 export interface Submitted {
@@ -32,8 +27,8 @@ export interface Submitted {
   readonly comment: string | undefined;
 }
 
-/** Writers that change one certificate at once are few; more lost races than this mean that something is wrong. */
-const ATTEMPTS = 20;
+/** What is wrong with one certificate of an upload, and leaves the others alone. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['unprocessable', 'forbidden']);
 
 /** Takes certificates in: cleaned, merged with what is known, stored with their handles. */
 @Injectable()
@@ -44,7 +39,6 @@ export class SubmitService {
 
   constructor(
     private readonly certificates: CertificatesStore,
-    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -85,7 +79,7 @@ export class SubmitService {
       try {
         results.push(await this.#take(certificate, work, actor));
       } catch (error) {
-        if (!(error instanceof DomainError) || error.code !== 'unprocessable') throw error;
+        if (!(error instanceof DomainError) || !REFUSALS.has(error.code)) throw error;
         refused ??= error;
         results.push({ fingerprint: '', outcome: 'invalid', comment: error.message });
       }
@@ -97,45 +91,30 @@ export class SubmitService {
   async #take(raw: RawCertificate, work: Work, actor: Actor): Promise<Submitted> {
     const sent = await cleanCertificate(raw, this.clock, work);
     const { fingerprint } = sent.facts;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const before = await this.certificates.get(fingerprint);
-      const merged =
-        before === undefined ? sent : mergeCertificates(await parseStored(before.value.armor), sent);
-      const bytes = writeCertificate(merged);
-      if (bytes.length > PACKET_LIMITS.certificateBytes) {
-        throw new DomainError(
-          'too_large',
-          `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
-        );
-      }
-      const armor = writeArmor(bytes);
-      if (before?.value.armor === armor) return { fingerprint, outcome: 'unchanged', comment: undefined };
-      const summary = summarise(merged);
-      const handles = handlesOf(summary);
-      const value = {
-        armor,
-        fingerprint,
-        algorithm: summary.algorithm,
-        bits: summary.bits,
-        created: summary.created,
-        ...(summary.expires !== undefined && { expires: summary.expires }),
-        revoked: summary.revoked,
-        userIds: [...summary.userIds],
-        subkeys: summary.subkeys.map(({ fingerprint: subkey }) => subkey),
-        handles: handles.map(({ handle }) => handle),
-        updatedAt: this.clock.now().toISOString(),
-        updatedBy: actor.accountId,
-      };
-      const entry = this.trail.write(eventOf(before?.value, value, actor));
-      if (await this.certificates.store(before, value, handles, entry)) {
-        return { fingerprint, outcome: before === undefined ? 'inserted' : 'updated', comment: undefined };
-      }
-    }
-    throw new DomainError(
-      'conflict',
-      `Key ${fingerprint.toUpperCase()} is being changed by others, try again`,
-    );
+    let inserted = false;
+    const changed = await this.certificates.change(fingerprint, async ({ certificate: before, blocked }) => {
+      if (blocked) throw keyBlocked(fingerprint);
+      inserted = before === undefined;
+      const merged = before === undefined ? sent : mergeCertificates(await parseStored(before.armor), sent);
+      const updatedAt = this.clock.now().toISOString();
+      const updatedBy = actor.accountId;
+      const record = recordOf(merged, withContributor(holdersOf(before), actor, updatedAt), {
+        updatedAt,
+        updatedBy,
+      });
+      if (before?.armor === record.certificate.armor) return undefined;
+      return { record, event: eventOf(before, record.certificate, actor) };
+    });
+    const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
+    return { fingerprint, outcome, comment: undefined };
   }
+}
+
+function keyBlocked(fingerprint: string): DomainError {
+  return new DomainError('forbidden', `Key ${fingerprint.toUpperCase()} is blocked on this server`, {
+    reason: 'key_blocked',
+    about: { kind: 'key', name: fingerprint },
+  });
 }
 
 /** What the audit trail says: which certificate, and what it was and is by its hash. */
@@ -144,17 +123,7 @@ function eventOf(before: StoredCertificate | undefined, after: StoredCertificate
     action: before === undefined ? 'key.add' : 'key.change',
     actor,
     subject: { kind: 'key', name: after.fingerprint },
-    ...(before === undefined ? {} : { before: stateOf(before) }),
-    after: stateOf(after),
+    ...(before === undefined ? {} : { before: keyState(before) }),
+    after: keyState(after),
   };
-}
-
-function stateOf({ armor, revoked }: StoredCertificate): AuditState {
-  return { digest: digestFromHex(hash('sha256', armor)), revoked };
-}
-
-async function parseStored(armor: string): Promise<Certificate> {
-  const [raw] = splitCertificates(readArmor(armor).flatMap((block) => readPackets(block)));
-  if (raw === undefined) throw new Error('a stored certificate is empty');
-  return readCleanCertificate(raw);
 }
