@@ -84,10 +84,16 @@ function copyOf(model, index) {
   const { name, email } = person(index);
   return documentOf(model.armor, {
     ...model,
-    fingerprint: randomBytes(20).toString('hex'),
-    subkeys: [{ fingerprint: randomBytes(20).toString('hex'), signs: false }],
+    ...newKey(),
+    version: 4,
+    subkeys: [{ ...newKey(), signs: false }],
     userIds: [{ ...model.userIds[0], text: `${name} <${email}>` }],
   });
+}
+
+function newKey() {
+  const fingerprint = randomBytes(20).toString('hex');
+  return { fingerprint, keyId: fingerprint.slice(-16) };
 }
 
 const person = (index) => ({ name: `Person Number${index}`, email: `person${index}@example.org` });

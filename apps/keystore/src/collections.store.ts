@@ -37,6 +37,8 @@ const Certificate = z.object({
   /** The same of one that is not revoked: whose end matters. It is in the index of those that expire. */
   expiring: z.number().optional(),
   revoked: z.boolean(),
+  /** Never beside others in one answer: gpg 2.4 would drop all of them (keystore contract §2.3). */
+  alone: z.boolean().optional(),
   userIds: z.array(StoredUserId),
   subkeys: z.array(z.string()),
   /** Every handle under which it is found, for taking back those that go. None while it is not served. */

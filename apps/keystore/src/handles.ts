@@ -1,4 +1,4 @@
-import type { CertificateSummary } from '#libs/pgp';
+import type { CertificateSummary, SubkeySummary } from '#libs/pgp';
 import { LIMITS } from './limits.js';
 import { emailIn, wordsOf } from './words.js';
 
@@ -29,21 +29,31 @@ export const handleOf = {
   word: (word: string): string => `word/${word}`,
 };
 
+/** What of a summary decides how a certificate is found. */
+interface Findable extends Pick<
+  CertificateSummary,
+  'version' | 'fingerprint' | 'keyId' | 'revoked' | 'userIds'
+> {
+  readonly subkeys: readonly Pick<SubkeySummary, 'fingerprint' | 'keyId' | 'signs'>[];
+}
+
 /**
  * Everything under which a certificate is found (keystore contract §1.5).
  * @param confirmed addresses that an account confirms
  */
-export function handlesOf(summary: CertificateSummary, confirmed: ReadonlySet<string> = new Set()): Handle[] {
+export function handlesOf(summary: Findable, confirmed: ReadonlySet<string> = new Set()): Handle[] {
   const keys = [
-    { fingerprint: summary.fingerprint, place: PRIMARY },
-    ...summary.subkeys.map(({ fingerprint, signs }) => ({
-      fingerprint,
-      place: signs ? SIGNING_SUBKEY : SUBKEY,
-    })),
-  ].flatMap(({ fingerprint, place }) => [
+    { ...summary, place: PRIMARY },
+    ...summary.subkeys.map((subkey) => ({ ...subkey, place: subkey.signs ? SIGNING_SUBKEY : SUBKEY })),
+  ].flatMap(({ fingerprint, keyId, place }) => [
     { handle: handleOf.fingerprint(fingerprint), place },
-    { handle: handleOf.keyId(fingerprint.slice(-16)), place },
-    { handle: handleOf.shortKeyId(fingerprint.slice(-8)), place },
+    // Those of version 6 are asked for by their whole fingerprint, or not at all (contract §1.6, §1.12).
+    ...(summary.version === 6
+      ? []
+      : [
+          { handle: handleOf.keyId(keyId), place },
+          { handle: handleOf.shortKeyId(keyId.slice(-8)), place },
+        ]),
   ]);
   const userIds = summary.userIds.map(({ text, revoked }) => {
     const address = emailIn(text);

@@ -24,7 +24,7 @@ describe('a search by words', () => {
       userIds: names.map((text) => ({ text, created: 0, revoked: false })),
       subkeys: [],
     };
-    const handles = handlesOf(summary);
+    const handles = handlesOf({ ...summary, version: 4, keyId: summary.fingerprint.slice(-16) });
     const { expires: _, ...value } = summary;
     const certificate = {
       ...value,

@@ -1,7 +1,14 @@
-import { hash } from 'node:crypto';
 import type { Actor } from '#libs/contract';
 import { DomainError } from '#libs/core';
-import { type Certificate, PACKET_LIMITS, summarise, writeArmor, writeCertificate } from '#libs/pgp';
+import {
+  type Certificate,
+  hashOfUserId,
+  PACKET_LIMITS,
+  summarise,
+  withoutUserIds,
+  writeArmor,
+  writeCertificate,
+} from '#libs/pgp';
 import type { Party, StoredCertificate } from './collections.store.js';
 import { type Handle, handlesOf } from './handles.js';
 import { LIMITS } from './limits.js';
@@ -30,9 +37,6 @@ export function holdersOf(stored: StoredCertificate | undefined): Holders {
   };
 }
 
-/** SHA-256 of the bytes of a user id, hexadecimal. */
-export const userIdHash = (bytes: Uint8Array): string => hash('sha256', bytes);
-
 /**
  * What is stored of a certificate: without what its owner hides, and with everything that look-ups need, so that they parse nothing.
  * @throws DomainError `too_large`
@@ -42,7 +46,7 @@ export function recordOf(
   { contributors, owner, hidden }: Holders,
   updated: Pick<StoredCertificate, 'updatedAt' | 'updatedBy'>,
 ): CertificateRecord {
-  const left = hidden.length === 0 ? whole : withoutHidden(whole, new Set(hidden));
+  const left = withoutUserIds(whole, new Set(hidden));
   const bytes = writeCertificate(left);
   if (bytes.length > PACKET_LIMITS.certificateBytes)
     throw new DomainError(
@@ -52,9 +56,10 @@ export function recordOf(
   const summary = summarise(left);
   const { revoked, expires } = summary;
   const confirmed = addressesOf(contributors, owner);
+  const hashes = left.userIds.map(({ packet }) => hashOfUserId(packet));
   const userIds = summary.userIds.map((userId, index) => ({
     ...userId,
-    hash: userIdHash(left.userIds[index]?.packet.body ?? Buffer.alloc(0)),
+    hash: hashes[index],
     confirmed: confirmed.has(emailIn(userId.text) ?? ''),
   }));
   const handles = isServed({ userIds, revoked }) ? handlesOf(summary, confirmed) : [];
@@ -67,6 +72,7 @@ export function recordOf(
       created: summary.created,
       ...(expires !== undefined && { expires, ...(!revoked && { expiring: expires }) }),
       revoked,
+      ...(summary.alone && { alone: true }),
       userIds,
       subkeys: summary.subkeys.map(({ fingerprint }) => fingerprint),
       handles: handles.map(({ handle }) => handle),
@@ -77,11 +83,6 @@ export function recordOf(
     },
     handles,
   };
-}
-
-function withoutHidden(certificate: Certificate, hidden: ReadonlySet<string>): Certificate {
-  const userIds = certificate.userIds.filter(({ packet }) => !hidden.has(userIdHash(packet.body)));
-  return { ...certificate, userIds };
 }
 
 function addressesOf(contributors: readonly Party[], owner: Party | undefined): ReadonlySet<string> {
