@@ -3,6 +3,9 @@ import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
 import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { AddController } from './add.controller.js';
+import { ChangeEvents } from './change-events.js';
+import { ChangesController } from './changes.controller.js';
+import { ChangesStore } from './changes.store.js';
 import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { LookupController } from './lookup.controller.js';
@@ -12,7 +15,7 @@ import { SubmitService } from './submit.service.js';
 /** The keystore: OpenPGP certificates over HKP. */
 @Service('keystore')
 @Module({
-  controllers: [LookupController, AddController],
+  controllers: [LookupController, AddController, ChangesController],
   providers: [
     {
       provide: DATABASE,
@@ -25,6 +28,8 @@ import { SubmitService } from './submit.service.js';
     },
     provideTrail('keystore', DATABASE),
     CertificatesStore,
+    ChangesStore,
+    ChangeEvents,
     LookupService,
     SubmitService,
   ],

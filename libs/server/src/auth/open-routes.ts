@@ -32,6 +32,9 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
     'made from the address alone; says nothing about what there is',
   // keystore
   'GET /pks/lookup': 'public keys are public (keystore contract)',
+  'GET /v1/keys/changes':
+    'fingerprints of public keys, and which of them are revoked: clients without a token must hear of it',
+  'GET /v1/keys/events': 'the same as it happens',
   // library
   'GET /v1/entities/*': 'public objects; policy hides the rest (library contract §5)',
   'GET /v1/collections/*': 'public objects; policy hides the rest',
