@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readArmor } from '#libs/pgp';
 import type { StoredCertificate } from './certificates.store.js';
-import { isKnown } from './conditional.js';
+import { etagOf, isKnown } from './conditional.js';
 import { LIMITS } from './limits.js';
-import { etagOf, modifiedOf } from './lookup.service.js';
+import { modifiedOf } from './lookup.service.js';
 
 /** Certificates as binary packets, as many as one answer may hold, or 304 without any. @param now milliseconds */
 export function binaryAnswer(
@@ -16,6 +16,5 @@ export function binaryAnswer(
   const parts = certificates.flatMap(({ armor }) => readArmor(armor));
   const body = Buffer.concat(parts.filter(({ length }) => (bytes += length) <= LIMITS.answeredBytes));
   reply.header('content-type', type);
-  const known = isKnown(request, reply, { etag: etagOf(body), modified: modifiedOf(certificates) }, now);
-  return known ? '' : body;
+  return isKnown(request, reply, etagOf(body), { ...modifiedOf(certificates), now }) ? '' : body;
 }

@@ -1,31 +1,40 @@
+import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Moment } from './answers.js';
 
 /** A second change within this time could have the same Last-Modified. */
 const SETTLED = 2000;
 
+/** A strong validator for some content, with its quotes. */
+export const etagOf = (content: string | Uint8Array): string =>
+  `"${hash('sha256', content, 'base64url').slice(0, 27)}"`;
+
 /**
- * Says what an answer is known by, and whether the client has it already: then it is 304 (RFC 9110 §13.2.2).
- * @param now milliseconds
+ * Says in the answer which version it is, and 304 when the client has that one (RFC 9110 §13.2.2).
+ * @param modified when it was changed last; `now` in milliseconds
+ * @returns whether the client has it: then there is nothing to send
  */
 export function isKnown(
   request: FastifyRequest,
   reply: FastifyReply,
-  { etag, modified }: { readonly etag: string; readonly modified: Moment },
-  now: number,
+  etag: string,
+  modified?: Moment & { readonly now: number },
 ): boolean {
-  const settled = now - modified.milliseconds >= SETTLED;
+  const date =
+    modified !== undefined && modified.now - modified.milliseconds >= SETTLED ? modified.text : undefined;
   reply.header('etag', etag);
-  if (settled) reply.header('last-modified', modified.text);
+  if (date !== undefined) reply.header('last-modified', date);
   const { 'if-none-match': tags, 'if-modified-since': since } = request.headers;
-  // A date is compared as it is: what an answer consists of may also have become older (a key is gone).
-  const known =
-    tags === undefined ? since !== undefined && settled && since === modified.text : isAmong(etag, tags);
+  // A date is compared as it is: what an answer consists of may also have become older, when a key is gone.
+  const known = tags === undefined ? since !== undefined && since === date : isAmong(etag, tags);
   if (known) void reply.status(304);
   return known;
 }
 
+/** "the recipient MUST use weak comparison": the mark of weak ones does not count. */
 function isAmong(etag: string, tags: string): boolean {
-  if (tags.trim() === '*') return true;
-  return tags.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  return tags
+    .split(',')
+    .map((tag) => tag.trim().replace(/^W\//, ''))
+    .some((tag) => tag === etag || tag === '*');
 }

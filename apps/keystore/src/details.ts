@@ -1,11 +1,14 @@
-import { readArmor, readCleanCertificate, readPackets, splitCertificates } from '#libs/pgp';
+import { type SubkeySummary, summarise } from '#libs/pgp';
+import { parseStored } from './stored.js';
 
 /** What only pages and listings with signatures show: read from the certificate itself. Times are Unix seconds. */
 export interface CertificateDetails {
+  /** People are to be told that it rests on what can be broken. */
+  readonly weak: boolean;
   /** Signatures of the primary key about itself. */
   readonly own: readonly SignatureDetails[];
-  /** Signatures about user ids, by their text. */
-  readonly userIds: ReadonlyMap<string, readonly SignatureDetails[]>;
+  /** Signatures about its user ids, in the order in which they are stored. */
+  readonly userIds: readonly (readonly SignatureDetails[])[];
   readonly subkeys: readonly SubkeyDetails[];
 }
 
@@ -18,13 +21,7 @@ export interface SignatureDetails {
   readonly expires: number | undefined;
 }
 
-export interface SubkeyDetails {
-  readonly fingerprint: string;
-  readonly algorithm: number;
-  readonly bits: number;
-  readonly created: number;
-  readonly expires: number | undefined;
-  readonly revoked: boolean;
+export interface SubkeyDetails extends SubkeySummary {
   readonly mayDo: readonly string[];
   readonly signatures: readonly SignatureDetails[];
 }
@@ -37,15 +34,14 @@ const FLAGS: readonly (readonly [number, string])[] = [
   [0x20, 'authenticate'],
 ];
 
-type Clean = Awaited<ReturnType<typeof readCleanCertificate>>;
-type Signature = Clean['direct'][number];
+type Signature = Awaited<ReturnType<typeof parseStored>>['direct'][number];
 
 /** Takes a stored certificate apart; about as expensive as sending it. */
 export async function detailsOf(armor: string): Promise<CertificateDetails> {
-  const [raw] = splitCertificates(readArmor(armor).flatMap((block) => readPackets(block)));
-  if (raw === undefined) throw new Error('a stored certificate is empty');
-  const { facts, revocations, direct, userIds, subkeys } = await readCleanCertificate(raw);
-  const shown = (signatures: readonly Signature[]): SignatureDetails[] =>
+  const certificate = await parseStored(armor);
+  const { facts, revocations, direct, userIds, subkeys } = certificate;
+  const summary = summarise(certificate);
+  const shown = (...signatures: readonly Signature[]): SignatureDetails[] =>
     signatures.map(({ type, created, signatureExpiration }) => ({
       type,
       // Everything that is kept was made by the primary key.
@@ -54,32 +50,17 @@ export async function detailsOf(armor: string): Promise<CertificateDetails> {
       expires: signatureExpiration === 0 ? undefined : created + signatureExpiration,
     }));
   return {
-    own: shown([...revocations, ...direct]),
-    userIds: new Map(
-      userIds.map(({ packet, bindings, revocations: taken }) => [
-        textOf(packet.body),
-        shown([...bindings, ...taken]),
-      ]),
-    ),
-    subkeys: subkeys.map(({ facts: subkey, bindings, revocations: taken }) => {
-      const seconds = bindings[0]?.keyExpiration ?? 0;
+    weak: summary.weak,
+    own: shown(...revocations, ...direct),
+    userIds: userIds.map((userId) => shown(...userId.bindings, ...userId.revocations)),
+    subkeys: summary.subkeys.map((subkey, index) => {
+      const { bindings = [], revocations: taken = [] } = subkeys[index] ?? {};
       const flags = bindings[0]?.keyFlags ?? 0;
       return {
-        fingerprint: subkey.fingerprint,
-        algorithm: subkey.algorithm,
-        bits: subkey.bits,
-        created: subkey.created,
-        expires: seconds === 0 ? undefined : subkey.created + seconds,
-        revoked: taken.length > 0,
+        ...subkey,
         mayDo: FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([, what]) => what),
-        signatures: shown([...bindings, ...taken]),
+        signatures: shown(...bindings, ...taken),
       };
     }),
   };
-}
-
-/** As the summary of a certificate reads it: UTF-8, or Latin-1 where it is not valid UTF-8. */
-function textOf(body: Uint8Array): string {
-  const text = Buffer.from(body).toString('utf8');
-  return Buffer.from(text).equals(body) ? text : Buffer.from(body).toString('latin1');
 }

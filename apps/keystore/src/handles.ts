@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { CertificateSummary } from '#libs/pgp';
+import type { CertificateSummary, SubkeySummary } from '#libs/pgp';
 import { LIMITS } from './limits.js';
-import { wkdHash } from './wkd/hash.js';
+import { type WkdName, wkdName } from './wkd/name.js';
 import { addressOf, indexedWords } from './words.js';
 
 /**
  * A way to find a certificate. `place` orders what one handle finds. By a key: certificates whose primary key matches come first,
  * then those that a signing subkey belongs to by its own word; a subkey that is only claimed may be somebody else's. By a text:
- * confirmed addresses first, then what is not revoked, the newest first.
+ * confirmed ones first, revoked ones last, so that nobody is hidden behind many keys with the same address (contract §3.7);
+ * of equal ones the newest first.
  */
 export interface Handle {
   readonly handle: string;
@@ -17,6 +18,10 @@ export interface Handle {
 const PRIMARY = 0;
 const SIGNING_SUBKEY = 1;
 const SUBKEY = 2;
+
+const CONFIRMED = 0;
+const UNCONFIRMED = 1;
+const REVOKED = 2;
 
 /** More than any time of creation, which has 32 bits. */
 const TIER = 2 ** 32;
@@ -34,65 +39,69 @@ export const handleOf = {
   email6: (address: string): string => `email6/${address}`,
   userId6: (text: string): string => `user6/${digestOf(text)}`,
   /** A confirmed address, as Web Key Directories name it. */
-  wkd: (hash: string, domain: string): string => `wkd/${hash}@${domain}`,
+  wkd: ({ hash, domain }: WkdName): string => `wkd/${hash}@${domain}`,
 };
+
+/** What of a summary decides how a certificate is found. */
+interface Findable extends Pick<
+  CertificateSummary,
+  'version' | 'fingerprint' | 'keyId' | 'created' | 'revoked' | 'userIds'
+> {
+  readonly subkeys: readonly Pick<SubkeySummary, 'fingerprint' | 'keyId' | 'signs'>[];
+}
 
 /**
  * Everything under which a certificate is found (keystore contract §1.5).
- * @param confirmed addresses in it, lower case, that belong to accounts who brought it (ADR 14)
+ * @param confirmed addresses that an account confirms, lower case
  */
-export function handlesOf(summary: CertificateSummary, confirmed: readonly string[] = []): Handle[] {
-  const all = [...keyHandles(summary), ...textHandles(summary, new Set(confirmed))];
-  // Of equal ones the first stays.
+export function handlesOf(summary: Findable, confirmed: ReadonlySet<string> = new Set()): Handle[] {
+  const all = [...keyHandles(summary), ...textHandles(summary, confirmed)];
+  // Of equal ones the first stays, and texts are in the order of their places.
   return [...new Map(all.toReversed().map((one) => [one.handle, one])).values()];
 }
 
-export const isVersion6 = (fingerprint: string): boolean => fingerprint.length === 64;
-
-function keyHandles({ fingerprint, subkeys }: CertificateSummary): Handle[] {
+function keyHandles({ version, fingerprint, keyId, subkeys }: Findable): Handle[] {
   return [
-    { fingerprint, place: PRIMARY },
-    ...subkeys.map((subkey) => ({
-      fingerprint: subkey.fingerprint,
-      place: subkey.signs ? SIGNING_SUBKEY : SUBKEY,
-    })),
-  ].flatMap(({ fingerprint: hex, place }) => [
+    { fingerprint, keyId, place: PRIMARY },
+    ...subkeys.map((subkey) => ({ ...subkey, place: subkey.signs ? SIGNING_SUBKEY : SUBKEY })),
+  ].flatMap(({ fingerprint: hex, keyId: id, place }) => [
     { handle: handleOf.fingerprint(hex), place },
-    // Of version 6 the id is the first half, and nobody may ask by it (keystore contract §1.12).
-    ...(isVersion6(hex)
+    // Those of version 6 are asked for by their whole fingerprint, or not at all (contract §1.6, §1.12).
+    ...(version === 6
       ? []
       : [
-          { handle: handleOf.keyId(hex.slice(-16)), place },
-          { handle: handleOf.shortKeyId(hex.slice(-8)), place },
+          { handle: handleOf.keyId(id), place },
+          { handle: handleOf.shortKeyId(id.slice(-8)), place },
         ]),
   ]);
 }
 
 function textHandles(
-  { fingerprint, created, revoked, userIds }: CertificateSummary,
+  { version, created, revoked, userIds }: Findable,
   confirmed: ReadonlySet<string>,
 ): Handle[] {
-  const later = revoked ? 2 : 0;
-  const placed = (handle: string, tier: number): Handle => ({
-    handle,
-    place: (tier + later) * TIER + (TIER - 1 - Math.min(created, TIER - 1)),
-  });
-  const version6 = isVersion6(fingerprint);
-  const texts = userIds.flatMap(({ text, revoked: taken }) => {
+  const placeOf = (tier: number): number => tier * TIER + TIER - 1 - Math.min(created, TIER - 1);
+  const named = userIds.map(({ text, revoked: taken }) => {
     const address = addressOf(text);
-    if (address === undefined)
-      return text.includes('@') ? [] : [placed((version6 ? handleOf.userId6 : handleOf.userId)(text), 1)];
-    const own = confirmed.has(address) && !taken;
-    const directory = own ? wkdHash(address) : undefined;
-    return [
-      placed((version6 ? handleOf.email6 : handleOf.email)(address), own ? 0 : 1),
-      ...(directory === undefined ? [] : [placed(handleOf.wkd(directory.hash, directory.domain), 0)]),
-    ];
+    const own = address !== undefined && confirmed.has(address) ? CONFIRMED : UNCONFIRMED;
+    return { text, address, tier: revoked || taken ? REVOKED : own };
   });
-  if (version6) return texts;
-  const words = [...new Set(userIds.flatMap(({ text }) => indexedWords(text)))];
-  const tier = userIds.some(({ text }) => confirmed.has(addressOf(text) ?? '')) ? 0 : 1;
-  return [...texts, ...words.slice(0, LIMITS.indexedWords).map((word) => placed(handleOf.word(word), tier))];
+  const texts = named
+    .toSorted((a, b) => a.tier - b.tier)
+    .flatMap(({ text, address, tier }) => {
+      const place = placeOf(tier);
+      if (address === undefined)
+        // One that names several addresses is found by its words alone.
+        return text.includes('@')
+          ? []
+          : [{ handle: (version === 6 ? handleOf.userId6 : handleOf.userId)(text), place }];
+      const email = { handle: (version === 6 ? handleOf.email6 : handleOf.email)(address), place };
+      return tier === CONFIRMED ? [email, { handle: handleOf.wkd(wkdName(address)), place }] : [email];
+    });
+  if (version === 6) return texts;
+  const place = placeOf(Math.min(REVOKED, ...named.map(({ tier }) => tier)));
+  const words = [...new Set(userIds.flatMap(({ text }) => indexedWords(text)))].slice(0, LIMITS.indexedWords);
+  return [...texts, ...words.map((word) => ({ handle: handleOf.word(word), place }))];
 }
 
 /** User ids may be longer than what an index holds. */

@@ -3,6 +3,9 @@ import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
 import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { AddController } from './add.controller.js';
+import { ChangeEvents } from './change-events.js';
+import { ChangesController } from './changes.controller.js';
+import { ChangesStore } from './changes.store.js';
 import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { Hkp2Controller } from './hkp2/controller.js';
@@ -19,7 +22,7 @@ import { WkdController } from './wkd/controller.js';
 /** The keystore: OpenPGP certificates over HKP. */
 @Service('keystore')
 @Module({
-  controllers: [LookupController, AddController, Hkp2Controller, WkdController],
+  controllers: [LookupController, AddController, Hkp2Controller, WkdController, ChangesController],
   providers: [
     {
       provide: DATABASE,
@@ -38,6 +41,8 @@ import { WkdController } from './wkd/controller.js';
     },
     CertificatesStore,
     InTime,
+    ChangesStore,
+    ChangeEvents,
     LookupService,
     Rates,
     Reads,

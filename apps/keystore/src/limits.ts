@@ -6,6 +6,24 @@ export const LIMITS = {
   uploadsWaiting: 50,
   /** Writes of one commit that the document port takes. */
   writes: 500,
+  /** Changes that share a commit at most: how long the first of them waits. */
+  changesAtOnce: 64,
+  /** Lost races against other processes after which a change gives up. */
+  commitRaces: 100,
+  /** Who listens to changes at the same time, in all and from one address, behind which there may be a whole cluster. */
+  eventStreams: 500,
+  eventStreamsPerAddress: 50,
+  /** Changes that are read and sent at once. */
+  eventsAtOnce: 100,
+  /** Milliseconds of silence after which a stream says that it is still there, and until a client that takes nothing is cut off. */
+  heartbeatMs: 15_000,
+  eventIdleMs: 30_000,
+  /** Milliseconds after which a client that lost its stream comes again. */
+  eventRetryMs: 3_000,
+  /** How often changes of other processes are looked for while somebody listens. */
+  feedPollMs: 500,
+  /** Accounts that are remembered for having brought something of a certificate. */
+  contributors: 50,
   /** Bytes of a search term. */
   searchBytes: 512,
   words: 8,

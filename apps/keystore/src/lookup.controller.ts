@@ -117,11 +117,9 @@ export class LookupController {
       // The name is made of hex digits of ours, never of what was searched for.
       'content-disposition': `attachment; filename="${answer.name}.${binary ? 'pgp' : 'asc'}"`,
     });
-    const known = {
-      etag: binary ? `${answer.etag.slice(0, -1)}-b"` : answer.etag,
-      modified: answer.modified,
-    };
-    return isKnown(request, reply, known, this.clock.now().getTime()) ? '' : body;
+    const etag = binary ? `${answer.etag.slice(0, -1)}-b"` : answer.etag;
+    const modified = { ...answer.modified, now: this.clock.now().getTime() };
+    return isKnown(request, reply, etag, modified) ? '' : body;
   }
 
   async #list(lookup: LookupIndex, request: FastifyRequest, reply: FastifyReply): Promise<Answered> {

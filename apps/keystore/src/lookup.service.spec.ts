@@ -25,25 +25,28 @@ describe('a search by words', () => {
       userIds: names.map((text) => ({ text, created: 0, revoked: false })),
       subkeys: [],
     };
-    const handles = handlesOf(summary);
+    const handles = handlesOf({ ...summary, version: 4, keyId: summary.fingerprint.slice(-16) });
     const { expires: _, ...value } = summary;
-    await store.store(
-      undefined,
-      { ...value, armor: '', handles: handles.map(({ handle }) => handle), updatedAt: '', updatedBy: '' },
-      handles,
-      new Trail({ documents: database, service: 'keystore', clock: systemClock }).write({
-        action: 'key.add',
-        actor: null,
-        subject: { kind: 'key', name: value.fingerprint },
-      }),
-    );
+    const certificate = {
+      ...value,
+      armor: `${n}`,
+      handles: handles.map(({ handle }) => handle),
+      updatedAt: '',
+      updatedBy: '',
+    };
+    await store.change(value.fingerprint, async () => ({
+      record: { certificate, handles },
+      event: { action: 'key.add', actor: null, subject: { kind: 'key', name: value.fingerprint } },
+    }));
   }
 
   beforeAll(async () => {
     database = await openDocuments(TEMPORARY_DATABASE, { service: 'keystore' });
-    const store = new CertificatesStore(database);
+    const trail = new Trail({ documents: database, service: 'keystore', clock: systemClock });
+    const store = new CertificatesStore(database, trail, systemClock);
     lookups = new LookupService(store, new PageTokens(Buffer.alloc(32)), systemClock);
-    for (let n = 1; n <= MANY; n += 1) await add(store, n, [`Common Also${n % 2} Number${n}`]);
+    const names = (n: number): string => `Common Also${n % 2} Number${n}`;
+    await Promise.all(Array.from({ length: MANY }, (_, n) => add(store, n + 1, [names(n + 1)])));
     await add(store, MANY + 1, ['Common Rare', 'Other Name']);
   });
   afterAll(() => database.close());

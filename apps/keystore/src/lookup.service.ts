@@ -1,14 +1,15 @@
-import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import type { Answer, Moment } from './answers.js';
 import { CertificatesStore, type FoundHandle, type StoredCertificate } from './certificates.store.js';
-import { handleOf, isVersion6 } from './handles.js';
+import { handleOf } from './handles.js';
+import { etagOf } from './conditional.js';
 import { LIMITS } from './limits.js';
 import { type PagePlace, PageTokens } from './page-tokens.js';
 import { armorOf } from './present.js';
 import type { Search } from './search.js';
+import { isServed } from './served.js';
 
 /** One page of a listing. */
 export interface Page {
@@ -24,9 +25,6 @@ interface Way {
   /** Only certificates that match as well as the first one: by a primary key, or by a subkey. */
   readonly bestOnly: boolean;
 }
-
-/** Algorithms of version 4 keys that gpg 2.4 does not know: it drops an answer that holds one (keystore contract §3.3). */
-const NEW_ALGORITHMS: ReadonlySet<number> = new Set([27, 28, 30, 31, 32, 33, 34, 35, 36]);
 
 /** Finds certificates. Costs a look-up per handle, however many certificates there are. */
 @Injectable()
@@ -206,18 +204,13 @@ export class LookupService {
   }
 }
 
-/** Stock clients refuse a certificate without user ids, unless it tells them of a revocation (ADR 14). */
-const isServed = ({ userIds, revoked, fingerprint }: StoredCertificate): boolean =>
-  userIds.length > 0 || revoked || isVersion6(fingerprint);
-
 /** What stock clients can read beside each other, and not too much of it; one alone is always served. */
 function readableTogether(certificates: readonly StoredCertificate[]): readonly StoredCertificate[] {
   if (certificates.length < 2) return certificates;
-  const known = certificates.filter(
-    ({ algorithm, fingerprint }) => !NEW_ALGORITHMS.has(algorithm) && !isVersion6(fingerprint),
-  );
   let bytes = 0;
-  const fitting = known.filter(({ armor }) => (bytes += armor.length) <= LIMITS.answeredBytes);
+  const fitting = certificates.filter(
+    ({ alone, armor }) => alone !== true && (bytes += armor.length) <= LIMITS.answeredBytes,
+  );
   return fitting.length === 0 ? certificates.slice(0, 1) : fitting;
 }
 
@@ -230,10 +223,6 @@ function answerOf(certificates: readonly StoredCertificate[]): Answer {
     name: certificates.length === 1 ? `0x${certificates[0]?.fingerprint.toUpperCase()}` : 'keys',
   };
 }
-
-/** A strong validator of a body. */
-export const etagOf = (body: string | Uint8Array): string =>
-  `"${hash('sha256', body, 'base64url').slice(0, 32)}"`;
 
 /** When the newest change of some certificates was made. */
 export function modifiedOf(certificates: readonly StoredCertificate[]): Moment {

@@ -2,7 +2,6 @@ import type { KeyAddAnswer, KeyListing } from '#libs/contract';
 import { joinArmor } from '#libs/pgp';
 import type { StoredCertificate } from './certificates.store.js';
 import type { CertificateDetails, SignatureDetails } from './details.js';
-import { isVersion6 } from './handles.js';
 import type { Submitted } from './submit.service.js';
 
 /** All certificates in one armor block: stock clients read only the first one (keystore contract §1.6). */
@@ -26,10 +25,10 @@ export function listingOf(
     const more = details?.get(fingerprint);
     const state = stateOf(certificate, now).charAt(0);
     lines.push(fields('pub', fingerprint.toUpperCase(), algorithm, bits, created, expires, state));
-    for (const [index, userId] of shownUserIds(certificate).entries()) {
-      lines.push(fields('uid', escape(userId.text), userId.created, undefined, userId.revoked ? 'r' : ''));
-      lines.push(...(index === 0 ? (more?.own ?? []) : []).map(signatureLine));
-      lines.push(...(more?.userIds.get(userId.text) ?? []).map(signatureLine));
+    lines.push(...(more?.own ?? []).map(signatureLine));
+    for (const { text, created: since, revoked, index } of shownUserIds(certificate)) {
+      lines.push(fields('uid', escape(text), since, undefined, revoked ? 'r' : ''));
+      lines.push(...(more?.userIds[index] ?? []).map(signatureLine));
     }
     for (const subkey of more?.subkeys ?? []) {
       const flag = subkey.revoked ? 'r' : '';
@@ -48,9 +47,12 @@ const fields = (...values: readonly (string | number | undefined)[]): string =>
 const signatureLine = ({ issuer, created, expires, type }: SignatureDetails): string =>
   fields('sig', issuer.toUpperCase(), type.toString(16), created, expires, '');
 
-/** The primary one first, then the newest. */
-function shownUserIds({ userIds }: StoredCertificate): StoredCertificate['userIds'] {
-  return [...userIds.slice(0, 1), ...userIds.slice(1).toSorted((a, b) => b.created - a.created)];
+/** The primary one first, then the newest; each with its place in what is stored. */
+function shownUserIds({
+  userIds,
+}: StoredCertificate): (StoredCertificate['userIds'][number] & { index: number })[] {
+  const numbered = userIds.map((userId, index) => ({ ...userId, index }));
+  return [...numbered.slice(0, 1), ...numbered.slice(1).toSorted((a, b) => b.created - a.created)];
 }
 
 /**
@@ -91,11 +93,10 @@ export function jsonListing(certificates: readonly StoredCertificate[]): KeyList
   }));
 }
 
-const versionOf = (fingerprint: string): 4 | 6 => (isVersion6(fingerprint) ? 6 : 4);
+const versionOf = (fingerprint: string): 4 | 6 => (fingerprint.length === 64 ? 6 : 4);
 
 /** RFC 3339 in UTC, without fractions. @param seconds Unix time */
-const timeOf = (seconds: number): string =>
-  new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+const timeOf = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 
 /** RFC 9580 §9.1. */
 const ALGORITHMS: Readonly<Record<number, string>> = {

@@ -66,14 +66,16 @@ describe('a lookup', () => {
 
 describe('the handles of a certificate', () => {
   const summary = {
+    version: 4 as const,
     fingerprint: FINGERPRINT,
+    keyId: FINGERPRINT.slice(-16),
     algorithm: 1,
     bits: 4096,
     created: 0,
     expires: undefined,
     revoked: false,
     userIds: [{ text: 'Ann Lee <ann@example.org>', created: 0, revoked: false }],
-    subkeys: [{ fingerprint: '0'.repeat(40), signs: true }],
+    subkeys: [{ fingerprint: '0'.repeat(40), keyId: '0'.repeat(16), signs: true }],
   };
 
   it('lead to it by its keys, subkeys, addresses and words', () => {
@@ -91,7 +93,7 @@ describe('the handles of a certificate', () => {
   });
 
   it('put the primary key first where a subkey has the same id', () => {
-    const same = handlesOf({ ...summary, subkeys: [{ fingerprint: FINGERPRINT, signs: true }] }).find(
+    const same = handlesOf({ ...summary, subkeys: [{ ...summary, signs: true }] }).find(
       ({ handle }) => handle === 'id/aceec62c8bd91bee',
     );
     expect(same?.place).toBe(0);

@@ -1,31 +1,23 @@
-import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, Trail } from '#libs/audit';
-import type { Actor, AuditState } from '#libs/contract';
-import { type Clock, digestFromHex, DomainError, KeyedLock } from '#libs/core';
+import type { AuditEvent } from '#libs/audit';
+import { type Clock, DomainError, type ErrorCode, KeyedLock } from '#libs/core';
 import {
-  type Certificate,
-  type CertificateSummary,
   cleanCertificate,
   mergeCertificates,
-  PACKET_LIMITS,
   type RawCertificate,
   readArmor,
-  readCleanCertificate,
   readPackets,
   splitCertificates,
-  summarise,
   type Work,
   workForUpload,
-  writeArmor,
-  writeCertificate,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
 import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
-import { handlesOf } from './handles.js';
+import { keyState } from './events.js';
 import { LIMITS } from './limits.js';
+import { holdersOf, recordOf, withContributor } from './record.js';
+import { parseStored } from './stored.js';
 import { permittedOf, type Submitter } from './submitter.js';
-import { addressOf } from './words.js';
 
 /** What became of one certificate of an upload. */
 export interface Submitted {
@@ -37,8 +29,8 @@ export interface Submitted {
 
 /** Who changed a certificate that was changed without a token. No account has this id. */
 const NOBODY = 'nobody';
-/** Writers that change one certificate at once are few; more lost races than this mean that something is wrong. */
-const ATTEMPTS = 20;
+/** What is wrong with one certificate of an upload, and leaves the others alone. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['unprocessable', 'forbidden']);
 
 /** Takes certificates in: cleaned, merged with what is known, stored with their handles. */
 @Injectable()
@@ -49,7 +41,6 @@ export class SubmitService {
 
   constructor(
     private readonly certificates: CertificatesStore,
-    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -60,8 +51,8 @@ export class SubmitService {
    *   the account wait
    */
   async submit(keys: string | Uint8Array, by: Submitter): Promise<Submitted[]> {
-    const accountId = by.actor?.accountId ?? by.from.address;
-    const underWay = this.#underWay.get(accountId) ?? 0;
+    const who = by.actor?.accountId ?? by.from.address;
+    const underWay = this.#underWay.get(who) ?? 0;
     if (underWay >= LIMITS.uploadsWaiting)
       throw new DomainError(
         'too_many_requests',
@@ -71,13 +62,13 @@ export class SubmitService {
           retryAfter: 1,
         },
       );
-    this.#underWay.set(accountId, underWay + 1);
+    this.#underWay.set(who, underWay + 1);
     try {
-      return await this.#accounts.run(accountId, () => this.#submit(keys, by));
+      return await this.#accounts.run(who, () => this.#submit(keys, by));
     } finally {
-      const left = (this.#underWay.get(accountId) ?? 1) - 1;
-      if (left > 0) this.#underWay.set(accountId, left);
-      else this.#underWay.delete(accountId);
+      const left = (this.#underWay.get(who) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(who, left);
+      else this.#underWay.delete(who);
     }
   }
 
@@ -91,7 +82,7 @@ export class SubmitService {
       try {
         results.push(await this.#take(certificate, work, by));
       } catch (error) {
-        if (!(error instanceof DomainError) || error.code !== 'unprocessable') throw error;
+        if (!(error instanceof DomainError) || !REFUSALS.has(error.code)) throw error;
         refused ??= error;
         results.push({ fingerprint: '', outcome: 'invalid', comment: error.message });
       }
@@ -103,49 +94,33 @@ export class SubmitService {
   async #take(raw: RawCertificate, work: Work, by: Submitter): Promise<Submitted> {
     const brought = await cleanCertificate(raw, this.clock, work);
     const { fingerprint } = brought.facts;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const before = await this.certificates.get(fingerprint);
+    let inserted = false;
+    const changed = await this.certificates.change(fingerprint, async ({ certificate: before, blocked }) => {
+      if (blocked) throw keyBlocked(fingerprint);
+      inserted = before === undefined;
       const sent = permittedOf(brought, before !== undefined, by.may);
-      const merged =
-        before === undefined ? sent : mergeCertificates(await parseStored(before.value.armor), sent);
-      const bytes = writeCertificate(merged);
-      if (bytes.length > PACKET_LIMITS.certificateBytes) {
-        throw new DomainError(
-          'too_large',
-          `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
-        );
-      }
-      const armor = writeArmor(bytes);
-      const summary = summarise(merged);
-      const confirmed = confirmedOf(summary, before?.value.confirmed, by.actor);
-      if (before?.value.armor === armor && before.value.confirmed?.join() === confirmed?.join())
-        return { fingerprint, outcome: 'unchanged', comment: undefined };
-      const handles = handlesOf(summary, confirmed);
-      const value = {
-        armor,
-        fingerprint,
-        algorithm: summary.algorithm,
-        bits: summary.bits,
-        created: summary.created,
-        ...(summary.expires !== undefined && { expires: summary.expires }),
-        revoked: summary.revoked,
-        userIds: [...summary.userIds],
-        subkeys: summary.subkeys.map(({ fingerprint: subkey }) => subkey),
-        handles: handles.map(({ handle }) => handle),
-        updatedAt: this.clock.now().toISOString(),
-        updatedBy: by.actor?.accountId ?? NOBODY,
-        ...(confirmed !== undefined && { confirmed }),
-      };
-      const entry = this.trail.write(eventOf(before?.value, value, by));
-      if (await this.certificates.store(before, value, handles, entry)) {
-        return { fingerprint, outcome: before === undefined ? 'inserted' : 'updated', comment: undefined };
-      }
-    }
-    throw new DomainError(
-      'conflict',
-      `Key ${fingerprint.toUpperCase()} is being changed by others, try again`,
-    );
+      const merged = before === undefined ? sent : mergeCertificates(await parseStored(before.armor), sent);
+      const updatedAt = this.clock.now().toISOString();
+      const updatedBy = by.actor?.accountId ?? NOBODY;
+      const holders = holdersOf(before);
+      const record = recordOf(
+        merged,
+        by.actor === undefined ? holders : withContributor(holders, by.actor, updatedAt),
+        { updatedAt, updatedBy },
+      );
+      if (before?.armor === record.certificate.armor) return undefined;
+      return { record, event: eventOf(before, record.certificate, by) };
+    });
+    const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
+    return { fingerprint, outcome, comment: undefined };
   }
+}
+
+function keyBlocked(fingerprint: string): DomainError {
+  return new DomainError('forbidden', `Key ${fingerprint.toUpperCase()} is blocked on this server`, {
+    reason: 'key_blocked',
+    about: { kind: 'key', name: fingerprint },
+  });
 }
 
 /** What the audit trail says: which certificate, and what it was and is by its hash. */
@@ -159,29 +134,7 @@ function eventOf(
     actor: actor ?? null,
     from,
     subject: { kind: 'key', name: after.fingerprint },
-    ...(before === undefined ? {} : { before: stateOf(before) }),
-    after: stateOf(after),
+    ...(before === undefined ? {} : { before: keyState(before) }),
+    after: keyState(after),
   };
-}
-
-function stateOf({ armor, revoked }: StoredCertificate): AuditState {
-  return { digest: digestFromHex(hash('sha256', armor)), revoked };
-}
-
-/** Addresses of which an account that has them brought the certificate, as far as it still names them (ADR 14). */
-function confirmedOf(
-  { userIds }: CertificateSummary,
-  before: readonly string[] = [],
-  actor: Actor | undefined,
-): string[] | undefined {
-  const own = new Set([...before, ...(actor === undefined ? [] : [actor.email.toLowerCase()])]);
-  const named = new Set(userIds.map(({ text }) => addressOf(text)));
-  const confirmed = [...own].filter((address) => named.has(address)).sort();
-  return confirmed.length === 0 ? undefined : confirmed;
-}
-
-async function parseStored(armor: string): Promise<Certificate> {
-  const [raw] = splitCertificates(readArmor(armor).flatMap((block) => readPackets(block)));
-  if (raw === undefined) throw new Error('a stored certificate is empty');
-  return readCleanCertificate(raw);
 }

@@ -109,14 +109,6 @@ export class Hkp2Controller {
     return jsonListing(await this.inTime.answer(() => this.lookups.find(wanted)));
   }
 
-  /** Everything at once is not given away. */
-  @Get(Object.keys(ALLOWED))
-  @SelfAuthenticated()
-  @OpenToBrowsers()
-  everything(): never {
-    throw new DomainError('forbidden', 'Not every key at once: name one', { reason: 'identifier_missing' });
-  }
-
   @Post('certs')
   @HttpCode(200)
   @Anonymous()
@@ -137,12 +129,11 @@ export class Hkp2Controller {
     }
   }
 
-  @Options(['', '*'])
+  @Options('*')
   @SelfAuthenticated()
   @HttpCode(200)
-  options(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): string {
-    const [path = ''] = request.url.split('?', 1);
-    const [, category = '', kind = ''] = /^\/pks\/v2\/([^/]+)(?:\/([^/]+))?/.exec(path) ?? [];
+  options(@Res({ passthrough: true }) reply: FastifyReply, @Param('*') path: string | undefined): string {
+    const [category = '', kind = ''] = (path ?? '').split('/');
     const allowed =
       ALLOWED[`${category}/${kind}`] ?? (category === 'certs' && kind !== '' ? undefined : ALLOWED[category]);
     if (allowed === undefined) throw notOffered();
@@ -156,8 +147,9 @@ export class Hkp2Controller {
   @Get('*')
   @SelfAuthenticated()
   @OpenToBrowsers()
-  notOffered(): never {
-    throw notOffered();
+  withoutName(@Param('*') path: string): never {
+    if (ALLOWED[path] === undefined) throw notOffered();
+    throw new DomainError('forbidden', 'Not every key at once: name one', { reason: 'identifier_missing' });
   }
 
   @Post('*')

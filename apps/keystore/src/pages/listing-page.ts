@@ -30,7 +30,7 @@ ${next === undefined ? markup`` : markup`<p><a href="${next}" rel="next">Next pa
 }
 
 function keyOf(certificate: StoredCertificate, details: CertificateDetails | undefined, now: Date): Html {
-  const { fingerprint, algorithm, bits, created, expires, userIds, confirmed = [] } = certificate;
+  const { fingerprint, algorithm, bits, created, expires, userIds } = certificate;
   const hex = fingerprint.toUpperCase();
   const state = stateOf(certificate, now);
   const [name] = userIds;
@@ -40,10 +40,10 @@ function keyOf(certificate: StoredCertificate, details: CertificateDetails | und
 <p><code>${grouped(hex)}</code></p>
 <table>
 <tr><th scope="row">Key</th><td>${kindOf(algorithm, bits)}, made ${day(created)}${expires === undefined ? '' : markup`, ends ${day(expires)}`}</td></tr>
-${weakness(algorithm, bits)}
+${weakness(details?.weak === true || (algorithm <= 3 && bits < 2048))}
 ${userIds.map(
-  ({ text, revoked }) =>
-    markup`<tr><th scope="row">Name</th><td><bdi>${visible(text)}</bdi>${revoked ? ' (revoked)' : ''}${isConfirmed(text, confirmed) ? ' (address of an account here)' : ''}${signatures(details?.userIds.get(text))}</td></tr>`,
+  ({ text, revoked, confirmed }, index) =>
+    markup`<tr><th scope="row">Name</th><td><bdi>${visible(text)}</bdi>${revoked ? ' (revoked)' : ''}${confirmed === true ? ' (address of an account here)' : ''}${signatures(details?.userIds[index])}</td></tr>`,
 )}
 ${(details?.subkeys ?? []).map((subkey) => subkeyRow(subkey, now))}
 ${details === undefined || details.own.length === 0 ? markup`` : markup`<tr><th scope="row">About itself</th><td>${signatures(details.own)}</td></tr>`}
@@ -85,15 +85,12 @@ function visible(text: string): string {
   );
 }
 
-const isConfirmed = (text: string, confirmed: readonly string[]): boolean =>
-  confirmed.some((address) => text.toLowerCase().includes(`<${address}>`) || text.toLowerCase() === address);
-
 const kindOf = (algorithm: number, bits: number): string =>
   bits === 0 ? algorithmName(algorithm) : `${algorithmName(algorithm)} (${bits} bits)`;
 
-function weakness(algorithm: number, bits: number): Html {
-  return algorithm <= 3 && bits < 2048
-    ? markup`<tr><th scope="row">Warning</th><td>RSA keys of less than 2048 bits can be broken: do not trust what this one has signed.</td></tr>`
+function weakness(weak: boolean): Html {
+  return weak
+    ? markup`<tr><th scope="row">Warning</th><td>This key, or what it has signed about itself, can be forged by who has the means: it is too short, or uses SHA-1.</td></tr>`
     : markup``;
 }
 

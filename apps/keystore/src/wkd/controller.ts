@@ -80,7 +80,7 @@ export class WkdController {
     await this.reads.allow(request.headers.authorization);
     await this.rates.get(request.ip);
     if (!this.#domains.includes(domain) || !HASH.test(hash)) throw nothing();
-    const found = await this.inTime.answer(() => this.lookups.find([handleOf.wkd(hash, domain)]));
+    const found = await this.inTime.answer(() => this.lookups.find([handleOf.wkd({ hash, domain })]));
     const now = this.clock.now().getTime();
     return binaryAnswer(request, reply, found, { type: 'application/octet-stream', now });
   }

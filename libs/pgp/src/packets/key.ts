@@ -5,10 +5,10 @@ import { PACKET_LIMITS } from './limits.js';
 
 /** What a public key packet says about itself. */
 export interface KeyFacts {
-  readonly version: 4;
-  /** 40 lower-case hex digits. */
+  readonly version: 4 | 6;
+  /** 40 lower-case hex digits, 64 of version 6. */
   readonly fingerprint: string;
-  /** The last 16 digits of the fingerprint. */
+  /** The last 16 digits of the fingerprint, the first ones of version 6. */
   readonly keyId: string;
   /** Unix seconds. */
   readonly created: number;

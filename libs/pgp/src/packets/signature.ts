@@ -31,6 +31,8 @@ const Subpacket = {
 /** What a version 4 signature packet says (RFC 9580 §5.2.3). Nothing of it is verified. */
 export interface SignatureFacts {
   readonly type: number;
+  /** OpenPGP hash number. */
+  readonly hash: number;
   /** Unix seconds. */
   readonly created: number;
   /** Seconds after the creation of the key; 0: never. */
@@ -71,6 +73,7 @@ export function readSignature(body: Uint8Array): SignatureFacts {
     list.filter(({ type }) => type === Subpacket.embedded).map(({ content }) => content);
   return {
     type: head[1] ?? 0,
+    hash: head[3] ?? 0,
     created,
     keyExpiration: numberIn(find(Subpacket.keyExpiration)) ?? 0,
     signatureExpiration: numberIn(find(Subpacket.signatureExpiration)) ?? 0,

@@ -48,15 +48,9 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /pks/v2/certs/by-keyid/:id': 'as GET /pks/lookup',
   'GET /pks/v2/certs/by-identity/:identity': 'as GET /pks/lookup',
   'GET /pks/v2/index/:term': 'as GET /pks/lookup',
-  'GET /pks/v2/certs': 'refused always',
-  'GET /pks/v2/certs/by-vfingerprint': 'refused always',
-  'GET /pks/v2/certs/by-keyid': 'refused always',
-  'GET /pks/v2/certs/by-identity': 'refused always',
-  'GET /pks/v2/index': 'refused always',
   'POST /pks/v2/certs': 'as POST /pks/add',
-  'OPTIONS /pks/v2': 'says what may be asked',
   'OPTIONS /pks/v2/*': 'says what may be asked',
-  'GET /pks/v2/*': 'says that it is not offered',
+  'GET /pks/v2/*': 'says that it is refused, or not offered',
   'POST /pks/v2/*': 'says that it is not offered',
   'PUT /pks/v2/*': 'says that it is not offered',
   'GET /.well-known/openpgpkey/:domain/hu/:hash':
@@ -64,6 +58,9 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /.well-known/openpgpkey/hu/:hash': 'as GET /pks/lookup, of the domains that the operator has named',
   'GET /.well-known/openpgpkey/:domain/policy': 'an empty file',
   'GET /.well-known/openpgpkey/policy': 'an empty file',
+  'GET /v1/keys/changes':
+    'fingerprints of public keys, and which of them are revoked: clients without a token must hear of it',
+  'GET /v1/keys/events': 'the same as it happens',
   // library
   'GET /v1/entities/*': 'public objects; policy hides the rest (library contract §5)',
   'GET /v1/collections/*': 'public objects; policy hides the rest',

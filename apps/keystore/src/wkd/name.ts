@@ -11,7 +11,7 @@ export interface WkdName {
 }
 
 /** @param address lower case */
-export function wkdHash(address: string): WkdName {
+export function wkdName(address: string): WkdName {
   const at = address.lastIndexOf('@');
   const digest = createHash('sha1').update(address.slice(0, at)).digest();
   return { hash: zBase32(digest), domain: address.slice(at + 1) };
