@@ -11,6 +11,7 @@ import {
   SignatureType,
   writeSignature,
 } from '../packets/signature.js';
+import { Tag } from '../packets/tags.js';
 import { attempt } from './attempt.js';
 import { BackSignatures, MOST_BACK_SIGNATURES } from './back.js';
 import { canonical } from './canonical.js';
@@ -192,14 +193,16 @@ class Cleaner {
     return certificate;
   }
 
-  /** Where the key is known, anything that is valid is worth taking. */
+  /** Where the key is known, anything that is valid is worth taking, but not from a certificate all of whose user ids are broken. */
   #refuseNothing(certificate: Certificate): void {
+    if (this.options.known === undefined) return requireWhole(certificate);
     const { revocations, direct, userIds, subkeys } = certificate;
-    if (this.options.known === undefined) requireWhole(certificate);
-    else if (revocations.length + direct.length + userIds.length + subkeys.length === 0)
-      throw badKey(
-        `Key ${this.#facts.fingerprint.toUpperCase()} was sent with nothing that its own signature confirms`,
-      );
+    const sent = new Set(this.raw.components.filter(({ tag }) => tag === Tag.userId).map(idOf));
+    const confirmed =
+      sent.size === 0 ? userIds.length : userIds.filter(({ packet }) => sent.has(idOf(packet))).length;
+    const isWorth = revocations.length + direct.length + confirmed > 0;
+    if (!isWorth && (sent.size > 0 || subkeys.length === 0))
+      throw badKey(`${nameOf(this.#facts)} was sent with nothing that its own signature confirms`);
   }
 }
 
@@ -209,12 +212,14 @@ class Cleaner {
  * @throws DomainError `unprocessable`
  */
 export function requireWhole({ facts, revocations, direct, userIds }: Certificate): void {
-  const name = `Key ${facts.fingerprint.toUpperCase()}`;
+  const name = nameOf(facts);
   if (facts.version === 6 && direct.length === 0)
     throw badKey(`${name} has no direct-key signature, which keys of version 6 must have`);
   if (!userIds.some(isBound) && direct.length === 0 && revocations.length === 0)
     throw badKey(`${name} has no user id that its own signature confirms`);
 }
+
+const nameOf = ({ fingerprint }: KeyFacts): string => `Key ${fingerprint.toUpperCase()}`;
 
 function collect(into: Map<string, Candidate>, facts: SignatureFacts, { behind }: PlacedSignature): void {
   const known = into.get(facts.identity) ?? { facts, behind: new Set(), embedded: [] };
