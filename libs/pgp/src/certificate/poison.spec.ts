@@ -307,15 +307,46 @@ describe('a certificate that costs time', () => {
     await expect(clean([primary as Packet, ...others.toReversed()])).rejects.toThrow('too long');
   });
 
-  it('lets others have their turn between two signatures', async () => {
-    const many = forged(30);
+  it('for much that would have to be hashed is refused', async () => {
+    const owner = new Owner();
+    const large = Array.from({ length: 60 }, (_, at) =>
+      owner.sign(0x13, {
+        userId: Buffer.from('?'),
+        created: made + at,
+        hashed: [[100, Buffer.alloc(29_000)]],
+      }),
+    );
+    const ids = Array.from({ length: 200 }, (_, at): Packet => ({
+      tag: Tag.userId,
+      body: Buffer.from(`u${at}`),
+    }));
+    await expect(clean([owner.primary, ...ids, ...large])).rejects.toThrow('too long');
+  });
+
+  /** Turns that somebody else has while a certificate is looked at. */
+  async function turnsDuring(packets: readonly Packet[]): Promise<number> {
     let turns = 0;
     let timer = setImmediate(function again(): void {
       turns += 1;
       timer = setImmediate(again);
     });
-    await clean(many).catch(() => undefined);
+    await clean(packets).catch(() => undefined);
     clearImmediate(timer);
-    expect(turns).toBeGreaterThanOrEqual(30);
+    return turns;
+  }
+
+  it('lets others have their turn between two signatures', async () => {
+    expect(await turnsDuring(forged(30))).toBeGreaterThanOrEqual(30);
+  });
+
+  it('lets others have their turn while it is only read', async () => {
+    const stranger = new Owner();
+    const owner = new Owner();
+    const theirs = stranger.sign(0x10, { primary: owner.key.body, userId: Buffer.from('Ann') });
+    const signatures = Array.from({ length: 2000 }, () => theirs);
+    const subkeys = Array.from({ length: 2000 }, () => owner.encryptionSubkey()[0] as Packet);
+    const enough = 10;
+    for (const many of [signatures, subkeys])
+      expect(await turnsDuring([owner.primary, ...owner.userId('Ann'), ...many])).toBeGreaterThan(enough);
   });
 });
