@@ -115,6 +115,14 @@ describe.each([
         (await submit({ buildRecipe: SCRATCH }, await token('ann', ['build', 'library:read']))).status,
       ).toBe(403);
     });
+
+    it('refuses at once where the image would be refused: a build has no rank of an administrator', async () => {
+      const answer = await submit({ buildRecipe: SCRATCH, libraryRef: 'library://ann/c/n' }, admin);
+      expect([answer.status, answer.body.error.reason]).toEqual([403, 'may_not_publish']);
+      expect((await submit({ buildRecipe: SCRATCH, libraryRef: 'library://admin/c/n' }, admin)).status).toBe(
+        200,
+      );
+    });
   });
 
   it('23–28: tells about builds to their owner and to administrators only', async () => {
