@@ -110,9 +110,9 @@ export class TestBuilder {
   }
 
   /** A fresh proof of the worker's key, or of another service's. */
-  async proof(key: ServiceKey = this.worker): Promise<string> {
+  async proof(key: ServiceKey = this.worker, audience: 'auth' | 'builder' = 'builder'): Promise<string> {
     const issuer = await this.app.get<TokenVerifier>(TokenVerifier).issuer();
-    return key.assertion(proofAudience(issuer, 'builder'));
+    return key.assertion(proofAudience(issuer, audience));
   }
 
   /** A try with a name of its own, whose worker all later calls play. */

@@ -187,11 +187,13 @@ describe.each([
         home: app.home,
         clock: systemClock,
       });
-      const clientAssertion = await builder.proof(other);
-      expect(
+      const ask = async (clientAssertion: string) =>
         (await app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion, tryId } }))
-          .status,
-      ).toBe(401);
+          .status;
+      expect(await ask(await builder.proof(other))).toBe(401);
+      // Made for auth, by a worker: who was shown it there cannot show it here.
+      expect(await ask(await builder.proof(undefined, 'auth'))).toBe(401);
+      expect(await ask(await builder.proof())).toBe(200);
       expect((await say(id, ann, 0, 'x')).status).toBe(403);
       expect((await finish(id, ann, done)).status).toBe(403);
     });
