@@ -65,7 +65,7 @@ import { UsesService } from './uses.service.js';
           log: (message) => log.warn(message),
         }),
     },
-    provideClientAssertions(),
+    provideClientAssertions(DATABASE),
     provideTrail('auth', DATABASE),
     NamesStore,
     AccountsStore,

@@ -115,6 +115,14 @@ describe.each([
         (await submit({ buildRecipe: SCRATCH }, await token('ann', ['build', 'library:read']))).status,
       ).toBe(403);
     });
+
+    it('refuses at once where the image would be refused: a build has no rank of an administrator', async () => {
+      const answer = await submit({ buildRecipe: SCRATCH, libraryRef: 'library://ann/c/n' }, admin);
+      expect([answer.status, answer.body.error.reason]).toEqual([403, 'may_not_publish']);
+      expect((await submit({ buildRecipe: SCRATCH, libraryRef: 'library://admin/c/n' }, admin)).status).toBe(
+        200,
+      );
+    });
   });
 
   it('23–28: tells about builds to their owner and to administrators only', async () => {
@@ -179,11 +187,13 @@ describe.each([
         home: app.home,
         clock: systemClock,
       });
-      const clientAssertion = await builder.proof(other);
-      expect(
+      const ask = async (clientAssertion: string) =>
         (await app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion, tryId } }))
-          .status,
-      ).toBe(401);
+          .status;
+      expect(await ask(await builder.proof(other))).toBe(401);
+      // Made for auth, by a worker: who was shown it there cannot show it here.
+      expect(await ask(await builder.proof(undefined, 'auth'))).toBe(401);
+      expect(await ask(await builder.proof())).toBe(200);
       expect((await say(id, ann, 0, 'x')).status).toBe(403);
       expect((await finish(id, ann, done)).status).toBe(403);
     });
