@@ -102,7 +102,9 @@ export class JobWorker {
     const payload = readPayload(handler.name, { name: job.name, key, data: job.data });
     if (payload === undefined) {
       // Neither started nor kept as failed: its key may be that of a document, which then would be told that its work failed.
-      this.#log(`A job of ${queue} was refused: ${oneLine(JSON.stringify(key)).slice(0, 100)} was not added by this instance`);
+      this.#log(
+        `A job of ${queue} was refused: ${oneLine(JSON.stringify(key)).slice(0, 100)} was not added by this instance`,
+      );
       return;
     }
     const running = `${queue}/${key}`;

@@ -22,8 +22,7 @@ const [first, second, stranger] = await Promise.all([newPrivateJwk(), newPrivate
 const client = {
   call: async ({ path }: InternalCall) => {
     const { keys, signedBy, kid, feed } = answers;
-    if (path === AUTH_PATHS.jwks)
-      return { status: 200, headers: {}, body: { issuer: auth.issuer, keys } };
+    if (path === AUTH_PATHS.jwks) return { status: 200, headers: {}, body: { issuer: auth.issuer, keys } };
     const after = Number(new URL(path, 'https://auth').searchParams.get('after'));
     const signed = await new SignJWT({ ...(await auth.revocations(after)), ...feed })
       .setProtectedHeader({ alg: 'ES256', typ: SIGNED_TYPES.revocations, kid })
@@ -34,7 +33,12 @@ const client = {
 
 /** The auth service with these keys, of which the first signs the feed. */
 function say(...keys: [Key, ...Key[]]): void {
-  answers = { keys: keys.map(publicPart), signedBy: keys[0], kid: keys[0].kid, feed: { keys: keys.map((key) => key.kid) } };
+  answers = {
+    keys: keys.map(publicPart),
+    signedBy: keys[0],
+    kid: keys[0].kid,
+    feed: { keys: keys.map((key) => key.kid) },
+  };
 }
 
 const tokenOf = (key: Key): Promise<string> => {
@@ -88,7 +92,10 @@ describe('keys hand over to each other', () => {
     await verifier.refresh();
     say(second);
     await verifier.refresh();
-    answers.feed = { keys: [first.kid, second.kid], time: clock.now().getTime() - ACCESS_LIMITS.clockSkewMs - 1 };
+    answers.feed = {
+      keys: [first.kid, second.kid],
+      time: clock.now().getTime() - ACCESS_LIMITS.clockSkewMs - 1,
+    };
     answers.keys = [publicPart(first), publicPart(second)];
     await expect(verifier.refresh()).rejects.toThrow('feed is old');
     expect(await reasonFor(first)).toBe('token_invalid');

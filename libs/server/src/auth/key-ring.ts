@@ -96,9 +96,12 @@ export class KeyRing implements KeyLookup {
     // One instance never becomes another one while a process runs: an answer that says so is not trusted.
     if (this.#issuer !== undefined && this.#issuer !== issuer)
       throw new Error(`The auth service answers as ${issuer}, was ${this.#issuer}`);
-    const published = new Map(await Promise.all(keys.map(async (key) => [key.kid, await toPem(key)] as const)));
+    const published = new Map(
+      await Promise.all(keys.map(async (key) => [key.kid, await toPem(key)] as const)),
+    );
     const isExpected = (kid: string): boolean => this.#announced?.has(kid) ?? true;
-    if (![...published.keys()].some((kid) => isExpected(kid) || this.#pems.has(kid))) throw new KeysReplaced();
+    if (![...published.keys()].some((kid) => isExpected(kid) || this.#pems.has(kid)))
+      throw new KeysReplaced();
     this.#issuer = issuer;
     // Known ones stay until a feed drops them.
     this.#replace(new Map([...[...published].filter(([kid]) => isExpected(kid)), ...this.#pems]));
