@@ -61,10 +61,13 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
     const keys = await SigningKeys.open(folder, {
       clock,
       log,
-      changed: (change) =>
-        this.trail
-          .record(signingKeyChanged(change))
-          .finally(() => (change.action === 'signing-key.retire' ? renewTokenFile() : undefined)),
+      changed: async (change) => {
+        try {
+          await this.trail.record(signingKeyChanged(change));
+        } finally {
+          if (change.action === 'signing-key.retire') await renewTokenFile();
+        }
+      },
     });
     await keys.maintain();
     const parts = {

@@ -43,11 +43,11 @@ export interface JobReference {
  * The payload of a job as Redis gives it, or undefined for one that was not added by {@link JobQueue}: another name, a key that its
  * payload does not have, a field too many. Whoever can write to Redis can put anything there, and this program never puts such a thing.
  */
-export function readPayload<N extends JobName>(
-  expected: N,
+export function readPayload(
+  expected: JobName,
   { name, key, data }: { readonly name: string; readonly key: string; readonly data: unknown },
-): JobPayload<N> | undefined {
-  const spec: JobSpec<JobPayload<N>> = JOBS[expected];
+): JobPayload<JobName> | undefined {
+  const spec = JOBS[expected];
   const payload = spec.payload.safeParse(data);
   if (name !== expected || !payload.success || spec.key(payload.data) !== key) return undefined;
   return payload.data;

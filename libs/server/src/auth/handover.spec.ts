@@ -139,7 +139,7 @@ describe('where all keys are others', () => {
     expect(await reasonFor(stranger)).toBe('token_invalid');
     expect(() => verifier.requireFresh()).toThrow('Nothing can be changed');
     // The question for keys is bounded, what was found is not forgotten meanwhile.
-    await expect(verifier.refresh()).rejects.toThrow();
+    await expect(verifier.refresh()).rejects.toThrow('signed by an unknown key');
     expect(await reasonOf(verifier.verify(token))).toBe('auth_keys_replaced');
     say(first);
     await verifier.refresh();
