@@ -150,9 +150,7 @@ const OWNERS: Rule = { ...ORGANISATION, may: 'owner' };
 /** The pages, for whoever has signed in. */
 const PAGE: Rule = { by: 'session', may: 'owner', sees: 'owner', hidden: 404, objects: ['own'] };
 
-type Service = 'system' | 'auth' | 'keystore' | 'library' | 'builder' | 'web';
-
-export const ACCESS: Readonly<Record<Service, Readonly<Record<string, Rule>>>> = {
+export const ACCESS = {
   system: {
     'GET /version': OPEN,
     'GET /healthz': OPEN,
@@ -274,4 +272,7 @@ export const ACCESS: Readonly<Record<Service, Readonly<Record<string, Rule>>>> =
       forged: 403,
     },
   },
-};
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Rule>>>>;
+
+/** Services by the names of their descriptions, and `system`: what every process answers. */
+export type Described = keyof typeof ACCESS;
