@@ -44,7 +44,8 @@ export const CALLERS: readonly Caller[] = [
   ]),
 ];
 
-const EVERYDAY: readonly ScopeName[] = SCOPE_NAMES.filter((name) => name !== 'admin');
+/** Everything but what administrators do. */
+export const EVERYDAY: readonly ScopeName[] = SCOPE_NAMES.filter((name) => name !== 'admin');
 const PLACED: readonly ScopeName[] = EVERYDAY.filter((name) => name.startsWith('library:'));
 
 /** The scopes that a caller's token carries, here or at some place. */
@@ -99,10 +100,11 @@ export function standingOf(caller: Caller, object: ObjectName, rule: Rule): Stan
     case 'private':
     case "a robot's":
       return atLeast(ROLES[account]);
-    case 'nothing':
-    case "another person's":
     case 'proven':
     case 'forged':
+      return atLeast(rule.by === 'session' ? 'owner' : 'stranger');
+    case 'nothing':
+    case "another person's":
       return atLeast('stranger');
   }
 }

@@ -7,6 +7,8 @@ export type Outcome =
       readonly kind: 'done';
       /** Of a list: whether the object is in it. */
       readonly shown?: boolean;
+      /** The answer is the one for what does not exist, though the caller may. */
+      readonly asMissing?: true;
     }
   | {
       readonly kind: 'refused';
@@ -36,7 +38,8 @@ export function expectedOf(rule: Rule, caller: Caller, object: ObjectName): Outc
     asMissing,
   });
   if (rule.by === 'session') {
-    if (caller.shows !== 'session') return { kind: 'sign-in' };
+    const isLed = caller.shows !== 'session' || (rule.answers === 'sign-in' && object !== 'forged');
+    if (isLed) return { kind: 'sign-in' };
   } else if (rule.by !== 'the request itself') {
     const bad = badCredentials(rule, caller);
     if (bad !== undefined) return refused(bad);
@@ -45,10 +48,10 @@ export function expectedOf(rule: Rule, caller: Caller, object: ObjectName): Outc
   if (rule.by === 'the request itself') return { kind: 'done' };
 
   const isPublic = object === 'public';
+  const belongsToNobody = object === 'nothing' || object === 'proven';
   const there = scopesThere(caller, rule);
   const reaches = rule.reachedBy === undefined || rule.reachedBy.some((scope) => there.includes(scope));
-  const knows =
-    isPublic || (reaches && isAtLeast(standing, object === 'nothing' ? 'nobody' : (rule.sees ?? 'reader')));
+  const knows = isPublic || belongsToNobody || (reaches && isAtLeast(standing, rule.sees ?? 'reader'));
   const least = isPublic ? (rule.mayPublic ?? rule.may) : rule.may;
   const allowed = knows && isAtLeast(standing, least);
   if (rule.scope !== undefined && !scopesOf(caller, rule).includes(rule.scope)) return refused(403, !knows);
@@ -59,7 +62,8 @@ export function expectedOf(rule: Rule, caller: Caller, object: ObjectName): Outc
     return refused(403);
   const isTyped = caller.shows !== 'token' || standing === 'admin';
   const needsTyping = rule.typed === 'always' || (rule.typed === 'but itself' && object !== 'itself');
-  return needsTyping && !isTyped ? refused(403) : { kind: 'done' };
+  if (needsTyping && !isTyped) return refused(403);
+  return rule.alike === true ? { kind: 'done', asMissing: true } : { kind: 'done' };
 }
 
 /** The status for what tells nothing about the caller, or nothing good; undefined: go on. */

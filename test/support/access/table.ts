@@ -53,6 +53,8 @@ export interface Rule {
   readonly hidden: 403 | 404;
   /** No token does, unless an administrator's: the password has to be presented. `but itself`: a token may do it to itself. */
   readonly typed?: 'always' | 'but itself';
+  /** Also who may is answered the same whether the object is there or not. */
+  readonly alike?: true;
   /** A list: everybody whom it lets in is answered, and sees in it what they may know of. */
   readonly lists?: true;
   readonly objects: readonly ObjectName[];
@@ -63,7 +65,7 @@ export interface Rule {
   /** What a false proof gets. */
   readonly forged?: 401 | 403;
   /** What a good request gets where that is not what the description of the route says. */
-  readonly answers?: 404;
+  readonly answers?: 404 | 'sign-in';
 }
 
 const LIBRARY_SCOPES: readonly ScopeName[] = ['library:read', 'library:write', 'library:delete'];
@@ -102,10 +104,11 @@ const WRITE: Rule = {
   hidden: 404,
   objects: ['own', 'public', 'private'],
 };
-/** Where the image of a build goes to. Says the same whether it exists or not. */
-const PUBLISH: Rule = {
+
+/** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
+const PLACE: Rule = {
   by: 'token',
-  scope: 'build',
+  scope: 'library:write',
   scopeThere: 'library:write',
   may: 'writer',
   sees: 'writer',
@@ -124,6 +127,8 @@ const BUILD: Rule = {
   hidden: 404,
   objects: ['own', "another person's"],
 };
+/** Where the image goes to. */
+const PUBLISH: Rule = { ...PLACE, scope: 'build' };
 /** A worker, with the token that was exchanged for this build: nobody else, not even the owner of the build. */
 const WORK: Rule = { ...BUILD, exchanged: 'this service', may: 'worker', sees: 'worker', hidden: 403 };
 
@@ -166,7 +171,12 @@ export const ACCESS = {
     'GET /ca.pem': OPEN,
     'GET /assets/config/config.prod.json': OPEN,
     // Made from the address alone.
-    'GET /library/{entity}/{collection}/{container}': { ...OPEN, objects: ['public', 'private'] },
+    'GET /library/{entity}/{collection}/{container}': {
+      ...OPEN,
+      sees: 'nobody',
+      alike: true,
+      objects: ['public', 'private'],
+    },
   },
   keystore: {
     'GET /pks/lookup': UNREAD,
@@ -175,8 +185,7 @@ export const ACCESS = {
   library: {
     // The entities to which the caller has a role, and no others, public or not.
     'GET /v1/entities': { ...READ, by: 'token', mayPublic: 'reader', lists: true },
-    // Says the same whether there is an entity of that name or not.
-    'POST /v1/entities': { ...WRITE, sees: 'writer', hidden: 403 },
+    'POST /v1/entities': { ...PLACE, exchanged: 'this service' },
     'GET /v1/entities/{path}': READ,
     'POST /v1/collections': WRITE,
     'GET /v1/collections/{path}': READ,
@@ -217,7 +226,7 @@ export const ACCESS = {
     'POST /v1/build-context': { ...ACCOUNT, scope: 'build' },
     'PUT /v1/build-context/{digest}/_upload': { ...SIGNED, forged: 403 },
     // Gives up the own hold; there being none, or those of others, changes nothing and is not told.
-    'DELETE /v1/build-context/{digest}': { ...BUILD, may: 'stranger', sees: 'stranger' },
+    'DELETE /v1/build-context/{digest}': { ...BUILD, may: 'stranger', sees: 'stranger', alike: true },
     'POST /v1/convert-def-file': { ...ACCOUNT, scope: 'build' },
     'POST /v1/build/{id}/_ticket': { ...SIGNED, forged: 401 },
     'PUT /v1/build/{id}/_log': WORK,
@@ -263,7 +272,7 @@ export const ACCESS = {
     'GET /v1/auth/revocations': OPEN,
     'GET /auth/sign-in': UNREAD,
     'POST /auth/sign-in': { ...SIGNED, forged: 401 },
-    'POST /auth/sign-out': { ...PAGE, objects: ['proven', 'forged'], forged: 403 },
+    'POST /auth/sign-out': { ...PAGE, objects: ['proven', 'forged'], forged: 403, answers: 'sign-in' },
     'GET /auth/account': PAGE,
     'POST /auth/account/tokens': { ...PAGE, objects: ['proven', 'forged'], forged: 403 },
     'POST /auth/account/tokens/{id}/revoke': {
