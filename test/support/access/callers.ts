@@ -78,7 +78,8 @@ const ROLES: Readonly<Record<AccountName, Standing>> = {
 /** What a caller is to an object; undefined: there is no such object for this caller, and nothing to ask. */
 export function standingOf(caller: Caller, object: ObjectName, rule: Rule): Standing | undefined {
   const { account, shows, exchanged } = caller;
-  const isAdmin = (account === 'admin' || account === 'deputy') && scopesOf(caller, rule).includes('admin');
+  const hasRank = (account === 'admin' || account === 'deputy') && rule.withoutRank !== true;
+  const isAdmin = hasRank && scopesOf(caller, rule).includes('admin');
   const atLeast = (standing: Standing): Standing => (isAdmin ? 'admin' : standing);
   const isOwn = object === 'own' || object === 'itself';
   if (account === undefined) return isOwn ? undefined : 'nobody';

@@ -49,6 +49,8 @@ export interface Rule {
   readonly mayPublic?: Standing;
   /** The least that somebody has to be to know that a private object exists; `reader` unless said otherwise. */
   readonly sees?: Standing;
+  /** An administrator is here what everybody else is. */
+  readonly withoutRank?: true;
   /** What all others get for it: the very answer for an object that does not exist. */
   readonly hidden: 403 | 404;
   /** No token does, unless an administrator's: the password has to be presented. `but itself`: a token may do it to itself. */
@@ -127,8 +129,8 @@ const BUILD: Rule = {
   hidden: 404,
   objects: ['own', "another person's"],
 };
-/** Where the image goes to. */
-const PUBLISH: Rule = { ...PLACE, scope: 'build' };
+/** Where the image goes to. It is pushed with an exchanged token, and those have no rank (ADR 4). */
+const PUBLISH: Rule = { ...PLACE, scope: 'build', withoutRank: true };
 /** A worker, with the token that was exchanged for this build: nobody else, not even the owner of the build. */
 const WORK: Rule = { ...BUILD, exchanged: 'this service', may: 'worker', sees: 'worker', hidden: 403 };
 
