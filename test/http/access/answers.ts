@@ -8,7 +8,7 @@ export async function answerTo(
   asked: Asked,
   credentials: Readonly<Record<string, string>>,
 ): Promise<AppAnswer> {
-  const headers = { ...asked.headers, ...credentials };
+  const headers = { ...credentials, ...asked.headers };
   if (!asked.path.startsWith('ws:')) return app.request(asked.path, { ...asked, headers });
   return new Promise((resolve, reject) => {
     const address = `${app.url.replace(/^http/, 'ws')}${asked.path.slice('ws:'.length)}`;

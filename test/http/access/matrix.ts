@@ -26,6 +26,8 @@ export interface Attempt extends Asked {
   readonly shows?: string;
   /** The build that an exchanged token is for. */
   readonly job?: string;
+  /** Puts back what others need. */
+  readonly after?: () => Promise<unknown>;
 }
 
 type Ask<W> = (about: About<W>) => Attempt | Promise<Attempt>;
@@ -67,6 +69,7 @@ export function describeAccess<S extends Described, W extends { readonly world: 
           answerTo(world, attempt, await world.credentials(caller, rule, { service, job: attempt.job }));
         const attempt = await ask({ ...about, missing: false });
         const answer = await send(attempt);
+        await attempt.after?.();
         expect(faceOf(answer, attempt)).toEqual(
           wanted(outcome, rule.answers === 404 ? 404 : statuses.get(route), attempt),
         );

@@ -44,6 +44,9 @@ export class World {
   readonly #keys = new Map<string, ServiceKey>();
   #serial = 0;
 
+  /** Everybody but the robot who asks. Each owns an organisation `of-<name>`: being somebody there is nothing elsewhere. */
+  readonly people = [...PEOPLE, 'admin'] as const;
+
   private constructor(
     readonly app: StartedApp,
     private readonly admin: string,
@@ -176,14 +179,16 @@ export class World {
     return known;
   }
 
+  /** An account with {@link PASSWORD}. */
+  addUser(username: string): Promise<unknown> {
+    const administrator = username === 'deputy';
+    return this.asAdmin('POST', '/v1/auth/users', { username, password: PASSWORD, administrator });
+  }
+
   async #settle(): Promise<void> {
-    const add = (username: string): Promise<unknown> =>
-      this.asAdmin('POST', '/v1/auth/users', {
-        username,
-        password: PASSWORD,
-        administrator: username === 'deputy',
-      });
-    await Promise.all([...PEOPLE, BYSTANDER].map(add));
+    await Promise.all([...PEOPLE, BYSTANDER].map((username) => this.addUser(username)));
+    for (const owner of this.people)
+      await this.asAdmin('POST', '/v1/auth/organisations', { name: `of-${owner}`, owner });
     for (const name of [GUILD, VAULT]) {
       await this.asAdmin('POST', '/v1/auth/organisations', { name, owner: 'owner' });
       for (const [username, role] of Object.entries({ deputy: 'owner', writer: 'writer', reader: 'reader' }))

@@ -83,6 +83,8 @@ export function standingOf(caller: Caller, object: ObjectName, rule: Rule): Stan
   const atLeast = (standing: Standing): Standing => (isAdmin ? 'admin' : standing);
   const isOwn = object === 'own' || object === 'itself';
   if (account === undefined) return isOwn ? undefined : 'nobody';
+  // A password and a session are no tokens that could end themselves.
+  if (object === 'itself' && rule.typed === 'but itself' && shows !== 'token') return undefined;
   // A cookie says nothing where it is not looked at.
   if (shows === 'session' && rule.by !== 'session') return 'nobody';
   switch (object) {
@@ -91,7 +93,7 @@ export function standingOf(caller: Caller, object: ObjectName, rule: Rule): Stan
       if (account === 'robot') return undefined;
       return exchanged === 'for this service' && rule.may === 'worker' ? 'worker' : atLeast('owner');
     case 'itself':
-      if (rule.typed === 'but itself') return shows === 'token' ? atLeast('owner') : undefined;
+      if (rule.typed === 'but itself') return atLeast('owner');
       // The administrator is no member, and a robot no person.
       if (account === 'admin' || account === 'robot') return undefined;
       return atLeast(account === 'stranger' ? 'stranger' : 'owner');

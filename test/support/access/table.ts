@@ -269,7 +269,7 @@ export const ACCESS = {
     'GET /v1/token-status': { ...ACCOUNT, badToken: 404 },
     'POST /v1/auth/uses': { ...ACCOUNT, exchanged: 'any service' },
     // The proof of a service, and a token that covers what is asked for.
-    'POST /v1/auth/token': { ...ACCOUNT, scope: 'library:read', objects: ['proven', 'forged'], forged: 401 },
+    'POST /v1/auth/token': { ...ACCOUNT, scope: 'build', objects: ['proven', 'forged'], forged: 401 },
     'GET /.well-known/jwks.json': OPEN,
     'GET /v1/auth/revocations': OPEN,
     'GET /auth/sign-in': UNREAD,
