@@ -83,7 +83,7 @@ describeAccess('auth', () => AuthThings.prepare(), {
       object,
       world: { world },
     } = about;
-    const proof = await world.proofOf('builder');
+    const proof = await world.proofOf('builder', 'auth');
     return {
       path: '/v1/auth/token',
       ...form({
@@ -100,6 +100,11 @@ describeAccess('auth', () => AuthThings.prepare(), {
       }),
     };
   },
+  'POST /v1/auth/signing-keys/retire': ({ world: { world } }) => ({
+    method: 'POST',
+    path: '/v1/auth/signing-keys/retire',
+    after: () => world.forgetTokens(),
+  }),
   'GET /.well-known/jwks.json': () => ({ path: '/.well-known/jwks.json' }),
   'GET /v1/auth/revocations': () => ({ path: '/v1/auth/revocations' }),
   'GET /auth/sign-in': () => ({ path: '/auth/sign-in' }),

@@ -53,7 +53,7 @@ export class BuilderThings {
       token: await this.world.token(username),
       json: { definitionRaw: base64(SCRATCH), contextDigest: hashOf(this.context) },
     });
-    const json = { clientAssertion: await this.world.proofOf('worker'), tryId: TRY };
+    const json = { clientAssertion: await this.world.proofOf('worker', 'builder'), tryId: TRY };
     await this.world.must({ path: `/v1/build/${id}/_ticket`, json });
     this.#builds.set(username, id);
     return id;

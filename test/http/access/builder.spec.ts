@@ -50,7 +50,7 @@ describeAccess('builder', () => BuilderThings.prepare(), {
   'POST /v1/build/{id}/_ticket': async (about) => {
     const { world } = about.world;
     // Also the other one is a service of this instance.
-    const clientAssertion = await world.proofOf(about.object === 'proven' ? 'worker' : 'builder');
+    const clientAssertion = await world.proofOf(about.object === 'proven' ? 'worker' : 'builder', 'builder');
     return {
       path: `/v1/build/${await about.world.build(about)}/_ticket`,
       json: { clientAssertion, tryId: TRY },

@@ -7,7 +7,7 @@ import { LibraryModule } from '#apps/library/src/library.module';
 import { WebModule } from '#apps/web/src/web.module';
 import { type AudienceName, SCOPE_NAMES } from '#libs/contract';
 import { newObjectId, systemClock } from '#libs/core';
-import { ServiceKey, TokenVerifier } from '#libs/server';
+import { proofAudience, ServiceKey, TokenVerifier } from '#libs/server';
 import { type AccountName, type Caller, EVERYDAY, scopesOf } from '../../support/access/callers.js';
 import type { Rule } from '../../support/access/table.js';
 import { type AppAnswer, type AppRequest, type StartedApp, startApp } from '../../support/app.js';
@@ -49,7 +49,7 @@ export class World {
 
   private constructor(
     readonly app: StartedApp,
-    private readonly admin: string,
+    private admin: string,
     private readonly badTokens: BadTokens,
     private readonly redis: RedisServer | undefined,
   ) {}
@@ -65,8 +65,7 @@ export class World {
         ...(redis !== undefined && { SCS_REDIS_URL: redis.url }),
       },
     });
-    const admin = (await readFile(join(app.home, 'admin.token'), 'utf8')).trim();
-    const world = new World(app, admin, await BadTokens.of(app), redis);
+    const world = new World(app, await adminTokenOf(app), await BadTokens.of(app), redis);
     await world.#settle();
     return world;
   }
@@ -74,6 +73,12 @@ export class World {
   async stop(): Promise<void> {
     await this.app.stop();
     await this.redis?.stop();
+  }
+
+  /** After every token has ended: all of them are made anew. */
+  async forgetTokens(): Promise<void> {
+    this.#tokens.clear();
+    this.admin = await adminTokenOf(this.app);
   }
 
   /** A number that was not there before. */
@@ -159,13 +164,13 @@ export class World {
     this.#sessions.delete(username);
   }
 
-  /** A fresh proof of which service asks. */
-  async proofOf(service: 'worker' | 'builder'): Promise<string> {
+  /** A fresh proof of which service asks which other one. */
+  async proofOf(service: 'worker' | 'builder', to: 'auth' | 'builder'): Promise<string> {
     const { home, config } = this.app;
     const options = { service, dataFolder: config.dataFolder(service), home, clock: systemClock };
     const key = this.#keys.get(service) ?? (await ServiceKey.open(options));
     this.#keys.set(service, key);
-    return key.assertion(await this.app.get(TokenVerifier).issuer());
+    return key.assertion(proofAudience(await this.app.get(TokenVerifier).issuer(), to));
   }
 
   async #bad(fault: NonNullable<Caller['fault']>, username: string): Promise<string> {
@@ -201,6 +206,11 @@ export class World {
 /** Of a person also the name of the entity that belongs to the account. */
 export function usernameOf(account: AccountName): string {
   return account === 'robot' ? `${VAULT}.${ROBOT}` : account;
+}
+
+/** The token that the first start has left, or the one that has replaced it since. */
+async function adminTokenOf({ home }: StartedApp): Promise<string> {
+  return (await readFile(join(home, 'admin.token'), 'utf8')).trim();
 }
 
 /** The header of a user name and a password. */

@@ -270,6 +270,8 @@ export const ACCESS = {
     'POST /v1/auth/uses': { ...ACCOUNT, exchanged: 'any service' },
     // The proof of a service, and a token that covers what is asked for.
     'POST /v1/auth/token': { ...ACCOUNT, scope: 'build', objects: ['proven', 'forged'], forged: 401 },
+    // In an emergency: it ends every token.
+    'POST /v1/auth/signing-keys/retire': { ...ADMIN, by: 'token or password' },
     'GET /.well-known/jwks.json': OPEN,
     'GET /v1/auth/revocations': OPEN,
     'GET /auth/sign-in': UNREAD,
