@@ -48,7 +48,8 @@ for (const [service, address] of services) {
 }
 agent.destroy();
 process.stdout.write('\nWhat anybody may ask, and why:\n');
-for (const name of [...answered].toSorted()) process.stdout.write(`  ${name}: ${open.get(name)}\n`);
+for (const name of [...answered].toSorted((one, other) => one.localeCompare(other)))
+  process.stdout.write(`  ${name}: ${open.get(name)}\n`);
 for (const fault of faults) process.stderr.write(`FAULT: ${fault}\n`);
 process.stdout.write(
   `\n${faults.length === 0 ? 'ok: nothing else is answered without a token' : `${faults.length} faults`}\n`,

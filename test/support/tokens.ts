@@ -33,7 +33,7 @@ export interface TestToken {
 /** Makes tokens for tests of services that run without the auth service; the guard and the verifier are the real ones. */
 export class TestAuthority implements TokenAuthority {
   readonly issuer = `urn:scs:${newObjectId()}`;
-  readonly #jwk: Awaited<ReturnType<typeof newPrivateJwk>>;
+  #jwk: Awaited<ReturnType<typeof newPrivateJwk>>;
   readonly #accounts = new Map<string, { readonly id: string; readonly rolesKey: string }>();
   readonly #entries: RevocationEntry[] = [];
 
@@ -99,6 +99,12 @@ export class TestAuthority implements TokenAuthority {
   revoke(id: string): void {
     const until = Math.floor(Date.now() / 1000) + 86_400;
     this.#entries.push({ kind: 'token', sequence: this.#entries.length + 1, id, until });
+  }
+
+  /** Replaces the key: everything that was signed so far has ended when this resolves. */
+  async retire(): Promise<void> {
+    this.#jwk = await newPrivateJwk();
+    await this.verifier?.refreshAfterChange();
   }
 
   async noteUse(): Promise<void> {}

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
+import { decodeProtectedHeader } from 'jose';
 import { type Actor, ANY_SERVICE, type AudienceName, TOKEN_LENGTH, type TokenClaims } from '#libs/contract';
 import { type Clock, DomainError, messageOf, systemClock } from '#libs/core';
 import type { TokenAuthority } from './authority.js';
-import { KeyRing } from './key-ring.js';
+import { KeyRing, KeysReplaced } from './key-ring.js';
 import { ACCESS_LIMITS } from './limits.js';
-import { cannotCheck, refused } from './refusals.js';
+import { cannotCheck, keysReplaced, refused } from './refusals.js';
 import { RevocationList } from './revocation-list.js';
 import { SignatureCheck } from './strategy.js';
 
@@ -41,6 +42,9 @@ export class TokenVerifier {
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
   #failing = false;
+  /** Somebody else may be answering as the auth service: nobody's token is taken until it is known again. */
+  #replaced = false;
+  #lookedForKey = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: VerifierOptions = {}) {
@@ -70,7 +74,7 @@ export class TokenVerifier {
     this.#checks = {
       authority,
       keys,
-      signatures: new SignatureCheck(keys),
+      signatures: new SignatureCheck({ find: (kid) => this.#keyOf(kid) }),
       revocations: new RevocationList(this.#clock, this.#elapsed),
     };
   }
@@ -98,6 +102,7 @@ export class TokenVerifier {
     // An exchanged token names one service: one for all of them would be a token of a person.
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
     if (claims.exp * 1000 <= this.#clock.now().getTime()) throw refused('token_expired');
+    if (this.#replaced) throw keysReplaced();
     // Until the feed was read once, nobody knows what was revoked before this process started.
     if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
     if (revocations.isRevoked(claims)) throw refused('token_revoked');
@@ -124,12 +129,14 @@ export class TokenVerifier {
   }
 
   /**
-   * Whether a token that was good before, the one that it was exchanged from, or its account was ended since: for addresses
-   * that were signed on its behalf and carry no token. Expiry does not count.
+   * Whether a token that was good before, the one that it was exchanged from, its account, or the key that signed it was ended
+   * since: for addresses that were signed on its behalf and carry no token. Expiry does not count.
    */
-  hasEnded(actor: Pick<Actor, 'accountId' | 'tokenId' | 'originTokenId'>): boolean {
-    const { revocations } = this.#required();
+  hasEnded(actor: Pick<Actor, 'accountId' | 'tokenId' | 'originTokenId' | 'keyId'>): boolean {
+    const { keys, revocations } = this.#required();
     const claims = { jti: actor.tokenId, origin: actor.originTokenId };
+    if (actor.keyId !== undefined && keys.issuer !== undefined && keys.get(actor.keyId) === undefined)
+      return true;
     return revocations.isRevoked(claims) || revocations.account(actor.accountId)?.disabled === true;
   }
 
@@ -144,7 +151,7 @@ export class TokenVerifier {
 
   /** Whether revocations are known up to the documented bound. */
   get fresh(): boolean {
-    return this.#checks?.revocations.fresh ?? false;
+    return !this.#replaced && (this.#checks?.revocations.fresh ?? false);
   }
 
   /**
@@ -198,15 +205,46 @@ export class TokenVerifier {
   }
 
   async #read(): Promise<void> {
-    const { authority, keys, revocations } = this.#required();
-    let more = true;
-    while (more) {
-      const asked = this.#elapsed();
-      const feed = await authority.revocations(revocations.head, keys);
-      if (keys.issuer === undefined || keys.keepOnly(feed.keys)) await keys.refresh();
-      if (feed.iss !== keys.issuer) throw new Error('The revocation feed is of another instance');
-      more = revocations.apply(feed, asked);
+    try {
+      while (await this.#readPage());
+      this.#replaced = false;
+    } catch (error) {
+      if (error instanceof KeysReplaced) this.#replaced = true;
+      throw error;
     }
+  }
+
+  /** @returns whether another page follows */
+  async #readPage(): Promise<boolean> {
+    const { authority, keys, revocations } = this.#required();
+    const asked = this.#elapsed();
+    const feed = await authority.revocations(revocations.head, keys);
+    if (keys.issuer === undefined) await keys.refresh();
+    if (feed.iss !== keys.issuer) throw new Error('The revocation feed is of another instance');
+    // Before its keys are taken over: an old feed names old keys.
+    revocations.check(feed);
+    if (keys.announce(feed.keys)) await keys.refresh();
+    return revocations.apply(feed, asked);
+  }
+
+  /**
+   * The key that signed a token. One that is not known may have been announced a moment ago: the feed is read, at most once in a while
+   * however many such tokens there are.
+   */
+  async #keyOf(kid: string): Promise<string | undefined> {
+    const { keys } = this.#required();
+    const pem = keys.get(kid);
+    if (pem !== undefined) return pem;
+    const due = this.#elapsed() - this.#lookedForKey >= ACCESS_LIMITS.keyRefreshMs;
+    if (due) this.#lookedForKey = this.#elapsed();
+    // With keys at hand an unknown key id is the caller's fault; without any, ours.
+    let failure: unknown;
+    if (due || this.#reading !== undefined)
+      await this.refresh().catch((error: unknown) => {
+        failure = error;
+      });
+    if (keys.issuer === undefined) throw cannotCheck(failure);
+    return keys.get(kid);
   }
 
   async #claimsOf(token: string): Promise<TokenClaims> {
@@ -261,6 +299,7 @@ function toActor(
     scopes: claims.scope.split(' '),
     tokenId: claims.jti,
     originTokenId: claims.origin ?? claims.jti,
+    keyId: decodeProtectedHeader(token).kid,
     expiresAt: new Date(claims.exp * 1000),
     via: claims.act?.sub,
     subject: claims.subject,
