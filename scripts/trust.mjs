@@ -31,9 +31,6 @@ const open = new Map(
     reason,
   ]),
 );
-/** What every process answers and no service describes. */
-const EVERYWHERE = ['GET /version', 'GET /v1/rbac/users/current', 'GET /v1/audit', 'GET /v1/audit/heads'];
-
 const services = await servicesOf(front);
 const forged = await forgedToken(services.get('auth'));
 const faults = [];
@@ -64,18 +61,24 @@ async function servicesOf(address) {
   return new Map([...found, ['web', address]]);
 }
 
+/** What a service describes, and what every process answers. */
 async function routesOf(service, address) {
-  const answer = await ask(address, `/docs/${service}.json`);
-  if (answer.statusCode !== 200)
-    throw new Error(`Expected the description of ${service} at ${address}, got ${answer.statusCode}`);
-  const { paths } = await json(answer);
-  const described = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  const described = await Promise.all([service, 'system'].map((name) => descriptionOf(name, address)));
+  const names = described.flatMap(({ paths }) =>
+    Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    ),
   );
-  return [...EVERYWHERE, ...described].map((name) => {
+  return names.map((name) => {
     const [method, template] = name.split(' ');
     return { name, method, path: template.replaceAll(/\{\w+\}/g, '0'.repeat(24)) };
   });
+}
+
+async function descriptionOf(name, address) {
+  const answer = await ask(address, `/docs/${name}.json`);
+  if (answer.statusCode === 200) return json(answer);
+  throw new Error(`Expected the description of ${name} at ${address}, got ${answer.statusCode}`);
 }
 
 async function tryRoute(service, address, { name, method, path }) {

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry, ServiceName } from '#libs/contract';
 import { systemClock } from '#libs/core';
 import { OPEN_ROUTES, proofAudience, ServiceKey, templateOf } from '#libs/server';
+import { expectedOfStranger, ruleOf } from '../support/access/expected.js';
 import {
   ANONYMOUS_READS,
   BETWEEN_SERVICES,
@@ -122,6 +123,23 @@ describe('no implicit trust', () => {
       Object.entries(routes).flatMap(([route, { bare: status }]) => (status === 401 ? [] : [route])),
     );
     expect(selfChecked.filter((route) => !open.includes(route))).toEqual([]);
+  });
+
+  it('what strangers get is what the table of access says, for what is private and not theirs', () => {
+    const refused = Object.values(TABLE).flatMap((routes) =>
+      Object.entries(routes).flatMap(([route, { stranger }]) =>
+        stranger === undefined || stranger === 'own' ? [] : [[route, stranger] as const],
+      ),
+    );
+    expect(refused.length).toBeGreaterThan(20);
+    for (const [route, status] of refused) {
+      const { objects } = ruleOf(route);
+      const object = objects.includes('private') ? 'private' : "another person's";
+      expect([route, expectedOfStranger(route, object)]).toEqual([
+        route,
+        expect.objectContaining({ kind: 'refused', status }),
+      ]);
+    }
   });
 
   it('a service shows the token of the person who asked, or one exchanged from it, and nothing else that could say who it is', () => {

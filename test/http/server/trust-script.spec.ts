@@ -40,6 +40,7 @@ it('scripts/trust.mjs finds nothing in an instance, and lists what anybody may a
   expect(stdout).toMatch(/^auth at https:\/\/localhost:\d+: 2\d routes need a token, \d+ do not$/m);
   for (const service of ['keystore', 'library', 'builder', 'web']) expect(stdout).toContain(`${service} at `);
   expect(stdout).toContain('  GET /.well-known/jwks.json: public keys, for everybody who checks tokens');
+  expect(stdout).toContain('  GET /version: ');
   expect(stdout).toContain('ok: nothing else is answered without a token');
 });
 
