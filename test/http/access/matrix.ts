@@ -70,6 +70,9 @@ export function describeAccess<S extends Described, W extends { readonly world: 
         const attempt = await ask({ ...about, missing: false });
         const answer = await send(attempt);
         await attempt.after?.();
+        // A look at the headers alone is a look.
+        if (route.startsWith('GET ') && !attempt.path.startsWith('ws:'))
+          expect((await send({ ...attempt, method: 'HEAD' })).status).toBe(answer.status);
         expect(faceOf(answer, attempt)).toEqual(
           wanted(outcome, rule.answers === 404 ? 404 : statuses.get(route), attempt),
         );
