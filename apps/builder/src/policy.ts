@@ -26,11 +26,22 @@ export function maySee(actor: Actor, build: { readonly accountId: string }): Dec
     : no('This build belongs to somebody else');
 }
 
-/** Whether a token was made for this build and nothing else. */
-export function mayWork(actor: Actor, buildId: string): Decision {
-  return actor.via === 'builder' && actor.subject?.job === buildId
-    ? yes
-    : no('This token is not for this build');
+/** What of a build says whose token a worker has for it. */
+export interface WorkedOn {
+  readonly accountId: string;
+  readonly place: string;
+  readonly originTokenId?: string | undefined;
+}
+
+/**
+ * Whether a token was made for this build and nothing else: exchanged by the builder, for its id and place, from the very token
+ * with which it was submitted. Who could have any token exchanged, and name this build, would have none of that person's.
+ */
+export function mayWork(actor: Actor, id: string, build: WorkedOn | undefined): Decision {
+  const { via, subject, accountId, originTokenId } = actor;
+  const isFor = via === 'builder' && subject?.job === id && subject.container === build?.place;
+  const isOf = accountId === build?.accountId && originTokenId === (build.originTokenId ?? originTokenId);
+  return isFor && isOf ? yes : no('This token is not for this build');
 }
 
 export function isAdministrator(actor: Actor): boolean {
