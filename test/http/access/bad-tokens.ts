@@ -44,12 +44,16 @@ export class BadTokens {
     }
   }
 
-  /** What a service gets for somebody's token, as the auth service makes it. @param job the build that it is for */
+  /**
+   * What a service gets for somebody's token, as the auth service makes it.
+   * @param job the build that it is for, one that named no place for its image
+   */
   exchanged(
     good: string,
     { audience, scopes, job }: { audience: AudienceName; scopes: readonly string[]; job: string },
   ): Promise<string> {
     const claims = claimsOf(good);
+    const container = `${claims.username}/remote-builds/rb-${job}`;
     return this.#issuer.accessToken({
       ...claims,
       administrator: false,
@@ -58,7 +62,7 @@ export class BadTokens {
       scope: scopes.join(' '),
       origin: claims.jti,
       act: { sub: 'builder' },
-      subject: { job, container: 'elsewhere/tools/application' },
+      subject: { job, container },
     });
   }
 
