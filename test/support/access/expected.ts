@@ -97,7 +97,7 @@ function isWorthAsking({ shows, account, exchanged, scopes }: Caller, rule: Rule
 }
 
 /** The rule of a route, as `GET /v1/build/{id}`. @throws Error for one that is not in the table */
-function ruleOf(route: string): Rule {
+export function ruleOf(route: string): Rule {
   const rows: Readonly<Record<string, Rule>> = Object.assign({}, ...Object.values(ACCESS));
   const found = rows[route];
   if (found === undefined) throw new Error(`${route} is not in the table of access`);
