@@ -12,9 +12,10 @@ import { feed } from './drills/feed.mjs';
 import { headers } from './drills/headers.mjs';
 import { retire } from './drills/retire.mjs';
 import { CHECKOUT } from './drills/world.mjs';
+import { secrets } from './drills/secrets.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
 
-const DRILLS = { headers, addresses, jobs, feed, retire };
+const DRILLS = { secrets, jobs, feed, headers, addresses, retire };
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, checkout: { type: 'string', default: CHECKOUT } },

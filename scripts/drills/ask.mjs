@@ -8,7 +8,7 @@ import { Agent, request } from 'node:https';
  */
 export function asker(ca) {
   // Checked by the name that is called, whatever `Host` says.
-  const agent = new Agent({ keepAlive: true, ca, servername: 'localhost' });
+  const agent = new Agent({ keepAlive: true, maxSockets: 4, ca, servername: 'localhost' });
   const ask = async (url, { method, token, headers = {}, json, form, body } = {}) => {
     const bytes = body ?? (json && JSON.stringify(json)) ?? (form && new URLSearchParams(form).toString());
     const sending = request(url, {

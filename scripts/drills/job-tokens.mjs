@@ -8,7 +8,7 @@ import { within } from '../soak/until.mjs';
 
 const OUTCOME = { outcome: 'succeeded', imageSize: 42, imageChecksum: `sha256.${'a'.repeat(64)}` };
 /** One look at the feed and one at its tokens. */
-const SOON = 2500;
+const SOON = 5_000;
 
 /** Tokens of a worker: each good for one service, one build and one place, and no longer than the token of whoever submitted the build. */
 export async function jobTokens(world, attempts) {

@@ -48,9 +48,9 @@ export async function jobs(options) {
       await queue.add(id, { id });
     };
     const strange = [
+      ['the id of another build', () => queue.add(newId(), { id: waiting })],
       ['no job at all', () => queue.put(newId()).then(wake)],
       ['no id', () => queue.add(undefined, { id: waiting })],
-      ['the id of another build', () => queue.add(newId(), { id: waiting })],
       ['another build under its id', () => queue.add(waiting, { id: done })],
       [
         'fields that nobody added',

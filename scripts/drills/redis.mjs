@@ -39,13 +39,18 @@ export async function startQueue(folder) {
     /** For SCS_REDIS_URL. */
     urlOf: (user) => `unix:${socket}?username=${user}&password=${passwords[user]}`,
     /** A connection as somebody has it who has the password of `user`; without one, as anybody. */
-    as: (user) =>
-      new Redis({
+    as: (user) => {
+      const redis = new Redis({
         path: socket,
         ...(user === undefined ? {} : { username: user, password: passwords[user] }),
-        maxRetriesPerRequest: 0,
+        // The newer one begins with a password.
+        protocol: 2,
         enableReadyCheck: false,
-      }),
+        maxRetriesPerRequest: null,
+      });
+      redis.on('error', () => undefined);
+      return redis;
+    },
     async stop() {
       const gone = once(child, 'exit');
       child.kill('SIGTERM');
