@@ -25,15 +25,15 @@ export async function contextAddresses(world, attempts) {
     return at(altered(own.address, { expires, mac: sign.context(grant, key) }));
   };
 
-  for (const [what, one] of [
-    ['another content', { ...foreign, address: altered(own.address, {}, () => foreign.address.pathname) }],
-    ['another account', at(altered(own.address, { holder }))],
-    ['another size', at(altered(own.address, { size: 1e9 }))],
-    ['a later end', at(altered(own.address, { expires: now() + 1e6 }))],
-    ['another signature', at(altered(own.address, { mac: 'A'.repeat(43) }))],
-    ['the key of another service', signed(now() + 60, sign.keys.library)],
-    ['the key that seals', signed(now() + 60, sign.keys.sealing)],
-  ])
+  for (const [what, one] of Object.entries({
+    'another content': { ...foreign, address: altered(own.address, {}, () => foreign.address.pathname) },
+    'another account': at(altered(own.address, { holder })),
+    'another size': at(altered(own.address, { size: 1e9 })),
+    'a later end': at(altered(own.address, { expires: now() + 1e6 })),
+    'another signature': at(altered(own.address, { mac: 'A'.repeat(43) })),
+    'the key of another service': signed(now() + 60, sign.keys.library),
+    'the key that seals': signed(now() + 60, sign.keys.sealing),
+  }))
     await attempts.refused(`a context address with ${what}`, put(one), 403);
   await attempts.refused('a context address after its end', put(signed(now() - 1)), 403);
   for (const mac of [undefined, ''])

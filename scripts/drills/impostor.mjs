@@ -67,7 +67,7 @@ export async function forgedProofs({ keys }, service, { issuer, publicKeys }) {
 }
 
 /** A proof as {@link ServiceKey} makes it, by any key. */
-export function proof(key, service, issuer, kid) {
+function proof(key, service, issuer, kid) {
   const times = { iat: now(), exp: now() + 60 };
   const claims = { iss: service, sub: service, aud: issuer, jti: randomBytes(16).toString('hex'), ...times };
   return forge(key, claims, { typ: SIGNED_TYPES.clientAssertion, kid });

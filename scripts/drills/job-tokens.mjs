@@ -42,23 +42,20 @@ export async function jobTokens(world, attempts) {
         world.at(service, service === 'auth' ? '/v1/auth/tokens' : '/v1/entities', { token, method: 'GET' }),
       );
   const entity = await good(world.at('library', `/v1/entities/${ann.name}`, { token: ann.token }));
-  for (const [what, path, json] of [
-    ['another collection', '/v1/collections', { name: 'elsewhere', entity: entity.id }],
-    ['another entity', '/v1/entities', { name: bob.name }],
-  ])
-    await attempts.refused(
-      `${what} with the token of a push`,
-      world.at('library', path, { json, token: libraryToken }),
-      403,
-    );
+  const push = (path, rest) => world.at('library', path, { token: libraryToken, ...rest });
+  const collection = { name: 'elsewhere', entity: entity.id };
   await attempts.refused(
-    'a deletion with the token of a push',
-    world.at('library', `/v1/images/${ann.name}/drill/other:1?arch=amd64`, {
-      method: 'DELETE',
-      token: libraryToken,
-    }),
+    'another collection with the token of a push',
+    push('/v1/collections', { json: collection }),
     403,
   );
+  await attempts.refused(
+    'another entity with the token of a push',
+    push('/v1/entities', { json: { name: bob.name } }),
+    403,
+  );
+  const image = `/v1/images/${ann.name}/drill/other:1?arch=amd64`;
+  await attempts.refused('a deletion with the token of a push', push(image, { method: 'DELETE' }), 403);
 
   // A try that is not the build's own is heard by nobody.
   const before = await buildRecord(world, build, ann);

@@ -47,32 +47,29 @@ export async function jobs(options) {
       const id = newId();
       await queue.add(id, { id });
     };
-    const strange = [
-      ['the id of another build', () => queue.add(newId(), { id: waiting })],
-      ['no job at all', () => queue.put(newId()).then(wake)],
-      ['no id', () => queue.add(undefined, { id: waiting })],
-      ['another build under its id', () => queue.add(waiting, { id: done })],
-      [
-        'fields that nobody added',
-        () => queue.add(waiting, { id: waiting, definition: 'bootstrap: scratch' }),
-      ],
-      ['a token', () => queue.add(done, { id: done, builderToken: ann.token })],
-      ['another kind of work', () => queue.add(waiting, { id: waiting }, { name: 'bake' })],
-      ['a path', () => queue.add(newId(), { id: '../../etc/passwd' })],
-      ['a list', () => queue.add(newId(), [waiting])],
-    ];
-    const vain = [
-      ['a build that never was', wake],
-      ['a build that is over', () => queue.add(done, { id: done })],
-      ['the very job that was done', () => queue.put(done, replay).then(wake)],
-    ];
-    for (const [what, put] of [...strange, ...vain]) {
+    const strange = {
+      'the id of another build': () => queue.add(newId(), { id: waiting }),
+      'no job at all': () => queue.put(newId()).then(wake),
+      'no id': () => queue.add(undefined, { id: waiting }),
+      'another build under its id': () => queue.add(waiting, { id: done }),
+      'fields that nobody added': () => queue.add(waiting, { id: waiting, definition: 'bootstrap: scratch' }),
+      'a token': () => queue.add(done, { id: done, builderToken: ann.token }),
+      'another kind of work': () => queue.add(waiting, { id: waiting }, { name: 'bake' }),
+      'a path': () => queue.add(newId(), { id: '../../etc/passwd' }),
+      'a list': () => queue.add(newId(), [waiting]),
+    };
+    const vain = {
+      'a build that never was': wake,
+      'a build that is over': () => queue.add(done, { id: done }),
+      'the very job that was done': () => queue.put(done, replay).then(wake),
+    };
+    for (const [what, put] of Object.entries({ ...strange, ...vain })) {
       await put();
       await queue.drained();
       attempts.same(`processes for ${what}`, startedBy(pid), busy);
       attempts.same(`the records of builds after ${what}`, await records(), before);
     }
-    attempts.same('jobs that the worker names as refused', refusedIn(world), strange.length);
+    attempts.same('jobs that the worker names as refused', refusedIn(world), Object.keys(strange).length);
 
     // A build whose rights are gone is not begun either, and says so.
     await queue.add(bare, { id: bare });

@@ -5,7 +5,7 @@ import { Attempts } from './attempts.mjs';
 import { askForTicket, buildRecord, submitBuild } from './builds.mjs';
 import { altered, signers } from './forging.mjs';
 import { holdingsOf } from './holdings.mjs';
-import { exchangeForm, forgedProofs, forgedTokens, nameOf, proof } from './impostor.mjs';
+import { exchangeForm, forgedProofs, forgedTokens, nameOf } from './impostor.mjs';
 import { Pushes } from './pushes.mjs';
 import { isClosed, routesOfServices } from './routes.mjs';
 import { foreignStores, requireNoRightsKept } from './stores.mjs';

@@ -19,17 +19,17 @@ export async function uploadAddresses(world, attempts) {
   const signed = (expires, part = '1', key) =>
     altered(own.address, { expires, signature: sign.upload(upload, part, expires, key) });
 
-  for (const [what, address] of [
-    ['another upload', altered(foreign.address, {}, () => own.address.pathname)],
-    ['an upload of somebody else', altered(own.address, {}, () => foreign.address.pathname)],
-    ['another part', altered(own.address, {}, (path) => path.replace(/1$/, '2'))],
-    ['a later end', altered(own.address, { expires: now() + 1e6 })],
-    ['no end', altered(own.address, { expires: undefined })],
-    ['no signature', altered(own.address, { signature: undefined })],
-    ['another signature', altered(own.address, { signature: 'A'.repeat(43) })],
-    ['two ends', new URL(`${own.address}&expires=${now() + 1e6}`)],
-    ['the key of another service', signed(now() + 60, '1', sign.keys.contexts)],
-  ])
+  for (const [what, address] of Object.entries({
+    'another upload': altered(foreign.address, {}, () => own.address.pathname),
+    'an upload of somebody else': altered(own.address, {}, () => foreign.address.pathname),
+    'another part': altered(own.address, {}, (path) => path.replace(/1$/, '2')),
+    'a later end': altered(own.address, { expires: now() + 1e6 }),
+    'no end': altered(own.address, { expires: undefined }),
+    'no signature': altered(own.address, { signature: undefined }),
+    'another signature': altered(own.address, { signature: 'A'.repeat(43) }),
+    'two ends': new URL(`${own.address}&expires=${now() + 1e6}`),
+    'the key of another service': signed(now() + 60, '1', sign.keys.contexts),
+  }))
     await attempts.refused(`an upload address with ${what}`, put(address), 403);
   await attempts.refused('an upload address after its end', put(signed(now() - 1)), 410);
   for (const method of METHODS)

@@ -12,15 +12,14 @@ describe('a drill', () => {
     feed = runDrill('feed');
   });
 
-  const expectPassed = (name: string, { status, stdout }: DrillResult): void => {
-    expect(stdout).toMatch(new RegExp(`^${name}: .* ok$`, 'm'));
-    expect(status).toBe(0);
-  };
+  const passed = (name: string): RegExp => new RegExp(`^${name}: .* ok$`, 'm');
 
   it(
     'of claims in headers',
     async () => {
-      expectPassed('headers', await runDrill('headers'));
+      const { status, stdout } = await runDrill('headers');
+      expect(stdout).toMatch(passed('headers'));
+      expect(status).toBe(0);
     },
     LONG,
   );
@@ -28,7 +27,9 @@ describe('a drill', () => {
   it(
     'of somebody who answers in the place of auth',
     async () => {
-      expectPassed('feed', await feed);
+      const { status, stdout } = await feed;
+      expect(stdout).toMatch(passed('feed'));
+      expect(status).toBe(0);
     },
     LONG,
   );
@@ -43,7 +44,9 @@ describe('a drill', () => {
     ])(
       'of %s',
       async (_, name) => {
-        expectPassed(name, await runDrill(name));
+        const { status, stdout } = await runDrill(name);
+        expect(stdout).toMatch(passed(name));
+        expect(status).toBe(0);
       },
       LONG,
     );
