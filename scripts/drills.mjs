@@ -7,12 +7,12 @@
 // failed. Everything happens in a folder of its own, with processes of its own.
 import { parseArgs } from 'node:util';
 import { addresses } from './drills/addresses.mjs';
-import { jobs } from './drills/jobs.mjs';
 import { feed } from './drills/feed.mjs';
 import { headers } from './drills/headers.mjs';
+import { jobs } from './drills/jobs.mjs';
 import { retire } from './drills/retire.mjs';
-import { CHECKOUT } from './drills/world.mjs';
 import { secrets } from './drills/secrets.mjs';
+import { CHECKOUT } from './drills/world.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
 
 const DRILLS = { secrets, jobs, feed, headers, addresses, retire };
@@ -26,7 +26,7 @@ if (unknown !== undefined)
   throw new Error(`Expected drills out of ${Object.keys(DRILLS).join(', ')}, got ${unknown}`);
 
 for (const name of chosen) {
-  const folder = await temporaryFolder();
+  const folder = await temporaryFolder('drill');
   const begin = performance.now();
   const seconds = () => `${((performance.now() - begin) / 1000).toFixed(0)} s`;
   try {

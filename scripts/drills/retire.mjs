@@ -12,7 +12,7 @@ import { openLog } from './sockets.mjs';
 import { newId, World } from './world.mjs';
 
 /** So long after the command every service refuses what is old. */
-const SECONDS = 5;
+const SECONDS = 3;
 const run = promisify(execFile);
 
 /** A token is shown at each of these, by the service that answers. */

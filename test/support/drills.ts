@@ -11,12 +11,16 @@ export interface DrillResult {
   readonly stdout: string;
 }
 
-/** Runs one security drill of `scripts/drills.mjs`. @param checkout whose programs; those of this one by default */
+/**
+ * Runs one security drill of `scripts/drills.mjs`.
+ * @param checkout whose programs, those of this one by default; what a drill that fails leaves stays there
+ */
 export function runDrill(name: string, checkout?: string): Promise<DrillResult> {
   const words = [join(CHECKOUT, 'scripts/drills.mjs'), '--only', name];
   if (checkout !== undefined) words.push('--checkout', checkout);
+  const env = { PATH: process.env.PATH, ...(checkout !== undefined && { TMPDIR: checkout }) };
   return new Promise((resolve) => {
-    execFile(process.execPath, words, { env: { PATH: process.env.PATH } }, (error, stdout, stderr) => {
+    execFile(process.execPath, words, { env }, (error, stdout, stderr) => {
       resolve({ status: error === null ? 0 : Number(error.code ?? 1), stdout: stdout + stderr });
     });
   });
