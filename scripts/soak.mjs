@@ -1,17 +1,19 @@
-// Hours of bad luck in minutes: clients that go away, a server that is killed, a full disk, builds that are cancelled. After each
-// stage the server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged may be lost.
+// Hours of bad luck in minutes: clients that go away, a server that is killed, a full disk, builds that are cancelled, tokens that
+// end. After each stage the server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged
+// may be lost.
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
-// --uploads, --downloads, --kills, --full and --builds say how often (default 1000, 1000, 30, 10 and 200), --tenth a tenth of that;
-// --only names stages; --seed repeats a run. One line for each stage; ends with 1 when one of them failed. Everything happens in a
-// folder of its own, with instances of its own. Builds need what `scripts/up` installs, and busybox.
+// --uploads, --downloads, --kills, --full, --builds and --revocations say how often (default 1000, 1000, 30, 10, 200 and 100),
+// --tenth a tenth of that; --only names stages; --seed repeats a run. One line for each stage; ends with 1 when one of them failed.
+// Everything happens in a folder of its own, with instances of its own. Builds need what `scripts/up` installs, and busybox.
 import { parseArgs } from 'node:util';
 import { cancelledBuilds } from './soak/builds.mjs';
 import { cutDownloads } from './soak/downloads.mjs';
 import { fullDisk } from './soak/full.mjs';
 import { killedServer } from './soak/kills.mjs';
 import { randomFrom } from './soak/random.mjs';
+import { revocations } from './soak/revocations.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
 import { cutUploads } from './soak/uploads.mjs';
 
@@ -21,8 +23,9 @@ const STAGES = {
   kills: killedServer,
   full: fullDisk,
   builds: cancelledBuilds,
+  revocations,
 };
-const TIMES = { uploads: 1000, downloads: 1000, kills: 30, full: 10, builds: 200 };
+const TIMES = { uploads: 1000, downloads: 1000, kills: 30, full: 10, builds: 200, revocations: 100 };
 
 const text = { type: 'string' };
 const { values } = parseArgs({
@@ -50,7 +53,7 @@ for (const name of chosen) {
     process.stdout.write(`${name}: ${said} · ${seconds(begin)} · ok\n`);
     await folder.remove();
   } catch (error) {
-    process.stdout.write(
+    process.stderr.write(
       `${name}: FAILED after ${seconds(begin)}: ${error.stack}\n  its state is in ${folder.path}\n`,
     );
     process.exitCode = 1;
@@ -59,7 +62,7 @@ for (const name of chosen) {
 
 function wholeNumber(name, given) {
   if (given === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(given)) throw new Error(`Expected a whole number for --${name}, got ${given}`);
+  if (!/^\d{1,10}$/.test(given)) throw new Error(`Expected a whole number for --${name}, got ${given}`);
   return Number(given);
 }
 

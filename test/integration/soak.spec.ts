@@ -22,6 +22,12 @@ describe('a soak', () => {
     expect(await soak('--only', 'kills', '--kills', '3')).toMatch(/^kills: 3 kills, .* ok$/m);
   }, 180_000);
 
+  it('of tokens that end: every service, in a process of its own, refuses them within a second', async () => {
+    const said = await soak('--only', 'revocations', '--revocations', '10');
+    expect(said).toMatch(/^revocations: 10 tokens ended · .* ok$/m);
+    process.stdout.write(said);
+  }, 60_000);
+
   const noDisk = lacking('unshare');
   it.skipIf(noDisk)(
     `of a disk that is full${skipped(noDisk)}`,

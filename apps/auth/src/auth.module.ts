@@ -68,7 +68,7 @@ import { UsesService } from './uses.service.js';
           log: (message) => log.warn(message),
         }),
     },
-    provideClientAssertions(),
+    provideClientAssertions(DATABASE),
     provideTrail('auth', DATABASE),
     NamesStore,
     AccountsStore,

@@ -117,11 +117,12 @@ export function tokenExchanged(actor: Caller, service: string, id: string, after
   };
 }
 
+/** @param service the one that asked; undefined when it did not prove which one it is */
 export function exchangeRefused(actor: Caller, service: string | undefined, reason: string): AuditEvent {
   return {
     action: 'token.exchange',
     outcome: 'refused',
-    actor: { ...actor, via: service },
+    actor: { ...actor, via: service ?? actor.via },
     subject: { kind: 'token', name: actor.tokenId },
     reason,
   };

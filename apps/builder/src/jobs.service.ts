@@ -80,7 +80,7 @@ export class JobsService {
     { offset, bytes }: { readonly offset: number; readonly bytes: Uint8Array },
     actor: Actor,
   ): Promise<{ size: number; wanted: boolean }> {
-    requireWorker(actor, id);
+    await this.#workedOn(id, actor);
     const size = await this.logs.append(id, offset, bytes, async () => {
       const build = (await this.builds.get(id))?.value;
       return build !== undefined && !isOver(build) && build.tryId === tryId;
@@ -90,16 +90,14 @@ export class JobsService {
 
   /** The build context as it was uploaded. @throws DomainError `not_found` when the build has none */
   async context(id: string, actor: Actor): Promise<BlobReader> {
-    requireWorker(actor, id);
-    const build = (await this.builds.get(id))?.value;
-    if (build === undefined) throw gone();
+    const build = await this.#workedOn(id, actor);
     if (build.contextDigest === undefined) throw new DomainError('not_found', 'This build has no context');
     return this.contexts.open(build.contextDigest);
   }
 
   /** Records how a try ended (builder contract §11). What a try says that is not the build's own any more changes nothing. */
   async finish(id: string, tryId: string, outcome: JobOutcome, actor: Actor): Promise<void> {
-    requireWorker(actor, id);
+    await this.#workedOn(id, actor);
     const isForeign = (build: Build): boolean => build.tryId !== tryId;
     if (outcome.outcome === 'succeeded') {
       const { imageSize, imageChecksum } = outcome;
@@ -120,6 +118,16 @@ export class JobsService {
   async lost(id: string, reason: string): Promise<void> {
     const failureReason = oneLine(reason).slice(0, 1000);
     await this.endings.end(id, { status: 'Complete', failureReason }, null);
+  }
+
+  /** The build that a worker's token was made for. @throws DomainError `forbidden` for any other token */
+  async #workedOn(id: string, actor: Actor): Promise<Build> {
+    const build = (await this.builds.get(id))?.value;
+    const decision = mayWork(actor, id, build);
+    if (!decision.allowed) throw new DomainError('forbidden', decision.reason);
+    // Not allowed when there is none.
+    if (build === undefined) throw gone();
+    return build;
   }
 
   /** The exchanged tokens of a build; undefined when they are not there, or were not sealed here for this build. */
@@ -143,12 +151,6 @@ export class JobsService {
       return `it was not done within ${LIMITS.totalSeconds / 3600} hours, and its rights have expired. Submit it again`;
     return undefined;
   }
-}
-
-/** @throws DomainError `forbidden` unless the token was made for this build */
-function requireWorker(actor: Actor, id: string): void {
-  const decision = mayWork(actor, id);
-  if (!decision.allowed) throw new DomainError('forbidden', decision.reason);
 }
 
 function gone(): DomainError {

@@ -3,7 +3,7 @@ import { installation } from '#libs/config';
 import { auditGroup } from './audit/index.js';
 import { caGroup } from './ca/index.js';
 import { dbGroup } from './db/index.js';
-import { keysGroup } from './keys/index.js';
+import { signingKeyGroup } from './signing-key/index.js';
 import { orgGroup } from './org/index.js';
 import { robotGroup } from './robot/index.js';
 import { status } from './status.js';
@@ -26,7 +26,7 @@ export const scs = defineProgram({
     orgGroup,
     robotGroup,
     tokenGroup,
-    keysGroup,
+    signingKeyGroup,
     auditGroup,
     caGroup,
     dbGroup,

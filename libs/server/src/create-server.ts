@@ -74,7 +74,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
     readiness: new Readiness(log),
     internal: new InternalClient(config, () => certificates?.current.cert),
-    descriptions: describeServices(modules, config.version),
+    descriptions: describeServices([...modules, CoreModule], config.version),
     audit: new AuditDesk(log),
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());

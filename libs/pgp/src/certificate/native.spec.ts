@@ -43,15 +43,19 @@ const natively = ({ body, type, primary, component }: Case): boolean | undefined
   }
 };
 
-/** What OpenPGP.js says. */
+/** What OpenPGP.js says, where it hashes the bytes that it read: it writes numbers anew. */
 async function plainly({ body, type, primary, component }: Case): Promise<boolean> {
   try {
     const key = new openpgp.PublicKeyPacket();
     await key.read(primary.body);
+    if (!Buffer.from(key.write()).equals(primary.body)) return false;
     const signature = new openpgp.SignaturePacket();
     signature.read(body);
     const bind = new openpgp.PublicSubkeyPacket();
-    if (component.tag !== Tag.userId) await bind.read(component.body);
+    if (component.tag !== Tag.userId) {
+      await bind.read(component.body);
+      if (!Buffer.from(bind.write()).equals(component.body)) return false;
+    }
     const data =
       component.tag === Tag.userId ? { key, userID: { write: () => component.body } } : { key, bind };
     await signature.verify(

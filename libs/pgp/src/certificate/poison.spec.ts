@@ -23,11 +23,11 @@ interface Made {
   readonly packets: Packet[];
 }
 
-async function make(name: string): Promise<Made> {
+async function make(name: string, curve: openpgp.EllipticCurveName = 'ed25519Legacy'): Promise<Made> {
   const { privateKey } = await openpgp.generateKey({
     userIDs: [{ name, email: `${name}@example.org` }],
     type: 'ecc',
-    curve: 'ed25519Legacy',
+    curve,
     date: CREATED,
     subkeys: [{ sign: true }, {}],
     format: 'object',
@@ -191,6 +191,23 @@ describe('a subkey of somebody else', () => {
     const { subkeys } = summarise(await clean(await adopting(0x0c)));
     expect(subkeys.filter(({ signs }) => signs)).toHaveLength(1);
     expect(subkeys).toContainEqual({ fingerprint: ann.key.subkeys[0]?.getFingerprint(), signs: false });
+  });
+});
+
+describe.each(['ed25519Legacy', 'nistP256'] as const)('a subkey of %s', (curve) => {
+  it('whose number says another size is not the same key again', async () => {
+    const { packets } = await make('carol', curve);
+    const [first, binding] = packets.flatMap((packet, at) =>
+      packet.tag === Tag.publicSubkey ? packets.slice(at, at + 2) : [],
+    );
+    if (first === undefined || binding === undefined) throw new Error('no subkey');
+    // After version, time, algorithm and curve: one bit less, in as many octets.
+    const body = Buffer.from(first.body);
+    const size = 7 + (body[6] ?? 0);
+    body.writeUInt16BE(body.readUInt16BE(size) - 1, size);
+    const whole = await clean([...packets, { ...first, body }, binding]);
+    expect(whole.subkeys).toHaveLength(2);
+    expect(writeCertificate(whole)).toEqual(writeCertificate(await clean(packets)));
   });
 });
 

@@ -110,6 +110,10 @@ export class SignatureVerifier {
     const key =
       packet.tag === Tag.publicKey ? new openpgp.PublicKeyPacket() : new openpgp.PublicSubkeyPacket();
     await (key.read(packet.body) as unknown as Promise<void> | void);
+    // OpenPGP.js hashes what it would write, not what it read. A number whose size is said wrongly (RFC 9580 §3.2) would pass with
+    // the signature of the true key, under a fingerprint of its own: as many of those as anybody likes.
+    if (!Buffer.from(key.write()).equals(packet.body))
+      throw badKey('A number in a key is not written as it must be');
     return key;
   }
 }

@@ -125,6 +125,17 @@ describe('revocation', () => {
     expect((await verifier.verify(token)).administrator).toBe(true);
   });
 
+  test('that was exchanged has no rank, whatever its account has', async () => {
+    const exchanged = { aud: 'library', jti: '3'.repeat(24), origin: '1'.repeat(24) };
+    const token = await authority.token({ ...exchanged, administrator: false });
+    // No such token is made; the claim alone is not believed either.
+    const claiming = await authority.token({ ...exchanged, administrator: true });
+    authority.end({ kind: 'account', id: 'a'.repeat(24), disabled: false, administrator: true });
+    await verifier.refresh();
+    expect((await verifier.verify(token, 'library')).administrator).toBe(false);
+    expect((await verifier.verify(claiming, 'library')).administrator).toBe(false);
+  });
+
   describe('roles in organisations', () => {
     const tell = async (organisations?: string) => {
       authority.end({

@@ -112,7 +112,8 @@ export class TokenVerifier {
       ?.roles(claims.rolesKey)
       .catch((error: unknown) => Promise.reject(refused('token_invalid', error)));
     return toActor(token, claims, {
-      administrator: account?.administrator ?? claims.administrator,
+      // Rights of an administrator are nothing that a job needs: an exchanged token has none, whatever its account becomes.
+      administrator: claims.origin === undefined && (account?.administrator ?? claims.administrator),
       organisations: organisations ?? {},
     });
   }

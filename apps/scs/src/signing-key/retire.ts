@@ -5,7 +5,7 @@ import { readSignIn, signInFlags } from '../passwords.js';
 const WARNING =
   'Every token of this instance ends, and running builds and uploads with them. People and robots need new ones';
 
-export const keysRetire = defineCommand({
+export const signingKeyRetire = defineCommand({
   name: 'retire',
   summary: 'end every token now: for when a signing key has leaked',
   description:
@@ -17,8 +17,11 @@ export const keysRetire = defineCommand({
     ...jsonFlag,
   },
   examples: [
-    { line: 'scs keys retire', summary: 'asks first' },
-    { line: 'scs keys retire --force --as admin', summary: 'by password, where no token works any more' },
+    { line: 'scs signing-key retire', summary: 'asks first' },
+    {
+      line: 'scs signing-key retire --force --as admin',
+      summary: 'by password, where no token works any more',
+    },
   ],
   async run(ctx) {
     if (
