@@ -1,3 +1,4 @@
+import { proofAudience } from '#libs/server';
 import { good } from './ask.mjs';
 
 const SCRATCH = 'bootstrap: scratch\n%runscript\necho hi\n';
@@ -13,6 +14,9 @@ export const buildRecord = (world, id, { token }) => good(world.at('builder', `/
 
 /** Asks for the ticket of a build with the proof of a service: the answer. */
 export async function askForTicket(world, id, key, tryId) {
-  const json = { clientAssertion: await key.assertion(await world.issuer()), tryId };
+  const json = {
+    clientAssertion: await key.assertion(proofAudience(await world.issuer(), 'builder')),
+    tryId,
+  };
   return world.at('builder', `/v1/build/${id}/_ticket`, { json });
 }

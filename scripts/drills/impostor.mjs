@@ -1,7 +1,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { calculateJwkThumbprint, SignJWT } from 'jose';
 import { EXCHANGE_WORDS, SERVICE_NAMES, SIGNED_TYPES } from '#libs/contract';
-import { publicPart } from '#libs/server';
+import { proofAudience, publicPart } from '#libs/server';
 import { claimsOf, forge } from './forging.mjs';
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -51,7 +51,7 @@ export async function forgedTokens({ keys, raw }, { issuer, admin, trueKey }) {
   return tokens;
 }
 
-/** Proofs that a service is another one, by these keys: one for each key, service and id; each with what it is. */
+/** Proofs that a service is another one, by these keys: one for each key, service and id; each with what it is. Made for whom they are shown to. */
 export async function forgedProofs({ keys }, service, { issuer, publicKeys }) {
   const proofs = [];
   for (const { file, key } of keys) {
@@ -60,16 +60,25 @@ export async function forgedProofs({ keys }, service, { issuer, publicKeys }) {
       // What it is, it may say.
       const own = name === service && publicKeys[service]?.kid === kid;
       for (const id of own ? [] : [kid, publicKeys[name]?.kid].filter((one) => one !== undefined))
-        proofs.push([`${name} proved by ${nameOf(file)}`, () => proof(key, name, issuer, id)]);
+        proofs.push([
+          `${name} proved by ${nameOf(file)}`,
+          (to) => proof(key, name, proofAudience(issuer, to), id),
+        ]);
     }
   }
   return proofs;
 }
 
 /** A proof as {@link ServiceKey} makes it, by any key. */
-function proof(key, service, issuer, kid) {
+function proof(key, service, audience, kid) {
   const times = { iat: now(), exp: now() + 60 };
-  const claims = { iss: service, sub: service, aud: issuer, jti: randomBytes(16).toString('hex'), ...times };
+  const claims = {
+    iss: service,
+    sub: service,
+    aud: audience,
+    jti: randomBytes(16).toString('hex'),
+    ...times,
+  };
   return forge(key, claims, { typ: SIGNED_TYPES.clientAssertion, kid });
 }
 

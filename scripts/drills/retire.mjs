@@ -52,7 +52,7 @@ export async function retire(options) {
   } finally {
     await world.stop();
   }
-  return `${attempts.count} attempts with what the old key signed, all refused within ${SECONDS} s of scs keys retire`;
+  return `${attempts.count} attempts with what the old key signed, all refused within ${SECONDS} s of scs signing-key retire`;
 }
 
 /** One of everything that hangs on the key, and what a thief makes with it; all of it is good now. */
@@ -132,6 +132,8 @@ async function retireByCommand(world, { checkout }) {
   writeFileSync(join(home, 'endpoint.json'), JSON.stringify(endpoint));
   const program = join(checkout, 'dist/cli/scs.cjs');
   const env = { PATH: process.env.PATH, SCS_HOME: home };
-  const { stdout } = await run(process.execPath, [program, 'keys', 'retire', '--force', '--json'], { env });
+  const { stdout } = await run(process.execPath, [program, 'signing-key', 'retire', '--force', '--json'], {
+    env,
+  });
   return stdout;
 }

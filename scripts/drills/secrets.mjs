@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { proofAudience } from '#libs/server';
 import { good } from './ask.mjs';
 import { Attempts } from './attempts.mjs';
 import { askForTicket, buildRecord, submitBuild } from './builds.mjs';
@@ -95,7 +96,7 @@ async function asStranger(world, holdings, context, attempts) {
 async function asAnotherService(world, service, holdings, context, attempts) {
   await each(await forgedProofs(holdings, service, context), async ([what, make]) => {
     await exchangesNothing(world, `an exchange of ${what}`, make, context, attempts);
-    const json = { clientAssertion: await make(), tryId: newId() };
+    const json = { clientAssertion: await make('builder'), tryId: newId() };
     await attempts.refused(
       `a ticket for ${what}`,
       world.at('builder', `/v1/build/${context.waiting}/_ticket`, { json }),
@@ -107,18 +108,22 @@ async function asAnotherService(world, service, holdings, context, attempts) {
 async function withItsOwnProof(world, service, context, attempts) {
   if (context.publicKeys[service] === undefined) return;
   const key = await world.keyOf(service);
-  const make = () => key.assertion(context.issuer);
+  const make = (to) => key.assertion(proofAudience(context.issuer, to));
   await exchangesNothing(world, `an exchange of ${service} without a token`, make, context, attempts);
-  const bearer = await make();
+  const bearer = await make('auth');
   await each(context.routes, ({ service: at, method, url }) =>
     attempts.refused(
       `the proof of ${service} at ${method} ${url}`,
       world.at(at, url, { method, token: bearer }),
     ),
   );
-  const used = await make();
   const ticket = (id, clientAssertion) =>
     world.at('builder', `/v1/build/${id}/_ticket`, { json: { clientAssertion, tryId: newId() } });
+  await attempts.refused(
+    `the proof of ${service} for auth, at the builder`,
+    ticket(context.waiting, await make('auth')),
+  );
+  const used = await make('builder');
   if (service === 'worker') {
     // The id of a build that waits is what Redis tells workers, and its ticket is their work. There is none for other ids.
     await attempts.refused('a ticket for no build', ticket(newId(), used), 410);
@@ -137,11 +142,11 @@ async function exchangesNothing(world, what, make, { admin }, attempts) {
   const subjects = {
     nothing: undefined,
     'an empty token': '',
-    'the proof itself': await make(),
+    'the proof itself': await make('auth'),
     'a token without a signature': `${header}.${admin.split('.')[1]}.`,
   };
   for (const [subject, subject_token] of Object.entries(subjects)) {
-    const form = exchangeForm({ subject_token, client_assertion: await make() });
+    const form = exchangeForm({ subject_token, client_assertion: await make('auth') });
     const { body } = await attempts.refused(
       `${what}, for ${subject}`,
       world.at('auth', '/v1/auth/token', { form }),
@@ -151,7 +156,7 @@ async function exchangesNothing(world, what, make, { admin }, attempts) {
     attempts.same(`a token for ${what}`, body.access_token ?? null, null);
   }
   const grants = { grant_type: 'client_credentials', scope: 'admin' };
-  const form = exchangeForm({ ...grants, client_assertion: await make() });
+  const form = exchangeForm({ ...grants, client_assertion: await make('auth') });
   await attempts.refused(`${what}, as another grant`, world.at('auth', '/v1/auth/token', { form }), 400);
 }
 

@@ -103,14 +103,14 @@ describe('scs token', () => {
   });
 });
 
-describe('scs keys', () => {
+describe('scs signing-key', () => {
   test('retire asks first', async () => {
     const asked: string[] = [];
     const confirm = async ({ message }: { message: string }) => asked.push(message) === 0;
-    const { status, stderr } = await call(['keys', 'retire'], { prompts: { ...noPrompts, confirm } });
+    const { status, stderr } = await call(['signing-key', 'retire'], { prompts: { ...noPrompts, confirm } });
     expect([status, stderr]).toEqual([0, expect.stringContaining('Nothing was changed')]);
     expect(asked).toEqual([expect.stringContaining('Every token of this instance ends')]);
-    expect((await call(['keys', 'retire'])).stderr).toContain('--force');
+    expect((await call(['signing-key', 'retire'])).stderr).toContain('--force');
     expect((await call(['token', 'list'])).status).toBe(0);
   });
 });
