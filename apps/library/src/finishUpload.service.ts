@@ -168,11 +168,13 @@ export class FinishUploadService {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
     const { hash, size, reserved } = upload.value;
+    const doneAt = this.clock.now().getTime();
     const complete = this.uploads.replacement(upload, {
       ...upload.value,
       state: 'complete',
       reserved: 0,
-      expiresAt: this.clock.now().getTime() + this.limits.uploadMemory,
+      doneAt,
+      expiresAt: doneAt + this.limits.uploadMemory,
     });
     const image = await this.images.get(upload.value.image);
     const container = await this.containers.get(upload.value.container);

@@ -12,6 +12,7 @@ import {
   parseDigest,
 } from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
+import { BegunService } from './begun.service.js';
 import type { Container } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
 import { commitPlan, DATABASE, type Database, TryAgain } from './database.store.js';
@@ -52,6 +53,7 @@ export class UploadsService {
     private readonly usage: UsageService,
     private readonly contents: ContentsStore,
     private readonly finishing: FinishUploadService,
+    private readonly begun: BegunService,
   ) {
     this.#startedAt = clock.now().getTime();
   }
@@ -73,7 +75,7 @@ export class UploadsService {
       { kind: 'single', size: request.size, partSize: request.size },
       actor,
     );
-    return this.#addressOf(upload.id, 1);
+    return this.#addressOf(upload.id, 1, actor);
   }
 
   /** Several pieces (no. 24). @param resume goes on with an upload of the same file by the same account, if there is one */
@@ -84,7 +86,7 @@ export class UploadsService {
   ): Promise<StartedUpload> {
     const found = await this.images.findForWriting(imageId, actor);
     const { size, resume } = request;
-    const known = resume ? await this.#resumable(found, size, actor) : undefined;
+    const known = resume ? await this.#resumed(found, size, actor) : undefined;
     const partSize = Math.max(this.limits.partBytes, Math.ceil(size / this.limits.parts));
     const upload = known ?? (await this.#start(found, { kind: 'multipart', size, partSize }, actor));
     return {
@@ -102,7 +104,7 @@ export class UploadsService {
       throw new DomainError('bad_request', expected(`1 to ${partCount(value)}`, 'partNumber', number), {
         reason: 'invalid_part_number',
       });
-    return this.#addressOf(id, number);
+    return this.#addressOf(id, number, actor);
   }
 
   /**
@@ -129,7 +131,8 @@ export class UploadsService {
       if (await this.images.isStored(image)) return this.#completion(image.id, container);
       for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)) {
         const { kind, state } = upload.value;
-        if (kind !== 'single' || state !== 'open' || !(await this.uploads.part(upload.id, 1))) continue;
+        if (kind !== 'single' || state !== 'open' || !this.begun.mayGoOnWith(actor, upload)) continue;
+        if (!(await this.uploads.part(upload.id, 1))) continue;
         await this.#store(upload, actor);
         return this.#completion(image.id, container);
       }
@@ -152,6 +155,7 @@ export class UploadsService {
         if (await this.images.isStored(image)) return this.#completion(image.id, container);
         throw closed();
       }
+      this.begun.requireBegun(actor, upload);
       checkParts(upload.value, await this.uploads.parts(upload.id), request);
       await this.#store(upload, actor);
       return this.#completion(image.id, container);
@@ -162,7 +166,9 @@ export class UploadsService {
   async abort(imageId: string, uploadId: string, actor: Actor): Promise<void> {
     await this.images.findForWriting(imageId, actor);
     const upload = await this.uploads.get(uploadId);
-    if (upload?.value.image === imageId && upload.value.state === 'open') await this.finishing.end(uploadId);
+    if (upload?.value.image !== imageId || upload.value.state !== 'open') return;
+    this.begun.requireBegun(actor, upload);
+    await this.finishing.end(uploadId);
   }
 
   /** Announcement, bytes and end in one request (no. 20). Nothing of it stays when it fails. */
@@ -257,8 +263,20 @@ export class UploadsService {
     return idle;
   }
 
-  async #resumable({ image }: FoundImage, size: number, actor: Actor): Promise<Upload | undefined> {
-    const uploads = await this.uploads.ofImage(image.id, this.limits.uploadsPerImage);
+  /** An upload to go on with. From now on it is this token's: that of before may have expired, or been revoked. */
+  async #resumed({ image }: FoundImage, size: number, actor: Actor): Promise<Upload | undefined> {
+    const { tokenId: token, originTokenId: originToken, via } = actor;
+    return commitPlan(this.database, async () => {
+      const upload = await this.#resumable(image.id, size, actor);
+      if (upload === undefined || upload.value.token === token) return { writes: [], result: upload };
+      const { via: _, ...rest } = upload.value;
+      const value = { ...rest, token, originToken, ...(via === undefined ? {} : { via }) };
+      return { writes: [this.uploads.replacement(upload, value)], result: upload };
+    });
+  }
+
+  async #resumable(imageId: string, size: number, actor: Actor): Promise<Upload | undefined> {
+    const uploads = await this.uploads.ofImage(imageId, this.limits.uploadsPerImage);
     return uploads.find(
       ({ id, value }) =>
         value.kind === 'multipart' &&
@@ -273,6 +291,7 @@ export class UploadsService {
     await this.images.findForWriting(imageId, actor);
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.image !== imageId || upload.value.state !== 'open') throw closed();
+    this.begun.requireBegun(actor, upload);
     return upload;
   }
 
@@ -361,8 +380,8 @@ export class UploadsService {
     return this.blobs.upload({ id, size, partSize });
   }
 
-  #addressOf(upload: string, part: number): string {
-    const expires = Math.floor((this.clock.now().getTime() + this.limits.uploadUrl) / 1000);
+  #addressOf(upload: string, part: number, actor: Actor): string {
+    const expires = Math.floor(this.begun.lastMoment(actor) / 1000);
     return this.urls.sign({ upload, part, expires });
   }
 

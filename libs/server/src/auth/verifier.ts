@@ -1,5 +1,12 @@
 import { hash } from 'node:crypto';
-import { type Actor, ANY_SERVICE, type AudienceName, TOKEN_LENGTH, type TokenClaims } from '#libs/contract';
+import {
+  type Actor,
+  ANY_SERVICE,
+  type AudienceName,
+  TOKEN_LENGTH,
+  TOKEN_LIMITS,
+  type TokenClaims,
+} from '#libs/contract';
 import { type Clock, DomainError, messageOf, systemClock } from '#libs/core';
 import type { TokenAuthority } from './authority.js';
 import { KeyRing } from './key-ring.js';
@@ -23,6 +30,9 @@ const callers = new WeakMap<object, Actor>();
 export function refusedCaller(error: unknown): Actor | undefined {
   return typeof error === 'object' && error !== null ? callers.get(error) : undefined;
 }
+
+/** Whether whoever presents an expired token goes on with something that was begun with it while it was good (ADR 10). */
+export type GoesOn = (actor: Actor) => Promise<boolean>;
 
 interface Checks {
   readonly authority: TokenAuthority;
@@ -77,14 +87,15 @@ export class TokenVerifier {
 
   /**
    * Who presents `token`, if it is good for `audience` now. Without an audience only tokens of people are good.
+   * @param goesOn asked about a token that is as good as ever but for its age; without it such a token is refused
    * @throws DomainError `unauthorized` with a reason; `unavailable` when the auth service was never reached
    */
-  async verify(token: string, audience?: AudienceName): Promise<Actor> {
+  async verify(token: string, audience?: AudienceName, goesOn?: GoesOn): Promise<Actor> {
     const { keys } = this.#required();
     const claims = await this.#claimsOf(token);
     if (claims.iss !== keys.issuer) throw refused('token_invalid');
     try {
-      return await this.#actorOf(token, claims, audience);
+      return await this.#actorOf(token, claims, audience, goesOn);
     } catch (error) {
       if (error instanceof DomainError) callers.set(error, toActor(token, claims, NO_RIGHTS));
       throw error;
@@ -92,12 +103,18 @@ export class TokenVerifier {
   }
 
   /** What can be wrong with a token that one of our keys signed. */
-  async #actorOf(token: string, claims: TokenClaims, audience: AudienceName | undefined): Promise<Actor> {
+  async #actorOf(
+    token: string,
+    claims: TokenClaims,
+    audience: AudienceName | undefined,
+    goesOn: GoesOn | undefined,
+  ): Promise<Actor> {
     const { revocations } = this.#required();
     if (claims.aud !== ANY_SERVICE && claims.aud !== audience) throw refused('wrong_audience');
     // An exchanged token names one service: one for all of them would be a token of a person.
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
-    if (claims.exp * 1000 <= this.#clock.now().getTime()) throw refused('token_expired');
+    const age = this.#clock.now().getTime() / 1000 - claims.exp;
+    if (age >= 0 && (goesOn === undefined || !mayGoOn(claims, age))) throw refused('token_expired');
     // Until the feed was read once, nobody knows what was revoked before this process started.
     if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
     if (revocations.isRevoked(claims)) throw refused('token_revoked');
@@ -106,10 +123,14 @@ export class TokenVerifier {
     const organisations = await account
       ?.roles(claims.rolesKey)
       .catch((error: unknown) => Promise.reject(refused('token_invalid', error)));
-    return toActor(token, claims, {
+    const actor = toActor(token, claims, {
       administrator: account?.administrator ?? claims.administrator,
       organisations: organisations ?? {},
     });
+    if (age < 0) return actor;
+    const expired: Actor = { ...actor, expired: true };
+    if (goesOn === undefined || !(await goesOn(expired))) throw refused('token_expired');
+    return expired;
   }
 
   /**
@@ -243,6 +264,15 @@ export class TokenVerifier {
 }
 
 /** Of somebody who is refused anyway. */
+/**
+ * Services are told of the revocation of a token for a day after its end, and could not know of it later. What was exchanged has
+ * an end of its own that nothing moves: the limit of its job.
+ * @param age seconds since the end
+ */
+function mayGoOn({ origin }: TokenClaims, age: number): boolean {
+  return origin === undefined && age < TOKEN_LIMITS.exchangedLifetimeMaximum;
+}
+
 const NO_RIGHTS = { administrator: false, organisations: {} };
 
 function toActor(
