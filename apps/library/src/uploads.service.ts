@@ -20,6 +20,9 @@ import { EntitiesStore } from './entities.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
+import { missing } from './missing.js';
+import { enforce, isWriter, mayWrite } from './policy.js';
+import { containerSubject } from './subjects.js';
 import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
 import { type UploadGrant, UploadUrls } from './uploadUrls.js';
 import { overQuota, UsageService } from './usage.service.js';
@@ -64,7 +67,7 @@ export class UploadsService {
     request: { size: number; sha256: string },
     actor: Actor,
   ): Promise<string> {
-    const found = await this.images.findForWriting(imageId, actor);
+    const found = await this.#findForWriting(imageId, actor);
     const { hash } = found.image.value;
     if (request.sha256 !== '' && `sha256.${request.sha256.toLowerCase()}` !== hash)
       throw new DomainError('unprocessable', expected(hash, 'the announced hash', request.sha256), {
@@ -84,7 +87,7 @@ export class UploadsService {
     request: { size: number; resume: boolean },
     actor: Actor,
   ): Promise<StartedUpload> {
-    const found = await this.images.findForWriting(imageId, actor);
+    const found = await this.#findForWriting(imageId, actor);
     const { size, resume } = request;
     const known = resume ? await this.#resumed(found, size, actor) : undefined;
     const partSize = Math.max(this.limits.partBytes, Math.ceil(size / this.limits.parts));
@@ -127,13 +130,14 @@ export class UploadsService {
   /** Ends an upload in one piece (no. 23). Repeating it is fine. */
   async completeSingle(imageId: string, actor: Actor): Promise<UploadCompletion> {
     return this.#locks.run(imageId, async () => {
-      const { image, container } = await this.images.findForWriting(imageId, actor);
+      const found = await this.#findForWriting(imageId, actor);
+      const { image, container } = found;
       if (await this.images.isStored(image)) return this.#completion(image.id, container);
       for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)) {
         const { kind, state } = upload.value;
         if (kind !== 'single' || state !== 'open' || !this.begun.mayGoOnWith(actor, upload)) continue;
         if (!(await this.uploads.part(upload.id, 1))) continue;
-        await this.#store(upload, actor);
+        await this.#store(upload, found, actor);
         return this.#completion(image.id, container);
       }
       throw new DomainError('conflict', 'Nothing was uploaded for this image', {
@@ -149,7 +153,8 @@ export class UploadsService {
     actor: Actor,
   ): Promise<UploadCompletion> {
     return this.#locks.run(imageId, async () => {
-      const { image, container } = await this.images.findForWriting(imageId, actor);
+      const found = await this.#findForWriting(imageId, actor);
+      const { image, container } = found;
       const upload = await this.uploads.get(request.uploadID);
       if (upload?.value.image !== imageId || upload.value.state !== 'open') {
         if (await this.images.isStored(image)) return this.#completion(image.id, container);
@@ -157,14 +162,14 @@ export class UploadsService {
       }
       this.begun.requireBegun(actor, upload);
       checkParts(upload.value, await this.uploads.parts(upload.id), request);
-      await this.#store(upload, actor);
+      await this.#store(upload, found, actor);
       return this.#completion(image.id, container);
     });
   }
 
   /** Gives an upload up (no. 28). Repeating it is fine. */
   async abort(imageId: string, uploadId: string, actor: Actor): Promise<void> {
-    await this.images.findForWriting(imageId, actor);
+    await this.#findForWriting(imageId, actor);
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.image !== imageId || upload.value.state !== 'open') return;
     this.begun.requireBegun(actor, upload);
@@ -173,7 +178,7 @@ export class UploadsService {
 
   /** Announcement, bytes and end in one request (no. 20). Nothing of it stays when it fails. */
   async receiveRaw(imageId: string, body: IncomingMessage, actor: Actor): Promise<void> {
-    const found = await this.images.findForWriting(imageId, actor);
+    const found = await this.#findForWriting(imageId, actor);
     const size = Number(body.headers['content-length'] ?? Number.NaN);
     if (!Number.isSafeInteger(size) || size < 1)
       throw new DomainError(
@@ -186,11 +191,39 @@ export class UploadsService {
     const upload = await this.#start(found, { kind: 'single', size, partSize: size }, actor);
     try {
       await this.#receivePart(upload, 1, body);
-      await this.#locks.run(imageId, () => this.#store(upload, actor));
+      await this.#locks.run(imageId, () => this.#store(upload, found, actor));
     } catch (error) {
       await this.finishing.end(upload.id);
       throw error;
     }
+  }
+
+  /**
+   * As {@link ImagesService.findForWriting}. Whoever began an upload here and may not write to the entity any more has sent in
+   * vain: nothing of it stays.
+   */
+  async #findForWriting(imageId: string, actor: Actor): Promise<FoundImage> {
+    try {
+      return await this.images.findForWriting(imageId, actor);
+    } catch (error) {
+      const own = (await this.#openUploads(imageId)).filter(({ value }) => value.account === actor.accountId);
+      for (const { id, value } of own) {
+        const entity = await this.entities.get(value.entity);
+        if (entity && !isWriter(actor, entity.value.name)) await this.finishing.end(id);
+      }
+      throw error;
+    }
+  }
+
+  /** Right before an image becomes visible: the bytes took their time, and so may have checking them. */
+  async #requireStillAllowed({ image, container }: FoundImage, actor: Actor): Promise<void> {
+    const present = await this.verifier.again(actor);
+    enforce(mayWrite(present, containerSubject(container)), () => missing('image', image.id));
+  }
+
+  async #openUploads(imageId: string): Promise<Upload[]> {
+    const uploads = await this.uploads.ofImage(imageId, this.limits.uploadsPerImage);
+    return uploads.filter(({ value }) => value.state === 'open');
   }
 
   async #start(
@@ -243,9 +276,7 @@ export class UploadsService {
    * @throws DomainError `too_many_requests` when too many are under way
    */
   async #idleUploads(imageId: string, actor: Actor): Promise<Upload[]> {
-    const open = (await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)).filter(
-      ({ value }) => value.state === 'open',
-    );
+    const open = await this.#openUploads(imageId);
     const idle = open.filter(
       ({ id, value }) => value.account === actor.accountId && !this.blobs.isActive(id),
     );
@@ -288,7 +319,7 @@ export class UploadsService {
   }
 
   async #openUpload(imageId: string, uploadId: string, actor: Actor): Promise<Upload> {
-    await this.images.findForWriting(imageId, actor);
+    await this.#findForWriting(imageId, actor);
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.image !== imageId || upload.value.state !== 'open') throw closed();
     this.begun.requireBegun(actor, upload);
@@ -354,12 +385,14 @@ export class UploadsService {
     throw closed();
   }
 
-  async #store(upload: Upload, actor: Actor): Promise<void> {
+  async #store(upload: Upload, found: FoundImage, actor: Actor): Promise<void> {
+    const requireAllowed = () => this.#requireStillAllowed(found, actor);
     try {
-      await this.finishing.store(upload, this.#blobOf(upload), actor);
+      await this.finishing.store(upload, this.#blobOf(upload), actor, requireAllowed);
     } catch (error) {
-      // Wrong bytes do not become right: the next push begins anew.
-      if (error instanceof DomainError && WRONG.has(error.reason)) await this.finishing.end(upload.id);
+      // Wrong bytes do not become right, and lost rights do not come back: the next push begins anew.
+      if (error instanceof DomainError && (WRONG.has(error.reason) || REFUSED.has(error.code)))
+        await this.finishing.end(upload.id);
       throw error;
     }
   }
@@ -417,6 +450,7 @@ function isOver(upload: Upload | undefined): boolean {
 }
 
 const WRONG = new Set(['wrong_digest', 'wrong_length', 'upload_gone']);
+const REFUSED: ReadonlySet<string> = new Set(['unauthorized', 'forbidden', 'not_found']);
 
 function lengthOf({ size, partSize }: UploadDocument, number: number): number {
   return Math.min(partSize, size - (number - 1) * partSize);

@@ -134,6 +134,18 @@ export class TokenVerifier {
   }
 
   /**
+   * The same caller as token and account are at this moment, for the end of something that took long. That the token has
+   * expired meanwhile changes nothing.
+   * @throws DomainError `unauthorized` when the token, the one that it was exchanged from, or the account was ended
+   */
+  async again(actor: Actor): Promise<Actor> {
+    const { aud } = await this.#claimsOf(actor.token);
+    const audience = aud === ANY_SERVICE ? undefined : (aud as AudienceName);
+    const now = await this.verify(actor.token, audience, async () => true);
+    return actor.from === undefined ? now : { ...now, from: actor.from };
+  }
+
+  /**
    * Who presents `token`, whichever service it is good for. Only for what needs no right at all.
    * @throws DomainError as {@link verify}
    */
