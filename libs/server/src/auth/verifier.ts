@@ -34,6 +34,8 @@ export function refusedCaller(error: unknown): Actor | undefined {
 /** Whether whoever presents an expired token goes on with something that was begun with it while it was good (ADR 10). */
 export type GoesOn = (actor: Actor) => Promise<boolean>;
 
+const AUDIENCES: readonly AudienceName[] = ['auth', 'keystore', 'library', 'builder'];
+
 interface Checks {
   readonly authority: TokenAuthority;
   readonly keys: KeyRing;
@@ -139,8 +141,7 @@ export class TokenVerifier {
    * @throws DomainError `unauthorized` when the token, the one that it was exchanged from, or the account was ended
    */
   async again(actor: Actor): Promise<Actor> {
-    const { aud } = await this.#claimsOf(actor.token);
-    const audience = aud === ANY_SERVICE ? undefined : (aud as AudienceName);
+    const audience = await this.#ownAudience(actor.token);
     const now = await this.verify(actor.token, audience, async () => true);
     return actor.from === undefined ? now : { ...now, from: actor.from };
   }
@@ -150,9 +151,13 @@ export class TokenVerifier {
    * @throws DomainError as {@link verify}
    */
   async verifyForAnyService(token: string): Promise<Actor> {
+    return this.verify(token, await this.#ownAudience(token));
+  }
+
+  /** The service that a token names; undefined when it names all, or none that there is. */
+  async #ownAudience(token: string): Promise<AudienceName | undefined> {
     const { aud } = await this.#claimsOf(token);
-    // Compared with the claim itself, so this says nothing more than that there is one.
-    return this.verify(token, aud === ANY_SERVICE ? undefined : (aud as AudienceName));
+    return AUDIENCES.find((name) => name === aud);
   }
 
   /**
