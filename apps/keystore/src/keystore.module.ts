@@ -3,19 +3,27 @@ import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
 import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { AddController } from './add.controller.js';
+import { BlocksController } from './blocks.controller.js';
+import { BlocksService } from './blocks.service.js';
+import { BlocksStore } from './blocks.store.js';
 import { ChangeEvents } from './change-events.js';
 import { ChangesController } from './changes.controller.js';
 import { ChangesStore } from './changes.store.js';
 import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
+import { ExpiryService } from './expiry.service.js';
+import { ExpiryStore } from './expiry.store.js';
+import { KeysController } from './keys.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { LookupService } from './lookup.service.js';
+import { OwnersService } from './owners.service.js';
+import { SecretsStore } from './secrets.store.js';
 import { SubmitService } from './submit.service.js';
 
 /** The keystore: OpenPGP certificates over HKP. */
 @Service('keystore')
 @Module({
-  controllers: [LookupController, AddController, ChangesController],
+  controllers: [LookupController, AddController, ChangesController, BlocksController, KeysController],
   providers: [
     {
       provide: DATABASE,
@@ -30,6 +38,12 @@ import { SubmitService } from './submit.service.js';
     CertificatesStore,
     ChangesStore,
     ChangeEvents,
+    SecretsStore,
+    OwnersService,
+    BlocksStore,
+    BlocksService,
+    ExpiryStore,
+    ExpiryService,
     LookupService,
     SubmitService,
   ],

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AuditEvent } from '#libs/audit';
 import type { Actor } from '#libs/contract';
 import { type Clock, DomainError, type ErrorCode, KeyedLock } from '#libs/core';
 import {
@@ -13,8 +12,8 @@ import {
   workForUpload,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
-import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
-import { keyState } from './events.js';
+import { CertificatesStore } from './certificates.store.js';
+import { keyEvent } from './events.js';
 import { LIMITS } from './limits.js';
 import { holdersOf, recordOf, withContributor } from './record.js';
 import { parseStored } from './stored.js';
@@ -103,7 +102,10 @@ export class SubmitService {
         updatedBy,
       });
       if (before?.armor === record.certificate.armor) return undefined;
-      return { record, event: eventOf(before, record.certificate, actor) };
+      return {
+        record,
+        event: keyEvent(before === undefined ? 'key.add' : 'key.change', actor, before, record.certificate),
+      };
     });
     const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
     return { fingerprint, outcome, comment: undefined };
@@ -115,15 +117,4 @@ function keyBlocked(fingerprint: string): DomainError {
     reason: 'key_blocked',
     about: { kind: 'key', name: fingerprint },
   });
-}
-
-/** What the audit trail says: which certificate, and what it was and is by its hash. */
-function eventOf(before: StoredCertificate | undefined, after: StoredCertificate, actor: Actor): AuditEvent {
-  return {
-    action: before === undefined ? 'key.add' : 'key.change',
-    actor,
-    subject: { kind: 'key', name: after.fingerprint },
-    ...(before === undefined ? {} : { before: keyState(before) }),
-    after: keyState(after),
-  };
 }
