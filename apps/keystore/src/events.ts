@@ -32,3 +32,19 @@ function keyState({ armor, revoked, owner, contributors, hidden }: StoredCertifi
     ...(owner !== undefined && { username: owner.username }),
   };
 }
+
+/** A key that came into the keyring of an organisation, or was taken out. */
+export function keyringEvent(
+  action: 'keyring.add' | 'keyring.remove',
+  actor: Actor,
+  fingerprint: string,
+  organisation: string,
+): AuditEvent {
+  const state: AuditState = { name: organisation };
+  return {
+    action,
+    actor,
+    subject: { kind: 'key', name: fingerprint },
+    ...(action === 'keyring.add' ? { after: state } : { before: state }),
+  };
+}

@@ -13,6 +13,9 @@ import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { ExpiryService } from './expiry.service.js';
 import { ExpiryStore } from './expiry.store.js';
+import { KeyringsController } from './keyrings.controller.js';
+import { KeyringsService } from './keyrings.service.js';
+import { KeyringsStore } from './keyrings.store.js';
 import { KeysController } from './keys.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { LookupService } from './lookup.service.js';
@@ -23,7 +26,14 @@ import { SubmitService } from './submit.service.js';
 /** The keystore: OpenPGP certificates over HKP. */
 @Service('keystore')
 @Module({
-  controllers: [LookupController, AddController, ChangesController, BlocksController, KeysController],
+  controllers: [
+    LookupController,
+    AddController,
+    ChangesController,
+    BlocksController,
+    KeysController,
+    KeyringsController,
+  ],
   providers: [
     {
       provide: DATABASE,
@@ -40,6 +50,8 @@ import { SubmitService } from './submit.service.js';
     ChangeEvents,
     SecretsStore,
     OwnersService,
+    KeyringsStore,
+    KeyringsService,
     BlocksStore,
     BlocksService,
     ExpiryStore,

@@ -40,6 +40,9 @@ export function enforce(decision: Decision, fingerprint?: string): void {
 /** The error for a key that is not there. */
 export const noKey = (fingerprint: string): DomainError => refusal(NO_KEY, fingerprint);
 
+/** The error for a keyring that is not there, or that has no key. */
+export const noKeyring = (): DomainError => refusal(NO_KEYRING, undefined);
+
 function refusal({ code, message, reason, remedy }: Refusal, fingerprint: string | undefined): DomainError {
   return new DomainError(code, message, {
     reason,

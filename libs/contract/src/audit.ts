@@ -32,7 +32,17 @@ export const AUDIT_ACTIONS = {
     'token.exchange',
     'token.revoke',
   ],
-  keystore: ['key.add', 'key.block', 'key.change', 'key.claim', 'key.delete', 'key.hide', 'key.unblock'],
+  keystore: [
+    'key.add',
+    'key.block',
+    'key.change',
+    'key.claim',
+    'key.delete',
+    'key.hide',
+    'key.unblock',
+    'keyring.add',
+    'keyring.remove',
+  ],
   library: [
     'collection.create',
     'container.create',
@@ -131,7 +141,7 @@ export const AuditState = z.strictObject({
   /** `entity/collection/container`: where a build goes. */
   place: z.string().max(AUDIT_LIMITS.subject).regex(VISIBLE).optional(),
   private: z.boolean().optional(),
-  /** What people call it. */
+  /** What people call it; the organisation of a keyring. */
   name: z
     .string()
     .max(AUDIT_LIMITS.name)
