@@ -28,7 +28,7 @@ import { Commits, type Prepared } from './commits.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { LIMITS } from './limits.js';
 import type { CertificateRecord } from './record.js';
-import { isServed } from './served.js';
+import { stateOf } from './served.js';
 
 export type { StoredCertificate } from './collections.store.js';
 
@@ -259,9 +259,4 @@ export const fingerprintHash = (fingerprint: string): string => hash('sha256', f
 function accountsOf(certificate: StoredCertificate | undefined): ReadonlySet<string> {
   const { contributors = [], owner } = certificate ?? {};
   return new Set([...contributors, ...(owner === undefined ? [] : [owner])].map(({ account }) => account));
-}
-
-function stateOf(certificate: StoredCertificate | undefined): ChangeDocument['state'] {
-  if (certificate === undefined || !isServed(certificate)) return 'removed';
-  return certificate.revoked ? 'revoked' : 'present';
 }

@@ -3,18 +3,29 @@ import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
 import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { AddController } from './add.controller.js';
+import { BlocksController } from './blocks.controller.js';
+import { BlocksService } from './blocks.service.js';
+import { BlocksStore } from './blocks.store.js';
 import { ChangeEvents } from './change-events.js';
 import { ChangesController } from './changes.controller.js';
 import { ChangesStore } from './changes.store.js';
 import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
+import { ExpiryService } from './expiry.service.js';
+import { ExpiryStore } from './expiry.store.js';
 import { Hkp2Controller } from './hkp2/controller.js';
 import { InTime } from './in-time.js';
+import { KeyringsController } from './keyrings.controller.js';
+import { KeyringsService } from './keyrings.service.js';
+import { KeyringsStore } from './keyrings.store.js';
+import { KeysController } from './keys.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { LookupService } from './lookup.service.js';
+import { OwnersService } from './owners.service.js';
 import { PageTokens } from './page-tokens.js';
 import { Rates } from './rates.js';
 import { Reads } from './reads.js';
+import { SecretsStore } from './secrets.store.js';
 import { SubmitService } from './submit.service.js';
 import { Uploads } from './uploads.js';
 import { WkdController } from './wkd/controller.js';
@@ -22,7 +33,16 @@ import { WkdController } from './wkd/controller.js';
 /** The keystore: OpenPGP certificates over HKP. */
 @Service('keystore')
 @Module({
-  controllers: [LookupController, AddController, Hkp2Controller, WkdController, ChangesController],
+  controllers: [
+    LookupController,
+    AddController,
+    Hkp2Controller,
+    WkdController,
+    ChangesController,
+    BlocksController,
+    KeysController,
+    KeyringsController,
+  ],
   providers: [
     {
       provide: DATABASE,
@@ -36,13 +56,21 @@ import { WkdController } from './wkd/controller.js';
     provideTrail('keystore', DATABASE),
     {
       provide: PageTokens,
-      inject: [ScsConfig],
-      useFactory: (config: ScsConfig) => PageTokens.open(config.dataFolder('keystore')),
+      inject: [SecretsStore],
+      useFactory: async (secrets: SecretsStore) => new PageTokens(await secrets.get('page-tokens')),
     },
     CertificatesStore,
     InTime,
     ChangesStore,
     ChangeEvents,
+    SecretsStore,
+    OwnersService,
+    KeyringsStore,
+    KeyringsService,
+    BlocksStore,
+    BlocksService,
+    ExpiryStore,
+    ExpiryService,
     LookupService,
     Rates,
     Reads,

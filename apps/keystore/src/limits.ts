@@ -22,6 +22,16 @@ export const LIMITS = {
   eventRetryMs: 3_000,
   /** How often changes of other processes are looked for while somebody listens. */
   feedPollMs: 500,
+  /** Keys in the keyring of one organisation, and keyrings that are kept as they were last given. */
+  keyringKeys: 500,
+  keyringsKept: 50,
+  /** Milliseconds in which a challenge has to be signed. */
+  challengeMs: 10 * 60 * 1000,
+  /** Milliseconds by which the clock of whoever signs it may be ahead. */
+  claimSkewMs: 10 * 60 * 1000,
+  /** Bytes of a request with a signed challenge, and of one with hashes of user ids. */
+  claimBytes: 64 * 1024,
+  hiddenBytes: 16 * 1024,
   /** Accounts that are remembered for having brought something of a certificate. */
   contributors: 50,
   /** Bytes of a search term. */

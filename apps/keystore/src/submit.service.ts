@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AuditEvent } from '#libs/audit';
 import { type Clock, DomainError, type ErrorCode, KeyedLock } from '#libs/core';
 import {
   cleanCertificate,
@@ -12,8 +11,8 @@ import {
   workForUpload,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
-import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
-import { keyState } from './events.js';
+import { CertificatesStore } from './certificates.store.js';
+import { keyEvent } from './events.js';
 import { LIMITS } from './limits.js';
 import { holdersOf, recordOf, withContributor } from './record.js';
 import { parseStored } from './stored.js';
@@ -109,7 +108,13 @@ export class SubmitService {
         { updatedAt, updatedBy },
       );
       if (before?.armor === record.certificate.armor) return undefined;
-      return { record, event: eventOf(before, record.certificate, by) };
+      const event = keyEvent(
+        before === undefined ? 'key.add' : 'key.change',
+        by.actor ?? null,
+        before,
+        record.certificate,
+      );
+      return { record, event: { ...event, from: by.from } };
     });
     const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
     return { fingerprint, outcome, comment: undefined };
@@ -121,20 +126,4 @@ function keyBlocked(fingerprint: string): DomainError {
     reason: 'key_blocked',
     about: { kind: 'key', name: fingerprint },
   });
-}
-
-/** What the audit trail says: which certificate, and what it was and is by its hash. */
-function eventOf(
-  before: StoredCertificate | undefined,
-  after: StoredCertificate,
-  { actor, from }: Submitter,
-): AuditEvent {
-  return {
-    action: before === undefined ? 'key.add' : 'key.change',
-    actor: actor ?? null,
-    from,
-    subject: { kind: 'key', name: after.fingerprint },
-    ...(before === undefined ? {} : { before: keyState(before) }),
-    after: keyState(after),
-  };
 }

@@ -35,11 +35,11 @@ export async function cleanCertificate(
 }
 
 /**
- * Takes a certificate apart that this program has cleaned and written before: nothing is verified again.
+ * Takes a certificate apart that this program has cleaned and written before: nothing is verified again. All its user ids may be hidden.
  * @throws DomainError when it is none
  */
 export async function readCleanCertificate(raw: RawCertificate): Promise<Certificate> {
-  return new Cleaner(raw.primary.packet, Number.POSITIVE_INFINITY, { verify: async () => true }).clean(raw);
+  return new Cleaner(raw.primary.packet, Number.POSITIVE_INFINITY, { verify: async () => true }).read(raw);
 }
 
 class Cleaner {
@@ -54,6 +54,16 @@ class Cleaner {
   }
 
   async clean(raw: RawCertificate): Promise<Certificate> {
+    const certificate = await this.read(raw);
+    if (certificate.userIds.length === 0 && certificate.revocations.length === 0) {
+      throw badKey(
+        `Key ${this.#facts.fingerprint.toUpperCase()} has no user id that its own signature confirms`,
+      );
+    }
+    return certificate;
+  }
+
+  async read(raw: RawCertificate): Promise<Certificate> {
     const own = await this.#own(
       raw.primary.signatures,
       [SignatureType.keyRevocation, SignatureType.directKey],
@@ -73,7 +83,7 @@ class Cleaner {
         if (subkey !== undefined) subkeys.push(subkey);
       }
     }
-    const certificate = canonical({
+    return canonical({
       primary: this.primary,
       facts: this.#facts,
       revocations: own.filter(({ type }) => type === SignatureType.keyRevocation),
@@ -81,12 +91,6 @@ class Cleaner {
       userIds,
       subkeys,
     });
-    if (certificate.userIds.length === 0 && certificate.revocations.length === 0) {
-      throw badKey(
-        `Key ${this.#facts.fingerprint.toUpperCase()} has no user id that its own signature confirms`,
-      );
-    }
-    return certificate;
   }
 
   async #userId(group: Group): Promise<Component | undefined> {
