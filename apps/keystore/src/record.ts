@@ -8,6 +8,7 @@ import {
   withoutUserIds,
   writeArmor,
   writeCertificate,
+  writeWithheld,
 } from '#libs/pgp';
 import type { Party, StoredCertificate } from './collections.store.js';
 import { type Handle, handlesOf } from './handles.js';
@@ -48,7 +49,8 @@ export function recordOf(
 ): CertificateRecord {
   const left = withoutUserIds(whole, new Set(hidden));
   const bytes = writeCertificate(left);
-  if (bytes.length > PACKET_LIMITS.certificateBytes)
+  const withheld = writeWithheld(left);
+  if (bytes.length + withheld.length > PACKET_LIMITS.certificateBytes)
     throw new DomainError(
       'too_large',
       `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
@@ -66,6 +68,7 @@ export function recordOf(
   return {
     certificate: {
       armor: writeArmor(bytes),
+      ...(withheld.length > 0 && { withheld: withheld.toString('base64') }),
       fingerprint: summary.fingerprint,
       algorithm: summary.algorithm,
       bits: summary.bits,
