@@ -1,7 +1,9 @@
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { ScsConfig } from '#libs/config';
+import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
+import { CLOCK, LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { AddController } from './add.controller.js';
 import { BlocksController } from './blocks.controller.js';
 import { BlocksService } from './blocks.service.js';
@@ -13,6 +15,7 @@ import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { ExpiryService } from './expiry.service.js';
 import { ExpiryStore } from './expiry.store.js';
+import { ImportService } from './import.service.js';
 import { KeyringsController } from './keyrings.controller.js';
 import { KeyringsService } from './keyrings.service.js';
 import { KeyringsStore } from './keyrings.store.js';
@@ -22,6 +25,9 @@ import { LookupService } from './lookup.service.js';
 import { OwnersService } from './owners.service.js';
 import { SecretsStore } from './secrets.store.js';
 import { SubmitService } from './submit.service.js';
+import { UpkeepController } from './upkeep.controller.js';
+import { UpkeepStore } from './upkeep.store.js';
+import { VerifyPool } from './verify-pool.js';
 
 /** The keystore: OpenPGP certificates over HKP. */
 @Service('keystore')
@@ -33,6 +39,7 @@ import { SubmitService } from './submit.service.js';
     BlocksController,
     KeysController,
     KeyringsController,
+    UpkeepController,
   ],
   providers: [
     {
@@ -45,11 +52,19 @@ import { SubmitService } from './submit.service.js';
         }),
     },
     provideTrail('keystore', DATABASE),
-    CertificatesStore,
+    {
+      provide: CertificatesStore,
+      inject: [DATABASE, Trail, CLOCK],
+      useFactory: (database: Database, trail: Trail, clock: Clock) =>
+        new CertificatesStore(database, trail, clock),
+    },
     ChangesStore,
     ChangeEvents,
     SecretsStore,
     OwnersService,
+    VerifyPool,
+    ImportService,
+    UpkeepStore,
     KeyringsStore,
     KeyringsService,
     BlocksStore,
@@ -63,12 +78,14 @@ import { SubmitService } from './submit.service.js';
 export class KeystoreModule implements OnApplicationShutdown {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
+    private readonly pool: VerifyPool,
     readiness: Readiness,
   ) {
     readiness.register('keystore database', () => database.ping());
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.pool.close();
     await this.database.close();
   }
 }

@@ -15,6 +15,7 @@ import { CLOCK } from '#libs/server';
 import { CertificatesStore } from './certificates.store.js';
 import { keyEvent } from './events.js';
 import { LIMITS } from './limits.js';
+import { keyBlocked } from './policy.js';
 import { holdersOf, recordOf, withContributor } from './record.js';
 import { parseStored } from './stored.js';
 
@@ -110,11 +111,4 @@ export class SubmitService {
     const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
     return { fingerprint, outcome, comment: undefined };
   }
-}
-
-function keyBlocked(fingerprint: string): DomainError {
-  return new DomainError('forbidden', `Key ${fingerprint.toUpperCase()} is blocked on this server`, {
-    reason: 'key_blocked',
-    about: { kind: 'key', name: fingerprint },
-  });
 }
