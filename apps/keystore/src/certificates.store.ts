@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AuditEvent, Trail } from '#libs/audit';
 import type { Clock } from '#libs/core';
-import type { Collection, Documents, Stored, Write } from '#libs/documents';
+import type { Collection, Documents, ScanOptions, Stored, Write } from '#libs/documents';
 import { Answers } from './answers.js';
 import {
   type Block,
@@ -103,9 +103,22 @@ export class CertificatesStore {
     return (await this.#certificates.getMany(fingerprints)).map(({ value }) => value);
   }
 
-  /** Certificates that a handle leads to, those of the first place first, then by fingerprint. */
-  async find(handle: string, limit: number): Promise<FoundHandle[]> {
-    const found = await this.#handles.keys('byHandle', { equal: [handle], limit });
+  /**
+   * Certificates that a handle leads to, in the order of their places, then of their fingerprints.
+   * @param after continues behind this one, whatever has come or gone meanwhile
+   */
+  async find(handle: string, limit: number, after?: FoundHandle): Promise<FoundHandle[]> {
+    if (after === undefined) return this.#found({ equal: [handle], limit });
+    const { place, fingerprint } = after;
+    // A blank is less than any digit.
+    const beside = await this.#found({ equal: [handle, place], from: `${fingerprint} `, limit });
+    if (beside.length === limit) return beside;
+    const behind = { equal: [handle], from: place + 1, limit: limit - beside.length };
+    return [...beside, ...(await this.#found(behind))];
+  }
+
+  async #found(range: Omit<ScanOptions, 'cursor'>): Promise<FoundHandle[]> {
+    const found = await this.#handles.keys('byHandle', range);
     return found.map(({ keys: [, place, fingerprint] }) => ({
       fingerprint: String(fingerprint),
       place: Number(place),

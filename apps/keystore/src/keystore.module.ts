@@ -15,7 +15,9 @@ import { CertificatesStore } from './certificates.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { ExpiryService } from './expiry.service.js';
 import { ExpiryStore } from './expiry.store.js';
+import { Hkp2Controller } from './hkp2/controller.js';
 import { ImportService } from './import.service.js';
+import { InTime } from './in-time.js';
 import { KeyringsController } from './keyrings.controller.js';
 import { KeyringsService } from './keyrings.service.js';
 import { KeyringsStore } from './keyrings.store.js';
@@ -23,11 +25,16 @@ import { KeysController } from './keys.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { LookupService } from './lookup.service.js';
 import { OwnersService } from './owners.service.js';
+import { PageTokens } from './page-tokens.js';
+import { Rates } from './rates.js';
+import { Reads } from './reads.js';
 import { SecretsStore } from './secrets.store.js';
 import { SubmitService } from './submit.service.js';
 import { UpkeepController } from './upkeep.controller.js';
 import { UpkeepStore } from './upkeep.store.js';
+import { Uploads } from './uploads.js';
 import { VerifyPool } from './verify-pool.js';
+import { WkdController } from './wkd/controller.js';
 
 /** The keystore: OpenPGP certificates over HKP. */
 @Service('keystore')
@@ -35,6 +42,8 @@ import { VerifyPool } from './verify-pool.js';
   controllers: [
     LookupController,
     AddController,
+    Hkp2Controller,
+    WkdController,
     ChangesController,
     BlocksController,
     KeysController,
@@ -58,6 +67,12 @@ import { VerifyPool } from './verify-pool.js';
       useFactory: (database: Database, trail: Trail, clock: Clock) =>
         new CertificatesStore(database, trail, clock),
     },
+    {
+      provide: PageTokens,
+      inject: [ScsConfig],
+      useFactory: (config: ScsConfig) => PageTokens.open(config.dataFolder('keystore')),
+    },
+    InTime,
     ChangesStore,
     ChangeEvents,
     SecretsStore,
@@ -72,7 +87,10 @@ import { VerifyPool } from './verify-pool.js';
     ExpiryStore,
     ExpiryService,
     LookupService,
+    Rates,
+    Reads,
     SubmitService,
+    Uploads,
   ],
 })
 export class KeystoreModule implements OnApplicationShutdown {

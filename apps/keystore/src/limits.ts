@@ -47,14 +47,33 @@ export const LIMITS = {
   /** Bytes of a search term. */
   searchBytes: 512,
   words: 8,
-  /** Certificates in one answer of `op=get`. */
+  /** Characters of a word. */
+  wordLength: 64,
+  /** Certificates in one answer of `op=get`, and bytes of them. */
   certificates: 10,
-  /** Certificates in one listing. */
+  answeredBytes: 5 * 1024 * 1024,
+  /** Certificates among which those are chosen. */
+  compared: 100,
+  /** Certificates in one page of a listing, where the request does not say how many. */
   listed: 256,
+  listedMost: 500,
+  /** Certificates in one page that people read. */
+  shown: 50,
+  /** Certificates with the rarest word of a search that one request looks at, and how many at a time. */
+  walked: 10_000,
+  walkedAtOnce: 250,
+  /** Characters of a page token. */
+  pageToken: 1024,
   /** Words under which one certificate is found, over all its user ids. */
   indexedWords: 200,
   /** Bytes of finished answers that are kept in memory: those of 50,000 small keys. */
   answerBytes: 64 * 1024 * 1024,
-  /** Bytes of an e-mail address or word that is looked up. */
+  /** Bytes of an e-mail address that is looked up. */
   handleBytes: 254,
+  /** Milliseconds after which a look-up or an upload is given up: stock clients hang up after five seconds (contract §1.1). */
+  answerTime: 4_000,
+  /** Milliseconds that a look-up of somebody who asks too often is held up at most, with the same in mind. */
+  heldUp: 2_500,
+  /** Addresses and accounts whose rate is remembered. */
+  rememberedRates: 50_000,
 } as const;

@@ -13,7 +13,7 @@ import type { Party, StoredCertificate } from './collections.store.js';
 import { type Handle, handlesOf } from './handles.js';
 import { LIMITS } from './limits.js';
 import { isServed } from './served.js';
-import { emailIn } from './words.js';
+import { addressOf } from './words.js';
 
 /** Whose a certificate is, and what of it is hidden: all that its packets do not say. */
 export interface Holders {
@@ -60,7 +60,7 @@ export function recordOf(
   const userIds = summary.userIds.map((userId, index) => ({
     ...userId,
     hash: hashes[index],
-    confirmed: confirmed.has(emailIn(userId.text) ?? ''),
+    confirmed: confirmed.has(addressOf(userId.text) ?? ''),
   }));
   const handles = isServed({ userIds, revoked }) ? handlesOf(summary, confirmed) : [];
   return {

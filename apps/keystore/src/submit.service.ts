@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor } from '#libs/contract';
 import { type Clock, DomainError, type ErrorCode, KeyedLock } from '#libs/core';
 import {
   cleanCertificate,
@@ -18,6 +17,7 @@ import { LIMITS } from './limits.js';
 import { keyBlocked } from './policy.js';
 import { holdersOf, recordOf, withContributor } from './record.js';
 import { parseStored } from './stored.js';
+import { permittedOf, type Submitter } from './submitter.js';
 
 /** What became of one certificate of an upload. */
 export interface Submitted {
@@ -27,6 +27,8 @@ export interface Submitted {
   readonly comment: string | undefined;
 }
 
+/** Who changed a certificate that was changed without a token. No account has this id. */
+const NOBODY = 'nobody';
 /** What is wrong with one certificate of an upload, and leaves the others alone. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(['unprocessable', 'forbidden']);
 
@@ -44,12 +46,13 @@ export class SubmitService {
 
   /**
    * @param keys armored text or binary packets
+   * @param by who brings them, and what of them may be taken
    * @throws DomainError `unprocessable` when nothing of the upload could be accepted, `too_many_requests` when too many uploads of
    *   the account wait
    */
-  async submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
-    const { accountId } = actor;
-    const underWay = this.#underWay.get(accountId) ?? 0;
+  async submit(keys: string | Uint8Array, by: Submitter): Promise<Submitted[]> {
+    const who = by.actor?.accountId ?? by.from.address;
+    const underWay = this.#underWay.get(who) ?? 0;
     if (underWay >= LIMITS.uploadsWaiting)
       throw new DomainError(
         'too_many_requests',
@@ -59,17 +62,17 @@ export class SubmitService {
           retryAfter: 1,
         },
       );
-    this.#underWay.set(accountId, underWay + 1);
+    this.#underWay.set(who, underWay + 1);
     try {
-      return await this.#accounts.run(accountId, () => this.#submit(keys, actor));
+      return await this.#accounts.run(who, () => this.#submit(keys, by));
     } finally {
-      const left = (this.#underWay.get(accountId) ?? 1) - 1;
-      if (left > 0) this.#underWay.set(accountId, left);
-      else this.#underWay.delete(accountId);
+      const left = (this.#underWay.get(who) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(who, left);
+      else this.#underWay.delete(who);
     }
   }
 
-  async #submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
+  async #submit(keys: string | Uint8Array, by: Submitter): Promise<Submitted[]> {
     const work = workForUpload();
     const blocks = typeof keys === 'string' ? readArmor(keys) : [keys];
     const raw = splitCertificates(blocks.flatMap((block) => readPackets(block)));
@@ -77,7 +80,7 @@ export class SubmitService {
     let refused: DomainError | undefined;
     for (const certificate of raw) {
       try {
-        results.push(await this.#take(certificate, work, actor));
+        results.push(await this.#take(certificate, work, by));
       } catch (error) {
         if (!(error instanceof DomainError) || !REFUSALS.has(error.code)) throw error;
         refused ??= error;
@@ -88,25 +91,27 @@ export class SubmitService {
     return results;
   }
 
-  async #take(raw: RawCertificate, work: Work, actor: Actor): Promise<Submitted> {
-    const sent = await cleanCertificate(raw, this.clock, work);
-    const { fingerprint } = sent.facts;
+  async #take(raw: RawCertificate, work: Work, by: Submitter): Promise<Submitted> {
+    const brought = await cleanCertificate(raw, this.clock, work);
+    const { fingerprint } = brought.facts;
     let inserted = false;
     const changed = await this.certificates.change(fingerprint, async ({ certificate: before, blocked }) => {
       if (blocked) throw keyBlocked(fingerprint);
       inserted = before === undefined;
+      const sent = permittedOf(brought, before !== undefined, by.may);
       const merged = before === undefined ? sent : mergeCertificates(await parseStored(before.armor), sent);
       const updatedAt = this.clock.now().toISOString();
-      const updatedBy = actor.accountId;
-      const record = recordOf(merged, withContributor(holdersOf(before), actor, updatedAt), {
-        updatedAt,
-        updatedBy,
-      });
+      const updatedBy = by.actor?.accountId ?? NOBODY;
+      const holders = holdersOf(before);
+      const record = recordOf(
+        merged,
+        by.actor === undefined ? holders : withContributor(holders, by.actor, updatedAt),
+        { updatedAt, updatedBy },
+      );
       if (before?.armor === record.certificate.armor) return undefined;
-      return {
-        record,
-        event: keyEvent(before === undefined ? 'key.add' : 'key.change', actor, before, record.certificate),
-      };
+      const action = before === undefined ? 'key.add' : 'key.change';
+      const event = keyEvent(action, by.actor ?? null, before, record.certificate);
+      return { record, event: { ...event, from: by.from } };
     });
     const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
     return { fingerprint, outcome, comment: undefined };

@@ -17,8 +17,10 @@ export class SystemController {
     private readonly readiness: Readiness,
   ) {}
 
-  @Get('version')
+  /** Also below a prefix: clients keep that of a keyserver's address here, and nowhere else (keystore contract §1.10). */
+  @Get(['version', ':prefix/version', ':prefix/:more/version'])
   @Anonymous()
+  @Header('access-control-allow-origin', '*')
   version(): VersionAnswer {
     return { data: { version: this.config.version, apiVersion: API_VERSION } };
   }
