@@ -276,7 +276,7 @@ async function all<D extends object>(
 async function read(fingerprint: string, stored: StoredCertificate): Promise<CertificateRecord | undefined> {
   const { updatedAt, updatedBy } = stored;
   try {
-    const record = recordOf(await parseStored(stored.armor), holdersOf(stored), { updatedAt, updatedBy });
+    const record = recordOf(await parseStored(stored), holdersOf(stored), { updatedAt, updatedBy });
     return record.certificate.fingerprint === fingerprint ? record : undefined;
   } catch (error) {
     if (error instanceof DomainError) return undefined;

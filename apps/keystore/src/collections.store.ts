@@ -27,6 +27,8 @@ const StoredUserId = z.object({
 const Certificate = z.object({
   /** What `op=get` serves. */
   armor: z.string(),
+  /** User ids and subkeys of which only a revocation has come: packets in base64 that are not served. */
+  withheld: z.string().optional(),
   /** 40 or 64 lower-case hex digits. */
   fingerprint: z.string(),
   algorithm: z.number(),

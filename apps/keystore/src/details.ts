@@ -1,4 +1,5 @@
 import { type SubkeySummary, summarise } from '#libs/pgp';
+import type { StoredCertificate } from './certificates.store.js';
 import { parseStored } from './stored.js';
 
 /** What only pages and listings with signatures show: read from the certificate itself. Times are Unix seconds. */
@@ -37,15 +38,14 @@ const FLAGS: readonly (readonly [number, string])[] = [
 type Signature = Awaited<ReturnType<typeof parseStored>>['direct'][number];
 
 /** Takes a stored certificate apart; about as expensive as sending it. */
-export async function detailsOf(armor: string): Promise<CertificateDetails> {
-  const certificate = await parseStored(armor);
-  const { facts, revocations, direct, userIds, subkeys } = certificate;
+export async function detailsOf(stored: StoredCertificate): Promise<CertificateDetails> {
+  const certificate = await parseStored(stored);
+  const { revocations, direct, userIds, subkeys } = certificate;
   const summary = summarise(certificate);
   const shown = (...signatures: readonly Signature[]): SignatureDetails[] =>
-    signatures.map(({ type, created, signatureExpiration }) => ({
+    signatures.map(({ type, issuer, created, signatureExpiration }) => ({
       type,
-      // Everything that is kept was made by the primary key.
-      issuer: facts.keyId,
+      issuer,
       created,
       expires: signatureExpiration === 0 ? undefined : created + signatureExpiration,
     }));

@@ -14,7 +14,7 @@ import { CertificatesStore } from './certificates.store.js';
 import { keyEvent } from './events.js';
 import { LIMITS } from './limits.js';
 import { primaryFingerprint } from './primary-fingerprint.js';
-import { holdersOf, recordOf } from './record.js';
+import { holdersOf, isSame, recordOf } from './record.js';
 import { keyBlocked } from './policy.js';
 import { parseStored } from './stored.js';
 import type { Verified } from './verify-messages.js';
@@ -89,10 +89,10 @@ export class ImportService {
     const changed = await this.certificates.change(fingerprint, async ({ certificate: before, blocked }) => {
       if (blocked) throw keyBlocked(fingerprint);
       inserted = before === undefined;
-      const merged = before === undefined ? sent : mergeCertificates(await parseStored(before.armor), sent);
+      const merged = before === undefined ? sent : mergeCertificates(await parseStored(before), sent);
       const updatedAt = this.clock.now().toISOString();
       const record = recordOf(merged, holdersOf(before), { updatedAt, updatedBy: actor.accountId });
-      if (before?.armor === record.certificate.armor) return undefined;
+      if (isSame(before, record.certificate)) return undefined;
       const action = before === undefined ? 'key.add' : 'key.change';
       return { record, event: keyEvent(action, actor, before, record.certificate) };
     });

@@ -142,7 +142,7 @@ export class LookupController {
 
 async function detailsOfAll({ certificates }: Page): Promise<Map<string, CertificateDetails>> {
   const details = new Map<string, CertificateDetails>();
-  for (const { fingerprint, armor } of certificates) details.set(fingerprint, await detailsOf(armor));
+  for (const stored of certificates) details.set(stored.fingerprint, await detailsOf(stored));
   return details;
 }
 

@@ -8,6 +8,7 @@ import {
   withoutUserIds,
   writeArmor,
   writeCertificate,
+  writeWithheld,
 } from '#libs/pgp';
 import type { Party, StoredCertificate } from './collections.store.js';
 import { type Handle, handlesOf } from './handles.js';
@@ -48,7 +49,8 @@ export function recordOf(
 ): CertificateRecord {
   const left = withoutUserIds(whole, new Set(hidden));
   const bytes = writeCertificate(left);
-  if (bytes.length > PACKET_LIMITS.certificateBytes)
+  const withheld = writeWithheld(left);
+  if (bytes.length + withheld.length > PACKET_LIMITS.certificateBytes)
     throw new DomainError(
       'too_large',
       `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
@@ -56,7 +58,10 @@ export function recordOf(
   const summary = summarise(left);
   const { revoked, expires } = summary;
   const confirmed = addressesOf(contributors, owner);
-  const hashes = left.userIds.map(({ packet }) => hashOfUserId(packet));
+  // Those of which nothing but a revocation has come are not shown.
+  const hashes = left.userIds
+    .filter(({ bindings }) => bindings.length > 0)
+    .map(({ packet }) => hashOfUserId(packet));
   const userIds = summary.userIds.map((userId, index) => ({
     ...userId,
     hash: hashes[index],
@@ -66,6 +71,7 @@ export function recordOf(
   return {
     certificate: {
       armor: writeArmor(bytes),
+      ...(withheld.length > 0 && { withheld: withheld.toString('base64') }),
       fingerprint: summary.fingerprint,
       algorithm: summary.algorithm,
       bits: summary.bits,
@@ -84,6 +90,10 @@ export function recordOf(
     handles,
   };
 }
+
+/** Whether a certificate holds what it held before. */
+export const isSame = (before: StoredCertificate | undefined, after: StoredCertificate): boolean =>
+  before?.armor === after.armor && before.withheld === after.withheld;
 
 function addressesOf(contributors: readonly Party[], owner: Party | undefined): ReadonlySet<string> {
   const parties = owner === undefined ? contributors : [...contributors, owner];

@@ -40,7 +40,7 @@ export class Uploads {
     const by = this.#submitter(request, actor);
     this.rates.add(by);
     try {
-      const keys = await keysOf(request.headers, await readBytes(request.raw, LIMITS.uploadBytes));
+      const keys = keysOf(request.headers, await readBytes(request.raw, LIMITS.uploadBytes));
       return await this.inTime.answer(() => this.submissions.submit(keys, by));
     } catch (error) {
       // Nobody reads the rest of it: a client that goes on sending shall see that it is over.

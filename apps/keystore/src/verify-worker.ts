@@ -1,7 +1,7 @@
 /** A thread that checks the signatures of certificates in bulk, so that look-ups do not wait for an import. */
 import { parentPort } from 'node:worker_threads';
 import { DomainError } from '#libs/core';
-import { cleanCertificate, readPackets, splitCertificates, writeCertificate } from '#libs/pgp';
+import { cleanCertificate, readPackets, splitCertificates, writeCertificate, writeWithheld } from '#libs/pgp';
 import { primaryFingerprint } from './primary-fingerprint.js';
 import type { Verified, VerifyReply, VerifyTask } from './verify-messages.js';
 
@@ -20,8 +20,10 @@ async function verify(bytes: Uint8Array, now: Date): Promise<Verified> {
   try {
     const [raw] = splitCertificates(readPackets(bytes));
     if (raw === undefined) throw new Error('a certificate without a key');
+    const certificate = await cleanCertificate(raw, { now: () => now });
+    const cleaned = Buffer.concat([writeCertificate(certificate), writeWithheld(certificate)]);
     // A copy: small buffers are parts of a larger one, which would go along.
-    return { bytes: new Uint8Array(writeCertificate(await cleanCertificate(raw, { now: () => now }))) };
+    return { bytes: new Uint8Array(cleaned) };
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     return { fingerprint: primaryFingerprint(bytes), message: error.message };

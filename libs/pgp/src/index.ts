@@ -31,3 +31,4 @@ export { RingFile, type Warn } from './keyring/ringFile.js';
 export { PGP_LIMITS } from './limits.js';
 export { publicPart } from './publicPart.js';
 export { verifyClearSigned, type FindKeys, type Signer, type VerifiedMessage } from './verifyClearSigned.js';
+export { type LooseRevocation, readUpload, revocationFor, type Upload } from './upload/readUpload.js';
