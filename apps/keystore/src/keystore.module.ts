@@ -1,7 +1,9 @@
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { ScsConfig } from '#libs/config';
+import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
+import { CLOCK, LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
 import { AddController } from './add.controller.js';
 import { BlocksController } from './blocks.controller.js';
 import { BlocksService } from './blocks.service.js';
@@ -14,6 +16,7 @@ import { DATABASE, type Database } from './database.store.js';
 import { ExpiryService } from './expiry.service.js';
 import { ExpiryStore } from './expiry.store.js';
 import { Hkp2Controller } from './hkp2/controller.js';
+import { ImportService } from './import.service.js';
 import { InTime } from './in-time.js';
 import { KeyringsController } from './keyrings.controller.js';
 import { KeyringsService } from './keyrings.service.js';
@@ -27,7 +30,10 @@ import { Rates } from './rates.js';
 import { Reads } from './reads.js';
 import { SecretsStore } from './secrets.store.js';
 import { SubmitService } from './submit.service.js';
+import { UpkeepController } from './upkeep.controller.js';
+import { UpkeepStore } from './upkeep.store.js';
 import { Uploads } from './uploads.js';
+import { VerifyPool } from './verify-pool.js';
 import { WkdController } from './wkd/controller.js';
 
 /** The keystore: OpenPGP certificates over HKP. */
@@ -42,6 +48,7 @@ import { WkdController } from './wkd/controller.js';
     BlocksController,
     KeysController,
     KeyringsController,
+    UpkeepController,
   ],
   providers: [
     {
@@ -55,16 +62,24 @@ import { WkdController } from './wkd/controller.js';
     },
     provideTrail('keystore', DATABASE),
     {
+      provide: CertificatesStore,
+      inject: [DATABASE, Trail, CLOCK],
+      useFactory: (database: Database, trail: Trail, clock: Clock) =>
+        new CertificatesStore(database, trail, clock),
+    },
+    {
       provide: PageTokens,
       inject: [SecretsStore],
       useFactory: async (secrets: SecretsStore) => new PageTokens(await secrets.get('page-tokens')),
     },
-    CertificatesStore,
     InTime,
     ChangesStore,
     ChangeEvents,
     SecretsStore,
     OwnersService,
+    VerifyPool,
+    ImportService,
+    UpkeepStore,
     KeyringsStore,
     KeyringsService,
     BlocksStore,
@@ -81,12 +96,14 @@ import { WkdController } from './wkd/controller.js';
 export class KeystoreModule implements OnApplicationShutdown {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
+    private readonly pool: VerifyPool,
     readiness: Readiness,
   ) {
     readiness.register('keystore database', () => database.ping());
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.pool.close();
     await this.database.close();
   }
 }

@@ -25,6 +25,16 @@ export const LIMITS = {
   /** Keys in the keyring of one organisation, and keyrings that are kept as they were last given. */
   keyringKeys: 500,
   keyringsKept: 50,
+  /** Documents that a check looks at in one part, certificates at the same time, and how often at one that others change meanwhile. */
+  checkedPart: 200,
+  checkedAtOnce: 16,
+  checkAttempts: 5,
+  /** Certificates that one thread checks at a time in bulk, threads at most, and milliseconds without work after which they end. */
+  verifiedAtOnce: 20,
+  verifyThreads: 8,
+  verifyRestMs: 30_000,
+  /** Imports that are under way at the same time: each holds its body in memory. */
+  imports: 8,
   /** Milliseconds in which a challenge has to be signed. */
   challengeMs: 10 * 60 * 1000,
   /** Milliseconds by which the clock of whoever signs it may be ahead. */

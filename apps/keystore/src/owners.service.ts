@@ -11,7 +11,7 @@ import { keyEvent } from './events.js';
 import { LIMITS } from './limits.js';
 import { enforce, mayHide, mayRemove, maySee, noKey } from './policy.js';
 import { requireSignedByPrimary } from './proof.js';
-import { type Holders, holdersOf, partyOf, recordOf } from './record.js';
+import { type Holders, holdersOf, isSame, partyOf, recordOf } from './record.js';
 import { SecretsStore } from './secrets.store.js';
 import { isServed } from './served.js';
 import { parseStored } from './stored.js';
@@ -150,17 +150,17 @@ export class OwnersService {
     action: AuditAction,
     actor: Actor,
   ): Promise<Change> {
-    const record = recordOf(await parseStored(before.armor), holders, this.#updated(actor));
+    const record = recordOf(await parseStored(before), holders, this.#updated(actor));
     return { record, event: keyEvent(action, actor, before, record.certificate) };
   }
 
   /** Undefined when nothing would change: what is left is its revocation already. */
   async #without(before: StoredCertificate, actor: Actor): Promise<Change | undefined> {
-    const rest = onlyRevoked(await parseStored(before.armor));
+    const rest = onlyRevoked(await parseStored(before));
     if (rest === undefined) return { record: null, event: keyEvent('key.delete', actor, before, undefined) };
     const nobody: Holders = { contributors: [], owner: undefined, hidden: [] };
     const record = recordOf(rest, nobody, this.#updated(actor));
-    if (before.armor === record.certificate.armor) return undefined;
+    if (isSame(before, record.certificate)) return undefined;
     return { record, event: keyEvent('key.delete', actor, before, record.certificate) };
   }
 

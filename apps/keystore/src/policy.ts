@@ -40,6 +40,14 @@ export function enforce(decision: Decision, fingerprint?: string): void {
 /** The error for a key that is not there. */
 export const noKey = (fingerprint: string): DomainError => refusal(NO_KEY, fingerprint);
 
+/** The error for a key that may not come. */
+export function keyBlocked(fingerprint: string): DomainError {
+  return new DomainError('forbidden', `Key ${fingerprint.toUpperCase()} is blocked on this server`, {
+    reason: 'key_blocked',
+    about: { kind: 'key', name: fingerprint },
+  });
+}
+
 /** The error for a keyring that is not there, or that has no key. */
 export const noKeyring = (): DomainError => refusal(NO_KEYRING, undefined);
 

@@ -14,11 +14,12 @@ import {
   workForUpload,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
-import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
+import { CertificatesStore } from './certificates.store.js';
 import { keyEvent } from './events.js';
 import { handleOf } from './handles.js';
 import { LIMITS } from './limits.js';
-import { holdersOf, recordOf, withContributor } from './record.js';
+import { keyBlocked } from './policy.js';
+import { holdersOf, isSame, recordOf, withContributor } from './record.js';
 import { parseStored } from './stored.js';
 import { permittedOf, type Submitter } from './submitter.js';
 
@@ -170,13 +171,3 @@ const invalid = ({ message }: DomainError): Submitted => ({
   outcome: 'invalid',
   comment: message,
 });
-
-const isSame = (before: StoredCertificate | undefined, after: StoredCertificate): boolean =>
-  before?.armor === after.armor && before.withheld === after.withheld;
-
-function keyBlocked(fingerprint: string): DomainError {
-  return new DomainError('forbidden', `Key ${fingerprint.toUpperCase()} is blocked on this server`, {
-    reason: 'key_blocked',
-    about: { kind: 'key', name: fingerprint },
-  });
-}

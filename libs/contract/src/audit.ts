@@ -39,6 +39,7 @@ export const AUDIT_ACTIONS = {
     'key.claim',
     'key.delete',
     'key.hide',
+    'key.repair',
     'key.unblock',
     'keyring.add',
     'keyring.remove',

@@ -318,6 +318,26 @@ describe.each([
       expect(await stateOf(key)).toBe('revoked');
     });
 
+    it('is named by its own hash, also beside those of which nothing but a revocation has come', async () => {
+      const key = await newTestKey('Named', {
+        userIds: ['Aa', 'Named', 'Zz'].map((name) => ({ name, email: `${name.toLowerCase()}@example.org` })),
+      });
+      const { keyPacket, users } = key.secret.toPublic();
+      const packets = new openpgp.PacketList<openpgp.AnyPacket>();
+      packets.push(keyPacket);
+      for (const { userID, selfCertifications } of users) {
+        if (userID === null) throw new Error('no user id');
+        packets.push(userID);
+        if (userID.name === 'Named') packets.push(...selfCertifications);
+        else packets.push(await revocationOf(key, userID));
+      }
+      await add(openpgp.armor(openpgp.enums.armor.publicKey, packets.write()));
+      const { userIds } = await show(key);
+      expect(userIds.map(({ text: shown, hash }) => [shown, hash])).toEqual([
+        ['Named <named@example.org>', hashOf('Named <named@example.org>')],
+      ]);
+    });
+
     it('is refused where the request is none', async () => {
       const key = await newTestKey('Strict');
       await add(key.armored);
@@ -510,3 +530,17 @@ describe.each([
     });
   });
 });
+
+/** What says that a user id is not one of the key any more. */
+async function revocationOf(
+  { secret }: TestKey,
+  userID: openpgp.UserIDPacket,
+): Promise<openpgp.SignaturePacket> {
+  const user = secret.users.find((one) => one.userID?.userID === userID.userID);
+  if (user === undefined || !(secret.keyPacket instanceof openpgp.SecretKeyPacket))
+    throw new Error('no user');
+  const revoked = await user.revoke(secret.keyPacket);
+  const [signature] = revoked.revocationSignatures;
+  if (signature === undefined) throw new Error('no revocation');
+  return signature;
+}
