@@ -144,7 +144,10 @@ describe.skipIf(noGpg)(`gpg${skipped(noGpg)}`, () => {
   it('E4: locates a key by its address', async () => {
     await bob.gpg('--yes', '--delete-keys', fingerprint);
     const located = await bob.gpg(
-      ...['--auto-key-locate', 'clear,keyserver', '--locate-external-keys', 'ann@example.org'],
+      '--auto-key-locate',
+      'clear,keyserver',
+      '--locate-external-keys',
+      'ann@example.org',
     );
     expect([located.status, located.stdout]).toEqual([0, expect.stringContaining(fingerprint)]);
   });

@@ -49,11 +49,11 @@ export async function gpgPerson(
     gpg: (...words) =>
       run(
         'unshare',
-        [
-          ...['--map-root-user', '--mount', 'sh', '-c', ALONE, hosts, authorities],
-          ...['--homedir', home, '--batch', '--no-tty', '--pinentry-mode', 'loopback', '--passphrase', ''],
-          ...['--status-fd', '1', ...words],
-        ],
+        ['--map-root-user', '--mount', 'sh', '-c', ALONE, hosts, authorities].concat(
+          ['--homedir', home, '--batch', '--no-tty', '--status-fd', '1'],
+          ['--pinentry-mode', 'loopback', '--passphrase', ''],
+          words,
+        ),
         { cwd: folder, env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', HOME: home } },
       ),
     configure: async (lines) => {
