@@ -11,9 +11,13 @@ const MAIN = new URL('../../dist/apps/all-in-one/src/main.js', import.meta.url).
 const SLACK = 8;
 
 /** The library with the auth service in one process, as an instance runs them, on a state folder below `folder`. */
-export async function libraryServer(folder) {
+export const libraryServer = (folder) => serverOf(folder, 'auth,library');
+
+/** Services in one process. @param services the first of which is auth */
+export async function serverOf(folder, services, settings = {}) {
   if (!existsSync(MAIN)) throw new Error('Build first: npm run build');
   const home = join(folder, 'home');
+  const incoming = join(home, 'data/library/blobs/incoming');
   const port = await freePort();
   let child;
   let said = '';
@@ -40,8 +44,9 @@ export async function libraryServer(folder) {
           PATH: process.env.PATH,
           SCS_HOME: home,
           SCS_PORT: String(port),
-          SCS_SERVICES: 'auth,library',
+          SCS_SERVICES: services,
           SCS_LOG_LEVEL: 'warn',
+          ...settings,
         },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });
@@ -65,7 +70,7 @@ export async function libraryServer(folder) {
     openBlobs: () =>
       descriptorsOf(child.pid).filter((path) => path.startsWith(join(home, 'data/library/blobs'))),
     /** Bytes that are not committed. */
-    temporaries: () => readdirSync(join(home, 'data/library/blobs/incoming')),
+    temporaries: () => (existsSync(incoming) ? readdirSync(incoming) : []),
     /** Errors in the log: a client that goes away is none. */
     errors: () =>
       read('log/server.log')

@@ -22,6 +22,10 @@ describe('a soak', () => {
     expect(await soak('--only', 'kills', '--kills', '3')).toMatch(/^kills: 3 kills, .* ok$/m);
   }, 180_000);
 
+  it('of many who bring the same key, and a server that is killed while keys come', async () => {
+    expect(await soak('--only', 'keys', '--keys', '100')).toMatch(/^keys: 10 brought .* ok$/m);
+  }, 180_000);
+
   const noDisk = lacking('unshare');
   it.skipIf(noDisk)(
     `of a disk that is full${skipped(noDisk)}`,

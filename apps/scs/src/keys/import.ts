@@ -18,7 +18,7 @@ export const keysImport = defineCommand({
   },
   examples: [
     { line: 'scs keys import --cursor import.json dump/', summary: 'a dump of a key server' },
-    { line: 'gpg --export | scs keys import -', summary: 'from somewhere else' },
+    { line: 'scs keys import - < keys.gpg', summary: 'what gpg --export wrote' },
   ],
   async run(ctx) {
     const { importKeys } = await import('./importing.js');
