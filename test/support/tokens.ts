@@ -33,7 +33,7 @@ export interface TestToken {
 /** Makes tokens for tests of services that run without the auth service; the guard and the verifier are the real ones. */
 export class TestAuthority implements TokenAuthority {
   readonly issuer = `urn:scs:${newObjectId()}`;
-  readonly #jwk: Awaited<ReturnType<typeof newPrivateJwk>>;
+  #jwk: Awaited<ReturnType<typeof newPrivateJwk>>;
   readonly #accounts = new Map<string, { readonly id: string; readonly rolesKey: string }>();
   readonly #entries: RevocationEntry[] = [];
 
@@ -104,6 +104,12 @@ export class TestAuthority implements TokenAuthority {
   /** Disables an account; known to the server when this resolves. */
   async disable(username: string): Promise<void> {
     await this.#tell(username, {}, true);
+  }
+
+  /** Replaces the key: everything that was signed so far has ended when this resolves. */
+  async retire(): Promise<void> {
+    this.#jwk = await newPrivateJwk();
+    await this.verifier?.refreshAfterChange();
   }
 
   async noteUse(): Promise<void> {}
