@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, Header, Param, Put, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Header, Param, Put, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type Actor, type KeyringEntryAnswer, KeyringFile, OrganisationName } from '#libs/contract';
@@ -6,11 +6,13 @@ import { Anonymous, Audience, Audited, Checked, CurrentActor, Requires } from '#
 import { isKnown } from './conditional.js';
 import { KeyringsService } from './keyrings.service.js';
 import { FingerprintParam } from './keys.controller.js';
+import { ReadsGuard } from './reads.js';
 
 const OrganisationParam = new Checked(OrganisationName, 'the name of the organisation');
 
 /** Keyrings of organisations: one address for `gpg --fetch-keys`, and for a keyring that all users of a machine have. */
 @Controller('v1/keyrings')
+@UseGuards(ReadsGuard)
 @Audience('keystore')
 export class KeyringsController {
   constructor(private readonly keyrings: KeyringsService) {}

@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  UseGuards,
+} from '@nestjs/common';
 import type { z } from 'zod';
 import {
   type Actor,
@@ -16,11 +28,13 @@ import { ExpiryService } from './expiry.service.js';
 import { LIMITS } from './limits.js';
 import { OwnersService } from './owners.service.js';
 import { presentExpiring, presentKey } from './present-key.js';
+import { ReadsGuard } from './reads.js';
 
 export const FingerprintParam = new Checked(KeyFingerprint, 'the fingerprint');
 
 /** Whose a key is, and what its owner may do with it (ADR 14). */
 @Controller('v1/keys')
+@UseGuards(ReadsGuard)
 @Audience('keystore')
 export class KeysController {
   constructor(

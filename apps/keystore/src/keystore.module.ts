@@ -69,8 +69,8 @@ import { WkdController } from './wkd/controller.js';
     },
     {
       provide: PageTokens,
-      inject: [ScsConfig],
-      useFactory: (config: ScsConfig) => PageTokens.open(config.dataFolder('keystore')),
+      inject: [SecretsStore],
+      useFactory: async (secrets: SecretsStore) => new PageTokens(await secrets.get('page-tokens')),
     },
     InTime,
     ChangesStore,

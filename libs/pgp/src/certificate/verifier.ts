@@ -1,6 +1,6 @@
 import { hash, type KeyObject, verify } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Algorithm, type Hash, hashOf, SHA1 } from '../packets/algorithms.js';
+import { Algorithm, hashUsed } from '../packets/algorithms.js';
 import { badKey } from '../packets/fault.js';
 import type { KeyFacts } from '../packets/key.js';
 import { PACKET_LIMITS } from '../packets/limits.js';
@@ -94,11 +94,6 @@ export class SignatureVerifier {
     if (!this.#keys.has(facts)) this.#keys.set(facts, publicKeyOf(facts.material));
     return this.#keys.get(facts);
   }
-}
-
-/** SHA-1 is taken where old keys have it, and new keys must not (RFC 9580 §9.5). */
-function hashUsed({ version, hash: number }: SignatureFacts): Hash | undefined {
-  return version === 6 && number === SHA1 ? undefined : hashOf(number);
 }
 
 interface Hashed {

@@ -44,3 +44,8 @@ const HASHES: Readonly<Record<number, Hash>> = {
 export const SHA1 = 2;
 
 export const hashOf = (number: number): Hash | undefined => HASHES[number];
+
+/** The hash of a signature, if it proves anything: SHA-1 is taken where old keys have it, and new keys must not (RFC 9580 §9.5). */
+export function hashUsed(signature: { readonly version: 4 | 6; readonly hash: number }): Hash | undefined {
+  return signature.version === 6 && signature.hash === SHA1 ? undefined : hashOf(signature.hash);
+}

@@ -1,4 +1,4 @@
-import { Algorithm, hashOf } from './algorithms.js';
+import { Algorithm, hashOf, hashUsed, SIGNING } from './algorithms.js';
 import { Cursor } from './cursor.js';
 import { badKey } from './fault.js';
 import type { KeyFacts } from './key.js';
@@ -40,7 +40,7 @@ export interface SignatureFacts {
   /** False: it is not meant for the public. */
   readonly exportable: boolean;
   readonly primaryUserId: boolean;
-  /** The first octet of the key flags; undefined without them. */
+  /** The first octet of the key flags; undefined without them, 0 where they are empty. */
   readonly keyFlags: number | undefined;
   readonly revocationReason: number | undefined;
   /** Fingerprints (lower-case hex) of keys that may revoke this one. */
@@ -92,7 +92,7 @@ export function readSignature(body: Uint8Array): SignatureFacts {
     signatureExpiration: numberIn(find(Subpacket.signatureExpiration)) ?? 0,
     exportable: find(Subpacket.exportable)?.[0] !== 0 && !hashed.some(isConfidential),
     primaryUserId: (find(Subpacket.primaryUserId)?.[0] ?? 0) !== 0,
-    keyFlags: find(Subpacket.keyFlags)?.[0],
+    keyFlags: flagsIn(hashed),
     revocationReason: find(Subpacket.revocationReason)?.[0],
     revokers: hashed.flatMap(revokerIn),
     issuers: issuersOf(hashed, unhashed),
@@ -108,7 +108,10 @@ export function readSignature(body: Uint8Array): SignatureFacts {
 
 /** Whether programs of the field read a signature with the unhashed area that it has, and not only without it. */
 export function isReadAsItIs(body: Uint8Array): boolean {
-  return takeApart(body).unhashed.every(isReadUnhashed);
+  const parts = takeApart(body);
+  return (
+    SIGNING.has(parts.algorithm) && hashUsed(parts) !== undefined && parts.unhashed.every(isReadUnhashed)
+  );
 }
 
 /** Whether a signature may be by this key, by what it says itself. One that says nothing may be. */
@@ -231,6 +234,12 @@ function sizeOf(version: 4 | 6, area: Uint8Array): Buffer {
   return version === 4 ? size.subarray(2) : size;
 }
 
+/** All that any subpacket of flags says: of two some programs take the first, some the last, and some both. */
+function flagsIn(hashed: readonly RawSubpacket[]): number | undefined {
+  const flags = hashed.filter(({ type }) => type === Subpacket.keyFlags);
+  return flags.length === 0 ? undefined : flags.reduce((all, { content }) => all | (content[0] ?? 0), 0);
+}
+
 /** A number of four octets: times and time spans have no other form. */
 function numberIn(content: Uint8Array | undefined): number | undefined {
   if (content === undefined) return undefined;
@@ -256,8 +265,7 @@ function issuerIn({ type, content }: RawSubpacket): string[] {
 
 /** Class and algorithm stand before the fingerprint (RFC 9580 §5.2.3.23). */
 function revokerIn({ type, content }: RawSubpacket): string[] {
-  const isRevoker =
-    type === Subpacket.revocationKey && content.length === 22 && ((content[0] ?? 0) & 0x80) !== 0;
+  const isRevoker = type === Subpacket.revocationKey && ((content[0] ?? 0) & 0x80) !== 0;
   return isRevoker ? [hexOf(content.subarray(2))] : [];
 }
 

@@ -16,6 +16,7 @@ export const Subpacket = {
   primaryUserId: 25,
   keyFlags: 27,
   revocationReason: 29,
+  signatureTarget: 31,
   embedded: 32,
   issuerFingerprint: 33,
   intendedRecipient: 35,
@@ -77,10 +78,13 @@ const FORMS: Readonly<Record<number, (content: Uint8Array) => boolean>> = {
   [Subpacket.trust]: ({ length }) => length === 2,
   [Subpacket.regularExpression]: (content) => content.at(-1) === 0,
   [Subpacket.keyExpiration]: ({ length }) => length === 4,
+  [Subpacket.revocationKey]: ({ length }) => length === 22,
   [Subpacket.issuer]: ({ length }) => length === 8,
   [Subpacket.notation]: isNotation,
   [Subpacket.primaryUserId]: ({ length }) => length === 1,
   [Subpacket.revocationReason]: ({ length }) => length > 0,
+  // It belongs to signatures about others, and not every program reads it.
+  [Subpacket.signatureTarget]: () => false,
   [Subpacket.issuerFingerprint]: isFingerprint,
   [Subpacket.intendedRecipient]: isFingerprint,
   [Subpacket.cipherSuites]: ({ length }) => length % 2 === 0,
@@ -107,6 +111,7 @@ export function isReadUnhashed({ type, content }: RawSubpacket): boolean {
 
 /** A binding of a subkey is where a back-signature belongs. */
 const SUBKEY_BINDING = 0x18;
+const SUBKEY_REVOCATION = 0x28;
 /** Direct-key signature and key revocation. */
 const ABOUT_KEYS: ReadonlySet<number> = new Set([0x1f, 0x20]);
 
@@ -130,6 +135,9 @@ export function checkHashed(signature: {
   }
   if (version === 6 && hashed.some(({ type }) => type === Subpacket.issuer))
     throw badKey('A signature of version 6 holds a key id');
+  // Stock clients look for a back-signature then, and find none.
+  if (signatureType === SUBKEY_REVOCATION && hashed.some(({ type }) => type === Subpacket.keyFlags))
+    throw badKey('The revocation of a subkey says what the subkey may do');
   const embedded = hashed.filter(({ type }) => type === Subpacket.embedded).length;
   if (embedded > (signatureType === SUBKEY_BINDING ? 1 : 0))
     throw badKey('A signature holds another signature where none belongs');
