@@ -152,9 +152,15 @@ async function send(
     },
     body: (body ?? null) as string | null,
   });
+  const { statusCode: status, headers } = answer;
+  // A stream of events has no end: its head is the answer.
+  if (headers['content-type']?.includes('text/event-stream') === true) {
+    answer.body.on('error', () => undefined).destroy();
+    return { status, headers, body: '' };
+  }
   const text = await answer.body.text();
-  const json = String(answer.headers['content-type'] ?? '').includes('json') && text !== '';
-  return { status: answer.statusCode, headers: answer.headers, body: json ? JSON.parse(text) : text };
+  const json = String(headers['content-type'] ?? '').includes('json') && text !== '';
+  return { status, headers, body: json ? JSON.parse(text) : text };
 }
 
 /** A port that was free a moment ago. */

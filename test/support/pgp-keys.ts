@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import * as openpgp from 'openpgp';
+import { systemClock } from '#libs/core';
+import { clearSign, readKeys } from '#libs/pgp';
 import type { AppAnswer, StartedApp } from './app.js';
 
 /** A key that was made for a test, with all that can be done with it. */
@@ -16,17 +19,19 @@ export interface TestKeyOptions {
   readonly userIds?: readonly openpgp.UserID[];
   /** Seconds from now until it expires. */
   readonly expiresIn?: number;
+  readonly subkeys?: readonly openpgp.SubkeyOptions[];
 }
 
 /** A key for Ed25519 that was made a minute ago; for the default user id the name is one word. */
 export async function newTestKey(name: string, options: TestKeyOptions = {}): Promise<TestKey> {
-  const { userIds = [{ name, email: `${name.toLowerCase()}@example.org` }], expiresIn } = options;
+  const { userIds = [{ name, email: `${name.toLowerCase()}@example.org` }], expiresIn, subkeys } = options;
   const made = await openpgp.generateKey({
     userIDs: [...userIds],
     type: 'ecc',
     curve: 'ed25519Legacy',
     date: new Date(Date.now() - 60_000),
     format: 'object',
+    ...(subkeys !== undefined && { subkeys: [...subkeys] }),
     ...(expiresIn !== undefined && { keyExpirationTime: expiresIn + 60 }),
     config: { v6Keys: false },
   });
@@ -44,6 +49,14 @@ export async function newTestKey(name: string, options: TestKeyOptions = {}): Pr
       return revoked;
     },
   };
+}
+
+/** One of the keys of the fixtures (test/fixtures/sif/README.md), without its revocation. */
+export async function sifKey(name: string): Promise<Omit<TestKey, 'revoked'>> {
+  const read = (part: string): string =>
+    readFileSync(new URL(`../fixtures/sif/keys/${name}.${part}.asc`, import.meta.url), 'utf8');
+  const secret = await openpgp.readPrivateKey({ armoredKey: read('SECRET-test-only') });
+  return { fingerprint: secret.getFingerprint(), armored: read('pub'), secret };
 }
 
 /** The certificate of a key with another user id, as `gpg --quick-add-uid` makes it. */
@@ -71,3 +84,10 @@ export async function getKeys(app: Pick<StartedApp, 'request'>, search: string):
 
 /** User ids of a certificate, in order. */
 export const userIdsOf = (key: openpgp.Key | undefined): string[] => key?.getUserIDs() ?? [];
+
+/** A text, clear-signed with a key: what `sing` does, and `gpg --clearsign`. */
+export async function clearSigned({ secret }: Pick<TestKey, 'secret'>, text: string): Promise<string> {
+  const [key] = await readKeys(secret.armor());
+  if (key === undefined) throw new Error('no key');
+  return (await clearSign(text, { key, clock: systemClock })).toString();
+}

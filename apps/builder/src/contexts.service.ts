@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor, BuildContextAnnouncement } from '#libs/contract';
-import { type Clock, type Digest, DomainError, expected, parseDigest, Turns } from '#libs/core';
+import { type Clock, type Digest, DomainError, expected, isDigest, parseDigest, Turns } from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
 import { ContextsStore, type Hold } from './contexts.store.js';
 import { LIMITS } from './limits.js';
@@ -59,6 +59,7 @@ export class ContextsService {
         expiresAt: this.#later(LIMITS.contextSeconds),
         tokenId: actor.tokenId,
         originTokenId: actor.originTokenId,
+        ...(actor.keyId !== undefined && { keyId: actor.keyId }),
       });
       return !here;
     });
@@ -70,8 +71,8 @@ export class ContextsService {
 
   /**
    * Takes the bytes of an announced context.
-   * @throws DomainError `forbidden` for an address that was not made here or is too old, `unauthorized` when its token was revoked, `unprocessable`
-   *   for other bytes than announced
+   * @throws DomainError `forbidden` for an address that was not made here or is too old, `unauthorized` when its token was revoked,
+   *   `unavailable` while that is not known, `unprocessable` for other bytes than announced
    */
   async upload(digestText: string, grant: UploadGrant, request: IncomingMessage): Promise<void> {
     const digest = parseDigest(digestText);
@@ -81,8 +82,9 @@ export class ContextsService {
       throw new DomainError('forbidden', 'This upload address is not valid');
     if (grant.expires * 1000 <= this.clock.now().getTime())
       throw new DomainError('forbidden', 'This upload address has expired');
-    const { tokenId = '', originTokenId = '' } = await this.#announced(digest, grant.holder);
-    if (this.verifier.hasEnded({ accountId: grant.holder, tokenId, originTokenId }))
+    const { tokenId = '', originTokenId = '', keyId } = await this.#announced(digest, grant.holder);
+    this.verifier.requireFresh();
+    if (this.verifier.hasEnded({ accountId: grant.holder, tokenId, originTokenId, keyId }))
       throw new DomainError('unauthorized', 'The token that announced this build context was revoked', {
         reason: 'token_revoked',
       });
@@ -104,6 +106,13 @@ export class ContextsService {
     const hold = await this.holds.get(digest, holder);
     if (hold === undefined) throw new DomainError('gone', 'This build context was given up');
     return hold;
+  }
+
+  /** Whether the context was announced with this very token: it may be given up also when that has expired (ADR 10). */
+  async hasAnnounced(digestText: string, { accountId, tokenId }: Actor): Promise<boolean> {
+    return (
+      isDigest(digestText) && (await this.holds.get(parseDigest(digestText), accountId))?.tokenId === tokenId
+    );
   }
 
   /** Gives an account's hold up; the context goes when it was the last one. */

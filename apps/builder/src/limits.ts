@@ -26,6 +26,8 @@ export const LIMITS = {
   /** One message on a log socket (builder contract §5.2). */
   messageBytes: 32 * 1024,
   pingSeconds: 25,
+  /** How often it is asked whether the token of a log socket was revoked. With the time of the feed this stays around one second. */
+  revokedSeconds: 0.5,
   /** Pings in a row that nobody answered, while nothing was taken either: nobody is there any more. */
   unansweredPings: 3,
   /** Log sockets of one account. */
@@ -38,6 +40,8 @@ export const LIMITS = {
   buildSeconds: 60 * 60,
   /** From submit to the end: as long as the rights last that were exchanged for a build. */
   totalSeconds: 24 * 60 * 60,
+  /** Who submitted a build learns its end for this long, also when the token has expired meanwhile. */
+  afterEndSeconds: 10 * 60,
   /** Tries of a build whose worker was lost. */
   attempts: 2,
   /** Builds of one account that are not finished. */

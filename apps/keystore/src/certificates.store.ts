@@ -1,9 +1,7 @@
 import { hash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, Trail } from '#libs/audit';
-import { type Clock } from '#libs/core';
-import type { Collection, ScanOptions, Stored, Write } from '#libs/documents';
-import { CLOCK } from '#libs/server';
+import type { AuditEvent, Trail } from '#libs/audit';
+import type { Clock } from '#libs/core';
+import type { Collection, Documents, ScanOptions, Stored, Write } from '#libs/documents';
 import { Answers } from './answers.js';
 import {
   type Block,
@@ -25,10 +23,9 @@ import {
   type StoredCertificate,
 } from './collections.store.js';
 import { Commits, type Prepared } from './commits.store.js';
-import { DATABASE, type Database } from './database.store.js';
 import { LIMITS } from './limits.js';
 import type { CertificateRecord } from './record.js';
-import { isServed } from './served.js';
+import { stateOf } from './served.js';
 
 export type { StoredCertificate } from './collections.store.js';
 
@@ -50,6 +47,12 @@ export interface Change {
   readonly record?: CertificateRecord | null;
   /** Whether it may not come again from now on; as before when absent. */
   readonly blocked?: boolean;
+  /** Repairs: what belongs to it is written whether or not it should be there, and what does not belong to it goes. */
+  readonly repair?: {
+    readonly handles: readonly string[];
+    /** Accounts. */
+    readonly holdings: readonly string[];
+  };
   readonly event: AuditEvent;
 }
 
@@ -58,8 +61,10 @@ interface Before {
   readonly blocked: boolean;
 }
 
-/** Certificates by fingerprint, the handles that lead to them, who holds them, and the feed of what changed. */
-@Injectable()
+/**
+ * Certificates by fingerprint, the handles that lead to them, who holds them, and the feed of what changed. Knows no framework:
+ * `scs keys check --offline` uses it too.
+ */
 export class CertificatesStore {
   /**
    * What was answered. Only where nobody else can change the certificates: one process has a SQLite file, and every change goes
@@ -75,9 +80,9 @@ export class CertificatesStore {
   readonly #listeners = new Set<() => void>();
 
   constructor(
-    @Inject(DATABASE) database: Database,
+    database: Documents,
     private readonly trail: Trail,
-    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.answers = new Answers(database.driver === 'sqlite' ? LIMITS.answerBytes : 0);
     this.#certificates = database.collection<StoredCertificate, CertificateIndex>(CERTIFICATES);
@@ -165,12 +170,15 @@ export class CertificatesStore {
   #prepared(
     fingerprint: string,
     stored: Stored<StoredCertificate> | undefined,
-    { record, blocked, event }: Change,
+    { record, blocked, repair, event }: Change,
   ): Prepared {
     const before = stored?.value;
     const after = record === undefined ? before : (record?.certificate ?? undefined);
     const state = stateOf(after);
-    const told = stateOf(before) !== state || (before?.armor !== after?.armor && state !== 'removed');
+    const told =
+      repair !== undefined ||
+      stateOf(before) !== state ||
+      (before?.armor !== after?.armor && state !== 'removed');
     const entry = (sequence: number): ChangeDocument => ({
       sequence,
       fingerprint,
@@ -180,7 +188,10 @@ export class CertificatesStore {
     return {
       numbered: told,
       writes: (sequence) => [
-        ...(record === undefined ? [] : this.#certificateWrites(fingerprint, stored, record)),
+        ...(repair === undefined ? [] : this.#strayWrites(fingerprint, repair)),
+        ...(record === undefined
+          ? []
+          : this.#certificateWrites(fingerprint, stored, record, repair !== undefined)),
         ...(blocked === undefined ? [] : [this.#blockWrite(fingerprint, blocked)]),
         ...(told ? [this.#changes.write.put(fingerprint, entry(sequence))] : []),
         this.trail.write(event),
@@ -197,6 +208,7 @@ export class CertificatesStore {
     fingerprint: string,
     stored: Stored<StoredCertificate> | undefined,
     record: CertificateRecord | null,
+    anew: boolean,
   ): Write[] {
     const handles = record?.handles ?? [];
     const wanted = new Set(handles.map(({ handle }) => handle));
@@ -208,7 +220,14 @@ export class CertificatesStore {
         this.#handles.write.put(handleId(one.handle, fingerprint), { ...one, fingerprint }),
       ),
       ...gone.map((handle) => this.#handles.write.delete(handleId(handle, fingerprint))),
-      ...this.#holdingWrites(fingerprint, stored?.value, record?.certificate),
+      ...this.#holdingWrites(fingerprint, stored?.value, record?.certificate, anew),
+    ];
+  }
+
+  #strayWrites(fingerprint: string, { handles, holdings }: NonNullable<Change['repair']>): Write[] {
+    return [
+      ...handles.map((handle) => this.#handles.write.delete(handleId(handle, fingerprint))),
+      ...holdings.map((account) => this.#holdings.write.delete(holdingId(account, fingerprint))),
     ];
   }
 
@@ -230,11 +249,12 @@ export class CertificatesStore {
     fingerprint: string,
     before: StoredCertificate | undefined,
     after: StoredCertificate | undefined,
+    anew: boolean,
   ): Write[] {
     const [had, has] = [accountsOf(before), accountsOf(after)];
     const expiring = after?.expiring;
     const holding = { fingerprint, ...(expiring !== undefined && { expiring }) };
-    const same = before?.expiring === expiring;
+    const same = before?.expiring === expiring && !anew;
     return [
       ...[...has]
         .filter((account) => !same || !had.has(account))
@@ -256,12 +276,9 @@ export class CertificatesStore {
 export const fingerprintHash = (fingerprint: string): string => hash('sha256', fingerprint.toLowerCase());
 
 /** The accounts that brought or own a certificate. */
-function accountsOf(certificate: StoredCertificate | undefined): ReadonlySet<string> {
+export function accountsOf(
+  certificate: Pick<StoredCertificate, 'contributors' | 'owner'> | undefined,
+): ReadonlySet<string> {
   const { contributors = [], owner } = certificate ?? {};
   return new Set([...contributors, ...(owner === undefined ? [] : [owner])].map(({ account }) => account));
-}
-
-function stateOf(certificate: StoredCertificate | undefined): ChangeDocument['state'] {
-  if (certificate === undefined || !isServed(certificate)) return 'removed';
-  return certificate.revoked ? 'revoked' : 'present';
 }

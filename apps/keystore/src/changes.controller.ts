@@ -1,13 +1,15 @@
-import { Controller, Get, Header, Headers, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Header, Headers, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type KeyChangesAnswer, KeyChangesQuery, KeyEventsQuery } from '#libs/contract';
 import { Anonymous, check, Checked } from '#libs/server';
 import { ChangeEvents } from './change-events.js';
 import { ChangesStore } from './changes.store.js';
 import { etagOf, isKnown } from './conditional.js';
+import { ReadsGuard } from './reads.js';
 
 /** What became of certificates: for whoever has some already and must hear of their revocation (keystore contract §5.2). */
 @Controller('v1/keys')
+@UseGuards(ReadsGuard)
 export class ChangesController {
   constructor(
     private readonly changes: ChangesStore,

@@ -83,11 +83,14 @@ export const handleId = (handle: string, fingerprint: string): string => `${fing
 /** That an account brought or owns a certificate: for its own list of what expires. */
 const Holding = z.object({ account: z.string(), fingerprint: z.string(), expiring: z.number().optional() });
 export type Holding = z.infer<typeof Holding>;
-export type HoldingIndex = 'byExpiry';
+export type HoldingIndex = 'byExpiry' | 'byFingerprint';
 export const HOLDINGS = {
   name: 'holdings',
   schema: Holding,
-  indexes: { byExpiry: { fields: ['account', 'expiring', 'fingerprint'] } },
+  indexes: {
+    byExpiry: { fields: ['account', 'expiring', 'fingerprint'] },
+    byFingerprint: { fields: ['fingerprint', 'account'] },
+  },
 } as const satisfies CollectionSpec<Holding>;
 
 export const holdingId = (account: string, fingerprint: string): string => `${account} ${fingerprint}`;

@@ -22,6 +22,26 @@ export const LIMITS = {
   eventRetryMs: 3_000,
   /** How often changes of other processes are looked for while somebody listens. */
   feedPollMs: 500,
+  /** Keys in the keyring of one organisation, and keyrings that are kept as they were last given. */
+  keyringKeys: 500,
+  keyringsKept: 50,
+  /** Documents that a check looks at in one part, certificates at the same time, and how often at one that others change meanwhile. */
+  checkedPart: 200,
+  checkedAtOnce: 16,
+  checkAttempts: 5,
+  /** Certificates that one thread checks at a time in bulk, threads at most, and milliseconds without work after which they end. */
+  verifiedAtOnce: 20,
+  verifyThreads: 8,
+  verifyRestMs: 30_000,
+  /** Imports that are under way at the same time: each holds its body in memory. */
+  imports: 8,
+  /** Milliseconds in which a challenge has to be signed. */
+  challengeMs: 10 * 60 * 1000,
+  /** Milliseconds by which the clock of whoever signs it may be ahead. */
+  claimSkewMs: 10 * 60 * 1000,
+  /** Bytes of a request with a signed challenge, and of one with hashes of user ids. */
+  claimBytes: 64 * 1024,
+  hiddenBytes: 16 * 1024,
   /** Accounts that are remembered for having brought something of a certificate. */
   contributors: 50,
   /** Bytes of a search term. */
@@ -40,7 +60,7 @@ export const LIMITS = {
   /** Certificates in one page that people read. */
   shown: 50,
   /** Certificates with the rarest word of a search that one request looks at, and how many at a time. */
-  walked: 10_000,
+  walked: 5000,
   walkedAtOnce: 250,
   /** Characters of a page token. */
   pageToken: 1024,

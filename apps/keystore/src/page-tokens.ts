@@ -1,13 +1,8 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { DomainError } from '#libs/core';
-import { readSmallFile, writeOnce } from '#libs/server';
 import { LIMITS } from './limits.js';
 
-const FILE = 'page-token.key';
-const KEY = /^[0-9a-f]{64}$/;
 const MAC_BYTES = 16;
 
 /** Where a listing goes on: behind what the last page ended with. */
@@ -26,24 +21,8 @@ export type PagePlace = z.infer<typeof Place>;
  * cannot be made by anybody else: what one could ask for with them otherwise would be one's own choice of cost.
  */
 export class PageTokens {
+  /** @param key of this service alone, the same after a restart and in every process */
   constructor(private readonly key: Buffer) {}
-
-  /**
-   * Reads the key in a folder, which is made at the first start: tokens stay good after a restart.
-   * @throws DomainError `unavailable` for a file that is no such key
-   */
-  static async open(folder: string): Promise<PageTokens> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = join(folder, FILE);
-    const text =
-      (await readSmallFile(file)) ?? (await writeOnce(file, `${randomBytes(32).toString('hex')}\n`));
-    if (!KEY.test(text.trim()))
-      throw new DomainError('unavailable', `${file} is damaged: expected 64 hexadecimal digits`, {
-        reason: 'bad_page_key',
-        remedy: 'Remove the file; listings that are being read have to begin again.',
-      });
-    return new PageTokens(Buffer.from(text.trim(), 'hex'));
-  }
 
   /** @param query whatever makes up the query, always in the same form */
   write(query: string, place: PagePlace): string {

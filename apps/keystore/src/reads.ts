@@ -1,4 +1,5 @@
-import { Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { ScsConfig } from '#libs/config';
 import { credentialsMissing, parseAuthorization, passwordNotTaken, TokenVerifier } from '#libs/server';
 
@@ -31,5 +32,17 @@ export class Reads {
     if (presented.kind === 'password') throw passwordNotTaken();
     if (presented.kind === 'nothing') throw credentialsMissing();
     await this.verifier.verify(presented.token, 'keystore');
+  }
+}
+
+/** The same before every route of a controller that everybody may read. */
+@Injectable()
+export class ReadsGuard implements CanActivate {
+  constructor(private readonly reads: Reads) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const { headers } = context.switchToHttp().getRequest<FastifyRequest>();
+    await this.reads.allow(headers.authorization);
+    return true;
   }
 }

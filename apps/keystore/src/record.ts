@@ -58,7 +58,10 @@ export function recordOf(
   const summary = summarise(left);
   const { revoked, expires } = summary;
   const confirmed = addressesOf(contributors, owner);
-  const hashes = left.userIds.map(({ packet }) => hashOfUserId(packet));
+  // Those of which nothing but a revocation has come are not shown.
+  const hashes = left.userIds
+    .filter(({ bindings }) => bindings.length > 0)
+    .map(({ packet }) => hashOfUserId(packet));
   const userIds = summary.userIds.map((userId, index) => ({
     ...userId,
     hash: hashes[index],
@@ -87,6 +90,10 @@ export function recordOf(
     handles,
   };
 }
+
+/** Whether a certificate holds what it held before. */
+export const isSame = (before: StoredCertificate | undefined, after: StoredCertificate): boolean =>
+  before?.armor === after.armor && before.withheld === after.withheld;
 
 function addressesOf(contributors: readonly Party[], owner: Party | undefined): ReadonlySet<string> {
   const parties = owner === undefined ? contributors : [...contributors, owner];

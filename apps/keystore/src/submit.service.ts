@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AuditEvent } from '#libs/audit';
 import { type Clock, DomainError, type ErrorCode, KeyedLock } from '#libs/core';
 import {
   type Certificate,
@@ -15,11 +14,12 @@ import {
   workForUpload,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
-import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
-import { keyState } from './events.js';
+import { CertificatesStore } from './certificates.store.js';
+import { keyEvent } from './events.js';
 import { handleOf } from './handles.js';
 import { LIMITS } from './limits.js';
-import { holdersOf, recordOf, withContributor } from './record.js';
+import { keyBlocked } from './policy.js';
+import { holdersOf, isSame, recordOf, withContributor } from './record.js';
 import { parseStored } from './stored.js';
 import { permittedOf, type Submitter } from './submitter.js';
 
@@ -132,7 +132,9 @@ export class SubmitService {
         { updatedAt, updatedBy },
       );
       if (isSame(before, record.certificate)) return undefined;
-      return { record, event: eventOf(before, record.certificate, by) };
+      const action = before === undefined ? 'key.add' : 'key.change';
+      const event = keyEvent(action, by.actor ?? null, before, record.certificate);
+      return { record, event: { ...event, from: by.from } };
     });
     const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
     return { fingerprint, outcome, comment: undefined };
@@ -169,29 +171,3 @@ const invalid = ({ message }: DomainError): Submitted => ({
   outcome: 'invalid',
   comment: message,
 });
-
-const isSame = (before: StoredCertificate | undefined, after: StoredCertificate): boolean =>
-  before?.armor === after.armor && before.withheld === after.withheld;
-
-function keyBlocked(fingerprint: string): DomainError {
-  return new DomainError('forbidden', `Key ${fingerprint.toUpperCase()} is blocked on this server`, {
-    reason: 'key_blocked',
-    about: { kind: 'key', name: fingerprint },
-  });
-}
-
-/** What the audit trail says: which certificate, and what it was and is by its hash. */
-function eventOf(
-  before: StoredCertificate | undefined,
-  after: StoredCertificate,
-  { actor, from }: Submitter,
-): AuditEvent {
-  return {
-    action: before === undefined ? 'key.add' : 'key.change',
-    actor: actor ?? null,
-    from,
-    subject: { kind: 'key', name: after.fingerprint },
-    ...(before === undefined ? {} : { before: keyState(before) }),
-    after: keyState(after),
-  };
-}

@@ -222,3 +222,80 @@ export const KeyringEntry = z.object({
 });
 export type KeyringEntry = z.infer<typeof KeyringEntry>;
 export const KeyringEntryAnswer = envelope(KeyringEntry);
+
+/** What can be wrong between certificates and what leads to them. */
+export const KeyProblemKind = z.enum([
+  /** The certificate cannot be read: nothing can repair it but a copy. */
+  'unreadable',
+  /** What is kept beside the certificate is not what it says. */
+  'outdated',
+  'handle_missing',
+  /** It leads to the certificate in another order. */
+  'handle_wrong',
+  /** It leads to a certificate that is not there, or does not belong to it. */
+  'handle_stray',
+  'holder_missing',
+  'holder_stray',
+  /** The feed does not have it, or says something else. */
+  'change_wrong',
+]);
+export type KeyProblemKind = z.infer<typeof KeyProblemKind>;
+
+export const KeyProblem = z.object({
+  kind: KeyProblemKind,
+  fingerprint: z.string(),
+  /** The handle or the account. */
+  what: z.string().optional(),
+  repaired: z.boolean(),
+});
+export type KeyProblem = z.infer<typeof KeyProblem>;
+
+/** `POST /v1/keys/check`, for administrators: one part after the other, until there is no cursor. */
+export const KeyCheckRequest = z.object({
+  repair: z.boolean().default(false),
+  cursor: z.string().max(2000).optional(),
+});
+export type KeyCheckRequest = z.infer<typeof KeyCheckRequest>;
+
+export const KeyCheckAnswer = envelope(
+  z.object({
+    /** How many were looked at in this part. */
+    certificates: z.number().int(),
+    handles: z.number().int(),
+    problems: z.array(KeyProblem),
+  }),
+);
+export type KeyCheckPart = z.infer<typeof KeyCheckAnswer>['data'];
+
+/** `GET /v1/keys/export`, for administrators: all certificates that are served, by fingerprint. */
+export const KeyExportQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(KEYSTORE_LIMITS.page).default(KEYSTORE_LIMITS.page),
+  cursor: z.string().max(1000).optional(),
+});
+export type KeyExportQuery = z.infer<typeof KeyExportQuery>;
+export const KeyExportAnswer = envelope(z.array(z.object({ fingerprint: z.string(), armor: z.string() })));
+
+/** `POST /v1/keys/import`, for administrators: certificates as binary packets, one after the other. */
+export const KEY_IMPORT_LIMITS = {
+  /** Bytes of one request, and certificates in it. */
+  bytes: 4 * 1024 * 1024,
+  certificates: 500,
+} as const;
+
+export const KeyImportAnswer = envelope(
+  z.object({
+    inserted: z.number().int(),
+    updated: z.number().int(),
+    unchanged: z.number().int(),
+    refused: z.array(
+      z.object({
+        /** Of the certificate in the request, from 0. */
+        index: z.number().int(),
+        /** Empty where even that cannot be read. */
+        fingerprint: z.string(),
+        message: z.string(),
+      }),
+    ),
+  }),
+);
+export type KeyImported = z.infer<typeof KeyImportAnswer>['data'];

@@ -4,6 +4,7 @@ export { type Packet, readPackets } from './packets/reader.js';
 export { decodeArmors, encodeArmor, type ArmorBlock, type ArmorType } from './armor.js';
 export { clearSign, type ClearSignOptions } from './clearSign.js';
 export { looksClearSigned, splitClearSigned, type ClearSignedParts } from './clearText.js';
+export { certificatesIn, publicKeyFingerprints } from './framing.js';
 export { findKey, matchesKey, parseKeyQuery, type KeyQuery } from './find.js';
 export {
   changePassphrase,

@@ -64,6 +64,24 @@ describe.each([
     return key;
   };
 
+  const pubs = (body: unknown): string[] =>
+    lines(body)
+      .filter((line) => line.startsWith('pub:'))
+      .map((line) => line.split(':')[1] ?? '');
+
+  const v2 = (path: string, method = 'GET') => world.app.request(`/pks/v2/${path}`, { method });
+
+  /** The helper of other tests reads text. */
+  const binary = async (path: string): Promise<{ type: unknown; keys: readonly string[]; cors: unknown }> => {
+    const { headers, body } = await request(`${world.app.url}${path}`, { dispatcher: world.app.dispatcher });
+    const keys = await openpgp.readKeys({ binaryKeys: new Uint8Array(await body.arrayBuffer()) });
+    return {
+      type: headers['content-type'],
+      keys: keys.map((key) => key.getFingerprint()),
+      cors: headers['access-control-allow-origin'],
+    };
+  };
+
   it('1, 2: a whole fingerprint gives one certificate in one armor block, however it is written', async () => {
     const answer = await world.lookup(`op=get&options=mr&search=0x${hex(A)}`);
     expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/pgp-keys']);
@@ -107,6 +125,48 @@ describe.each([
       const { status, body } = await get(search);
       expect([status, body.error.code]).toEqual([404, 404]);
     }
+  });
+
+  it('10, 11, 104: version 6 for who asks by the whole fingerprint or by HKP v2, and for nobody else', async () => {
+    const V6 = await newKey({ userIds: [{ name: 'Vera Six', email: 'vera@example.org' }], version6: true });
+    await world.added(V6.armored);
+    expect(V6.fingerprint).toHaveLength(64);
+    const upper = V6.fingerprint.toUpperCase();
+    for (const search of [`0x${V6.fingerprint}`, upper])
+      expect(await keysIn((await get(search)).body)).toEqual([V6.fingerprint]);
+    expect(lines((await index(`0x${upper}`)).body)[1]).toMatch(new RegExp(`^pub:${upper}:27:256:`));
+    for (const search of ['vera@example.org', 'vera', `0x${upper.slice(0, 16)}`, `0x${upper.slice(-16)}`]) {
+      expect([search, (await get(search)).status]).toEqual([search, 404]);
+      expect([search, (await index(search)).status]).toEqual([search, 404]);
+    }
+    // Beside one of version 4 with the same address.
+    const four = await newKey({ userIds: [{ name: 'Vera Four', email: 'vera@example.org' }] });
+    await world.added(four.armored);
+    expect(await keysIn((await get('vera@example.org')).body)).toEqual([four.fingerprint]);
+    for (const path of [`06${V6.fingerprint}`, `06/${upper}`])
+      expect(await binary(`/pks/v2/certs/by-vfingerprint/${path}`)).toMatchObject({ keys: [V6.fingerprint] });
+    for (const id of [upper.slice(0, 16), upper.slice(-16)])
+      expect((await v2(`certs/by-keyid/${id}`)).status).toBe(404);
+    const { keys } = await binary('/pks/v2/certs/by-identity/vera%40example.org');
+    expect(keys.toSorted()).toEqual([four.fingerprint, V6.fingerprint].toSorted());
+    expect((await v2('index/vera%40example.org')).body).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ version: 6, fingerprint: V6.fingerprint }),
+        expect.objectContaining({ version: 4, fingerprint: four.fingerprint }),
+      ]),
+    );
+  });
+
+  it('84: a primary key that gpg does not know is given alone, and beside others not at all', async () => {
+    const userIds = [{ name: 'Newton', email: 'newton@example.org' }];
+    const [alone, other] = [await newKey({ userIds, newAlgorithms: true }), await newKey({ userIds })];
+    await world.added(alone.armored);
+    for (const search of [`0x${alone.fingerprint}`, `0x${alone.keyId}`, 'newton@example.org'])
+      expect(await keysIn((await get(search)).body)).toEqual([alone.fingerprint]);
+    await world.added(other.armored);
+    expect(await keysIn((await get('newton@example.org')).body)).toEqual([other.fingerprint]);
+    expect(await keysIn((await get(`0x${alone.fingerprint}`)).body)).toEqual([alone.fingerprint]);
+    expect(pubs((await index('newton')).body)).toHaveLength(2);
   });
 
   it.each([
@@ -248,11 +308,6 @@ describe.each([
     expect(created).toEqual(created.toSorted((a, b) => b - a));
     expect((await index('trio')).body).toBe(body);
   });
-
-  const pubs = (body: unknown): string[] =>
-    lines(body)
-      .filter((line) => line.startsWith('pub:'))
-      .map((line) => line.split(':')[1] ?? '');
 
   it('33, 35: pages follow each other without a gap, whatever is added meanwhile', async () => {
     for (let n = 0; n < 5; n += 1) await added([`Paged Number${n}`]);
@@ -521,6 +576,38 @@ describe.each([
     expect([both.status, lines(both.body)[0]]).toEqual([200, `${hex(good)} inserted`]);
     expect(lines(both.body)[1]).toMatch(/^not stored: /);
     expect((await world.add(broken)).status).toBe(422);
+    const eleven = await Promise.all(
+      Array.from({ length: 11 }, () => newKey({ userIds: [{ name: 'Many' }] })),
+    );
+    const all = await world.add(eleven.map(({ armored }) => armored).join('\n'));
+    expect([all.status, all.body.error.message]).toEqual([413, expect.stringContaining('10')]);
+    expect((await get('many')).status).toBe(404);
+    const both60 = await world.add(
+      eleven
+        .slice(0, 2)
+        .map(({ armored }) => armored)
+        .join('\n'),
+    );
+    expect([both60.status, lines(both60.body)]).toEqual([200, [expect.any(String), expect.any(String), '']]);
+  });
+
+  it('97: what an administrator has blocked does not come again', async () => {
+    const key = await newKey({ userIds: [{ name: 'Blocked' }] });
+    await world.added(key.armored);
+    const admin = await world.authority.token({ username: 'admin', administrator: true });
+    const path = `/v1/keys/blocked/${key.fingerprint}`;
+    expect((await world.app.request(path, { method: 'PUT', token: admin })).status).toBe(200);
+    expect((await world.add(key.armored)).status).toBe(403);
+    expect((await get(`0x${key.fingerprint}`)).status).toBe(404);
+    expect((await v2(`certs/by-vfingerprint/04${key.fingerprint}`)).status).toBe(404);
+  });
+
+  it('98: a key without any user id is nothing that stock clients could read', async () => {
+    const key = await newKey({ userIds: [{ name: 'Redacted' }] });
+    const bare = key.secret.toPublic();
+    bare.users = [];
+    expect((await world.add(bare.armor())).status).toBe(422);
+    expect((await get(`0x${key.fingerprint}`)).status).toBe(404);
   });
 
   it('99: the version, also behind a prefix', async () => {
@@ -581,8 +668,6 @@ describe.each([
     expect((await get('nobodyatall')).headers['access-control-allow-origin']).toBe('*');
   });
 
-  const v2 = (path: string, method = 'GET') => world.app.request(`/pks/v2/${path}`, { method });
-
   it('103: HKP v2 by versioned fingerprint, in both spellings', async () => {
     const { fingerprint } = A;
     for (const [path, status] of [
@@ -597,17 +682,6 @@ describe.each([
     ] as const)
       expect([path, (await v2(`certs/by-vfingerprint/${path}`)).status]).toEqual([path, status]);
   });
-
-  /** The helper of other tests reads text. */
-  const binary = async (path: string): Promise<object> => {
-    const { headers, body } = await request(`${world.app.url}${path}`, { dispatcher: world.app.dispatcher });
-    const keys = await openpgp.readKeys({ binaryKeys: new Uint8Array(await body.arrayBuffer()) });
-    return {
-      type: headers['content-type'],
-      keys: keys.map((key) => key.getFingerprint()),
-      cors: headers['access-control-allow-origin'],
-    };
-  };
 
   it('105: HKP v2 by identity, binary', async () => {
     const wanted = { type: 'application/pgp', keys: [A.fingerprint], cors: '*' };
@@ -700,6 +774,21 @@ describe.each([
     expect(first.headers['content-disposition']).toBe(`attachment; filename="0x${hex(A)}.asc"`);
     const odd = await get(encodeURIComponent('"; evil\r\n <ann@example.org>'));
     expect(odd.headers['content-disposition']).toBe(`attachment; filename="0x${hex(A)}.asc"`);
+  });
+
+  it('304: not after a change, by whatever it is asked for', async () => {
+    const key = await newKey({ userIds: [{ name: 'Changing', email: 'changing@example.org' }] });
+    await world.added(key.armored);
+    const searches = [`0x${key.fingerprint}`, `0x${key.keyId}`, 'changing@example.org', 'changing'];
+    const tags = new Map<string, string>();
+    for (const search of searches) tags.set(search, String((await get(search)).headers['etag']));
+    for (const [search, tag] of tags) expect((await get(search, { 'if-none-match': tag })).status).toBe(304);
+    await world.added(await key.revoked());
+    for (const [search, tag] of tags) {
+      const { status, body } = await get(search, { 'if-none-match': tag });
+      expect([search, status]).toEqual([search, 200]);
+      expect(await (await openpgp.readKey({ armoredKey: body as string })).isRevoked()).toBe(true);
+    }
   });
 
   it('WKD: confirmed addresses of the domains that were named', async () => {

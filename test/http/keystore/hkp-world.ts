@@ -46,6 +46,8 @@ export interface KeyWishes {
   /** Seconds after its creation, a minute ago. */
   readonly expires?: number;
   readonly version6?: boolean;
+  /** With algorithms that gpg 2.4 does not know, in version 4. */
+  readonly newAlgorithms?: boolean;
 }
 
 export async function newKey({
@@ -54,10 +56,11 @@ export async function newKey({
   signingSubkey = false,
   expires,
   version6 = false,
+  newAlgorithms = version6,
 }: KeyWishes): Promise<CaseKey> {
   const kind =
     rsaBits === undefined
-      ? version6
+      ? newAlgorithms
         ? { type: 'curve25519' as const }
         : { type: 'ecc' as const, curve: 'ed25519Legacy' as const }
       : { type: 'rsa' as const, rsaBits };

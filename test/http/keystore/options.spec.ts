@@ -107,6 +107,9 @@ it('private reads: a token is asked for before anything is looked up, everywhere
       `/pks/v2/certs/by-keyid/${ann.keyId}`,
       '/pks/v2/index/ann%40example.org',
       `/.well-known/openpgpkey/example.org/hu/${'y'.repeat(32)}`,
+      '/v1/keys/changes',
+      `/v1/keys/${ann.fingerprint}`,
+      '/v1/keyrings/nobody.asc',
     ];
     const basic = (password: string): string => `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`;
     for (const path of paths) {

@@ -28,13 +28,14 @@ import { byAnything, byIdentity, byKeyId, byVersionedFingerprint } from './reque
 
 const BINARY = 'application/pgp';
 /** What may be done below `/pks/v2`, for who asks (OPTIONS); what is not here is not offered. */
-const ALLOWED: Readonly<Record<string, string>> = {
-  certs: 'GET, HEAD, POST, OPTIONS',
-  'certs/by-vfingerprint': 'GET, HEAD, OPTIONS',
-  'certs/by-keyid': 'GET, HEAD, OPTIONS',
-  'certs/by-identity': 'GET, HEAD, OPTIONS',
-  index: 'GET, HEAD, OPTIONS',
-};
+const READ = 'GET, HEAD, OPTIONS';
+const ALLOWED: ReadonlyMap<string, string> = new Map([
+  ['certs', 'GET, HEAD, POST, OPTIONS'],
+  ['certs/by-vfingerprint', READ],
+  ['certs/by-keyid', READ],
+  ['certs/by-identity', READ],
+  ['index', READ],
+]);
 
 /** HKP v2 (keystore contract §1.12): binary answers, certificates of every version, whole identities. */
 @Controller('pks/v2')
@@ -134,8 +135,7 @@ export class Hkp2Controller {
   @HttpCode(200)
   options(@Res({ passthrough: true }) reply: FastifyReply, @Param('*') path: string | undefined): string {
     const [category = '', kind = ''] = (path ?? '').split('/');
-    const allowed =
-      ALLOWED[`${category}/${kind}`] ?? (category === 'certs' && kind !== '' ? undefined : ALLOWED[category]);
+    const allowed = ALLOWED.get(category === 'index' || kind === '' ? category : `${category}/${kind}`);
     if (allowed === undefined) throw notOffered();
     allowBrowsers(reply);
     reply.header('allow', allowed);
@@ -148,7 +148,7 @@ export class Hkp2Controller {
   @SelfAuthenticated()
   @OpenToBrowsers()
   withoutName(@Param('*') path: string): never {
-    if (ALLOWED[path] === undefined) throw notOffered();
+    if (!ALLOWED.has(path)) throw notOffered();
     throw new DomainError('forbidden', 'Not every key at once: name one', { reason: 'identifier_missing' });
   }
 

@@ -73,7 +73,7 @@ function signatures(list: readonly SignatureDetails[] | undefined): Html {
   if (list === undefined || list.length === 0) return markup``;
   return markup`<ul>${list.map(
     ({ type, issuer, created, expires }) =>
-      markup`<li>${SIGNATURES[type] ?? 'confirmed'} ${day(created)}${expires === undefined ? '' : markup`, until ${day(expires)}`}, by <code>${issuer.toUpperCase()}</code></li>`,
+      markup`<li>${SIGNATURES[type] ?? 'certified'} ${day(created)}${expires === undefined ? '' : markup`, until ${day(expires)}`}, by <code>${issuer.toUpperCase()}</code></li>`,
   )}</ul>`;
 }
 

@@ -61,6 +61,8 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /v1/keys/changes':
     'fingerprints of public keys, and which of them are revoked: clients without a token must hear of it',
   'GET /v1/keys/events': 'the same as it happens',
+  'GET /v1/keyrings/:file': 'public keys that members have put there for others (ADR 14)',
+  'GET /v1/keys/:fingerprint': 'what anybody can read in the key; policy hides names and what is not served',
   // library
   'GET /v1/entities/*': 'public objects; policy hides the rest (library contract §5)',
   'GET /v1/collections/*': 'public objects; policy hides the rest',

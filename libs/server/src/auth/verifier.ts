@@ -1,11 +1,20 @@
 import { hash } from 'node:crypto';
-import { type Actor, ANY_SERVICE, type AudienceName, TOKEN_LENGTH, type TokenClaims } from '#libs/contract';
+import { decodeProtectedHeader } from 'jose';
+import {
+  type Actor,
+  ANY_SERVICE,
+  type AudienceName,
+  TOKEN_LENGTH,
+  TOKEN_LIMITS,
+  type TokenClaims,
+} from '#libs/contract';
 import { type Clock, DomainError, messageOf, systemClock } from '#libs/core';
 import type { TokenAuthority } from './authority.js';
-import { KeyRing } from './key-ring.js';
+import { KeyRing, KeysReplaced } from './key-ring.js';
 import { ACCESS_LIMITS } from './limits.js';
-import { cannotCheck, refused } from './refusals.js';
+import { cannotCheck, keysReplaced, refused } from './refusals.js';
 import { RevocationList } from './revocation-list.js';
+import type { Roles } from './sealed-roles.js';
 import { SignatureCheck } from './strategy.js';
 
 export interface VerifierOptions {
@@ -24,6 +33,11 @@ export function refusedCaller(error: unknown): Actor | undefined {
   return typeof error === 'object' && error !== null ? callers.get(error) : undefined;
 }
 
+/** Whether whoever presents an expired token goes on with something that was begun with it while it was good (ADR 10). */
+export type GoesOn = (actor: Actor) => Promise<boolean>;
+
+const AUDIENCES: readonly AudienceName[] = ['auth', 'keystore', 'library', 'builder'];
+
 interface Checks {
   readonly authority: TokenAuthority;
   readonly keys: KeyRing;
@@ -41,6 +55,9 @@ export class TokenVerifier {
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
   #failing = false;
+  /** Somebody else may be answering as the auth service: nobody's token is taken until it is known again. */
+  #replaced = false;
+  #lookedForKey = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: VerifierOptions = {}) {
@@ -70,21 +87,22 @@ export class TokenVerifier {
     this.#checks = {
       authority,
       keys,
-      signatures: new SignatureCheck(keys),
+      signatures: new SignatureCheck({ find: (kid) => this.#keyOf(kid) }),
       revocations: new RevocationList(this.#clock, this.#elapsed),
     };
   }
 
   /**
    * Who presents `token`, if it is good for `audience` now. Without an audience only tokens of people are good.
+   * @param goesOn asked about a token that is as good as ever but for its age; without it such a token is refused
    * @throws DomainError `unauthorized` with a reason; `unavailable` when the auth service was never reached
    */
-  async verify(token: string, audience?: AudienceName): Promise<Actor> {
+  async verify(token: string, audience?: AudienceName, goesOn?: GoesOn): Promise<Actor> {
     const { keys } = this.#required();
     const claims = await this.#claimsOf(token);
     if (claims.iss !== keys.issuer) throw refused('token_invalid');
     try {
-      return await this.#actorOf(token, claims, audience);
+      return await this.#actorOf(token, claims, audience, goesOn);
     } catch (error) {
       if (error instanceof DomainError) callers.set(error, toActor(token, claims, NO_RIGHTS));
       throw error;
@@ -92,12 +110,19 @@ export class TokenVerifier {
   }
 
   /** What can be wrong with a token that one of our keys signed. */
-  async #actorOf(token: string, claims: TokenClaims, audience: AudienceName | undefined): Promise<Actor> {
+  async #actorOf(
+    token: string,
+    claims: TokenClaims,
+    audience: AudienceName | undefined,
+    goesOn: GoesOn | undefined,
+  ): Promise<Actor> {
     const { revocations } = this.#required();
     if (claims.aud !== ANY_SERVICE && claims.aud !== audience) throw refused('wrong_audience');
     // An exchanged token names one service: one for all of them would be a token of a person.
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
-    if (claims.exp * 1000 <= this.#clock.now().getTime()) throw refused('token_expired');
+    const age = this.#clock.now().getTime() / 1000 - claims.exp;
+    if (age >= 0 && (goesOn === undefined || !mayGoOn(claims, age))) throw refused('token_expired');
+    if (this.#replaced) throw keysReplaced();
     // Until the feed was read once, nobody knows what was revoked before this process started.
     if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
     if (revocations.isRevoked(claims)) throw refused('token_revoked');
@@ -106,10 +131,26 @@ export class TokenVerifier {
     const organisations = await account
       ?.roles(claims.rolesKey)
       .catch((error: unknown) => Promise.reject(refused('token_invalid', error)));
-    return toActor(token, claims, {
-      administrator: account?.administrator ?? claims.administrator,
+    const actor = toActor(token, claims, {
+      // Rights of an administrator are nothing that a job needs: an exchanged token has none, whatever its account becomes.
+      administrator: claims.origin === undefined && (account?.administrator ?? claims.administrator),
       organisations: organisations ?? {},
     });
+    if (age < 0) return actor;
+    const expired: Actor = { ...actor, expired: true };
+    if (goesOn === undefined || !(await goesOn(expired))) throw refused('token_expired');
+    return expired;
+  }
+
+  /**
+   * The same caller as token and account are at this moment, for the end of something that took long. That the token has
+   * expired meanwhile changes nothing.
+   * @throws DomainError `unauthorized` when the token, the one that it was exchanged from, or the account was ended
+   */
+  async again(actor: Actor): Promise<Actor> {
+    const audience = await this.#ownAudience(actor.token);
+    const now = await this.verify(actor.token, audience, async () => true);
+    return actor.from === undefined ? now : { ...now, from: actor.from };
   }
 
   /**
@@ -117,19 +158,45 @@ export class TokenVerifier {
    * @throws DomainError as {@link verify}
    */
   async verifyForAnyService(token: string): Promise<Actor> {
+    return this.verify(token, await this.#ownAudience(token));
+  }
+
+  /** The service that a token names; undefined when it names all, or none that there is. */
+  async #ownAudience(token: string): Promise<AudienceName | undefined> {
     const { aud } = await this.#claimsOf(token);
-    // Compared with the claim itself, so this says nothing more than that there is one.
-    return this.verify(token, aud === ANY_SERVICE ? undefined : (aud as AudienceName));
+    return AUDIENCES.find((name) => name === aud);
   }
 
   /**
-   * Whether a token that was good before, the one that it was exchanged from, or its account was ended since: for addresses
-   * that were signed on its behalf and carry no token. Expiry does not count.
+   * Whether a token that was good before, the one that it was exchanged from, its account, or the key that signed it was ended
+   * since: for addresses that were signed on its behalf and carry no token. Expiry does not count.
    */
-  hasEnded(actor: Pick<Actor, 'accountId' | 'tokenId' | 'originTokenId'>): boolean {
-    const { revocations } = this.#required();
+  hasEnded(actor: Pick<Actor, 'accountId' | 'tokenId' | 'originTokenId' | 'keyId'>): boolean {
+    const { keys, revocations } = this.#required();
     const claims = { jti: actor.tokenId, origin: actor.originTokenId };
+    if (actor.keyId !== undefined && keys.issuer !== undefined && keys.get(actor.keyId) === undefined)
+      return true;
     return revocations.isRevoked(claims) || revocations.account(actor.accountId)?.disabled === true;
+  }
+
+  /**
+   * The key that opens the roles of a caller in the feed (ADR 10): for a service to which the caller hands it over, so that it sees
+   * later what became of them.
+   */
+  async rolesKeyOf({ token }: Pick<Actor, 'token'>): Promise<string | undefined> {
+    return (await this.#claimsOf(token)).rolesKey;
+  }
+
+  /**
+   * The present roles of an account, by the key that it handed over: none when it is disabled, or the key is not its any more.
+   * @throws DomainError `unavailable` until the feed was read once
+   */
+  async rolesOf(accountId: string, rolesKey: string): Promise<Roles> {
+    const { revocations } = this.#required();
+    if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
+    const account = revocations.account(accountId);
+    if (account === undefined || account.disabled) return {};
+    return account.roles(rolesKey).catch(() => ({}));
   }
 
   /** The name of the instance whose tokens are taken. @throws DomainError `unavailable` while it is not known */
@@ -143,7 +210,7 @@ export class TokenVerifier {
 
   /** Whether revocations are known up to the documented bound. */
   get fresh(): boolean {
-    return this.#checks?.revocations.fresh ?? false;
+    return !this.#replaced && (this.#checks?.revocations.fresh ?? false);
   }
 
   /**
@@ -197,15 +264,46 @@ export class TokenVerifier {
   }
 
   async #read(): Promise<void> {
-    const { authority, keys, revocations } = this.#required();
-    let more = true;
-    while (more) {
-      const asked = this.#elapsed();
-      const feed = await authority.revocations(revocations.head, keys);
-      if (keys.issuer === undefined || keys.keepOnly(feed.keys)) await keys.refresh();
-      if (feed.iss !== keys.issuer) throw new Error('The revocation feed is of another instance');
-      more = revocations.apply(feed, asked);
+    try {
+      while (await this.#readPage());
+      this.#replaced = false;
+    } catch (error) {
+      if (error instanceof KeysReplaced) this.#replaced = true;
+      throw error;
     }
+  }
+
+  /** @returns whether another page follows */
+  async #readPage(): Promise<boolean> {
+    const { authority, keys, revocations } = this.#required();
+    const asked = this.#elapsed();
+    const feed = await authority.revocations(revocations.head, keys);
+    if (keys.issuer === undefined) await keys.refresh();
+    if (feed.iss !== keys.issuer) throw new Error('The revocation feed is of another instance');
+    // Before its keys are taken over: an old feed names old keys.
+    revocations.check(feed);
+    if (keys.announce(feed.keys)) await keys.refresh();
+    return revocations.apply(feed, asked);
+  }
+
+  /**
+   * The key that signed a token. One that is not known may have been announced a moment ago: the feed is read, at most once in a while
+   * however many such tokens there are.
+   */
+  async #keyOf(kid: string): Promise<string | undefined> {
+    const { keys } = this.#required();
+    const pem = keys.get(kid);
+    if (pem !== undefined) return pem;
+    const due = this.#elapsed() - this.#lookedForKey >= ACCESS_LIMITS.keyRefreshMs;
+    if (due) this.#lookedForKey = this.#elapsed();
+    // With keys at hand an unknown key id is the caller's fault; without any, ours.
+    let failure: unknown;
+    if (due || this.#reading !== undefined)
+      await this.refresh().catch((error: unknown) => {
+        failure = error;
+      });
+    if (keys.issuer === undefined) throw cannotCheck(failure);
+    return keys.get(kid);
   }
 
   async #claimsOf(token: string): Promise<TokenClaims> {
@@ -242,6 +340,15 @@ export class TokenVerifier {
   }
 }
 
+/**
+ * Services are told of the revocation of a token for a day after its end, and could not know of it later. What was exchanged has
+ * an end of its own that nothing moves: the limit of its job.
+ * @param age seconds since the end
+ */
+function mayGoOn({ origin }: TokenClaims, age: number): boolean {
+  return origin === undefined && age < TOKEN_LIMITS.exchangedLifetimeMaximum;
+}
+
 /** Of somebody who is refused anyway. */
 const NO_RIGHTS = { administrator: false, organisations: {} };
 
@@ -260,6 +367,7 @@ function toActor(
     scopes: claims.scope.split(' '),
     tokenId: claims.jti,
     originTokenId: claims.origin ?? claims.jti,
+    keyId: decodeProtectedHeader(token).kid,
     expiresAt: new Date(claims.exp * 1000),
     via: claims.act?.sub,
     subject: claims.subject,
