@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { CALLERS } from '../../support/access/callers.js';
-import { cellsOf, expectedOf, expectedOfStranger, type Outcome, ruleOf } from '../../support/access/expected.js';
+import {
+  cellsOf,
+  expectedOf,
+  expectedOfStranger,
+  type Outcome,
+  ruleOf,
+} from '../../support/access/expected.js';
 import { ACCESS, type ObjectName, type Rule } from '../../support/access/table.js';
 
 /* What is computed from the table, against what was thought of by hand: the computation is as trusted as a guard. */

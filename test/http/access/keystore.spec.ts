@@ -69,7 +69,7 @@ describeAccess('keystore', () => KeyThings.prepare(), {
     path: `${await pathOf(about)}/challenge`,
   }),
   'POST /v1/keys/{fingerprint}/claim': async (about) => {
-    const key = await about.world.key(about, { served: about.object === 'own' });
+    const key = await about.world.key(about);
     const signed = await about.world.proof(about, key);
     return { path: `/v1/keys/${key.fingerprint}/claim`, json: { signed } };
   },
