@@ -1,3 +1,4 @@
+import { afterExpiry } from './after-expiry.mjs';
 import { Attempts } from './attempts.mjs';
 import { contextAddresses } from './contexts.mjs';
 import { jobTokens } from './job-tokens.mjs';
@@ -17,6 +18,7 @@ export async function addresses(options) {
     await uploadAddresses(world, attempts);
     await contextAddresses(world, attempts);
     await jobTokens(world, attempts);
+    await afterExpiry(world, attempts);
   } finally {
     await world.stop();
   }

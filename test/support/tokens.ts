@@ -101,15 +101,15 @@ export class TestAuthority implements TokenAuthority {
     this.#entries.push({ kind: 'token', sequence: this.#entries.length + 1, id, until });
   }
 
-  /** Disables an account; known to the server when this resolves. */
-  async disable(username: string): Promise<void> {
-    await this.#tell(username, {}, true);
-  }
-
   /** Replaces the key: everything that was signed so far has ended when this resolves. */
   async retire(): Promise<void> {
     this.#jwk = await newPrivateJwk();
     await this.verifier?.refreshAfterChange();
+  }
+
+  /** Disables an account; known to the server when this resolves. */
+  async disable(username: string): Promise<void> {
+    await this.#tell(username, {}, true);
   }
 
   async noteUse(): Promise<void> {}

@@ -340,7 +340,6 @@ export class TokenVerifier {
   }
 }
 
-/** Of somebody who is refused anyway. */
 /**
  * Services are told of the revocation of a token for a day after its end, and could not know of it later. What was exchanged has
  * an end of its own that nothing moves: the limit of its job.
@@ -350,6 +349,7 @@ function mayGoOn({ origin }: TokenClaims, age: number): boolean {
   return origin === undefined && age < TOKEN_LIMITS.exchangedLifetimeMaximum;
 }
 
+/** Of somebody who is refused anyway. */
 const NO_RIGHTS = { administrator: false, organisations: {} };
 
 function toActor(
