@@ -161,6 +161,8 @@ export const ACCESS = {
   system: {
     // Whatever is presented: clients ask for it with the token of a transfer that is under way.
     'GET /version': UNREAD,
+    'GET /{prefix}/version': UNREAD,
+    'GET /{prefix}/{more}/version': UNREAD,
     'GET /healthz': OPEN,
     'GET /readyz': OPEN,
     'GET /docs/{path}': OPEN,
