@@ -67,7 +67,7 @@ export interface Rule {
   /** What a false proof gets. */
   readonly forged?: 401 | 403;
   /** What a good request gets where that is not what the description of the route says. */
-  readonly answers?: 403 | 404 | 501 | 'sign-in';
+  readonly answers?: 404 | 'sign-in';
 }
 
 const LIBRARY_SCOPES: readonly ScopeName[] = ['library:read', 'library:write', 'library:delete'];
@@ -117,15 +117,6 @@ const PLACE: Rule = {
   hidden: 403,
   objects: ['own', 'public', 'private'],
 };
-
-// Keystore: public keys are everybody's. A key belongs to the account that has proved to have it.
-
-/** With the scope for it, every account. */
-const KEYS: Rule = { ...ACCOUNT, scope: 'keystore:write', exchanged: 'this service' };
-/** The owner of a key, and administrators. That there is such a key everybody can see. */
-const OWN_KEY: Rule = { ...KEYS, may: 'owner', sees: 'stranger', objects: ['own', "another person's"] };
-/** Members of an organisation; for all others there is none. */
-const KEYRING: Rule = { ...KEYS, may: 'reader', withoutRank: true, objects: ['private'] };
 
 // Builder: builds belong to the account that submitted them.
 
@@ -194,63 +185,7 @@ export const ACCESS = {
   },
   keystore: {
     'GET /pks/lookup': UNREAD,
-    'GET /pks/stats': UNREAD,
-    'GET /pks/health': UNREAD,
-    'OPTIONS /pks/lookup': UNREAD,
-    'OPTIONS /pks/stats': UNREAD,
-    'OPTIONS /pks/add': UNREAD,
-    'POST /pks/add': KEYS,
-    // What other servers offer to each other, and not this one.
-    'POST /pks/hashquery': { ...UNREAD, answers: 501 },
-    'GET /pks/v2/certs/by-vfingerprint/{vfp}': UNREAD,
-    'GET /pks/v2/certs/by-vfingerprint/{version}/{fingerprint}': UNREAD,
-    'GET /pks/v2/certs/by-keyid/{id}': UNREAD,
-    'GET /pks/v2/certs/by-identity/{identity}': UNREAD,
-    'GET /pks/v2/index/{term}': UNREAD,
-    'POST /pks/v2/certs': KEYS,
-    'OPTIONS /pks/v2/{path}': UNREAD,
-    // Not every key at once.
-    'GET /pks/v2/{path}': { ...UNREAD, answers: 403 },
-    'POST /pks/v2/{path}': { ...UNREAD, answers: 501 },
-    'PUT /pks/v2/{path}': { ...UNREAD, answers: 501 },
-    // No domain is this keystore's unless an operator says so.
-    'GET /.well-known/openpgpkey/{domain}/hu/{hash}': { ...UNREAD, answers: 404 },
-    'GET /.well-known/openpgpkey/hu/{hash}': { ...UNREAD, answers: 404 },
-    'GET /.well-known/openpgpkey/{domain}/policy': { ...UNREAD, answers: 404 },
-    'GET /.well-known/openpgpkey/policy': { ...UNREAD, answers: 404 },
-    'GET /v1/keys/changes': OPEN,
-    'GET /v1/keys/events': OPEN,
-    // A key of which its owner hides everything is nobody else's to see.
-    'GET /v1/keys/{fingerprint}': {
-      ...OPEN,
-      exchanged: 'this service',
-      may: 'owner',
-      mayPublic: 'nobody',
-      sees: 'owner',
-      objects: ['own', 'public', "another person's"],
-    },
-    'DELETE /v1/keys/{fingerprint}': OWN_KEY,
-    'POST /v1/keys/{fingerprint}/challenge': KEYS,
-    // By the key: whoever has it becomes its owner.
-    'POST /v1/keys/{fingerprint}/claim': { ...KEYS, objects: ['proven', 'forged'], forged: 403 },
-    // What of a key is shown is its owner's affair, and no administrator's.
-    'PUT /v1/keys/{fingerprint}/hidden': { ...OWN_KEY, withoutRank: true },
-    'GET /v1/keys/expiring': { ...ACCOUNT, exchanged: 'this service' },
-    'GET /v1/keyrings/{file}': { ...OPEN, exchanged: 'this service' },
-    'PUT /v1/keyrings/{organisation}/keys/{fingerprint}': KEYRING,
-    // Whoever put a key there, and owners of the organisation.
-    'DELETE /v1/keyrings/{organisation}/keys/{fingerprint}': {
-      ...KEYS,
-      may: 'owner',
-      objects: ['own', 'private'],
-    },
-    'GET /v1/keys/blocked': ADMIN,
-    'GET /v1/keys/blocked/{fingerprint}': ADMIN,
-    'PUT /v1/keys/blocked/{fingerprint}': ADMIN,
-    'DELETE /v1/keys/blocked/{fingerprint}': ADMIN,
-    'POST /v1/keys/check': ADMIN,
-    'GET /v1/keys/export': ADMIN,
-    'POST /v1/keys/import': ADMIN,
+    'POST /pks/add': { ...ACCOUNT, scope: 'keystore:write', exchanged: 'this service' },
   },
   library: {
     // The entities to which the caller has a role, and no others, public or not.
