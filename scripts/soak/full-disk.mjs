@@ -1,5 +1,5 @@
 // The stage `full` on its small disk: node full-disk.mjs FOLDER TIMES
-import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { LibraryCalls, newImage } from './library.mjs';
 import { libraryServer } from './server.mjs';
@@ -65,8 +65,22 @@ try {
   await server.kill();
 }
 
-/** Takes every byte that is left, as another program on the same disk would. */
+/** Takes every byte that is left, as another program on the same disk would. The server writes meanwhile: what counts is the refusal. */
 function fill() {
-  const { bavail, bsize } = statfsSync(folder);
-  writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+  const { bsize } = statfsSync(folder);
+  const file = openSync(ballast, 'w');
+  try {
+    for (const piece of [Buffer.alloc(256 * bsize), Buffer.alloc(bsize)]) while (written(file, piece));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function written(file, piece) {
+  try {
+    return writeSync(file, piece) > 0;
+  } catch (error) {
+    if (error.code === 'ENOSPC') return false;
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import { newObjectId } from '#libs/core';
 import { type JobReference, JobQueue, JobWorker, QUEUE_LIMITS, Signals } from '#libs/queue';
+import { Queue, Worker } from 'bullmq';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { lacking, skipped } from '../support/needs.js';
@@ -25,6 +26,13 @@ const closing = <T extends { close(): Promise<void> }>(one: T): T => {
 };
 afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close();
+});
+
+/** As somebody connects who has the password of the queue. */
+const connectionTo = ({ url, socket }: RedisServer) => ({
+  path: socket,
+  username: 'scs',
+  password: new URL(url).searchParams.get('password') ?? '',
 });
 
 function script(url: string, manner: 'done' | 'hold'): Script {
@@ -141,6 +149,38 @@ describe.skipIf(reason)(`the queue${skipped(reason)}`, () => {
     expect(await queue.failed('build', lane)).toEqual([{ ...job, reason: 'no disk' }]);
     await queue.forget(job);
     expect(await queue.state(job)).toBe('absent');
+  });
+
+  it('starts no job that somebody put straight into Redis, and keeps none', async () => {
+    const queue = await newQueue();
+    const forger = new Queue(`build-${lane}`, { connection: connectionTo(redis), prefix: 'scs:jobs' });
+    open.push(() => forger.close());
+    const [one, another] = [newObjectId(), newObjectId()];
+    const kept = { removeOnComplete: false, removeOnFail: false, attempts: 1000 };
+    await forger.add('build', { id: another }, { jobId: one, ...kept });
+    await forger.add('build', { id: one, extra: 1 }, { jobId: newObjectId(), ...kept });
+    await forger.add('bake', { id: another }, { jobId: another, ...kept });
+    await forger.add('build', { id: '../../etc' }, { jobId: newObjectId(), ...kept });
+    await forger.add('build', { id: newObjectId() }, kept);
+    const last = await add(queue);
+    const worker = script(redis.url, 'done');
+    await worker.line((line) => line === `done ${last.key}`);
+    expect(worker.lines.filter((line) => line.startsWith('start'))).toEqual([`start ${last.key} 1`]);
+    expect(await forger.getJobCounts()).toMatchObject({ active: 0, completed: 0, failed: 0, waiting: 0 });
+  });
+
+  it('adds a job again whose like somebody marked as done', async () => {
+    const queue = await newQueue();
+    const id = newObjectId();
+    const connection = connectionTo(redis);
+    const forger = new Queue(`build-${lane}`, { connection, prefix: 'scs:jobs' });
+    const forging = new Worker(`build-${lane}`, () => Promise.resolve(), { connection, prefix: 'scs:jobs' });
+    open.push(() => forger.close());
+    const done = once(forging, 'completed');
+    await forger.add('build', { id }, { jobId: id, removeOnComplete: false });
+    await done;
+    await forging.close();
+    expect(await queue.state(await add(queue, id))).toBe('waiting');
   });
 
   it('loses no job that it has acknowledged when Redis is killed, and goes on when it is back', async () => {

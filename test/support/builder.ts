@@ -5,7 +5,7 @@ import { AuthModule } from '#apps/auth/src/auth.module';
 import { BuilderModule } from '#apps/builder/src/builder.module';
 import type { Ticket } from '#libs/contract';
 import { type Clock, newObjectId, systemClock } from '#libs/core';
-import { ServiceKey, TokenVerifier } from '#libs/server';
+import { proofAudience, ServiceKey, TokenVerifier } from '#libs/server';
 import { type AppAnswer, type StartedApp, startApp } from './app.js';
 import type { TestDatabase } from './databases.js';
 import type { RedisServer } from './redis.js';
@@ -111,8 +111,9 @@ export class TestBuilder {
   }
 
   /** A fresh proof of the worker's key, or of another service's. */
-  async proof(key: ServiceKey = this.worker): Promise<string> {
-    return key.assertion(await this.app.get<TokenVerifier>(TokenVerifier).issuer());
+  async proof(key: ServiceKey = this.worker, audience: 'auth' | 'builder' = 'builder'): Promise<string> {
+    const issuer = await this.app.get<TokenVerifier>(TokenVerifier).issuer();
+    return key.assertion(proofAudience(issuer, audience));
   }
 
   /** A try with a name of its own, whose worker all later calls play. */

@@ -33,7 +33,7 @@ export interface TestToken {
 /** Makes tokens for tests of services that run without the auth service; the guard and the verifier are the real ones. */
 export class TestAuthority implements TokenAuthority {
   readonly issuer = `urn:scs:${newObjectId()}`;
-  readonly #jwk: Awaited<ReturnType<typeof newPrivateJwk>>;
+  #jwk: Awaited<ReturnType<typeof newPrivateJwk>>;
   readonly #accounts = new Map<string, { readonly id: string; readonly rolesKey: string }>();
   readonly #entries: RevocationEntry[] = [];
 
@@ -101,6 +101,17 @@ export class TestAuthority implements TokenAuthority {
     this.#entries.push({ kind: 'token', sequence: this.#entries.length + 1, id, until });
   }
 
+  /** Replaces the key: everything that was signed so far has ended when this resolves. */
+  async retire(): Promise<void> {
+    this.#jwk = await newPrivateJwk();
+    await this.verifier?.refreshAfterChange();
+  }
+
+  /** Disables an account; known to the server when this resolves. */
+  async disable(username: string): Promise<void> {
+    await this.#tell(username, {}, true);
+  }
+
   async noteUse(): Promise<void> {}
 
   async jwks(): Promise<Jwks> {
@@ -125,14 +136,14 @@ export class TestAuthority implements TokenAuthority {
   }
 
   /** Puts the state of an account into the feed; known to the server when this resolves. */
-  async #tell(username: string, roles: Roles): Promise<void> {
+  async #tell(username: string, roles: Roles, disabled = false): Promise<void> {
     const { id, rolesKey } = this.#account(username);
     const organisations = await sealRoles(rolesKey, roles);
     this.#entries.push({
       kind: 'account',
       sequence: this.#entries.length + 1,
       id,
-      disabled: false,
+      disabled,
       administrator: false,
       ...(organisations === undefined ? {} : { organisations }),
     });

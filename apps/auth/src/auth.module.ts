@@ -28,6 +28,8 @@ import { RobotsController } from './robots.controller.js';
 import { RobotsService } from './robots.service.js';
 import { SettingsStore } from './settings.store.js';
 import { SignInService } from './sign-in.service.js';
+import { SigningKeysController } from './signing-keys.controller.js';
+import { SigningKeysService } from './signing-keys.service.js';
 import { SpreadService } from './spread.service.js';
 import { StartService } from './start.service.js';
 import { StatesService } from './states.service.js';
@@ -52,6 +54,7 @@ import { UsesService } from './uses.service.js';
     UsesController,
     ExchangeController,
     KeysController,
+    SigningKeysController,
     SignInController,
     AccountPageController,
   ],
@@ -65,7 +68,7 @@ import { UsesService } from './uses.service.js';
           log: (message) => log.warn(message),
         }),
     },
-    provideClientAssertions(),
+    provideClientAssertions(DATABASE),
     provideTrail('auth', DATABASE),
     NamesStore,
     AccountsStore,
@@ -74,6 +77,7 @@ import { UsesService } from './uses.service.js';
     TokensStore,
     RevocationsStore,
     SettingsStore,
+    SigningKeysService,
     SessionsStore,
     SessionsService,
     CurrentSession,

@@ -3,6 +3,7 @@ import type { AuditState, RequestOrigin } from '#libs/contract';
 import type { Robot, User } from './accounts.store.js';
 import type { Membership } from './memberships.store.js';
 import type { Organisation } from './organisations.store.js';
+import type { SigningKeyChange } from './signing-keys.js';
 import type { StoredToken } from './tokens.store.js';
 
 /** What the audit trail of auth says. `actor` is null for what the service does by itself. */
@@ -132,22 +133,20 @@ export function tokenExchanged(actor: Caller, service: string, id: string, after
   };
 }
 
+/** @param service the one that asked; undefined when it did not prove which one it is */
 export function exchangeRefused(actor: Caller, service: string | undefined, reason: string): AuditEvent {
   return {
     action: 'token.exchange',
     outcome: 'refused',
-    actor: { ...actor, via: service },
+    actor: { ...actor, via: service ?? actor.via },
     subject: { kind: 'token', name: actor.tokenId },
     reason,
   };
 }
 
 /** A key that signs tokens has appeared in its folder, or gone from it. */
-export function signingKeyChanged(
-  action: 'signing-key.publish' | 'signing-key.retire',
-  kid: string,
-): AuditEvent {
-  return { action, actor: null, subject: { kind: 'signing-key', name: kid } };
+export function signingKeyChanged({ action, kid, by }: SigningKeyChange): AuditEvent {
+  return { action, actor: by, subject: { kind: 'signing-key', name: kid } };
 }
 
 function userState({ displayName, email, administrator, disabled }: User): AuditState {

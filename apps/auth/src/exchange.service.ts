@@ -15,6 +15,7 @@ import {
   describeActor,
   LOG,
   type Logger,
+  proofAudience,
   refused,
   refusedCaller,
   TokenVerifier,
@@ -42,18 +43,30 @@ export class ExchangeService {
 
   /** @throws DomainError `unauthorized` when service or token are not proven, `forbidden` when the token does not allow it */
   async exchange(request: ExchangeRequest, from: RequestOrigin): Promise<ExchangeAnswer> {
-    const service = await this.assertions.serviceOf(request.client_assertion, this.issuer.name);
+    let service: ServiceName | undefined;
     let caller: Caller | undefined;
     try {
+      service = await this.#serviceOf(request.client_assertion);
       const actor = await this.verifier.verify(request.subject_token, request.audience);
       caller = { ...actor, from };
       return await this.#exchanged(request, service, actor, caller);
     } catch (error) {
-      caller ??= refusedCaller(error);
-      if (caller !== undefined && error instanceof DomainError)
+      // What cannot be decided now was not refused.
+      if (!(error instanceof DomainError) || error.code === 'unavailable') throw error;
+      caller ??= refusedCaller(error) ?? (service === undefined ? await this.#holderOf(request) : undefined);
+      if (caller !== undefined)
         await this.trail.record(exchangeRefused({ ...caller, from }, service, error.reason));
       throw error;
     }
+  }
+
+  #serviceOf(assertion: string): Promise<ServiceName> {
+    return this.assertions.serviceOf(assertion, proofAudience(this.issuer.name, 'auth'));
+  }
+
+  /** Whose token it is that somebody tried to exchange who is no service: that is recorded, like every refusal about a known account. */
+  async #holderOf({ subject_token, audience }: ExchangeRequest): Promise<Caller | undefined> {
+    return this.verifier.verify(subject_token, audience).catch(refusedCaller);
   }
 
   async #exchanged(

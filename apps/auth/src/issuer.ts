@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { TOKEN_LENGTH, TokenClaims, type Jwks, type RevocationFeed } from '#libs/contract';
+import type { Caller } from '#libs/audit';
+import { TOKEN_LENGTH, TokenClaims, type Jwks, type RetiredKeys, type RevocationFeed } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import type { SigningKeys } from './signing-keys.js';
 
@@ -48,6 +49,11 @@ export class Issuer {
         },
       );
     return token;
+  }
+
+  /** Ends everything that was signed so far, as {@link SigningKeys.retireAll}. */
+  retireKeys(by: Caller, told: () => Promise<void>): Promise<RetiredKeys> {
+    return this.#opened().keys.retireAll(by, told);
   }
 
   signFeed(feed: RevocationFeed): Promise<string> {

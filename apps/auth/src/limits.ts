@@ -22,7 +22,9 @@ export const AUTH_LIMITS = {
   signingKeyAgeMs: 90 * 86_400_000,
   signingKeyWaitMs: 10 * 60_000,
   /** The folder of signing keys is looked at this often. */
-  signingKeyCheckMs: 60_000,
+  signingKeyCheckMs: 2_000,
+  /** Before older keys are retired in an emergency, every replica has read the new one and every service has heard of it. */
+  signingKeyAnnounceMs: 4_000,
   /** Argon2id runs at once (19 MiB each), and how many more may wait. */
   hashesAtOnce: 2,
   hashesWaiting: 32,

@@ -1,8 +1,9 @@
 import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ManualClock } from '#libs/core';
 import { newPrivateJwk } from '#libs/server';
 import { SigningKeys } from './signing-keys.js';
@@ -47,6 +48,78 @@ test('a key that was put there signs at once, and the older one is still publish
   expect(decodeProtectedHeader(await keys.sign('accessToken', {})).kid).toBe(next.kid);
   expect(keys.has(old.published[0]?.kid)).toBe(true);
   expect(JSON.stringify(keys.published)).not.toContain(next.d);
+});
+
+test('feeds are signed with the oldest key, which everybody knows', async () => {
+  const old = await open();
+  await writeFile(join(folder, '0002.json'), JSON.stringify(await newPrivateJwk()));
+  const keys = await open();
+  expect(decodeProtectedHeader(await keys.sign('revocations', {})).kid).toBe(old.published[0]?.kid);
+});
+
+test('a key under the id of another one is refused', async () => {
+  await open();
+  const [one, another] = [await newPrivateJwk(), await newPrivateJwk()];
+  await writeFile(join(folder, '0002.json'), JSON.stringify({ ...one, kid: another.kid }));
+  await expect(open()).rejects.toThrow(`Expected the thumbprint ${one.kid}`);
+});
+
+describe('when all keys are retired', () => {
+  test('the new one is told before the others go, and signs then', async () => {
+    const keys = await open();
+    const [first] = kids(keys);
+    let told: (string | undefined)[] = [];
+    const { signs, retired } = await keys.retireAll(null, async () => {
+      told = [...kids(keys), await signer(keys)];
+    });
+    expect(told).toEqual([first, signs, first]);
+    expect(retired).toEqual([first]);
+    expect(kids(keys)).toEqual([signs]);
+    expect(await signer(keys)).toBe(signs);
+    expect(await readdir(folder)).toEqual(['0002.json']);
+    expect(await signer(await open())).toBe(signs);
+  });
+
+  test('others that share the folder follow, and two at once end everything all the same', async () => {
+    const [one, two] = [await open(), await open()];
+    const [first] = kids(one);
+    await Promise.all([one, two].map((keys) => keys.retireAll(null, () => setImmediate())));
+    await Promise.all([one.maintain(), two.maintain()]);
+    expect(kids(one)).toEqual(kids(two));
+    expect(kids(one)).not.toContain(first);
+    expect(await readdir(folder)).toHaveLength(1);
+  });
+
+  test('a damaged file with the highest number is not mistaken for the new key', async () => {
+    const keys = await open();
+    const [first] = kids(keys);
+    await writeFile(join(folder, '0007.json'), '{');
+    const { signs } = await keys.retireAll(null, () => Promise.resolve());
+    expect(kids(keys)).toEqual([signs]);
+    expect(signs).not.toBe(first);
+  });
+
+  test('a trail that cannot be written keeps none in force', async () => {
+    const changed = vi.fn().mockResolvedValueOnce(undefined).mockRejectedValue(new Error('no disk'));
+    const keys = await SigningKeys.open(folder, { clock, log: { info: say, warn: say }, changed });
+    const { signs } = await keys.retireAll(null, () => Promise.resolve());
+    expect(kids(keys)).toEqual([signs]);
+    expect(said.join()).toContain('was not recorded: no disk');
+  });
+
+  test('a folder that takes no new key changes nothing', async () => {
+    const keys = await open();
+    await rm(folder, { recursive: true });
+    await expect(keys.retireAll(null, () => Promise.resolve())).rejects.toThrow('ENOENT');
+    expect(kids(keys)).toHaveLength(1);
+  });
+});
+
+test('what is wrong in the folder is said once', async () => {
+  const keys = await open();
+  await writeFile(join(folder, '0002.json'), '{');
+  for (let look = 0; look < 3; look += 1) await keys.maintain();
+  expect(said.filter((line) => line.includes('0002.json'))).toHaveLength(1);
 });
 
 test('a damaged key file is named', async () => {

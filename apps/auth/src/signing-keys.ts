@@ -1,10 +1,11 @@
 import { createPrivateKey } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SignJWT } from 'jose';
+import { calculateJwkThumbprint, SignJWT } from 'jose';
 import { z } from 'zod';
-import { SIGNED_TYPES, type SigningJwk, TOKEN_LIMITS } from '#libs/contract';
-import { type Clock, messageOf } from '#libs/core';
+import type { Caller } from '#libs/audit';
+import { type RetiredKeys, SIGNED_TYPES, type SigningJwk, TOKEN_LIMITS } from '#libs/contract';
+import { type Clock, DomainError, messageOf, Turns } from '#libs/core';
 import {
   newPrivateJwk,
   parsePrivateJwk,
@@ -26,12 +27,22 @@ const SCHEDULE = {
   lifetime: TOKEN_LIMITS.lifetimeMaximum * 1000,
 } as const;
 
+/** One change of the folder at a time. */
+const CHANGES = 'changes';
+
 export interface SigningKeysOptions {
   readonly clock: Clock;
   /** Told what changed, and what is wrong in the folder while the process runs. */
   readonly log?: { info(message: string): void; warn(message: string): void };
   /** Told of each key that appears in the folder or goes from it while the process runs, and of the first one. */
-  readonly changed?: (action: 'signing-key.publish' | 'signing-key.retire', kid: string) => Promise<void>;
+  readonly changed?: (change: SigningKeyChange) => Promise<void>;
+}
+
+export interface SigningKeyChange {
+  readonly action: 'signing-key.publish' | 'signing-key.retire';
+  readonly kid: string;
+  /** Whose doing it is; null for what happened in the folder, or by its age. */
+  readonly by: Caller | null;
 }
 
 /**
@@ -41,7 +52,11 @@ export interface SigningKeysOptions {
 export class SigningKeys {
   readonly #folder: string;
   readonly #options: SigningKeysOptions;
+  /** Changes of this process, one after the other. */
+  readonly #turns = new Turns();
   #keys: readonly SigningKey[] = [];
+  /** What was wrong in the folder at the last look. */
+  #faults: readonly string[] = [];
 
   private constructor(folder: string, options: SigningKeysOptions) {
     this.#folder = folder;
@@ -59,7 +74,7 @@ export class SigningKeys {
     const first = (await keys.#files()).length === 0;
     if (first) await keys.#make(1);
     keys.#keys = await Promise.all((await keys.#files()).map((file) => readKey(join(folder, file))));
-    if (first) await keys.#tell([]);
+    if (first) await keys.#tell([], null);
     return keys;
   }
 
@@ -72,9 +87,13 @@ export class SigningKeys {
     return this.#keys.some((key) => key.jwk.kid === kid);
   }
 
-  /** A compact JWS of `claims`. The type says what it is, so that nothing can be taken for something else. */
+  /**
+   * A compact JWS of `claims`. The type says what it is, so that nothing can be taken for something else. Feeds are signed with the oldest key,
+   * which every service knows: in them it hands over to the newer ones.
+   */
   async sign(type: keyof typeof SIGNED_TYPES, claims: Record<string, unknown>): Promise<string> {
-    const { jwk, secret } = signerAt(this.#keys, this.#now, SCHEDULE);
+    const signer = signerAt(this.#keys, this.#now, SCHEDULE);
+    const { jwk, secret } = type === 'revocations' ? (this.#keys[0] ?? signer) : signer;
     return new SignJWT(claims)
       .setProtectedHeader({ alg: 'ES256', typ: SIGNED_TYPES[type], kid: jwk.kid })
       .sign(secret);
@@ -84,8 +103,48 @@ export class SigningKeys {
    * Takes over what changed in the folder, makes the next key when the newest is old, and removes what no valid token can be
    * signed with. Any number of replicas may do it at the same time.
    */
-  async maintain(): Promise<void> {
-    await this.#reread();
+  maintain(): Promise<void> {
+    return this.#turns.take(CHANGES, () => this.#maintain());
+  }
+
+  /**
+   * Ends everything that was signed so far: a new key is made, told to all services, and then the others are removed.
+   * @param told resolves when every service and every replica can have seen the new key
+   * @returns the ids of the key that signs now, and of those that were removed
+   */
+  retireAll(by: Caller | null, told: () => Promise<void>): Promise<RetiredKeys> {
+    return this.#turns.take(CHANGES, async () => {
+      await this.#rereadInEmergency(by);
+      const old = this.#keys;
+      const [last = ''] = (await this.#files()).slice(-1);
+      await this.#make(1 + Number(KEY_FILE.exec(last)?.[1] ?? 0));
+      await this.#rereadInEmergency(by);
+      const signs = this.#keys.at(-1);
+      if (signs === undefined || old.some(({ number }) => number === signs.number)) throw this.#notRetired();
+      await told();
+      for (const { number } of old) await rm(join(this.#folder, nameOf(number)), { force: true });
+      await this.#rereadInEmergency(by);
+      if (old.some(({ jwk }) => this.has(jwk.kid))) throw this.#notRetired();
+      return { signs: signs.jwk.kid, retired: old.map(({ jwk }) => jwk.kid) };
+    });
+  }
+
+  /** A trail that cannot be written keeps no leaked key in force. */
+  async #rereadInEmergency(by: Caller | null): Promise<void> {
+    await this.#reread(by).catch((error: unknown) =>
+      this.#options.log?.warn(`A change of signing keys was not recorded: ${messageOf(error)}`),
+    );
+  }
+
+  #notRetired(): DomainError {
+    return new DomainError('unavailable', `The signing keys in ${this.#folder} could not be replaced`, {
+      reason: 'keys_not_retired',
+      remedy: 'Look at the folder and at the log, and try again',
+    });
+  }
+
+  async #maintain(): Promise<void> {
+    await this.#reread(null);
     const { next, gone } = publishedAfter(this.#keys, this.#now, SCHEDULE);
     if (next !== undefined) {
       await this.#make(next);
@@ -95,39 +154,41 @@ export class SigningKeys {
       await rm(join(this.#folder, nameOf(number)), { force: true });
       this.#say(`The signing key ${nameOf(number)} was removed: every token of it has expired`);
     }
-    if (next !== undefined || gone.length > 0) await this.#reread();
+    if (next !== undefined || gone.length > 0) await this.#reread(null);
   }
 
-  async #reread(): Promise<void> {
+  async #reread(by: Caller | null): Promise<void> {
     const files = await this.#files();
-    if (files.length === 0) {
-      // Not shared any more, or removed to end every token: the next start decides, and makes a new one.
-      this.#options.log?.warn(`There is no signing key in ${this.#folder} any more: start again`);
-      return;
-    }
+    const faults: string[] = [];
+    // Not shared any more, or removed to end every token: the next start decides, and makes a new one.
+    if (files.length === 0) faults.push(`There is no signing key in ${this.#folder} any more: start again`);
     const known = new Map(this.#keys.map((key) => [nameOf(key.number), key]));
-    const read = await Promise.all(files.map(async (file) => known.get(file) ?? this.#tryRead(file)));
+    const read = await Promise.all(files.map(async (file) => known.get(file) ?? this.#tryRead(file, faults)));
+    // Once each: the folder is looked at all the time.
+    for (const fault of faults) if (!this.#faults.includes(fault)) this.#options.log?.warn(fault);
+    this.#faults = faults;
     const keys = read.filter((key) => key !== undefined);
     // A damaged file alone is no reason to forget the keys that work.
     if (keys.length === 0) return;
     const before = this.#keys;
     this.#keys = keys;
-    await this.#tell(before);
+    await this.#tell(before, by);
   }
 
   /** Says which keys are new, and which are gone. */
-  async #tell(before: readonly SigningKey[]): Promise<void> {
+  async #tell(before: readonly SigningKey[], by: Caller | null): Promise<void> {
+    const { changed } = this.#options;
     const kids = (keys: readonly SigningKey[]): Set<string> => new Set(keys.map(({ jwk }) => jwk.kid));
     const [old, now] = [kids(before), kids(this.#keys)];
-    for (const kid of now) if (!old.has(kid)) await this.#options.changed?.('signing-key.publish', kid);
-    for (const kid of old) if (!now.has(kid)) await this.#options.changed?.('signing-key.retire', kid);
+    for (const kid of now) if (!old.has(kid)) await changed?.({ action: 'signing-key.publish', kid, by });
+    for (const kid of old) if (!now.has(kid)) await changed?.({ action: 'signing-key.retire', kid, by });
   }
 
-  async #tryRead(file: string): Promise<SigningKey | undefined> {
+  async #tryRead(file: string, faults: string[]): Promise<SigningKey | undefined> {
     try {
       return await readKey(join(this.#folder, file));
     } catch (error) {
-      this.#options.log?.warn(`A signing key is not taken: ${messageOf(error)}`);
+      faults.push(`A signing key is not taken: ${messageOf(error)}`);
       return undefined;
     }
   }
@@ -161,6 +222,14 @@ async function readKey(file: string): Promise<SigningKey> {
   const text = await readSmallFile(file);
   if (text === undefined) throw new Error(`The signing key ${file} went away`);
   const jwk = parsePrivateJwk(text, file);
+  const thumbprint = await calculateJwkThumbprint(publicPart(jwk));
+  // Services take a key under no other id.
+  if (jwk.kid !== thumbprint)
+    throw new DomainError(
+      'unprocessable',
+      `Expected the thumbprint ${thumbprint} (RFC 7638) for kid in ${file}, got ${jwk.kid}`,
+      { reason: 'bad_key_file', remedy: 'Correct kid' },
+    );
   const { made } = Made.parse(JSON.parse(text));
   return {
     number: Number(KEY_FILE.exec(file.slice(file.lastIndexOf('/') + 1))?.[1]),

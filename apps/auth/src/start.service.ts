@@ -56,10 +56,18 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     const { config, clock, log, settings, accounts, accountsStore, tokens, tokensStore } = this;
     const folder = join(config.dataFolder('auth'), 'signing-keys');
+    // Nothing to do before the file of the first token can be there.
+    let renewTokenFile = async (): Promise<void> => undefined;
     const keys = await SigningKeys.open(folder, {
       clock,
       log,
-      changed: (action, kid) => this.trail.record(signingKeyChanged(action, kid)),
+      changed: async (change) => {
+        try {
+          await this.trail.record(signingKeyChanged(change));
+        } finally {
+          if (change.action === 'signing-key.retire') await renewTokenFile();
+        }
+      },
     });
     await keys.maintain();
     const parts = {
@@ -78,6 +86,7 @@ export class StartService implements OnModuleInit, OnApplicationShutdown {
     const instance = await beginInstance(parts);
     this.issuer.open(instance.issuer, keys);
     await completeTokenFile(parts, instance);
+    renewTokenFile = () => completeTokenFile(parts, { ...instance, complete: true });
     this.verifier.useAuthority(new LocalAuthority(this.issuer, this.revocations, this.uses));
     await this.verifier.refresh();
     // Before a request is answered: nobody must have a role in an organisation that was disabled before a crash.

@@ -80,7 +80,7 @@ import { WorkerProof } from './worker-proof.js';
     { provide: ARCHITECTURE, useFactory: () => laneOfThisMachine() },
     provideTokenExchange('builder'),
     provideTrail('builder', DATABASE),
-    provideClientAssertions(),
+    provideClientAssertions(DATABASE),
     WorkerProof,
     BuildsStore,
     ContextsStore,

@@ -106,6 +106,7 @@ export class BuildsService {
       tokensExpireAt: expiresAt.toISOString(),
       tokenId: actor.tokenId,
       originTokenId: actor.originTokenId,
+      ...(actor.keyId !== undefined && { keyId: actor.keyId }),
     };
     try {
       const entry = this.trail.write(submitted(id, build, actor));

@@ -36,6 +36,8 @@ const Build = z.object({
   tokensExpireAt: z.string().optional(),
   tokenId: z.string().optional(),
   originTokenId: z.string().optional(),
+  /** The key that signed that token, and the exchanged ones unless it was followed by another at that moment. */
+  keyId: z.string().optional(),
 });
 export type Build = z.infer<typeof Build>;
 export type StoredBuild = Stored<Build>;

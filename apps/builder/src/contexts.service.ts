@@ -59,6 +59,7 @@ export class ContextsService {
         expiresAt: this.#later(LIMITS.contextSeconds),
         tokenId: actor.tokenId,
         originTokenId: actor.originTokenId,
+        ...(actor.keyId !== undefined && { keyId: actor.keyId }),
       });
       return !here;
     });
@@ -70,8 +71,8 @@ export class ContextsService {
 
   /**
    * Takes the bytes of an announced context.
-   * @throws DomainError `forbidden` for an address that was not made here or is too old, `unauthorized` when its token was revoked, `unprocessable`
-   *   for other bytes than announced
+   * @throws DomainError `forbidden` for an address that was not made here or is too old, `unauthorized` when its token was revoked,
+   *   `unavailable` while that is not known, `unprocessable` for other bytes than announced
    */
   async upload(digestText: string, grant: UploadGrant, request: IncomingMessage): Promise<void> {
     const digest = parseDigest(digestText);
@@ -81,8 +82,9 @@ export class ContextsService {
       throw new DomainError('forbidden', 'This upload address is not valid');
     if (grant.expires * 1000 <= this.clock.now().getTime())
       throw new DomainError('forbidden', 'This upload address has expired');
-    const { tokenId = '', originTokenId = '' } = await this.#announced(digest, grant.holder);
-    if (this.verifier.hasEnded({ accountId: grant.holder, tokenId, originTokenId }))
+    const { tokenId = '', originTokenId = '', keyId } = await this.#announced(digest, grant.holder);
+    this.verifier.requireFresh();
+    if (this.verifier.hasEnded({ accountId: grant.holder, tokenId, originTokenId, keyId }))
       throw new DomainError('unauthorized', 'The token that announced this build context was revoked', {
         reason: 'token_revoked',
       });

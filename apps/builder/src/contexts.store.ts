@@ -14,6 +14,7 @@ const Hold = z.object({
   /** The token with which it was announced: its end is the end of the address for the upload. */
   tokenId: z.string().optional(),
   originTokenId: z.string().optional(),
+  keyId: z.string().optional(),
 });
 export type Hold = z.infer<typeof Hold>;
 

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor, JobOutcome, Ticket } from '#libs/contract';
 import type { BlobReader } from '#libs/blobs';
-import { type Clock, DomainError, oneLine } from '#libs/core';
-import { CLOCK, TokenVerifier } from '#libs/server';
+import { type Clock, DomainError, messageOf, oneLine } from '#libs/core';
+import { CLOCK, LOG, type Logger, TokenVerifier } from '#libs/server';
 import { z } from 'zod';
 import { BuildEndings } from './build-endings.js';
 import { BuildLogs } from './build-logs.js';
@@ -15,6 +15,9 @@ import { Seal } from './sealed.js';
 
 const JobTokens = z.object({ builder: z.string(), library: z.string() });
 
+/** Of a build whose tokens are gone, were altered or moved here from another build, or are sealed with a key that is gone. */
+const NO_RIGHTS = 'the rights that were kept for it are not there any more. Submit it again';
+
 /** Builds as their workers see them. */
 @Injectable()
 export class JobsService {
@@ -26,15 +29,18 @@ export class JobsService {
     private readonly seal: Seal,
     private readonly verifier: TokenVerifier,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOG) private readonly log: Logger,
   ) {}
 
   /**
    * Begins a try of a build and hands over what it needs; asked again for the same try, it only hands over. The caller has proved to be a worker.
-   * @throws DomainError `gone` when the build is over, or ends now because it cannot be done any more
+   * @throws DomainError `gone` when the build is over, or ends now because it cannot be done any more; `unavailable` while it is not known
+   *   which tokens were revoked
    */
   async ticket(id: string, tryId: string): Promise<Ticket> {
+    this.verifier.requireFresh();
     const build = await this.builds.update(id, (current) =>
-      isOver(current) || current.tryId === tryId
+      isOver(current) || current.tryId === tryId || this.#tokensOf(id, current) === undefined
         ? undefined
         : {
             ...current,
@@ -44,13 +50,14 @@ export class JobsService {
             tryId,
           },
     );
-    if (build?.tokens === undefined || isOver(build)) throw gone();
+    if (build === undefined || isOver(build)) throw gone();
+    const tokens = this.#tokensOf(id, build);
     const hopeless = this.#whyHopeless(build);
-    if (hopeless !== undefined) {
-      await this.endings.end(id, { status: 'Complete', failureReason: hopeless }, null);
+    if (tokens === undefined || hopeless !== undefined) {
+      const failureReason = hopeless ?? NO_RIGHTS;
+      await this.endings.end(id, { status: 'Complete', failureReason }, null);
       throw gone();
     }
-    const tokens = JobTokens.parse(JSON.parse(this.seal.unseal(build.tokens, id)));
     return {
       builderToken: tokens.builder,
       libraryToken: tokens.library,
@@ -73,7 +80,7 @@ export class JobsService {
     { offset, bytes }: { readonly offset: number; readonly bytes: Uint8Array },
     actor: Actor,
   ): Promise<{ size: number; wanted: boolean }> {
-    requireWorker(actor, id);
+    await this.#workedOn(id, actor);
     const size = await this.logs.append(id, offset, bytes, async () => {
       const build = (await this.builds.get(id))?.value;
       return build !== undefined && !isOver(build) && build.tryId === tryId;
@@ -83,16 +90,14 @@ export class JobsService {
 
   /** The build context as it was uploaded. @throws DomainError `not_found` when the build has none */
   async context(id: string, actor: Actor): Promise<BlobReader> {
-    requireWorker(actor, id);
-    const build = (await this.builds.get(id))?.value;
-    if (build === undefined) throw gone();
+    const build = await this.#workedOn(id, actor);
     if (build.contextDigest === undefined) throw new DomainError('not_found', 'This build has no context');
     return this.contexts.open(build.contextDigest);
   }
 
   /** Records how a try ended (builder contract §11). What a try says that is not the build's own any more changes nothing. */
   async finish(id: string, tryId: string, outcome: JobOutcome, actor: Actor): Promise<void> {
-    requireWorker(actor, id);
+    await this.#workedOn(id, actor);
     const isForeign = (build: Build): boolean => build.tryId !== tryId;
     if (outcome.outcome === 'succeeded') {
       const { imageSize, imageChecksum } = outcome;
@@ -115,23 +120,37 @@ export class JobsService {
     await this.endings.end(id, { status: 'Complete', failureReason }, null);
   }
 
+  /** The build that a worker's token was made for. @throws DomainError `forbidden` for any other token */
+  async #workedOn(id: string, actor: Actor): Promise<Build> {
+    const build = (await this.builds.get(id))?.value;
+    const decision = mayWork(actor, id, build);
+    if (!decision.allowed) throw new DomainError('forbidden', decision.reason);
+    // Not allowed when there is none.
+    if (build === undefined) throw gone();
+    return build;
+  }
+
+  /** The exchanged tokens of a build; undefined when they are not there, or were not sealed here for this build. */
+  #tokensOf(id: string, { tokens }: Build): z.infer<typeof JobTokens> | undefined {
+    try {
+      return tokens === undefined ? undefined : JobTokens.parse(JSON.parse(this.seal.unseal(tokens, id)));
+    } catch (error) {
+      this.log.error({ build: id }, `The sealed tokens of a build cannot be opened: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
   /** A sentence when no worker can do the build any more. */
   #whyHopeless(build: Build): string | undefined {
     if (build.attempt > LIMITS.attempts)
       return `it was tried ${LIMITS.attempts} times, and each time its worker was lost`;
-    const { accountId, tokenId = '', originTokenId = '' } = build;
-    if (this.verifier.hasEnded({ accountId, tokenId, originTokenId }))
+    const { accountId, tokenId = '', originTokenId = '', keyId } = build;
+    if (this.verifier.hasEnded({ accountId, tokenId, originTokenId, keyId }))
       return 'the token with which it was submitted was revoked. Submit it again with another one';
     if (new Date(build.tokensExpireAt ?? 0).getTime() <= this.clock.now().getTime())
       return `it was not done within ${LIMITS.totalSeconds / 3600} hours, and its rights have expired. Submit it again`;
     return undefined;
   }
-}
-
-/** @throws DomainError `forbidden` unless the token was made for this build */
-function requireWorker(actor: Actor, id: string): void {
-  const decision = mayWork(actor, id);
-  if (!decision.allowed) throw new DomainError('forbidden', decision.reason);
 }
 
 function gone(): DomainError {

@@ -26,6 +26,8 @@ export const LIMITS = {
   /** One message on a log socket (builder contract §5.2). */
   messageBytes: 32 * 1024,
   pingSeconds: 25,
+  /** How often it is asked whether the token of a log socket was revoked. With the time of the feed this stays around one second. */
+  revokedSeconds: 0.5,
   /** Pings in a row that nobody answered, while nothing was taken either: nobody is there any more. */
   unansweredPings: 3,
   /** Log sockets of one account. */

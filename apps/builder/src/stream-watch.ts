@@ -6,7 +6,8 @@ const POLICY_VIOLATION = 1008;
 /** Asks from time to time whether somebody still reads, and whether they still may. */
 export class StreamWatch {
   #unanswered = 0;
-  readonly #timer: NodeJS.Timeout;
+  readonly #pings: NodeJS.Timeout;
+  readonly #looks: NodeJS.Timeout;
 
   constructor(
     socket: Pick<WebSocket, 'on' | 'ping' | 'close' | 'terminate'>,
@@ -14,10 +15,12 @@ export class StreamWatch {
     hasEnded: () => boolean,
   ) {
     socket.on('pong', () => this.heard());
-    this.#timer = setInterval(() => {
+    this.#looks = setInterval(() => {
       // Expiry alone ends nothing: a build may last longer than the token with which it is watched.
       if (hasEnded()) socket.close(POLICY_VIOLATION, 'The token was revoked; the build goes on');
-      else if (this.#unanswered >= LIMITS.unansweredPings) socket.terminate();
+    }, LIMITS.revokedSeconds * 1000);
+    this.#pings = setInterval(() => {
+      if (this.#unanswered >= LIMITS.unansweredPings) socket.terminate();
       else {
         this.#unanswered += 1;
         socket.ping();
@@ -31,6 +34,7 @@ export class StreamWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearInterval(this.#pings);
+    clearInterval(this.#looks);
   }
 }

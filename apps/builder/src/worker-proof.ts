@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '#libs/core';
-import { ClientAssertions, TokenVerifier } from '#libs/server';
+import { ClientAssertions, proofAudience, TokenVerifier } from '#libs/server';
 
 /**
  * Checks that a caller is a worker of this instance. Being one grants nothing but to ask for the ticket of a build whose id is known: the rights
@@ -15,7 +15,8 @@ export class WorkerProof {
 
   /** @throws DomainError `unauthorized` for anything but a fresh proof of the worker's key */
   async check(assertion: string): Promise<void> {
-    const service = await this.assertions.serviceOf(assertion, await this.verifier.issuer());
+    const audience = proofAudience(await this.verifier.issuer(), 'builder');
+    const service = await this.assertions.serviceOf(assertion, audience);
     if (service === 'worker') return;
     throw new DomainError('unauthorized', 'Expected the proof of a worker of this instance', {
       reason: 'bad_worker_proof',

@@ -24,7 +24,7 @@ const account = (username: string, scopes: readonly string[] = ALL): Asker => ({
   organisations: {},
 });
 const member = (role: OrganisationRole): Asker => ({ ...account('member'), organisations: { acme: role } });
-const admin: Asker = { ...account('root'), administrator: true };
+const admin: Asker = { ...account('root', [...ALL, 'admin']), administrator: true };
 
 const open: Subject = { entity: 'acme', collection: 'c', container: 'n', private: false };
 const closed: Subject = { ...open, private: true };
@@ -41,6 +41,9 @@ describe('who may do what, by role', () => {
     // A robot owns nothing, whatever it is called.
     robot: { ...account('acme'), kind: 'robot' as const },
     admin,
+    // Rank without the scope, and the scope without the rank.
+    offDuty: { ...admin, scopes: ALL },
+    pretender: { ...admin, administrator: false },
   };
   // read, download, list tags, create, write, delete
   it.each([
@@ -55,6 +58,8 @@ describe('who may do what, by role', () => {
     ['robot', open, ['yes', 'yes', 'forbidden', 'forbidden', 'forbidden', 'forbidden']],
     ['robot', closed, ['hidden', 'hidden', 'hidden', 'forbidden', 'hidden', 'hidden']],
     ['admin', closed, ['yes', 'yes', 'yes', 'yes', 'yes', 'yes']],
+    ['offDuty', closed, ['hidden', 'hidden', 'hidden', 'forbidden', 'hidden', 'hidden']],
+    ['pretender', closed, ['hidden', 'hidden', 'hidden', 'forbidden', 'hidden', 'hidden']],
   ] as const)('%s, %o', (name, subject, wanted) => {
     const asker = askers[name];
     const rules = [mayRead, mayDownload, mayListTags, mayCreate, mayWrite, mayDelete];

@@ -7,7 +7,7 @@ import { EntitiesStore, type Entity } from './entities.store.js';
 import type { FoundImage } from './images.service.js';
 import { ImagesStore } from './images.store.js';
 import { LIMITS } from './limits.js';
-import { mayRead, placeOf } from './policy.js';
+import { isAdministrator, mayRead, placeOf } from './policy.js';
 import { matchesPath, readSearchText, type SearchText } from './searchTerms.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
 import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
@@ -70,7 +70,7 @@ export class SearchService {
   /** Whose private things are looked at; undefined: everybody's. */
   async #audiencesOf(actor: Actor | undefined): Promise<readonly string[] | undefined> {
     if (actor === undefined) return [EVERYBODY];
-    if (actor.administrator) return undefined;
+    if (isAdministrator(actor)) return undefined;
     return [EVERYBODY, ...(await this.tree.entityIdsOf(actor))];
   }
 

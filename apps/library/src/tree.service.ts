@@ -17,7 +17,7 @@ import { created } from './events.js';
 import { LIMITS } from './limits.js';
 import { missing, NOTHING } from './missing.js';
 import { NamesStore } from './names.store.js';
-import { admit, enforce, mayCreate, mayRead, type Subject } from './policy.js';
+import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from './policy.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
 import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
 
@@ -59,10 +59,15 @@ export class TreeService {
     return this.#readable(await this.containers.get(id), actor, () => missing('container', id));
   }
 
-  /** The entities of the actor and their organisations; all of them for administrators. By name. */
+  /**
+   * The entities of the actor and their organisations; all of them for administrators. By name. A token sees of them what it
+   * would find by asking for each: what is private only with a scope for something there.
+   */
   async listEntities(actor: Actor): Promise<readonly Entity[]> {
-    if (actor.administrator) return this.entities.list(LIMITS.entitiesListed);
-    return this.entities.getMany(await this.entityIdsOf(actor));
+    const found = isAdministrator(actor)
+      ? await this.entities.list(LIMITS.entitiesListed)
+      : await this.entities.getMany(await this.entityIdsOf(actor));
+    return found.filter((entity) => mayRead(actor, entitySubject(entity)).allowed);
   }
 
   /** The ids of the entities that belong to the actor or to their organisations. */
@@ -81,7 +86,7 @@ export class TreeService {
         const audience = request.defaultPrivate ? id : EVERYBODY;
         const { description, customData, defaultPrivate } = request;
         // Nobody gives quota to themselves.
-        const quota = actor.administrator ? request.quota : 0;
+        const quota = isAdministrator(actor) ? request.quota : 0;
         const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
         return [
           this.entities.creation(id, { ...entity, ...this.#creation(actor) }),

@@ -113,7 +113,8 @@ export class UploadsService {
   /**
    * Receives the bytes of a signed address (nos. 22 and 26).
    * @returns the ETag, with its quotes
-   * @throws DomainError `forbidden`, `gone`, `conflict`, `unprocessable`, `bad_request` when the client stops, `out_of_space`
+   * @throws DomainError `forbidden`, `gone`, `conflict`, `unprocessable`, `bad_request` when the client stops, `out_of_space`,
+   *   `unavailable` while it is not known which tokens were revoked
    */
   async receive(grant: UploadGrant, signature: string, body: IncomingMessage): Promise<string> {
     this.urls.check(grant, signature, this.clock.now().getTime() / 1000);
@@ -258,6 +259,7 @@ export class UploadsService {
         username: actor.username,
         token: actor.tokenId,
         originToken: actor.originTokenId,
+        ...(actor.keyId === undefined ? {} : { tokenKey: actor.keyId }),
         ...(actor.via === undefined ? {} : { via: actor.via }),
         createdAt: now,
         expiresAt: now + this.limits.uploadIdle,
@@ -418,8 +420,10 @@ export class UploadsService {
     return this.urls.sign({ upload, part, expires });
   }
 
-  #refuseRevoked({ account, token, originToken }: UploadDocument): void {
-    if (this.verifier.hasEnded({ accountId: account, tokenId: token, originTokenId: originToken }))
+  #refuseRevoked({ account, token, originToken, tokenKey }: UploadDocument): void {
+    this.verifier.requireFresh();
+    const by = { accountId: account, tokenId: token, originTokenId: originToken, keyId: tokenKey };
+    if (this.verifier.hasEnded(by))
       throw new DomainError('unauthorized', 'The token that began this upload was revoked', {
         reason: 'token_revoked',
       });

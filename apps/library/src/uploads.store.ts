@@ -24,6 +24,8 @@ const UploadDocument = z.object({
   /** Token ids, of the one that began it or went on with it last: revoking either ends the upload's signed URLs. */
   token: z.string(),
   originToken: z.string(),
+  /** The key that signed it: it ends the URLs as well. */
+  tokenKey: z.string().optional(),
   /** The service that exchanged the token, for an exchanged one. */
   via: z.string().optional(),
   createdAt: z.number(),

@@ -5,7 +5,7 @@ import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { ScsConfig } from '#libs/config';
 import type { Ticket } from '#libs/contract';
 import { DomainError, newObjectId, parseLibraryReference } from '#libs/core';
-import { InternalClient, ServiceKey, TokenVerifier } from '#libs/server';
+import { InternalClient, proofAudience, ServiceKey, TokenVerifier } from '#libs/server';
 
 export interface PullBaseRequest {
   readonly ticket: Ticket;
@@ -39,9 +39,9 @@ export class Connections {
     return this.#client(this.config.serviceUrl('builder'), token);
   }
 
-  /** A fresh proof that this is a worker of the instance. */
+  /** A fresh proof for the builder that this is a worker of the instance. */
   async proof(): Promise<string> {
-    return this.key.assertion(await this.verifier.issuer());
+    return this.key.assertion(proofAudience(await this.verifier.issuer(), 'builder'));
   }
 
   /**

@@ -6,6 +6,8 @@ import {
   CreatedTokenAnswer,
   type CreateTokenInput,
   type CreateUserInput,
+  type RetiredKeys,
+  RetiredKeysAnswer,
   TokenAnswer,
   type TokenRecord,
   TokensAnswer,
@@ -44,6 +46,11 @@ export class AuthClient {
   async revokeToken(id: string): Promise<TokenRecord> {
     const path = `${AUTH_PATHS.tokens}/${encodeURIComponent(id)}`;
     return (await this.#calls.call(path, TokenAnswer, { method: 'DELETE' })).data;
+  }
+
+  /** Ends every token that there is, and makes the key that signs from now on. Takes some seconds. */
+  async retireKeys(): Promise<RetiredKeys> {
+    return (await this.#calls.call(AUTH_PATHS.retireKeys, RetiredKeysAnswer, { method: 'POST' })).data;
   }
 
   async createUser(request: CreateUserInput): Promise<UserRecord> {

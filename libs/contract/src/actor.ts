@@ -45,6 +45,8 @@ export interface Actor {
   readonly tokenId: string;
   /** `jti` of the token that a person once got; differs from tokenId for an exchanged token. Revoking it ends both. */
   readonly originTokenId: string;
+  /** The key that signed the token; undefined for who proved an account by its password. */
+  readonly keyId?: string | undefined;
   readonly expiresAt: Date;
   /** The token has expired, and is taken for nothing but what was begun with it before (ADR 10). Absent = it is good. */
   readonly expired?: true;

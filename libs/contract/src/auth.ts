@@ -16,6 +16,7 @@ export const AUTH_PATHS = {
   uses: '/v1/auth/uses',
   exchange: '/v1/auth/token',
   revocations: '/v1/auth/revocations',
+  retireKeys: '/v1/auth/signing-keys/retire',
 } as const;
 
 /** Stock clients read the first line of a token file and refuse other lengths (library contract §2.3). */
@@ -213,6 +214,11 @@ export const SigningJwk = z.object({
   use: z.literal('sig'),
 });
 export type SigningJwk = z.infer<typeof SigningJwk>;
+
+/** `POST /v1/auth/signing-keys/retire`: ids of the key that signs from now on, and of those that ended with all they signed. */
+export const RetiredKeys = z.object({ signs: z.string(), retired: z.array(z.string()) });
+export type RetiredKeys = z.infer<typeof RetiredKeys>;
+export const RetiredKeysAnswer = envelope(RetiredKeys);
 
 /** `GET /.well-known/jwks.json`. `issuer` names the instance: tokens of another one are refused by it. */
 export const Jwks = z.object({ issuer: z.string(), keys: z.array(SigningJwk).min(1).max(50) });

@@ -2,7 +2,15 @@ import { DomainError, messageOf } from '#libs/core';
 import { Queue } from 'bullmq';
 import { PREFIX, type QueueLog, RedisConnection } from './connection.js';
 
-import { checkKey, JOBS, type JobName, type JobPayload, type JobReference, queueName } from './jobs.js';
+import {
+  checkKey,
+  JOBS,
+  type JobName,
+  type JobPayload,
+  type JobReference,
+  optionsOf,
+  queueName,
+} from './jobs.js';
 import { cancelKey, cancelTopic } from './cancellation.js';
 import { QUEUE_LIMITS } from './limits.js';
 import { Signals } from './signals.js';
@@ -48,14 +56,10 @@ export class JobQueue {
     const key = checkKey(spec.key(data));
     await this.#run(name, lane, async (queue) => {
       const known = await queue.getJob(key);
-      if (known !== undefined && (await known.isFailed())) await known.remove();
-      await queue.add(name, data, {
-        jobId: key,
-        attempts: spec.attempts,
-        backoff: { type: 'exponential', delay: spec.backoff },
-        removeOnComplete: true,
-        removeOnFail: { age: QUEUE_LIMITS.failedAgeSeconds, count: QUEUE_LIMITS.failedCount },
-      });
+      // One that has ended would keep the new one away. Those that are done leave nothing, unless somebody else put it there.
+      if (known !== undefined && ((await known.isFailed()) || (await known.isCompleted())))
+        await known.remove();
+      await queue.add(name, data, { jobId: key, ...optionsOf(name) });
     });
     return { name, key, lane };
   }

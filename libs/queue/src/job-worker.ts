@@ -1,9 +1,9 @@
-import { messageOf } from '#libs/core';
+import { messageOf, oneLine } from '#libs/core';
 import { type Job, WaitingError, Worker } from 'bullmq';
 import { cancelKey, cancelTopic } from './cancellation.js';
 import { PREFIX, type QueueLog, RedisConnection } from './connection.js';
 import { type JobHandler, handlersByName, JobStopped } from './handlers.js';
-import { JOBS, queueName } from './jobs.js';
+import { JOBS, optionsOf, queueName, readPayload } from './jobs.js';
 import { QUEUE_LIMITS } from './limits.js';
 import { Signals } from './signals.js';
 
@@ -98,6 +98,15 @@ export class JobWorker {
 
   async #process(handler: JobHandler, queue: string, job: Job, token: string | undefined): Promise<void> {
     const key = job.id ?? '';
+    Object.assign(job.opts, optionsOf(handler.name));
+    const payload = readPayload(handler.name, { name: job.name, key, data: job.data });
+    if (payload === undefined) {
+      // Neither started nor kept as failed: its key may be that of a document, which then would be told that its work failed.
+      this.#log(
+        `A job of ${queue} was refused: ${oneLine(JSON.stringify(key)).slice(0, 100)} was not added by this instance`,
+      );
+      return;
+    }
     const running = `${queue}/${key}`;
     const controller = new AbortController();
     this.#running.set(running, controller);
@@ -105,7 +114,6 @@ export class JobWorker {
       // Listening comes first, then the question: a cancellation in between is heard.
       if (await this.#isCancelled(queue, key)) return;
       if (this.#closing !== undefined) controller.abort(new JobStopped('closing'));
-      const payload = JOBS[handler.name].payload.parse(job.data);
       controller.signal.throwIfAborted();
       await handler.handle(payload, { signal: controller.signal, attempt: job.attemptsStarted });
     } catch (error) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { handlersByName, type JobHandler } from './handlers.js';
-import { checkKey, JOBS, type JobName, laneOfThisMachine, queueName } from './jobs.js';
+import { checkKey, JOBS, type JobName, laneOfThisMachine, queueName, readPayload } from './jobs.js';
 
 const handler = (name: string): JobHandler => ({ name: name as JobName, handle: () => Promise.resolve() });
 
@@ -13,9 +13,27 @@ describe('the job table', () => {
 
   it('takes the id of a document and nothing else', () => {
     expect(JOBS.build.payload.safeParse({ id: 'x' }).success).toBe(false);
-    expect(JOBS.build.payload.parse({ id: '0123456789abcdef01234567', token: 'secret' })).toEqual({
-      id: '0123456789abcdef01234567',
-    });
+    const id = '0123456789abcdef01234567';
+    expect(JOBS.build.payload.safeParse({ id, token: 'secret' }).success).toBe(false);
+    expect(JOBS.build.payload.parse({ id })).toEqual({ id });
+  });
+
+  it('reads no job that it would not have written', () => {
+    const id = '0123456789abcdef01234567';
+    const good = { name: 'build', key: id, data: { id } };
+    expect(readPayload('build', good)).toEqual({ id });
+    for (const altered of [
+      { name: 'bake' },
+      { key: '0123456789abcdef01234568' },
+      { key: '' },
+      { data: { id: '0123456789abcdef01234568' } },
+      { data: { id, definition: 'bootstrap: scratch' } },
+      { data: { id: [id] } },
+      { data: {} },
+      { data: undefined },
+      { data: id },
+    ])
+      expect(readPayload('build', { ...good, ...altered })).toBeUndefined();
   });
 
   it('has a queue for each lane, and lanes that are words', () => {

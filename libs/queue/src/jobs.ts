@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { QUEUE_LIMITS } from './limits.js';
 
 /** A kind of job as data. */
 export interface JobSpec<P> {
@@ -20,7 +21,7 @@ export const JOBS = {
   /** Builds one image. The build itself is a document of the builder; the job is only the call to work on it. */
   build: job({
     name: 'build',
-    payload: z.object({ id: z.string().regex(/^[0-9a-f]{24}$/) }),
+    payload: z.strictObject({ id: z.string().regex(/^[0-9a-f]{24}$/) }),
     key: ({ id }) => id,
     attempts: 3,
     backoff: 1_000,
@@ -36,6 +37,31 @@ export interface JobReference {
   readonly key: string;
   /** Which workers take it, for example `amd64`: every lane is a queue of its own. */
   readonly lane: string;
+}
+
+/**
+ * The payload of a job as Redis gives it, or undefined for one that was not added by {@link JobQueue}: another name, a key that its
+ * payload does not have, a field too many. Whoever can write to Redis can put anything there, and this program never puts such a thing.
+ */
+export function readPayload(
+  expected: JobName,
+  { name, key, data }: { readonly name: string; readonly key: string; readonly data: unknown },
+): JobPayload<JobName> | undefined {
+  const spec = JOBS[expected];
+  const payload = spec.payload.safeParse(data);
+  if (name !== expected || !payload.success || spec.key(payload.data) !== key) return undefined;
+  return payload.data;
+}
+
+/** What BullMQ does with a job of this kind. Of jobs it would otherwise be what Redis says. */
+export function optionsOf(name: JobName) {
+  const { attempts, backoff } = JOBS[name];
+  return {
+    attempts,
+    backoff: { type: 'exponential', delay: backoff },
+    removeOnComplete: true,
+    removeOnFail: { age: QUEUE_LIMITS.failedAgeSeconds, count: QUEUE_LIMITS.failedCount },
+  };
 }
 
 const LANE = /^[a-z0-9]{1,16}$/;

@@ -15,6 +15,7 @@ import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
 import { LOG, type Logger } from './log.js';
 import { DESCRIPTIONS, type Descriptions, DocsController } from './openapi/docs.controller.js';
+import { Service } from './openapi/service-name.js';
 import { Readiness } from './readiness.js';
 import { SystemController } from './system.controller.js';
 import { UpgradeRouter } from './upgrade.js';
@@ -32,8 +33,9 @@ export interface CoreParts {
   readonly audit: AuditDesk;
 }
 
-/** What every service can have injected, and the guard that stands before every route. */
-@Module({})
+/** What every service can have injected, the guard that stands before every route, and the routes of every process. */
+@Service('system')
+@Module({ controllers: [SystemController, DocsController, AuditController] })
 export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
     private readonly upgrades: UpgradeRouter,
@@ -73,7 +75,6 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
     return {
       module: CoreModule,
       global: true,
-      controllers: [SystemController, DocsController, AuditController],
       providers: [...shared, { provide: APP_GUARD, useClass: TokenGuard }],
       exports: [
         ScsConfig,

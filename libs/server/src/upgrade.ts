@@ -64,6 +64,11 @@ export class UpgradeRouter {
     this.#verify = verify;
   }
 
+  /** Every path that was registered. */
+  get paths(): readonly string[] {
+    return this.#routes.map(({ segments }) => segments.join('/'));
+  }
+
   /** Registers `handler` for a path whose `:name` segments match one segment each. */
   route(path: string, handler: UpgradeHandler, options: UpgradeRouteOptions = {}): void {
     this.#routes.push({ ...options, segments: path.split('/'), handler });

@@ -160,21 +160,23 @@ describe.each([
     // Who is nobody, and what only reads, is not recorded.
     expect((await addKey('nonsense')).status).toBe(401);
     expect((await app.request('/v1/entities/nobody', { token: weak })).status).toBe(404);
+    // How often finn was asked to wait is not known; each service has its own chain.
+    const seen = async (): Promise<string[]> => {
+      const entries = await auditEntries(app, admin, 'outcome=refused');
+      return [...new Set(entries.map((entry) => `${short(entry)} ${entry.reason}`))].toSorted();
+    };
     await expect
-      .poll(async () => (await auditEntries(app, admin, 'outcome=refused&actor=finn')).length)
-      .toBeGreaterThan(0);
-    const entries = await auditEntries(app, admin, 'outcome=refused');
-    const seen = entries.map((entry) => `${short(entry)} ${entry.reason}`);
-    expect(seen.filter((line) => !line.includes(' finn ')).toSorted()).toEqual(
-      [
-        'key.add refused dora request:/pks/add scope_missing',
-        'entity.create refused bob entity:ann not_owner',
-        'image.delete refused bob container:gina/own/thing image_not_found',
-        'image.delete refused bob container:ann/tools/blast not_owner',
-        'key.add refused emil request:/pks/add token_expired',
-      ].toSorted(),
-    );
-    expect(seen).toContain('key.add refused finn request:/pks/add token_revoked');
+      .poll(seen, { timeout: 10_000 })
+      .toEqual(
+        [
+          'key.add refused dora request:/pks/add scope_missing',
+          'entity.create refused bob entity:ann not_owner',
+          'image.delete refused bob container:gina/own/thing image_not_found',
+          'image.delete refused bob container:ann/tools/blast not_owner',
+          'key.add refused emil request:/pks/add token_expired',
+          'key.add refused finn request:/pks/add token_revoked',
+        ].toSorted(),
+      );
   });
 
   it('is read by administrators alone', async () => {

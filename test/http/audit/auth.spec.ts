@@ -206,7 +206,8 @@ describe.each([
     });
     const user = await world.user();
     const { token, id } = await world.token(user);
-    const exchange = async (scope: string) =>
+    const proof = () => key.assertion(world.app.get(Issuer).name);
+    const exchange = async (scope: string, client_assertion?: string) =>
       world.app.request('/v1/auth/token', {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded', 'user-agent': 'scs/0.1.0' },
@@ -215,7 +216,7 @@ describe.each([
           subject_token: token,
           subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
           client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-          client_assertion: await key.assertion(world.app.get(Issuer).name),
+          client_assertion: client_assertion ?? (await proof()),
           audience: 'library',
           scope,
           job: 'b1',
@@ -223,19 +224,27 @@ describe.each([
           lifetime: '600',
         }).toString(),
       });
-    const entries = await during('action=token.exchange', 3, async () => {
-      expect((await exchange('library:write')).status).toBe(200);
+    const captured = await proof();
+    const entries = await during('action=token.exchange', 4, async () => {
+      expect((await exchange('library:write', captured)).status).toBe(200);
       expect((await exchange('keystore:write')).status).toBe(403);
+      // By whom nobody knows: whose token it was is known.
+      expect((await exchange('library:write', captured)).status).toBe(401);
       await world.expect(world.send('DELETE', `/tokens/${id}`));
       expect((await exchange('library:write')).status).toBe(401);
     });
     expect(entries.map(({ outcome, reason }) => [outcome, reason])).toEqual([
       ['done', null],
-      ['refused', expect.any(String)],
+      ['refused', 'exchange_not_allowed'],
+      ['refused', 'client_assertion_invalid'],
       ['refused', 'token_revoked'],
     ]);
-    for (const { actor } of entries)
-      expect(actor).toMatchObject({ username: user, tokenId: id, via: 'builder' });
+    for (const { actor, reason } of entries)
+      expect(actor).toMatchObject({
+        username: user,
+        tokenId: id,
+        via: reason === 'client_assertion_invalid' ? null : 'builder',
+      });
     expect(entries[0]).toMatchObject({
       client: 'scs/0.1.0',
       after: { audience: 'library', job: 'b1', place: `${user}/builds/one`, username: user },

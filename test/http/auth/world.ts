@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Controller, Get, HttpCode, Module, Post } from '@nestjs/common';
 import { AuthModule } from '#apps/auth/src/auth.module';
 import type { Actor } from '#libs/contract';
+import type { Clock } from '#libs/core';
 import { Audience, CurrentActor, Requires } from '#libs/server';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import type { TestDatabase } from '../../support/databases.js';
@@ -48,11 +49,12 @@ export class World {
     this.admin = admin;
   }
 
-  static async start(database: TestDatabase, home?: string): Promise<World> {
+  static async start(database: TestDatabase, home?: string, clock?: Clock): Promise<World> {
     const app = await startApp({
       modules: [AuthModule, ProbeModule],
       env: { SCS_SERVICES: 'auth', ...database.env },
       ...(home === undefined ? {} : { home }),
+      ...(clock === undefined ? {} : { clock }),
     });
     return new World(app, (await readFile(join(app.home, 'admin.token'), 'utf8')).trim());
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ServiceKey } from '#libs/server';
 import { systemClock } from '#libs/core';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AppAnswer, StartedApp } from '../../support/app.js';
 import { base64, DONE, type Followed, SCRATCH, TestBuilder } from '../../support/builder.js';
@@ -115,6 +116,14 @@ describe.each([
         (await submit({ buildRecipe: SCRATCH }, await token('ann', ['build', 'library:read']))).status,
       ).toBe(403);
     });
+
+    it('refuses at once where the image would be refused: a build has no rank of an administrator', async () => {
+      const answer = await submit({ buildRecipe: SCRATCH, libraryRef: 'library://ann/c/n' }, admin);
+      expect([answer.status, answer.body.error.reason]).toEqual([403, 'may_not_publish']);
+      expect((await submit({ buildRecipe: SCRATCH, libraryRef: 'library://admin/c/n' }, admin)).status).toBe(
+        200,
+      );
+    });
   });
 
   it('23–28: tells about builds to their owner and to administrators only', async () => {
@@ -179,11 +188,13 @@ describe.each([
         home: app.home,
         clock: systemClock,
       });
-      const clientAssertion = await builder.proof(other);
-      expect(
+      const ask = async (clientAssertion: string) =>
         (await app.request(`/v1/build/${id}/_ticket`, { method: 'POST', json: { clientAssertion, tryId } }))
-          .status,
-      ).toBe(401);
+          .status;
+      expect(await ask(await builder.proof(other))).toBe(401);
+      // Made for auth, by a worker: who was shown it there cannot show it here.
+      expect(await ask(await builder.proof(undefined, 'auth'))).toBe(401);
+      expect(await ask(await builder.proof())).toBe(200);
       expect((await say(id, ann, 0, 'x')).status).toBe(403);
       expect((await finish(id, ann, done)).status).toBe(403);
     });
@@ -195,6 +206,42 @@ describe.each([
       expect((await say(id, libraryToken, 0, 'x')).status).toBe(401);
       expect((await submit({ buildRecipe: SCRATCH }, builderToken)).status).toBe(401);
       expect((await say(id, builderToken, 0, 'x')).status).toBe(200);
+    });
+
+    it('is nobody with a token that was exchanged for its build from another token, whosever that is', async () => {
+      const key = await ServiceKey.open({
+        service: 'builder',
+        dataFolder: app.config.dataFolder('builder'),
+        home: app.home,
+        clock: systemClock,
+      });
+      const id = await submitted();
+      const { builderToken } = await started(id);
+      const place = decodeJwt<{ subject: { container: string } }>(builderToken).subject.container;
+      const exchanged = async (subject_token: string, container = place): Promise<string> => {
+        const form = {
+          grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+          subject_token,
+          subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+          client_assertion: await builder.proof(key, 'auth'),
+          audience: 'builder',
+          scope: 'build',
+          job: id,
+          container,
+          lifetime: '600',
+        };
+        const body = new URLSearchParams(form).toString();
+        return (await app.request('/v1/auth/token', { body })).body.access_token;
+      };
+      // The same person, with another token of hers; for another place; and somebody else.
+      const other = (await builder.token('ann')).token;
+      for (const token of [await exchanged(other), await exchanged(ann, 'ann/c/n'), await exchanged(bob)]) {
+        expect((await say(id, token, 0, 'x')).status).toBe(403);
+        expect((await finish(id, token, done)).status).toBe(403);
+        expect((await app.request(`/v1/build/${id}/_context`, { token })).status).toBe(403);
+      }
+      expect((await say(id, await exchanged(ann), 0, 'x')).status).toBe(200);
     });
 
     it('dies with the token that the build was submitted with', async () => {

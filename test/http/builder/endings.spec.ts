@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BuildsStore } from '#apps/builder/src/builds.store';
 import { ManualClock } from '#libs/core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TokenVerifier } from '#libs/server';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { base64, DONE, SCRATCH, TestBuilder } from '../../support/builder.js';
 import { sqliteDatabase } from '../../support/databases.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
@@ -127,6 +128,63 @@ Build failed: a INFO:    b\x1b[2J
       isComplete: true,
       failureReason: expect.stringContaining('was revoked. Submit it again') as unknown,
     });
+  });
+});
+
+describe('a build whose rights', () => {
+  let builder: TestBuilder;
+  let redis: RedisServer;
+  let ann: string;
+  beforeAll(async () => {
+    redis = await startRedis();
+    builder = await TestBuilder.start(await sqliteDatabase(), { redis });
+    ann = await builder.account('ann');
+  });
+  afterAll(async () => {
+    await builder.stop();
+    await redis.stop();
+  });
+  const change = (id: string, part: object) =>
+    builder.app.get<BuildsStore>(BuildsStore).update(id, (build) => ({ ...build, ...part }));
+  const sealed = async (id: string): Promise<string> =>
+    (await builder.app.get<BuildsStore>(BuildsStore).get(id))?.value.tokens ?? '';
+
+  it.each([
+    ['are gone', async () => undefined],
+    ['were altered', async (id: string) => (await sealed(id)).replace(/^..../, 'AAAA')],
+    ['are those of another build', async () => sealed(await builder.submitted(ann))],
+    ['are no seal at all', async () => 'x'],
+  ])('%s ends with that reason before anybody starts it', async (_, tokens) => {
+    const id = await builder.submitted(ann);
+    await change(id, { tokens: await tokens(id) });
+    const { status, body } = await builder.ticket(id);
+    expect([status, body.error.reason]).toEqual([410, 'build_over']);
+    const record = await builder.status(id, ann);
+    expect(record).toMatchObject({
+      isComplete: true,
+      failureReason: expect.stringContaining('the rights that were kept for it are not there') as unknown,
+    });
+    expect(record.startTime).toBeUndefined();
+  });
+
+  it('hang on a signing key that was retired ends with that reason', async () => {
+    const id = await builder.submitted(ann);
+    await change(id, { keyId: 'A'.repeat(43) });
+    expect((await builder.ticket(id)).status).toBe(410);
+    expect((await builder.status(id, ann)).failureReason).toContain('was revoked. Submit it again');
+  });
+
+  it('cannot be looked at is not begun, and waits', async () => {
+    const id = await builder.submitted(ann);
+    const fresh = vi
+      .spyOn(builder.app.get<TokenVerifier>(TokenVerifier), 'fresh', 'get')
+      .mockReturnValue(false);
+    onTestFinished(() => fresh.mockRestore());
+    const { status, body } = await builder.ticket(id);
+    expect([status, body.error.reason]).toEqual([503, 'revocations_stale']);
+    expect(await builder.status(id, ann)).toMatchObject({ status: 'Pending', isComplete: false });
+    fresh.mockRestore();
+    expect((await builder.ticket(id)).body.data.attempt).toBe(1);
   });
 });
 

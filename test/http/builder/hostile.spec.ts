@@ -7,6 +7,7 @@ import { connect } from 'node:tls';
 import { CONTEXT_BLOBS, ContextsService } from '#apps/builder/src/contexts.service';
 import type { BlobStore } from '#libs/blobs';
 import type { Digest } from '#libs/core';
+import { TokenVerifier } from '#libs/server';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AppAnswer } from '../../support/app.js';
 import { base64, SCRATCH, TestBuilder } from '../../support/builder.js';
@@ -156,6 +157,20 @@ describe('a builder among hostile clients', () => {
       const put = () => builder.app.request(location, { method: 'PUT', body: bytes });
       await expect.poll(async () => (await announce(json, made.token)).status).toBe(401);
       expect((await put()).body.error).toMatchObject({ code: 401, reason: 'token_revoked' });
+    });
+
+    it('takes nothing while it is not known whose token was revoked', async () => {
+      const { bytes, json } = contextOf('in doubt');
+      const location = String((await announce(json, ann)).headers['location']);
+      const fresh = vi
+        .spyOn(builder.app.get<TokenVerifier>(TokenVerifier), 'fresh', 'get')
+        .mockReturnValue(false);
+      onTestFinished(() => fresh.mockRestore());
+      const put = () => builder.app.request(location, { method: 'PUT', body: bytes });
+      expect((await put()).body.error).toMatchObject({ code: 503, reason: 'revocations_stale' });
+      expect(await isThere(json.digest)).toBe(false);
+      fresh.mockRestore();
+      expect((await put()).status).toBe(201);
     });
 
     it('keeps what one account gives up while another one uploads it', async () => {

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SweepService } from '#apps/library/src/sweep.service';
 import { ManualClock } from '#libs/core';
+import { TokenVerifier } from '#libs/server';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const MINUTE = 60_000;
@@ -42,6 +43,26 @@ describe('uploads and time', () => {
     await expect
       .poll(async () => (await tester.put(url, bytes.subarray(1))).body.error.reason as unknown)
       .toBe('token_revoked');
+  });
+
+  it('an address takes nothing while it is not known whose token was revoked', async () => {
+    const bytes = await testImage();
+    const url = await start(await announce(bytes), bytes, tester);
+    const fresh = vi
+      .spyOn(world.app.get<TokenVerifier>(TokenVerifier), 'fresh', 'get')
+      .mockReturnValue(false);
+    onTestFinished(() => fresh.mockRestore());
+    const { status, body } = await tester.put(url, bytes);
+    expect([status, body.error.reason]).toEqual([503, 'revocations_stale']);
+    fresh.mockRestore();
+    expect((await tester.put(url, bytes)).status).toBe(200);
+  });
+
+  it('an address ends with the key that signed its token', async () => {
+    const bytes = await testImage();
+    const url = await start(await announce(bytes), bytes, tester);
+    await world.authority.retire();
+    expect((await tester.put(url, bytes)).body.error.reason).toBe('token_revoked');
   });
 
   it('38: an address ends at its time', async () => {

@@ -57,7 +57,9 @@ describe('the front end', () => {
     expect(Object.keys(body.paths)).toContain('/library/{entity}/{collection}/{container}');
     for (const path of ['/docs/web', '/docs/library.json', '/docs/../web.json', '/docs/'])
       expect((await app.request(path)).status).toBe(404);
-    expect((await app.request('/docs/none.json')).body.error.message).toBe('Expected one of /docs/web.json');
+    expect((await app.request('/docs/none.json')).body.error.message).toBe(
+      'Expected one of /docs/web.json, /docs/system.json',
+    );
   });
 
   it('hands out the authority, and nothing secret with it', async () => {

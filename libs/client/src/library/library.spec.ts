@@ -35,6 +35,17 @@ describe('protocolOf (library contract §2.4)', () => {
   });
 });
 
+it('asks what a server offers without its token: one for the library alone would be refused there', async () => {
+  const baseUrl = await serve((request, response) => {
+    const offered = { data: { version: '1', apiVersion: '2.0.0' } };
+    const refused = { error: { code: 401, message: 'The token is not meant for this service' } };
+    response.end(JSON.stringify(request.headers.authorization === undefined ? offered : refused));
+  });
+  const client = new LibraryClient(new HttpClient({ baseUrl, token: 'exchanged', userAgent: 'test' }));
+  expect(await client.protocol()).toEqual({ signedUploads: true, archTags: true });
+  await closeServers();
+});
+
 describe('pulling', () => {
   let folder: string;
   let destination: string;

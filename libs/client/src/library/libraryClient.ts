@@ -199,10 +199,13 @@ export class LibraryClient {
     });
   }
 
-  /** "The library client ignores the HTTP status and reads only the body" (library contract §2.4). */
+  /**
+   * "The library client ignores the HTTP status and reads only the body" (library contract §2.4). Without the token, which nobody
+   * needs for this: one that is good for the library alone is refused here, and a refusal looks like a server of the first protocol.
+   */
   async #apiVersion(options: CallOptions): Promise<string | undefined> {
     const answer = await this.http
-      .request({ url: '/version', ...signalOf(options) })
+      .request({ url: '/version', authorize: false, ...signalOf(options) })
       .catch((error: unknown) => {
         if (error instanceof DomainError && error.code !== 'unavailable') return undefined;
         throw error;

@@ -7,6 +7,7 @@ import { CLOCK } from '../clock.js';
 import { LOG, type Logger } from '../log.js';
 import { ACCESS_LIMITS } from './limits.js';
 import { ServiceKeysFolder } from './service-keys-folder.js';
+import { type Documents, UsedAssertions } from './used-assertions.store.js';
 
 /** Clocks of two machines may differ by this much, in seconds. */
 const TOLERANCE = 30;
@@ -15,79 +16,80 @@ export interface AssertionOptions {
   readonly clock: Clock;
   /** The public key of a service by its id. */
   readonly find: (service: ServiceName, kid: string) => Promise<SigningJwk | undefined>;
+  readonly used: Pick<UsedAssertions, 'use'>;
 }
 
-/** Checks which service asks (RFC 7523 §3): signed by that service's key, for this instance, fresh, and used once. */
+/** Checks which service asks (RFC 7523 §3): signed by that service's key, for whoever checks it, fresh, and used once. */
 export class ClientAssertions {
   readonly #options: AssertionOptions;
-  /** `jti` → Unix seconds after which it is refused for its age. */
-  readonly #used = new Map<string, number>();
 
   constructor(options: AssertionOptions) {
     this.#options = options;
   }
 
   /**
-   * @param issuer the name of this instance: the audience that an assertion must have
-   * @throws DomainError `unauthorized` for whatever is wrong with it
+   * @param audience whom an assertion must be for: {@link proofAudience}
+   * @throws DomainError `unauthorized` for whatever is wrong with it; `unavailable` when it is not known whether it was used before
    */
-  async serviceOf(assertion: string, issuer: string): Promise<ServiceName> {
-    const { clock, find } = this.#options;
-    const now = clock.now();
-    try {
-      const claimed = ServiceName.parse(decodeJwt(assertion).iss);
-      const { payload } = await jwtVerify(
-        assertion,
-        async (header) => {
-          const key = header.kid === undefined ? undefined : await find(claimed, header.kid);
-          if (key === undefined) throw new Error(`No such key of ${claimed}`);
-          return importJWK(key, 'ES256');
-        },
-        {
-          algorithms: ['ES256'],
-          typ: SIGNED_TYPES.clientAssertion,
-          issuer: claimed,
-          subject: claimed,
-          audience: issuer,
-          currentDate: now,
-          clockTolerance: TOLERANCE,
-          maxTokenAge: ACCESS_LIMITS.assertionSeconds,
-        },
-      );
-      const claims = ClientAssertion.parse(payload);
-      this.#useOnce(`${claimed} ${claims.jti}`, Math.floor(now.getTime() / 1000));
-      return claimed;
-    } catch (error) {
-      throw new DomainError('unauthorized', 'The service did not prove which one it is', {
-        reason: 'client_assertion_invalid',
-        cause: error,
-      });
-    }
+  async serviceOf(assertion: string, audience: string): Promise<ServiceName> {
+    const now = this.#options.clock.now();
+    const claims = await this.#checked(assertion, audience, now).catch((error: unknown) =>
+      Promise.reject(notProven(error)),
+    );
+    const seconds = Math.floor(now.getTime() / 1000);
+    // Clocks of two processes may differ by the tolerance, each in its own direction; who forgets too early is asked once more.
+    const until = seconds + ACCESS_LIMITS.assertionSeconds + 4 * TOLERANCE;
+    const first = await this.#options.used.use(`${claims.iss} ${claims.jti}`, { now: seconds, until });
+    if (!first) throw notProven(new Error('The assertion was used before'));
+    return claims.iss;
   }
 
-  #useOnce(id: string, now: number): void {
-    for (const [old, until] of this.#used) {
-      if (until > now) break;
-      this.#used.delete(old);
-    }
-    if (this.#used.has(id)) throw new Error('The assertion was used before');
-    // Forgetting one would let it be used again: full means wait.
-    if (this.#used.size >= ACCESS_LIMITS.rememberedAssertions) throw new Error('Too many assertions at once');
-    this.#used.set(id, now + ACCESS_LIMITS.assertionSeconds + 2 * TOLERANCE);
+  async #checked(assertion: string, audience: string, now: Date): Promise<ClientAssertion> {
+    const claimed = ServiceName.parse(decodeJwt(assertion).iss);
+    const { payload } = await jwtVerify(
+      assertion,
+      async (header) => {
+        const key = header.kid === undefined ? undefined : await this.#options.find(claimed, header.kid);
+        if (key === undefined) throw new Error(`No such key of ${claimed}`);
+        return importJWK(key, 'ES256');
+      },
+      {
+        algorithms: ['ES256'],
+        typ: SIGNED_TYPES.clientAssertion,
+        issuer: claimed,
+        subject: claimed,
+        audience,
+        currentDate: now,
+        clockTolerance: TOLERANCE,
+        maxTokenAge: ACCESS_LIMITS.assertionSeconds,
+      },
+    );
+    return ClientAssertion.parse(payload);
   }
 }
 
-/** The provider of {@link ClientAssertions} for a service that other services prove themselves to. */
-export function provideClientAssertions(): FactoryProvider<ClientAssertions> {
+function notProven(cause: unknown): DomainError {
+  return new DomainError('unauthorized', 'The service did not prove which one it is', {
+    reason: 'client_assertion_invalid',
+    cause,
+  });
+}
+
+/**
+ * The provider of {@link ClientAssertions} for a service that other services prove themselves to.
+ * @param database the injection token of its own database
+ */
+export function provideClientAssertions(database: symbol): FactoryProvider<ClientAssertions> {
   return {
     provide: ClientAssertions,
-    inject: [ScsConfig, CLOCK, LOG],
-    useFactory: ({ home }: ScsConfig, clock: Clock, log: Logger) => {
+    inject: [database, ScsConfig, CLOCK, LOG],
+    useFactory: (documents: Documents, { home }: ScsConfig, clock: Clock, log: Logger) => {
       const keys = new ServiceKeysFolder(home, {
         elapsed: () => performance.now(),
         warn: (message) => log.warn(message),
       });
-      return new ClientAssertions({ clock, find: (service, kid) => keys.find(service, kid) });
+      const used = new UsedAssertions(documents);
+      return new ClientAssertions({ clock, find: (service, kid) => keys.find(service, kid), used });
     },
   };
 }

@@ -1,7 +1,7 @@
 import { AUTH_PATHS, type Actor, EXCHANGE_WORDS, ExchangeAnswer, type ExchangeRequest } from '#libs/contract';
 import type { Clock } from '#libs/core';
 import type { InternalClient } from '../internal-client.js';
-import type { ServiceKey } from './service-key.js';
+import { proofAudience, type ServiceKey } from './service-key.js';
 import type { TokenVerifier } from './verifier.js';
 
 export interface ExchangeOptions {
@@ -56,7 +56,7 @@ export class TokenExchange {
         subject_token: actor.token,
         subject_token_type: EXCHANGE_WORDS.accessToken,
         client_assertion_type: EXCHANGE_WORDS.clientAssertion,
-        client_assertion: await this.#key.assertion(await this.#verifier.issuer()),
+        client_assertion: await this.#key.assertion(proofAudience(await this.#verifier.issuer(), 'auth')),
         audience: options.audience,
         scope: options.scopes.join(' '),
         job: options.subject.job,

@@ -22,8 +22,6 @@ export const ACCESS_LIMITS = {
   waitingUses: 1_000,
   /** A client assertion is good for this long. */
   assertionSeconds: 60,
-  /** Client assertions that are remembered until they expire, so that none is taken twice. */
-  rememberedAssertions: 10_000,
   /** The keys of a service are looked for on disk at most this often. */
   serviceKeyRefreshMs: 1_000,
 } as const;

@@ -35,3 +35,15 @@ export function cannotCheck(cause?: unknown): DomainError {
     cause,
   });
 }
+
+/** 503: who answers as the auth service publishes none of its keys. */
+export function keysReplaced(): DomainError {
+  return new DomainError(
+    'unavailable',
+    'Tokens cannot be checked: the auth service signs with keys that it never announced',
+    {
+      reason: 'auth_keys_replaced',
+      remedy: 'An administrator restarts the services if all signing keys were removed on purpose',
+    },
+  );
+}

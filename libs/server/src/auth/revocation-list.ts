@@ -8,7 +8,7 @@ export class AccountState {
   readonly disabled: boolean;
   readonly administrator: boolean;
   readonly #sealed: string | undefined;
-  #roles: Promise<Roles> | undefined;
+  #opened: { readonly key: string; readonly roles: Promise<Roles> } | undefined;
 
   constructor(entry: {
     readonly disabled: boolean;
@@ -23,9 +23,9 @@ export class AccountState {
   /** The roles by organisation. @param key from the claims of a verified token; without one there are none @throws Error */
   async roles(key: string | undefined): Promise<Roles> {
     if (key === undefined || this.#sealed === undefined) return {};
-    // All tokens of an account carry the same key.
-    this.#roles ??= openRoles(key, this.#sealed);
-    return this.#roles;
+    // All tokens of an account carry the same key. One that was handed over long ago may be another, and must not stand in their way.
+    if (this.#opened?.key !== key) this.#opened = { key, roles: openRoles(key, this.#sealed) };
+    return this.#opened.roles;
   }
 }
 
@@ -65,13 +65,8 @@ export class RevocationList {
     return this.#tokens.size + this.#accounts.size;
   }
 
-  /**
-   * Takes one page of the feed in.
-   * @param asked when the page was asked for, in milliseconds of `elapsed`: an answer is as old as its question
-   * @returns whether another page follows
-   * @throws Error when the page is old, was rolled back or does not continue where the list ends; nothing is changed then
-   */
-  apply(feed: RevocationFeed, asked: number): boolean {
+  /** @throws Error when a page is old, was rolled back or does not continue where the list ends */
+  check(feed: RevocationFeed): void {
     if (feed.after !== this.#head)
       throw new Error(`Expected revocations after ${this.#head}, got those after ${feed.after}`);
     if (feed.head < this.#head)
@@ -82,6 +77,16 @@ export class RevocationList {
       );
     if (feed.time < this.#time - ACCESS_LIMITS.replicaSkewMs)
       throw new Error('The revocation feed is older than the one before');
+  }
+
+  /**
+   * Takes one page of the feed in.
+   * @param asked when the page was asked for, in milliseconds of `elapsed`: an answer is as old as its question
+   * @returns whether another page follows
+   * @throws Error as {@link check}; nothing is changed then
+   */
+  apply(feed: RevocationFeed, asked: number): boolean {
+    this.check(feed);
     const last = feed.entries.at(-1);
     for (const entry of feed.entries) {
       if (entry.kind === 'token') this.#tokens.set(entry.id, entry.until);

@@ -43,6 +43,14 @@ export function parsePrivateJwk(text: string, file: string): z.infer<typeof Priv
 }
 
 /**
+ * Whom a proof is for. The auth service is the authorization server, whose name is that of the instance (RFC 7523 §3); others that
+ * take proofs have names of their own, so that nobody who was shown a proof can show it to somebody else.
+ */
+export function proofAudience(issuer: string, service: 'auth' | 'builder'): string {
+  return service === 'auth' ? issuer : `${issuer}:${service}`;
+}
+
+/**
  * How a service proves which one it is (private_key_jwt, RFC 7523). The proof alone grants nothing: it only lets the service
  * exchange a token that a user gave it.
  */
@@ -78,14 +86,17 @@ export class ServiceKey {
     return new ServiceKey(service, jwk, clock);
   }
 
-  /** A proof for the instance `issuer`, good for one minute and for one use. */
-  async assertion(issuer: string): Promise<string> {
+  /**
+   * A proof that is good for one minute and for one use.
+   * @param audience {@link proofAudience}
+   */
+  async assertion(audience: string): Promise<string> {
     const now = Math.floor(this.#clock.now().getTime() / 1000);
     return new SignJWT()
       .setProtectedHeader({ alg: 'ES256', typ: SIGNED_TYPES.clientAssertion, kid: this.#jwk.kid })
       .setIssuer(this.#service)
       .setSubject(this.#service)
-      .setAudience(issuer)
+      .setAudience(audience)
       .setJti(randomBytes(16).toString('hex'))
       .setIssuedAt(now)
       .setExpirationTime(now + ACCESS_LIMITS.assertionSeconds)

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { decodeProtectedHeader } from 'jose';
 import {
   type Actor,
   ANY_SERVICE,
@@ -9,10 +10,11 @@ import {
 } from '#libs/contract';
 import { type Clock, DomainError, messageOf, systemClock } from '#libs/core';
 import type { TokenAuthority } from './authority.js';
-import { KeyRing } from './key-ring.js';
+import { KeyRing, KeysReplaced } from './key-ring.js';
 import { ACCESS_LIMITS } from './limits.js';
-import { cannotCheck, refused } from './refusals.js';
+import { cannotCheck, keysReplaced, refused } from './refusals.js';
 import { RevocationList } from './revocation-list.js';
+import type { Roles } from './sealed-roles.js';
 import { SignatureCheck } from './strategy.js';
 
 export interface VerifierOptions {
@@ -53,6 +55,9 @@ export class TokenVerifier {
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<void> | undefined;
   #failing = false;
+  /** Somebody else may be answering as the auth service: nobody's token is taken until it is known again. */
+  #replaced = false;
+  #lookedForKey = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: VerifierOptions = {}) {
@@ -82,7 +87,7 @@ export class TokenVerifier {
     this.#checks = {
       authority,
       keys,
-      signatures: new SignatureCheck(keys),
+      signatures: new SignatureCheck({ find: (kid) => this.#keyOf(kid) }),
       revocations: new RevocationList(this.#clock, this.#elapsed),
     };
   }
@@ -117,6 +122,7 @@ export class TokenVerifier {
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
     const age = this.#clock.now().getTime() / 1000 - claims.exp;
     if (age >= 0 && (goesOn === undefined || !mayGoOn(claims, age))) throw refused('token_expired');
+    if (this.#replaced) throw keysReplaced();
     // Until the feed was read once, nobody knows what was revoked before this process started.
     if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
     if (revocations.isRevoked(claims)) throw refused('token_revoked');
@@ -126,7 +132,8 @@ export class TokenVerifier {
       ?.roles(claims.rolesKey)
       .catch((error: unknown) => Promise.reject(refused('token_invalid', error)));
     const actor = toActor(token, claims, {
-      administrator: account?.administrator ?? claims.administrator,
+      // Rights of an administrator are nothing that a job needs: an exchanged token has none, whatever its account becomes.
+      administrator: claims.origin === undefined && (account?.administrator ?? claims.administrator),
       organisations: organisations ?? {},
     });
     if (age < 0) return actor;
@@ -161,13 +168,35 @@ export class TokenVerifier {
   }
 
   /**
-   * Whether a token that was good before, the one that it was exchanged from, or its account was ended since: for addresses
-   * that were signed on its behalf and carry no token. Expiry does not count.
+   * Whether a token that was good before, the one that it was exchanged from, its account, or the key that signed it was ended
+   * since: for addresses that were signed on its behalf and carry no token. Expiry does not count.
    */
-  hasEnded(actor: Pick<Actor, 'accountId' | 'tokenId' | 'originTokenId'>): boolean {
-    const { revocations } = this.#required();
+  hasEnded(actor: Pick<Actor, 'accountId' | 'tokenId' | 'originTokenId' | 'keyId'>): boolean {
+    const { keys, revocations } = this.#required();
     const claims = { jti: actor.tokenId, origin: actor.originTokenId };
+    if (actor.keyId !== undefined && keys.issuer !== undefined && keys.get(actor.keyId) === undefined)
+      return true;
     return revocations.isRevoked(claims) || revocations.account(actor.accountId)?.disabled === true;
+  }
+
+  /**
+   * The key that opens the roles of a caller in the feed (ADR 10): for a service to which the caller hands it over, so that it sees
+   * later what became of them.
+   */
+  async rolesKeyOf({ token }: Pick<Actor, 'token'>): Promise<string | undefined> {
+    return (await this.#claimsOf(token)).rolesKey;
+  }
+
+  /**
+   * The present roles of an account, by the key that it handed over: none when it is disabled, or the key is not its any more.
+   * @throws DomainError `unavailable` until the feed was read once
+   */
+  async rolesOf(accountId: string, rolesKey: string): Promise<Roles> {
+    const { revocations } = this.#required();
+    if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
+    const account = revocations.account(accountId);
+    if (account === undefined || account.disabled) return {};
+    return account.roles(rolesKey).catch(() => ({}));
   }
 
   /** The name of the instance whose tokens are taken. @throws DomainError `unavailable` while it is not known */
@@ -181,7 +210,7 @@ export class TokenVerifier {
 
   /** Whether revocations are known up to the documented bound. */
   get fresh(): boolean {
-    return this.#checks?.revocations.fresh ?? false;
+    return !this.#replaced && (this.#checks?.revocations.fresh ?? false);
   }
 
   /**
@@ -235,15 +264,46 @@ export class TokenVerifier {
   }
 
   async #read(): Promise<void> {
-    const { authority, keys, revocations } = this.#required();
-    let more = true;
-    while (more) {
-      const asked = this.#elapsed();
-      const feed = await authority.revocations(revocations.head, keys);
-      if (keys.issuer === undefined || keys.keepOnly(feed.keys)) await keys.refresh();
-      if (feed.iss !== keys.issuer) throw new Error('The revocation feed is of another instance');
-      more = revocations.apply(feed, asked);
+    try {
+      while (await this.#readPage());
+      this.#replaced = false;
+    } catch (error) {
+      if (error instanceof KeysReplaced) this.#replaced = true;
+      throw error;
     }
+  }
+
+  /** @returns whether another page follows */
+  async #readPage(): Promise<boolean> {
+    const { authority, keys, revocations } = this.#required();
+    const asked = this.#elapsed();
+    const feed = await authority.revocations(revocations.head, keys);
+    if (keys.issuer === undefined) await keys.refresh();
+    if (feed.iss !== keys.issuer) throw new Error('The revocation feed is of another instance');
+    // Before its keys are taken over: an old feed names old keys.
+    revocations.check(feed);
+    if (keys.announce(feed.keys)) await keys.refresh();
+    return revocations.apply(feed, asked);
+  }
+
+  /**
+   * The key that signed a token. One that is not known may have been announced a moment ago: the feed is read, at most once in a while
+   * however many such tokens there are.
+   */
+  async #keyOf(kid: string): Promise<string | undefined> {
+    const { keys } = this.#required();
+    const pem = keys.get(kid);
+    if (pem !== undefined) return pem;
+    const due = this.#elapsed() - this.#lookedForKey >= ACCESS_LIMITS.keyRefreshMs;
+    if (due) this.#lookedForKey = this.#elapsed();
+    // With keys at hand an unknown key id is the caller's fault; without any, ours.
+    let failure: unknown;
+    if (due || this.#reading !== undefined)
+      await this.refresh().catch((error: unknown) => {
+        failure = error;
+      });
+    if (keys.issuer === undefined) throw cannotCheck(failure);
+    return keys.get(kid);
   }
 
   async #claimsOf(token: string): Promise<TokenClaims> {
@@ -280,7 +340,6 @@ export class TokenVerifier {
   }
 }
 
-/** Of somebody who is refused anyway. */
 /**
  * Services are told of the revocation of a token for a day after its end, and could not know of it later. What was exchanged has
  * an end of its own that nothing moves: the limit of its job.
@@ -290,6 +349,7 @@ function mayGoOn({ origin }: TokenClaims, age: number): boolean {
   return origin === undefined && age < TOKEN_LIMITS.exchangedLifetimeMaximum;
 }
 
+/** Of somebody who is refused anyway. */
 const NO_RIGHTS = { administrator: false, organisations: {} };
 
 function toActor(
@@ -307,6 +367,7 @@ function toActor(
     scopes: claims.scope.split(' '),
     tokenId: claims.jti,
     originTokenId: claims.origin ?? claims.jti,
+    keyId: decodeProtectedHeader(token).kid,
     expiresAt: new Date(claims.exp * 1000),
     via: claims.act?.sub,
     subject: claims.subject,

@@ -1,7 +1,7 @@
-import type { ServiceName } from '#libs/contract';
 import { z } from 'zod';
 import type { RouteAccess } from '../auth/routes.js';
 import type { RouteInput } from './inputs.js';
+import type { DescribedName } from './service-name.js';
 
 /** An OpenAPI 3.1 document, as far as this file makes one. */
 export interface OpenApi {
@@ -37,7 +37,7 @@ const METHODS: Readonly<Record<string, string>> = {
  * is done. Answers are described in words only: the contracts have them.
  */
 export function describeService(
-  service: ServiceName,
+  service: DescribedName,
   version: string,
   routes: readonly RouteAccess[],
 ): OpenApi {

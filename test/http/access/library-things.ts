@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { newObjectId } from '#libs/core';
+import { hashOf, StockClient, testImage } from '../library/world.js';
+import type { About } from './matrix.js';
+import { GUILD, VAULT, World } from './world.js';
+
+/** Everybody's own place has this name below its entity, so that one search finds all of them. */
+const PLACE = 'tools/application';
+
+/** A container with an image, and all that leads to it. */
+export interface Thing {
+  readonly entity: string;
+  readonly entityId: string;
+  readonly collectionId: string;
+  readonly containerId: string;
+  /** `entity/collection/container`. */
+  readonly place: string;
+  /** Uploaded, with the tag `latest`. */
+  readonly image: { readonly id: string; readonly hash: string };
+  /** Whoever may do everything there. */
+  readonly keeper: StockClient;
+}
+
+/** A file that was announced and is not there. */
+export interface Announced {
+  readonly imageId: string;
+  readonly bytes: Buffer;
+}
+
+/** Where an upload of it is under way. */
+export interface Started extends Announced {
+  readonly uploadId: string;
+  /** Path and query of the address of its only part. */
+  readonly address: string;
+}
+
+/** A library in which everybody has something of their own, and the organisations what they share. */
+export class LibraryThings {
+  private constructor(
+    readonly world: World,
+    private readonly things: ReadonlyMap<string, Thing>,
+    private readonly doomed: Buffer,
+    private readonly nobody: Thing,
+  ) {}
+
+  static async prepare(): Promise<LibraryThings> {
+    const world = await World.start();
+    const [doomed, content] = [await testImage(), await testImage()];
+    const things = new Map<string, Thing>();
+    const keepers = { [GUILD]: 'owner', [VAULT]: 'owner' };
+    for (const entity of [GUILD, VAULT, 'stranger', 'reader', 'writer', 'owner', 'deputy', 'admin']) {
+      const username = keepers[entity as keyof typeof keepers] ?? entity;
+      const keeper = new StockClient(world.app, await world.token(username));
+      const defaultPrivate = entity !== GUILD;
+      const { id: entityId } = (await keeper.entity(entity, { defaultPrivate })).body.data;
+      const { id, container } = await keeper.push(`${entity}/${PLACE}`, content);
+      await keeper.push(`${entity}/tools/store`, doomed);
+      const { collection } = (await keeper.get(`/v1/containers/${entity}/${PLACE}`)).body.data;
+      things.set(entity, {
+        entity,
+        entityId,
+        collectionId: collection,
+        containerId: container,
+        place: `${entity}/${PLACE}`,
+        image: { id, hash: hashOf(content) },
+        keeper,
+      });
+    }
+    return new LibraryThings(world, things, doomed, {
+      entity: 'nobodys',
+      entityId: newObjectId(),
+      collectionId: newObjectId(),
+      containerId: newObjectId(),
+      place: `nobodys/${PLACE}`,
+      image: { id: newObjectId(), hash: hashOf(randomBytes(8)) },
+      keeper: new StockClient(world.app, undefined),
+    });
+  }
+
+  /** What a request is about. */
+  of({ object, caller, missing }: About<LibraryThings>): Thing {
+    if (missing) return this.nobody;
+    // What proves itself is somewhere where most callers may do nothing.
+    const entity = object === 'public' ? GUILD : object === 'own' ? caller.account : VAULT;
+    const thing = this.things.get(entity ?? '');
+    if (thing === undefined) throw new Error(`${entity} has nothing in the library`);
+    return thing;
+  }
+
+  /** An image there that nobody needs: with its bytes, and made again after it was deleted. @returns its hash */
+  async deletable(about: About<LibraryThings>): Promise<string> {
+    const { keeper, containerId } = this.of(about);
+    const hash = hashOf(this.doomed);
+    if (!about.missing) {
+      // The store has the same bytes: they need not be sent again.
+      const { data } = (await keeper.image(containerId, hash)).body;
+      if (data.uploaded !== true) throw new Error('The bytes of the image are gone');
+    }
+    return hash;
+  }
+
+  /** A new image there, without its bytes. */
+  async announced(about: About<LibraryThings>): Promise<Announced> {
+    const bytes = randomBytes(32);
+    if (about.missing) return { imageId: newObjectId(), bytes };
+    const { keeper, containerId } = this.of(about);
+    return { imageId: (await keeper.image(containerId, hashOf(bytes))).body.data.id, bytes };
+  }
+
+  /** The same, with an upload under way. */
+  async started(about: About<LibraryThings>, way: 'single' | 'multipart'): Promise<Started> {
+    const announced = await this.announced(about);
+    const { imageId, bytes } = announced;
+    const uploadId = newObjectId();
+    if (about.missing)
+      return { ...announced, uploadId, address: `/v2/upload/${uploadId}/1?expires=1&signature=x` };
+    const { keeper } = this.of(about);
+    const path = `/v2/imagefile/${imageId}`;
+    const filesize = bytes.length;
+    if (way === 'single') {
+      const { uploadURL } = (await keeper.send('POST', path, { filesize })).body.data;
+      return { ...announced, uploadId, address: pathOf(uploadURL) };
+    }
+    const { uploadID } = (await keeper.send('POST', `${path}/_multipart`, { filesize })).body.data;
+    const part = await keeper.send('PUT', `${path}/_multipart`, { uploadID, partNumber: 1 });
+    return { ...announced, uploadId: uploadID, address: pathOf(part.body.data.presignedURL) };
+  }
+
+  /** The same, with all bytes sent. */
+  async sent(about: About<LibraryThings>, way: 'single' | 'multipart'): Promise<Started> {
+    const started = await this.started(about, way);
+    if (!about.missing) await this.world.must({ method: 'PUT', path: started.address, body: started.bytes });
+    return started;
+  }
+}
+
+function pathOf(address: string): string {
+  const { pathname, search } = new URL(address);
+  return pathname + search;
+}

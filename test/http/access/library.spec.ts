@@ -1,0 +1,86 @@
+import { hashOf } from '../library/world.js';
+import { LibraryThings } from './library-things.js';
+import { describeAccess } from './matrix.js';
+
+describeAccess('library', () => LibraryThings.prepare(), {
+  'GET /v1/entities': (about) => ({ path: '/v1/entities', shows: about.world.of(about).entityId }),
+  'POST /v1/entities': (about) => ({ path: '/v1/entities', json: { name: about.world.of(about).entity } }),
+  'GET /v1/entities/{path}': (about) => ({ path: `/v1/entities/${about.world.of(about).entity}` }),
+  'POST /v1/collections': (about) => ({
+    path: '/v1/collections',
+    json: { name: `new${about.serial}`, entity: about.world.of(about).entityId },
+  }),
+  'GET /v1/collections/{path}': (about) => ({
+    path: `/v1/collections/${about.world.of(about).entity}/tools`,
+  }),
+  'POST /v1/containers': (about) => ({
+    path: '/v1/containers',
+    json: { name: `new${about.serial}`, collection: about.world.of(about).collectionId },
+  }),
+  'GET /v1/containers/{path}': (about) => ({ path: `/v1/containers/${about.world.of(about).place}` }),
+  'POST /v1/images': (about) => ({
+    path: '/v1/images',
+    json: { hash: hashOf(Buffer.from(`new ${about.serial}`)), container: about.world.of(about).containerId },
+  }),
+  'GET /v1/images/{path}': (about) => ({ path: `/v1/images/${about.world.of(about).place}:latest` }),
+  'DELETE /v1/images/{path}': async (about) => ({
+    method: 'DELETE',
+    path: `/v1/images/${about.world.of(about).place}:${await about.world.deletable(about)}`,
+  }),
+  'GET /v1/imagefile/{path}': (about) => ({ path: `/v1/imagefile/${about.world.of(about).place}:latest` }),
+  'GET /v1/tags/{container}': (about) => ({ path: `/v1/tags/${about.world.of(about).containerId}` }),
+  'GET /v2/tags/{container}': (about) => ({ path: `/v2/tags/${about.world.of(about).containerId}` }),
+  'POST /v1/tags/{container}': (about) => ({
+    path: `/v1/tags/${about.world.of(about).containerId}`,
+    json: { Tag: `t${about.serial}`, ImageID: about.world.of(about).image.id },
+  }),
+  'POST /v2/tags/{container}': (about) => ({
+    path: `/v2/tags/${about.world.of(about).containerId}`,
+    json: { Arch: 'amd64', Tag: `t${about.serial}`, ImageID: about.world.of(about).image.id },
+  }),
+  'POST /v1/imagefile/{image}': async (about) => {
+    const { imageId, bytes } = await about.world.announced(about);
+    return { path: `/v1/imagefile/${imageId}`, body: bytes };
+  },
+  'POST /v2/imagefile/{image}': async (about) => {
+    const { imageId, bytes } = await about.world.announced(about);
+    return { path: `/v2/imagefile/${imageId}`, json: { filesize: bytes.length } };
+  },
+  'PUT /v2/imagefile/{image}/_complete': async (about) => {
+    const { imageId } = await about.world.sent(about, 'single');
+    return { method: 'PUT', path: `/v2/imagefile/${imageId}/_complete`, json: {} };
+  },
+  'POST /v2/imagefile/{image}/_multipart': async (about) => {
+    const { imageId, bytes } = await about.world.announced(about);
+    return { path: `/v2/imagefile/${imageId}/_multipart`, json: { filesize: bytes.length } };
+  },
+  'PUT /v2/imagefile/{image}/_multipart': async (about) => {
+    const { imageId, uploadId } = await about.world.started(about, 'multipart');
+    const json = { uploadID: uploadId, partNumber: 1 };
+    return { method: 'PUT', path: `/v2/imagefile/${imageId}/_multipart`, json };
+  },
+  'PUT /v2/imagefile/{image}/_multipart_complete': async (about) => {
+    const { imageId, uploadId } = await about.world.sent(about, 'multipart');
+    const json = { uploadID: uploadId, completedParts: [{ partNumber: 1, token: '' }] };
+    return { method: 'PUT', path: `/v2/imagefile/${imageId}/_multipart_complete`, json };
+  },
+  'PUT /v2/imagefile/{image}/_multipart_abort': async (about) => {
+    const { imageId, uploadId } = await about.world.started(about, 'multipart');
+    return {
+      method: 'PUT',
+      path: `/v2/imagefile/${imageId}/_multipart_abort`,
+      json: { uploadID: uploadId },
+    };
+  },
+  'PUT /v2/upload/{upload}/{part}': async (about) => {
+    const { address, bytes } = await about.world.started(about, 'single');
+    const path =
+      about.object === 'proven' ? address : address.replace(/signature=.*/, `signature=${'A'.repeat(43)}`);
+    return { method: 'PUT', path, body: bytes };
+  },
+  'GET /v1/search': (about) => ({
+    path: '/v1/search?value=application',
+    shows: about.world.of(about).containerId,
+  }),
+  'GET /v1/oci-redirect': () => ({ path: '/v1/oci-redirect?namespace=a/b/c' }),
+});

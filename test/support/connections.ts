@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** A TCP connection over IPv4 as one of its ends sees it. */
+export interface Connection {
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+
+const ESTABLISHED = '01';
+
+/** The TCP connections that a process, or anything that it started, has now, as the kernel says. Empty for one that has ended. */
+export function connectionsOf(pid: number): readonly Connection[] {
+  const sockets = new Set(familyOf(pid).flatMap(socketsOf));
+  // Behind the heading: number, local and remote address, state, and in the tenth column the inode.
+  const [, ...lines] = readFileSync('/proc/net/tcp', 'latin1').trimEnd().split('\n');
+  return lines.flatMap((line) => {
+    const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
+    if (state !== ESTABLISHED || !sockets.has(inode ?? '')) return [];
+    return [{ localPort: portOf(local), remotePort: portOf(remote) }];
+  });
+}
+
+/** `0100007F:1F90` → 8080. */
+function portOf(address = ''): number {
+  return Number.parseInt(address.split(':')[1] ?? '', 16);
+}
+
+/** A process and its descendants. */
+function familyOf(pid: number): number[] {
+  const children = entriesOf(`/proc/${pid}/task`).flatMap((thread) =>
+    textOf(`/proc/${pid}/task/${thread}/children`)
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number),
+  );
+  return [pid, ...children.flatMap(familyOf)];
+}
+
+function socketsOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return entriesOf(folder).flatMap((name) => {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(linkOf(`${folder}/${name}`)) ?? [];
+    return inode === undefined ? [] : [inode];
+  });
+}
+
+// What ends while it is looked at has nothing.
+const entriesOf = (folder: string): string[] => orElse([], () => readdirSync(folder));
+const textOf = (file: string): string => orElse('', () => readFileSync(file, 'latin1'));
+const linkOf = (path: string): string => orElse('', () => readlinkSync(path));
+
+function orElse<T>(otherwise: T, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
