@@ -25,23 +25,18 @@ export function asker(ca) {
     });
     sending.end(bytes);
     const [answer] = await once(sending, 'response');
-    const text = await textOf(answer);
+    if (String(answer.headers['content-type']).startsWith('text/event-stream')) {
+      // It has no end: that it began is the answer.
+      sending.destroy();
+      return { status: answer.statusCode, headers: answer.headers, text: '', body: undefined };
+    }
+    const chunks = [];
+    for await (const chunk of answer) chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString();
     return { status: answer.statusCode, headers: answer.headers, text, body: parsed(answer, text) };
   };
   ask.close = () => agent.destroy();
   return ask;
-}
-
-/** All of an answer; of a stream of events, which has no end, its first block. */
-async function textOf(answer) {
-  const isStream = String(answer.headers['content-type']).startsWith('text/event-stream');
-  let text = '';
-  for await (const chunk of answer.setEncoding('utf8')) {
-    text += chunk;
-    // Leaving the loop closes the connection.
-    if (isStream && text.includes('\n\n')) break;
-  }
-  return text;
 }
 
 function parsed({ headers }, text) {
