@@ -28,6 +28,12 @@ describe('a soak', () => {
     process.stdout.write(said);
   }, 60_000);
 
+  it('of tokens that are none: always refused, and nothing of them is kept', async () => {
+    const said = await soak('--only', 'tokens', '--tokens', '1000');
+    expect(said).toMatch(/^tokens: 1000 broken tokens of \d+ kinds refused · .* ok$/m);
+    process.stdout.write(said);
+  }, 120_000);
+
   const noDisk = lacking('unshare');
   it.skipIf(noDisk)(
     `of a disk that is full${skipped(noDisk)}`,

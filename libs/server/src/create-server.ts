@@ -71,7 +71,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     log,
     verifier,
     uses,
-    upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
+    upgrades: new UpgradeRouter(log, (token, audience, goesOn) => verifier.verify(token, audience, goesOn)),
     readiness: new Readiness(log),
     internal: new InternalClient(config, () => certificates?.current.cert),
     descriptions: describeServices([...modules, CoreModule], config.version),

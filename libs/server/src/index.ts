@@ -13,4 +13,4 @@ export { Html, markup, Page, page } from './pages/index.js';
 export { Readiness, type ReadinessReport } from './readiness.js';
 export { serve, type ServeOptions } from './serve.js';
 export * from './streaming/index.js';
-export { UpgradeRouter, type UpgradeContext, type UpgradeHandler } from './upgrade.js';
+export { UpgradeRouter, type UpgradeContext, type UpgradeRouteOptions } from './upgrade.js';

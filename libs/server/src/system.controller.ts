@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { ScsConfig } from '#libs/config';
 import type { Actor, VersionAnswer } from '#libs/contract';
 import { DomainError } from '#libs/core';
-import { Anonymous, CurrentActor } from './auth/index.js';
+import { Anonymous, CurrentActor, SelfAuthenticated } from './auth/index.js';
 import { Readiness, type ReadinessReport } from './readiness.js';
 
 /** Strict semver without a leading v: anything else makes stock clients fall back to the first protocol (library contract §2.4). */
@@ -17,8 +17,12 @@ export class SystemController {
     private readonly readiness: Readiness,
   ) {}
 
+  /**
+   * The same for everybody, with any token or none: stock clients ask again in the middle of a push, when their token may have
+   * expired, and take a refusal for the first protocol (library contract §2.4).
+   */
   @Get('version')
-  @Anonymous()
+  @SelfAuthenticated()
   version(): VersionAnswer {
     return { data: { version: this.config.version, apiVersion: API_VERSION } };
   }

@@ -92,6 +92,8 @@ describe('a token', () => {
     const foreign = await authority.token({ aud: 'library', iss: 'urn:scs:other' });
     expect(await reasonOf(verifier.verifyForAnyService(foreign))).toBe('token_invalid');
     expect(await reasonOf(verifier.verifyForAnyService('x.y.z'))).toBe('token_invalid');
+    const nobody = await authority.token({ aud: 'nobody' });
+    expect(await reasonOf(verifier.verifyForAnyService(nobody))).toBe('wrong_audience');
     authority.end({ kind: 'token', id: '1'.repeat(24), until: 4_000_000_000 });
     await verifier.refresh();
     expect(await reasonOf(verifier.verifyForAnyService(await authority.token({ aud: 'builder' })))).toBe(
