@@ -16,6 +16,11 @@ export function processName(): string {
   return [machine, boot, namespace, process.pid, startOf(process.pid)].join('-');
 }
 
+/** Whether a text has the form of a {@link processName}. */
+export function isProcessName(text: string): boolean {
+  return NAME.test(text);
+}
+
 /** Whether the process of a {@link processName} runs. Anything else is `unknown`. */
 export function stateOfProcess(name: string): ProcessState {
   const [, machine, boot, namespace, pid, start] = NAME.exec(name) ?? [];
