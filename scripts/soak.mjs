@@ -17,6 +17,7 @@ import { randomFrom } from './soak/random.mjs';
 import { revocations } from './soak/revocations.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
 import { brokenTokensStage } from './soak/tokens.mjs';
+import { pullKills, pushKills } from './soak/transfer-kills.mjs';
 import { cutUploads } from './soak/uploads.mjs';
 
 const STAGES = {
@@ -27,6 +28,8 @@ const STAGES = {
   builds: cancelledBuilds,
   revocations,
   tokens: brokenTokensStage,
+  'push-kills': pushKills,
+  'pull-kills': pullKills,
 };
 const TIMES = {
   uploads: 1000,
@@ -36,6 +39,8 @@ const TIMES = {
   builds: 200,
   revocations: 100,
   tokens: 10_000,
+  'push-kills': 200,
+  'pull-kills': 200,
 };
 
 const text = { type: 'string' };

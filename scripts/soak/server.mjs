@@ -7,14 +7,17 @@ import { untilNothing } from './until.mjs';
 /** Connections come and go. */
 const SLACK = 8;
 
-/** The library with the auth service in one process, as an instance runs them, on a state folder below `folder`. */
-export async function libraryServer(folder) {
+/**
+ * The library with the auth service in one process, as an instance runs them, on a state folder below `folder`.
+ * @param settings its port, and more of its environment
+ */
+export async function libraryServer(folder, settings = {}) {
   const home = join(folder, 'home');
-  const port = await freePort();
+  const port = settings.port ?? (await freePort());
   const read = (path) => readFileSync(join(home, path), 'utf8');
   const server = serverProcess({
     app: 'all-in-one',
-    env: { SCS_HOME: home, SCS_PORT: String(port), SCS_SERVICES: 'auth,library' },
+    env: { SCS_HOME: home, SCS_PORT: String(port), SCS_SERVICES: 'auth,library', ...settings.env },
   });
   /** What the server has open: everything, or its files of image data. */
   const descriptors = () => descriptorsOf(server.pid);
@@ -33,7 +36,13 @@ export async function libraryServer(folder) {
     kill: () => server.kill(),
     stop: () => server.stop(),
     descriptors,
+    openBlobs,
     temporaries,
+    /** The file of a committed blob. */
+    blob: (hash) => {
+      const digits = hash.slice('sha256.'.length);
+      return join(home, 'data/library/blobs/sha256', digits.slice(0, 2), digits);
+    },
     /**
      * @param before how many descriptors were open before; connections that are kept are among them
      * @throws Error unless the same process still runs, without errors, temporary files, open image data and more descriptors

@@ -11,7 +11,7 @@ it('knows what is there and what is not, whatever came in whatever order', () =>
   fc.assert(
     fc.property(fc.array(range, { maxLength: 12 }), fc.integer({ min: 1, max: 70 }), (added, length) => {
       const there = new Intervals();
-      const bytes = new Array<boolean>(SIZE).fill(false);
+      const bytes = Array.from({ length: SIZE }, () => false);
       for (const each of added) {
         there.add(each);
         bytes.fill(true, each.start, each.end + 1);

@@ -75,6 +75,8 @@ export class PartialFile {
     } catch (error) {
       mine.delete(path);
       await handle?.close();
+      // A full disk, mostly: what cannot be noted down is of no use.
+      if (handle !== undefined) await rm(path, { force: true });
       throw error;
     }
   }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '#libs/core';
 import { ResponseError } from '../http/failures.js';
 import { TRANSFER } from './limits.js';
@@ -54,7 +53,7 @@ export async function persist<T>(
       const pause = pauseAfter(error, failures, options);
       if (pause === undefined) throw error;
       onRetry?.(error, { failures, attempts, pause });
-      await delay(pause, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+      await sleep(pause, signal);
       signal?.throwIfAborted();
     }
   }
@@ -79,4 +78,17 @@ function pauseAfter(error: DomainError, failures: number, options: RetryOptions)
   );
   // Not all clients of a server that comes back at the same moment.
   return Math.max(backoff * (0.5 + Math.random() / 2), asked);
+}
+
+/** Until the time is over or the signal comes. */
+function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    signal?.addEventListener('abort', wake);
+  });
 }

@@ -35,7 +35,7 @@ const Known = z.strictObject({
   /** Whether the server says itself which parts it has. */
   listed: z.boolean(),
 });
-const PartLine = z.tuple([z.int().min(1).max(100_000), z.string().max(1024)]);
+const PartLine = z.strictObject({ part: z.int().min(1).max(100_000), token: z.string().max(1024) });
 
 /** An upload in parts that was begun. */
 export type BegunUpload = Pick<
@@ -125,7 +125,7 @@ export class UploadMemory {
 
   /** Remembers that a part has arrived. */
   async add(part: number, token: string): Promise<void> {
-    await quietly(async () => this.#journal?.note(JSON.stringify([part, token])));
+    await quietly(async () => this.#journal?.note(JSON.stringify({ part, token })));
   }
 
   /** Lets go: what is known is of use to the next push. */
@@ -172,7 +172,7 @@ function parse(key: UploadKey, lines: readonly string[]): KnownUpload | undefine
   const parts = new Map<number, string>();
   for (const line of lines.slice(1)) {
     const part = PartLine.safeParse(parseJson(line));
-    if (part.success && part.data[0] <= known.totalParts) parts.set(...part.data);
+    if (part.success && part.data.part <= known.totalParts) parts.set(part.data.part, part.data.token);
   }
   const { image, uploadID, totalParts, partSize, hashed, listed } = known;
   return { image, uploadID, totalParts, partSize, hashed, listed, parts };
