@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
-/** Stands before a server on this machine, passes everything on, and counts it. TLS passes through. */
-export async function openMeter(port) {
+/**
+ * Stands before a server on this machine, passes everything on, and counts it. TLS passes through.
+ * @param target the port of the server, asked with every connection
+ */
+export async function openMeter(target) {
   const passed = { up: 0, down: 0 };
   const sockets = new Set();
   const server = createServer({ pauseOnConnect: true }, (client) => {
-    const upstream = connect(port, '127.0.0.1');
+    const upstream = connect(target(), '127.0.0.1');
     for (const [from, to, direction] of [
       [client, upstream, 'up'],
       [upstream, client, 'down'],

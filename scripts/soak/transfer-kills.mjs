@@ -4,8 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { hashOfFile, imageFile } from './image-file.mjs';
 import { LibraryCalls } from './library.mjs';
 import { openMeter } from './meter.mjs';
-import { freePort } from './process.mjs';
-import { libraryServer } from './server.mjs';
+import { serverOf } from './server.mjs';
 import { singUser } from './sing.mjs';
 import { untilNothing, within } from './until.mjs';
 
@@ -109,12 +108,13 @@ export async function pullKills({ times, folder, random, size = 256 * MIB }) {
 
 /** A library behind a meter, and somebody who reaches it through that. */
 async function open(folder) {
-  const port = await freePort();
-  const meter = await openMeter(port);
+  let port;
+  const meter = await openMeter(() => port);
   const url = `https://localhost:${meter.port}`;
   // Clients ask the front end where everything is.
-  const env = { SCS_PUBLIC_URL: url, SCS_SERVICES: 'auth,keystore,library,web', SCS_BUILDER_URL: url };
-  const server = await libraryServer(folder, { port, env });
+  const settings = { SCS_PUBLIC_URL: url, SCS_BUILDER_URL: url };
+  const server = await serverOf(folder, 'auth,keystore,library,web', settings);
+  port = Number(new URL(server.url).port);
   await server.start().catch(async (error) => {
     await meter.close();
     throw error;

@@ -22,6 +22,10 @@ describe('a soak', () => {
     expect(await soak('--only', 'kills', '--kills', '3')).toMatch(/^kills: 3 kills, .* ok$/m);
   }, 180_000);
 
+  it('of many who bring the same key, and a server that is killed while keys come', async () => {
+    expect(await soak('--only', 'keys', '--keys', '100')).toMatch(/^keys: 10 brought .* ok$/m);
+  }, 180_000);
+
   it('of tokens that end: every service, in a process of its own, refuses them within a second', async () => {
     const said = await soak('--only', 'revocations', '--revocations', '10');
     expect(said).toMatch(/^revocations: 10 tokens ended · .* ok$/m);

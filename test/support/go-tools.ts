@@ -7,6 +7,8 @@ import { cachedProgram } from './cache.js';
 const STOCK_CLIENT = fileURLToPath(new URL('../e2e/go/main.go', import.meta.url));
 const LIBRARY_CLIENT = 'github.com/sylabs/scs-library-client/client@v1.4.16';
 const KEY_CLIENT = 'github.com/sylabs/scs-key-client/client@v0.7.9';
+const GO_CRYPTO_SOURCE = fileURLToPath(new URL('../e2e/go-crypto/main.go', import.meta.url));
+const GO_CRYPTO = 'github.com/ProtonMail/go-crypto/openpgp@v1.4.1';
 
 /** Why programs cannot be built from the Go module proxy here, or null. */
 export function whyNoGo(): string | null {
@@ -52,6 +54,19 @@ export function stockClient(): Promise<string> {
     cp '${STOCK_CLIENT}' main.go
     go get ${LIBRARY_CLIENT} ${KEY_CLIENT}
     go build -trimpath -o stock-client .`,
+  );
+}
+
+/** test/e2e/go-crypto: the OpenPGP library of `singularity` and `apptainer`, which says which keys it refuses. */
+export function goCrypto(): Promise<string> {
+  const version = createHash('sha256').update(GO_CRYPTO).update(readFileSync(GO_CRYPTO_SOURCE)).digest('hex');
+  return cachedProgram(
+    'go-crypto',
+    version.slice(0, 16),
+    `go mod init go-crypto-reader
+    cp '${GO_CRYPTO_SOURCE}' main.go
+    go get ${GO_CRYPTO}
+    go build -trimpath -o go-crypto .`,
   );
 }
 

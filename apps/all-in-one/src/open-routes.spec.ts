@@ -6,7 +6,14 @@ import { chosenModules } from './modules.js';
 
 const everything = { services: SERVICE_NAMES } as unknown as ScsConfig;
 /** Answered by every process, whatever runs in it. */
-const SYSTEM = ['GET /version', 'GET /healthz', 'GET /readyz', 'GET /docs/*'];
+const SYSTEM = [
+  'GET /version',
+  'GET /:prefix/version',
+  'GET /:prefix/:more/version',
+  'GET /healthz',
+  'GET /readyz',
+  'GET /docs/*',
+];
 
 test('no route of any service is open unless the table of open routes says so', async () => {
   const routes = routesOf(await chosenModules(everything));

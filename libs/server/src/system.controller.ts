@@ -19,10 +19,12 @@ export class SystemController {
 
   /**
    * The same for everybody, with any token or none: stock clients ask again in the middle of a push, when their token may have
-   * expired, and take a refusal for the first protocol (library contract §2.4).
+   * expired, and take a refusal for the first protocol (library contract §2.4). Also below a prefix: clients keep that of a
+   * keyserver's address here, and nowhere else (keystore contract §1.10).
    */
-  @Get('version')
+  @Get(['version', ':prefix/version', ':prefix/:more/version'])
   @SelfAuthenticated()
+  @Header('access-control-allow-origin', '*')
   version(): VersionAnswer {
     return { data: { version: this.config.version, apiVersion: API_VERSION } };
   }

@@ -25,7 +25,7 @@ export async function verifyFile(place: Surroundings, request: VerifyRequest): P
   const { signal } = place;
   const keys =
     publicKey === undefined
-      ? { pgp: [await ringSource(place), ...(local ? [] : [serverSource(place, url)])] }
+      ? { pgp: [await ringSource(place, local, url), ...(local ? [] : [serverSource(place, url)])] }
       : { dsse: [readPublicKey(publicKey)] };
   const result = await withSifFile(path, (access) =>
     verifyImage(access, { ...selection, ...keys, clock: systemClock, signal }),
@@ -34,9 +34,18 @@ export async function verifyFile(place: Surroundings, request: VerifyRequest): P
   return result;
 }
 
-async function ringSource(place: Surroundings): Promise<KeySource> {
+/** Keys of the own ring; without those of which the key server knows that they are revoked, unless nobody is to be asked. */
+async function ringSource(place: Surroundings, local: boolean, url: string | undefined): Promise<KeySource> {
   const ring = await openKeyRing(place);
-  return { origin: 'local', find: (keyId) => ring.publicKeysById(keyId) };
+  return {
+    origin: 'local',
+    find: async (keyId) => {
+      const keys = await ring.publicKeysById(keyId);
+      if (local || keys.length === 0) return keys;
+      const { withoutRevoked } = await import('../key/revoked-since.js');
+      return withoutRevoked(place, url, keys);
+    },
+  };
 }
 
 /** "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). */

@@ -181,6 +181,26 @@ describe('revocation', () => {
       expect(await roles({ rolesKey: undefined })).toEqual({});
       expect(await reasonOf(roles())).toBe('token_invalid');
     });
+
+    test('are told later to whom the key was handed over, and no key stands in the way of another', async () => {
+      const account = 'a'.repeat(24);
+      const key = await verifier.rolesKeyOf({ token: await authority.token() });
+      expect(key).toBe(authority.rolesKey);
+      expect(await verifier.rolesOf(account, authority.rolesKey)).toEqual({});
+      await tell(await sealRoles(authority.rolesKey, { physics: 'writer' }));
+      expect(await verifier.rolesOf(account, newRolesKey())).toEqual({});
+      expect(await roles()).toEqual({ physics: 'writer' });
+      expect(await verifier.rolesOf(account, authority.rolesKey)).toEqual({ physics: 'writer' });
+      authority.end({
+        kind: 'account',
+        id: account,
+        disabled: true,
+        administrator: false,
+        organisations: await sealRoles(authority.rolesKey, { physics: 'writer' }),
+      });
+      await verifier.refresh();
+      expect(await verifier.rolesOf(account, authority.rolesKey)).toEqual({});
+    });
   });
 
   test('a feed of many pages is read to its end', async () => {

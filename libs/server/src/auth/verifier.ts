@@ -14,6 +14,7 @@ import { KeyRing, KeysReplaced } from './key-ring.js';
 import { ACCESS_LIMITS } from './limits.js';
 import { cannotCheck, keysReplaced, refused } from './refusals.js';
 import { RevocationList } from './revocation-list.js';
+import type { Roles } from './sealed-roles.js';
 import { SignatureCheck } from './strategy.js';
 
 export interface VerifierOptions {
@@ -178,6 +179,26 @@ export class TokenVerifier {
     return revocations.isRevoked(claims) || revocations.account(actor.accountId)?.disabled === true;
   }
 
+  /**
+   * The key that opens the roles of a caller in the feed (ADR 10): for a service to which the caller hands it over, so that it sees
+   * later what became of them.
+   */
+  async rolesKeyOf({ token }: Pick<Actor, 'token'>): Promise<string | undefined> {
+    return (await this.#claimsOf(token)).rolesKey;
+  }
+
+  /**
+   * The present roles of an account, by the key that it handed over: none when it is disabled, or the key is not its any more.
+   * @throws DomainError `unavailable` until the feed was read once
+   */
+  async rolesOf(accountId: string, rolesKey: string): Promise<Roles> {
+    const { revocations } = this.#required();
+    if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
+    const account = revocations.account(accountId);
+    if (account === undefined || account.disabled) return {};
+    return account.roles(rolesKey).catch(() => ({}));
+  }
+
   /** The name of the instance whose tokens are taken. @throws DomainError `unavailable` while it is not known */
   async issuer(): Promise<string> {
     const { keys } = this.#required();
@@ -319,7 +340,6 @@ export class TokenVerifier {
   }
 }
 
-/** Of somebody who is refused anyway. */
 /**
  * Services are told of the revocation of a token for a day after its end, and could not know of it later. What was exchanged has
  * an end of its own that nothing moves: the limit of its job.
@@ -329,6 +349,7 @@ function mayGoOn({ origin }: TokenClaims, age: number): boolean {
   return origin === undefined && age < TOKEN_LIMITS.exchangedLifetimeMaximum;
 }
 
+/** Of somebody who is refused anyway. */
 const NO_RIGHTS = { administrator: false, organisations: {} };
 
 function toActor(
