@@ -38,6 +38,7 @@ export {
   rootPartition,
   type RootPartition,
 } from './select.js';
-export { headerText, infoText, listText } from './text.js';
+export { headerText, infoText, listText, typeText } from './text.js';
+export { unusedBytes, type UnusedBytes } from './unused.js';
 export { updateSifFile, withSifFile } from './update.js';
 export { imageWarnings } from './warnings.js';
