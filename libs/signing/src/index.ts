@@ -1,8 +1,15 @@
+export {
+  coverageOf,
+  signersOf,
+  type CoverageState,
+  type ImageSigners,
+  type ObjectCoverage,
+} from './coverage.js';
 export { dsseSigner } from './dsse/dsse.js';
 export { keyIdOf, readPrivateKey, readPublicKey } from './dsse/key.js';
 export type { Failure, FailureReason } from './fault.js';
 export type { KeyOrigin, KeySource } from './keySource.js';
-export { resultJson, signatureText, verificationError } from './report.js';
+export { coverageSentences, resultJson, signatureText, verificationError } from './report.js';
 export type { ImageSigner, SignatureReport, VerifyResult } from './result.js';
 export { signImage, type SignOptions } from './sign.js';
 export { pgpSigner, type PgpSignerOptions, type SignatureObject, type Signer } from './signer.js';

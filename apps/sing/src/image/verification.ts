@@ -13,6 +13,8 @@ export interface VerifyRequest extends Selection {
   readonly url?: string | undefined;
   /** PEM public key for signatures made with one; OpenPGP signatures are then not looked at. */
   readonly publicKey?: string | undefined;
+  /** Also look for what no signature covers: see `VerifyOptions`. */
+  readonly outside?: boolean;
 }
 
 /** Verifies an image with the keys of the own ring and, unless it is to stay local, of the key server. */

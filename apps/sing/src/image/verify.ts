@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { defineCommand, jsonFlag, UsageError } from '#libs/cli';
 import { expected } from '#libs/core';
+import { warnAll } from '../sif/open.js';
 import { urlFlag } from '../key/server.js';
 
 export const verify = defineCommand({
@@ -35,10 +36,8 @@ export const verify = defineCommand({
   async run(ctx) {
     const { flags, args, log, out } = ctx;
     const path = resolve(ctx.cwd, args.image);
-    const [{ verifyFile }, { resultJson, signatureText, verificationError }] = await Promise.all([
-      import('./verification.js'),
-      import('#libs/signing'),
-    ]);
+    const [{ verifyFile }, { coverageSentences, resultJson, signatureText, verificationError }] =
+      await Promise.all([import('./verification.js'), import('#libs/signing')]);
     log.info(
       flags.key === undefined
         ? 'Verifying image with PGP key material'
@@ -51,11 +50,18 @@ export const verify = defineCommand({
       publicKey: flags.key === undefined ? undefined : await readFile(resolve(ctx.cwd, flags.key), 'utf8'),
       all: flags.all,
       legacy: flags['legacy-insecure'],
+      outside: true,
       ...(flags['group-id'] === undefined ? {} : { groups: [positive('--group-id', flags['group-id'])] }),
       ...(flags['sif-id'] === undefined ? {} : { objects: [positive('--sif-id', flags['sif-id'])] }),
     });
     if (flags.json) out.text(resultJson(result));
     else for (const report of result.signatures) out.text(`${signatureText(report)}\n`);
+    for (const { state, text } of coverageSentences(result)) {
+      // Asking for a part of the image is no reason for a warning about the rest that others did sign.
+      if (state === 'not_checked') log.info(text);
+      else log.warning(text);
+    }
+    warnAll(log, result.outside);
     const failure = verificationError(result);
     if (failure !== undefined) throw failure;
     log.info(`Verified signature(s) from image '${args.image}'`);
