@@ -15,3 +15,6 @@ export { signImage, type SignOptions } from './sign.js';
 export { pgpSigner, type PgpSignerOptions, type SignatureObject, type Signer } from './signer.js';
 export type { Selection } from './task.js';
 export { verifyImage, type VerifyOptions } from './verify.js';
+export { certificateKey, type CertificateOptions, type TrustedKey } from './x509/certificateKey.js';
+export { type AskOcsp } from './x509/ocsp/check.js';
+export { CERTIFICATE_LIMITS } from './x509/limits.js';
