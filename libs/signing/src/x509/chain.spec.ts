@@ -4,7 +4,11 @@ import * as x509 from '@peculiar/x509';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sifFixture } from '../../../../test/support/sif-fixtures.js';
 import { FIXTURE_CLOCK, sifPem } from '../../../../test/support/sif-keys.js';
-import { CODE_SIGNING, testCertificate, type TestCertificate } from '../testing/certificates.js';
+import {
+  CODE_SIGNING,
+  testCertificate,
+  type TestCertificate,
+} from '../../../../test/support/code-signing.js';
 import { verifyImage } from '../verify.js';
 import { readCertificates } from './certificate.js';
 import { certificateKey, type CertificateOptions } from './certificateKey.js';

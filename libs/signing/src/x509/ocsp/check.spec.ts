@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createHash, KeyObject, randomBytes, sign } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,14 +10,19 @@ import { lacking, skipped } from '../../../../../test/support/needs.js';
 import { FIXTURE_CLOCK } from '../../../../../test/support/sif-keys.js';
 import {
   CODE_SIGNING,
+  OCSP_GOOD,
+  OCSP_UNKNOWN,
+  ocspAnswer,
+  ocspRevoked,
   privateKeyPem,
   testCertificate,
+  type OcspAnswerOptions,
   type TestCertificate,
   type TestCertificateOptions,
-} from '../../testing/certificates.js';
+} from '../../../../../test/support/code-signing.js';
 import { certificateKey, type CertificateOptions } from '../certificateKey.js';
 import { DerTag, write } from './der.js';
-import { certificateId, keyHash, ocspRequest, subjectName } from './request.js';
+import { certificateId, ocspRequest, subjectName } from './request.js';
 
 const clock = FIXTURE_CLOCK;
 const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9';
@@ -33,66 +38,7 @@ beforeAll(async () => {
 const trust = (ocsp: CertificateOptions['ocsp'], options: Partial<CertificateOptions> = {}) =>
   certificateKey({ certificate: leaf.pem, roots: [root.pem], clock, ...(ocsp && { ocsp }), ...options });
 
-interface AnswerOptions {
-  readonly status?: Buffer;
-  readonly signer?: TestCertificate;
-  readonly by?: 'name' | 'key';
-  readonly certificates?: readonly TestCertificate[];
-  readonly about?: Buffer;
-  readonly thisUpdate?: string;
-  /** Empty: it does not say. */
-  readonly nextUpdate?: string;
-  readonly extensions?: Buffer;
-  readonly algorithm?: string;
-}
-
-const GOOD = write(DerTag.implicit(0));
-const UNKNOWN = write(DerTag.implicit(2));
-const time = (text: string) => write(DerTag.generalizedTime, Buffer.from(text));
-const revoked = (when: string) => write(DerTag.explicit(1), time(when));
-
-async function answer(options: AnswerOptions = {}): Promise<Buffer> {
-  const signer = options.signer ?? root;
-  const next = options.nextUpdate ?? '20261126000000Z';
-  const single = write(
-    DerTag.sequence,
-    options.about ?? certificateId(leaf.certificate, root.certificate),
-    options.status ?? GOOD,
-    time(options.thisUpdate ?? '20261125000000Z'),
-    ...(next === '' ? [] : [write(DerTag.explicit(0), time(next))]),
-    ...(options.extensions === undefined ? [] : [options.extensions]),
-  );
-  const responder =
-    options.by === 'key'
-      ? write(DerTag.explicit(2), write(DerTag.octetString, keyHash(signer.certificate)))
-      : write(DerTag.explicit(1), subjectName(signer.certificate));
-  const data = write(DerTag.sequence, responder, time('20261125000000Z'), write(DerTag.sequence, single));
-  // ecdsa-with-SHA256
-  const algorithm = write(
-    DerTag.sequence,
-    write(DerTag.oid, Buffer.from(options.algorithm ?? '2a8648ce3d040302', 'hex')),
-  );
-  const basic = write(
-    DerTag.sequence,
-    data,
-    algorithm,
-    write(DerTag.bitString, Buffer.of(0), sign('sha256', data, KeyObject.from(signer.keys.privateKey))),
-    ...(options.certificates === undefined
-      ? []
-      : [
-          write(
-            DerTag.explicit(0),
-            write(DerTag.sequence, ...options.certificates.map(({ certificate }) => certificate.raw)),
-          ),
-        ]),
-  );
-  const bytes = write(
-    DerTag.sequence,
-    write(DerTag.oid, Buffer.from('2b0601050507300101', 'hex')),
-    write(DerTag.octetString, basic),
-  );
-  return write(DerTag.sequence, write(DerTag.enumerated, Buffer.of(0)), write(DerTag.explicit(0), bytes));
-}
+const answer = (options: OcspAnswerOptions = {}) => ocspAnswer(leaf, root, options);
 
 describe('whether a certificate was revoked', () => {
   it('is asked at the address in it, about it', async () => {
@@ -106,7 +52,7 @@ describe('whether a certificate was revoked', () => {
     ]);
   });
 
-  it.each<[string, AnswerOptions]>([
+  it.each<[string, OcspAnswerOptions]>([
     ['named by its name', {}],
     ['named by its key', { by: 'key' }],
     ['about now, without saying until when', { nextUpdate: '' }],
@@ -134,15 +80,15 @@ describe('whether a certificate was revoked', () => {
   });
 
   it('is known: it was', async () => {
-    await expect(trust(() => answer({ status: revoked('20261101000000Z') }))).rejects.toMatchObject({
+    await expect(trust(() => answer({ status: ocspRevoked('20261101000000Z') }))).rejects.toMatchObject({
       message: 'Failed to verify container: x509: certificate revoked: CN=Leaf at 2026-11-01T00:00:00.000Z',
       reason: 'certificate_revoked',
       exitCode: 255,
     });
   });
 
-  it.each<[string, AnswerOptions, string]>([
-    ['by nobody', { status: UNKNOWN }, 'does not know it'],
+  it.each<[string, OcspAnswerOptions, string]>([
+    ['by nobody', { status: OCSP_UNKNOWN }, 'does not know it'],
     ['long ago', { thisUpdate: '20261101000000Z', nextUpdate: '20261102000000Z' }, 'is too old'],
     ['yesterday, without saying until when', { thisUpdate: '20261124000000Z', nextUpdate: '' }, 'is too old'],
     ['tomorrow', { thisUpdate: '20261126000000Z', nextUpdate: '20261127000000Z' }, 'is from the future'],
@@ -230,8 +176,8 @@ describe('whether a certificate was revoked', () => {
       );
       return [asked, result];
     };
-    expect(await statusOf(GOOD)).toEqual([['lower', 'between'], 'good']);
-    expect(await statusOf(revoked('20261101000000Z'))).toEqual([
+    expect(await statusOf(OCSP_GOOD)).toEqual([['lower', 'between'], 'good']);
+    expect(await statusOf(ocspRevoked('20261101000000Z'))).toEqual([
       ['lower', 'between'],
       expect.stringContaining('certificate revoked: CN=Between'),
     ]);
