@@ -1,20 +1,23 @@
-// Hours of bad luck in minutes: clients that go away, a server that is killed, a full disk, builds that are cancelled, tokens that
-// end. After each stage the server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged
-// may be lost.
+// Hours of bad luck in minutes: clients that go away, a server that is killed, a full disk, builds that are cancelled, many who
+// bring the same key, tokens that end and tokens that are none. After each stage the server must still run, no temporary file and
+// no descriptor may stay, and nothing that was acknowledged may be lost.
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
-// --uploads, --downloads, --kills, --full, --builds and --revocations say how often (default 1000, 1000, 30, 10, 200 and 100),
-// --tenth a tenth of that; --only names stages; --seed repeats a run. One line for each stage; ends with 1 when one of them failed.
-// Everything happens in a folder of its own, with instances of its own. Builds need what `scripts/up` installs, and busybox.
+// --uploads, --downloads, --kills, --full, --builds, --keys, --revocations and --tokens say how often (default 1000, 1000, 30, 10,
+// 200, 1000, 100 and 10000), --tenth a tenth of that; --only names stages; --seed repeats a run. One line for each stage; ends with
+// 1 when one of them failed. Everything happens in a folder of its own, with instances of its own. Builds need what `scripts/up`
+// installs, and busybox.
 import { parseArgs } from 'node:util';
 import { cancelledBuilds } from './soak/builds.mjs';
 import { cutDownloads } from './soak/downloads.mjs';
 import { fullDisk } from './soak/full.mjs';
+import { keysAtOnce } from './soak/keys.mjs';
 import { killedServer } from './soak/kills.mjs';
 import { randomFrom } from './soak/random.mjs';
 import { revocations } from './soak/revocations.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
+import { brokenTokensStage } from './soak/tokens.mjs';
 import { cutUploads } from './soak/uploads.mjs';
 
 const STAGES = {
@@ -23,9 +26,20 @@ const STAGES = {
   kills: killedServer,
   full: fullDisk,
   builds: cancelledBuilds,
+  keys: keysAtOnce,
   revocations,
+  tokens: brokenTokensStage,
 };
-const TIMES = { uploads: 1000, downloads: 1000, kills: 30, full: 10, builds: 200, revocations: 100 };
+const TIMES = {
+  uploads: 1000,
+  downloads: 1000,
+  kills: 30,
+  full: 10,
+  builds: 200,
+  keys: 1000,
+  revocations: 100,
+  tokens: 10_000,
+};
 
 const text = { type: 'string' };
 const { values } = parseArgs({

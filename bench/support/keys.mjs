@@ -30,10 +30,8 @@ export async function fillKeystore(env, count) {
   );
   const database = await openDocuments(loadConfig(env).databaseUrl('keystore'), { service: 'keystore' });
   try {
-    const store = new CertificatesStore(database);
     const trail = new Trail({ documents: database, service: 'keystore', clock });
-    const entryOf = ({ fingerprint }) =>
-      trail.write({ action: 'key.add', actor: null, subject: { kind: 'key', name: fingerprint } });
+    const store = new CertificatesStore(database, trail, clock);
     await database.ready();
     const found = [];
     for (let at = 0; at < count; at += AT_ONCE) {
@@ -43,7 +41,16 @@ export async function fillKeystore(env, count) {
           : copyOf(models[(at + index) % models.length], at + index),
       );
       const stored = await Promise.all(
-        part.map((one) => store.store(undefined, one, one.found, entryOf(one))),
+        part.map(({ found: handles, ...certificate }) =>
+          store.change(certificate.fingerprint, async () => ({
+            record: { certificate, handles },
+            event: {
+              action: 'key.add',
+              actor: null,
+              subject: { kind: 'key', name: certificate.fingerprint },
+            },
+          })),
+        ),
       );
       if (stored.includes(false)) throw new Error('Expected fresh certificates');
       found.push(...part);
@@ -77,10 +84,16 @@ function copyOf(model, index) {
   const { name, email } = person(index);
   return documentOf(model.armor, {
     ...model,
-    fingerprint: randomBytes(20).toString('hex'),
-    subkeys: [{ fingerprint: randomBytes(20).toString('hex'), signs: false }],
+    ...newKey(),
+    version: 4,
+    subkeys: [{ ...newKey(), signs: false }],
     userIds: [{ ...model.userIds[0], text: `${name} <${email}>` }],
   });
+}
+
+function newKey() {
+  const fingerprint = randomBytes(20).toString('hex');
+  return { fingerprint, keyId: fingerprint.slice(-16) };
 }
 
 const person = (index) => ({ name: `Person Number${index}`, email: `person${index}@example.org` });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { descriptorsOf, freePort } from './process.mjs';
 import { serverProcess } from './server-process.mjs';
@@ -8,19 +8,23 @@ import { untilNothing } from './until.mjs';
 const SLACK = 8;
 
 /** The library with the auth service in one process, as an instance runs them, on a state folder below `folder`. */
-export async function libraryServer(folder) {
+export const libraryServer = (folder) => serverOf(folder, 'auth,library');
+
+/** Services in one process. @param services with auth among them */
+export async function serverOf(folder, services, settings = {}) {
   const home = join(folder, 'home');
+  const incoming = join(home, 'data/library/blobs/incoming');
   const port = await freePort();
   const read = (path) => readFileSync(join(home, path), 'utf8');
   const server = serverProcess({
     app: 'all-in-one',
-    env: { SCS_HOME: home, SCS_PORT: String(port), SCS_SERVICES: 'auth,library' },
+    env: { SCS_HOME: home, SCS_PORT: String(port), SCS_SERVICES: services, ...settings },
   });
   /** What the server has open: everything, or its files of image data. */
   const descriptors = () => descriptorsOf(server.pid);
   const openBlobs = () => descriptors().filter((path) => path.startsWith(join(home, 'data/library/blobs')));
   /** Bytes that are not committed. */
-  const temporaries = () => readdirSync(join(home, 'data/library/blobs/incoming'));
+  const temporaries = () => (existsSync(incoming) ? readdirSync(incoming) : []);
   return {
     url: `https://localhost:${port}`,
     get ca() {

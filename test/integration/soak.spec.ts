@@ -22,11 +22,21 @@ describe('a soak', () => {
     expect(await soak('--only', 'kills', '--kills', '3')).toMatch(/^kills: 3 kills, .* ok$/m);
   }, 180_000);
 
+  it('of many who bring the same key, and a server that is killed while keys come', async () => {
+    expect(await soak('--only', 'keys', '--keys', '100')).toMatch(/^keys: 10 brought .* ok$/m);
+  }, 180_000);
+
   it('of tokens that end: every service, in a process of its own, refuses them within a second', async () => {
     const said = await soak('--only', 'revocations', '--revocations', '10');
     expect(said).toMatch(/^revocations: 10 tokens ended · .* ok$/m);
     process.stdout.write(said);
   }, 60_000);
+
+  it('of tokens that are none: always refused, and nothing of them is kept', async () => {
+    const said = await soak('--only', 'tokens', '--tokens', '1000');
+    expect(said).toMatch(/^tokens: 1000 broken tokens of \d+ kinds refused · .* ok$/m);
+    process.stdout.write(said);
+  }, 120_000);
 
   const noDisk = lacking('unshare');
   it.skipIf(noDisk)(

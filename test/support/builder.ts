@@ -73,11 +73,12 @@ export class TestBuilder {
   async token(
     username: string,
     scopes: string[] = ['build', 'library:read', 'library:write'],
+    more: object = {},
   ): Promise<{ id: string; token: string }> {
     const made = await this.app.request('/v1/auth/tokens', {
       method: 'POST',
       headers: { authorization: `Basic ${base64(`${username}:${PASSWORD}`)}` },
-      json: { name: 'test', scopes },
+      json: { name: 'test', scopes, ...more },
     });
     return made.body.data;
   }

@@ -107,6 +107,11 @@ export class TestAuthority implements TokenAuthority {
     await this.verifier?.refreshAfterChange();
   }
 
+  /** Disables an account; known to the server when this resolves. */
+  async disable(username: string): Promise<void> {
+    await this.#tell(username, {}, true);
+  }
+
   async noteUse(): Promise<void> {}
 
   async jwks(): Promise<Jwks> {
@@ -131,14 +136,14 @@ export class TestAuthority implements TokenAuthority {
   }
 
   /** Puts the state of an account into the feed; known to the server when this resolves. */
-  async #tell(username: string, roles: Roles): Promise<void> {
+  async #tell(username: string, roles: Roles, disabled = false): Promise<void> {
     const { id, rolesKey } = this.#account(username);
     const organisations = await sealRoles(rolesKey, roles);
     this.#entries.push({
       kind: 'account',
       sequence: this.#entries.length + 1,
       id,
-      disabled: false,
+      disabled,
       administrator: false,
       ...(organisations === undefined ? {} : { organisations }),
     });

@@ -16,7 +16,11 @@ const NOT_AUDITED: Readonly<Record<string, string>> = {
   'POST /v1/convert-def-file': 'gives an answer, and keeps nothing',
   'POST /v1/build/:id/_ticket': 'a worker takes a build; its submit and its end are recorded',
   'PUT /v1/build/:id/_log': 'lines of a build that runs',
+  'POST /pks/hashquery': 'not offered',
+  'POST /pks/v2/*': 'not offered',
+  'PUT /pks/v2/*': 'not offered',
   'POST /v1/auth/uses': 'when a token was used, for its owner',
+  'POST /v1/keys/:fingerprint/challenge': 'gives a text, and keeps nothing',
 };
 
 const changing = async () =>

@@ -6,7 +6,14 @@ import { chosenModules } from './modules.js';
 
 const everything = { services: SERVICE_NAMES } as unknown as ScsConfig;
 /** Answered by every process, whatever runs in it. */
-const SYSTEM = ['GET /version', 'GET /healthz', 'GET /readyz', 'GET /docs/*'];
+const SYSTEM = [
+  'GET /version',
+  'GET /:prefix/version',
+  'GET /:prefix/:more/version',
+  'GET /healthz',
+  'GET /readyz',
+  'GET /docs/*',
+];
 
 test('no route of any service is open unless the table of open routes says so', async () => {
   const routes = routesOf(await chosenModules(everything));
@@ -39,5 +46,28 @@ test('every route that changes something says which scope it needs, or checks th
     'POST /v1/auth/tokens',
     'PUT /v1/auth/organisations/:name/members/:username',
     'PUT /v1/auth/users/:username/password',
+  ]);
+});
+
+test('routes that take an expired token for what was begun with it are these, and a new one is a decision', async () => {
+  const lenient = routesOf(await chosenModules(everything))
+    .filter(({ access }) => access.afterExpiry !== undefined)
+    .map(({ method, path }) => `${method} ${path}`);
+  // The end of an upload and its tags, the pull of what a build made, further ranges of a download; the end of a build.
+  expect(lenient.toSorted()).toEqual([
+    'DELETE /v1/build-context/:digest',
+    'GET /v1/build-output/:id',
+    'GET /v1/build/:id',
+    'GET /v1/imagefile/*',
+    'GET /v1/images/*',
+    'GET /v1/tags/:container',
+    'GET /v2/tags/:container',
+    'POST /v1/tags/:container',
+    'POST /v2/tags/:container',
+    'PUT /v1/build/:id/_cancel',
+    'PUT /v2/imagefile/:image/_complete',
+    'PUT /v2/imagefile/:image/_multipart',
+    'PUT /v2/imagefile/:image/_multipart_abort',
+    'PUT /v2/imagefile/:image/_multipart_complete',
   ]);
 });

@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { DomainError } from '#libs/core';
+import { networkOf } from '#libs/server';
 import { AUTH_LIMITS } from './limits.js';
 import { Windows } from './windows.js';
 
@@ -33,21 +33,6 @@ export class Attempts {
   get size(): number {
     return this.#windows.size;
   }
-}
-
-/** An IPv6 customer has at least a /64: its addresses are one. */
-function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1] !== undefined) return mapped[1];
-  const [head = '', tail] = address.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const missing = 8 - left.length - (tail === undefined || tail === '' ? 0 : tail.split(':').length);
-  const groups = tail === undefined ? left : [...left, ...Array.from({ length: missing }, () => '0')];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
 }
 
 function tooMany(seconds: number): DomainError {

@@ -2,12 +2,27 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Actor, type BuildMetadata, BuildRequest } from '#libs/contract';
-import { Audited, Checked, CurrentActor, JsonBody, readBytes, Requires, sendSource } from '#libs/server';
+import {
+  AfterExpiry,
+  Audited,
+  Checked,
+  CurrentActor,
+  JsonBody,
+  readBytes,
+  Requires,
+  sendSource,
+} from '#libs/server';
 import { BuildsService } from './builds.service.js';
 import { LIMITS } from './limits.js';
 
 const Text = z.string().max(100).optional();
 const ListBuildsQuery = z.object({ from: Text, to: Text, user: Text, includeDeleted: Text });
+
+/** What somebody asks who waits for the end of a build: it may last longer than the token. */
+const WhileAwaited = () =>
+  AfterExpiry(BuildsService, (builds, actor, { params }) =>
+    builds.isAwaited((params as { id: string }).id, actor),
+  );
 
 /** What people and their clients ask of the builder (builder contract §3). */
 @Controller('v1')
@@ -46,11 +61,13 @@ export class BuildsController {
   }
 
   @Get('build/:id')
+  @WhileAwaited()
   async status(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<{ data: BuildMetadata }> {
     return { data: await this.builds.status(id, actor) };
   }
 
   @Put('build/:id/_cancel')
+  @WhileAwaited()
   @HttpCode(204)
   @Audited('build.cancel')
   async cancel(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<void> {
@@ -66,6 +83,7 @@ export class BuildsController {
   }
 
   @Get('build-output/:id')
+  @WhileAwaited()
   async output(
     @Param('id') id: string,
     @CurrentActor() actor: Actor,

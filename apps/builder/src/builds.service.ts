@@ -13,7 +13,7 @@ import { type Destination, parseDestination } from './destination.js';
 import { hidden, submitted } from './events.js';
 import { LIMITS } from './limits.js';
 import { isAdministrator, mayPublish, maySee } from './policy.js';
-import { type Addresses, presentBuild } from './present.js';
+import { type Addresses, isOver, presentBuild } from './present.js';
 import { Seal } from './sealed.js';
 import { parseSubmission, type Submission } from './submit.request.js';
 
@@ -181,6 +181,17 @@ export class BuildsService {
       throw new DomainError('not_found', 'There is no such build', { reason: 'build_not_found' });
     }
     return build;
+  }
+
+  /**
+   * Whether somebody waits for a build that was submitted with this very token: it runs, or has just ended. Then the token is taken
+   * for it also when it has expired (ADR 10).
+   */
+  async isAwaited(id: string, { tokenId }: Actor): Promise<boolean> {
+    const build = isObjectId(id) ? (await this.builds.get(id))?.value : undefined;
+    if (build?.tokenId !== tokenId) return false;
+    const ended = isOver(build) ? new Date(build.completeTime ?? 0).getTime() : Infinity;
+    return this.clock.now().getTime() < ended + LIMITS.afterEndSeconds * 1000;
   }
 
   async #requireRoom({ accountId, username }: Actor): Promise<void> {

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, HttpCode, Param, Post, Put, Query, Req, Res }
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Actor, BuildContextAnnouncement } from '#libs/contract';
-import { Checked, CurrentActor, JsonBody, Requires, SelfAuthenticated } from '#libs/server';
+import { AfterExpiry, Checked, CurrentActor, JsonBody, Requires, SelfAuthenticated } from '#libs/server';
 import { ContextsService } from './contexts.service.js';
 
 const Grant = z.object({
@@ -45,6 +45,9 @@ export class ContextsController {
 
   @Delete(':digest')
   @HttpCode(200)
+  @AfterExpiry(ContextsService, (contexts, actor, { params }) =>
+    contexts.hasAnnounced((params as { digest: string }).digest, actor),
+  )
   @Requires('build')
   async release(@Param('digest') digest: string, @CurrentActor() actor: Actor): Promise<{ data: object }> {
     await this.contexts.release(digest, actor);

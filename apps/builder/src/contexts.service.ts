@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor, BuildContextAnnouncement } from '#libs/contract';
-import { type Clock, type Digest, DomainError, expected, parseDigest, Turns } from '#libs/core';
+import { type Clock, type Digest, DomainError, expected, isDigest, parseDigest, Turns } from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
 import { ContextsStore, type Hold } from './contexts.store.js';
 import { LIMITS } from './limits.js';
@@ -106,6 +106,13 @@ export class ContextsService {
     const hold = await this.holds.get(digest, holder);
     if (hold === undefined) throw new DomainError('gone', 'This build context was given up');
     return hold;
+  }
+
+  /** Whether the context was announced with this very token: it may be given up also when that has expired (ADR 10). */
+  async hasAnnounced(digestText: string, { accountId, tokenId }: Actor): Promise<boolean> {
+    return (
+      isDigest(digestText) && (await this.holds.get(parseDigest(digestText), accountId))?.tokenId === tokenId
+    );
   }
 
   /** Gives an account's hold up; the context goes when it was the last one. */

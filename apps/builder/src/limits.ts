@@ -40,6 +40,8 @@ export const LIMITS = {
   buildSeconds: 60 * 60,
   /** From submit to the end: as long as the rights last that were exchanged for a build. */
   totalSeconds: 24 * 60 * 60,
+  /** Who submitted a build learns its end for this long, also when the token has expired meanwhile. */
+  afterEndSeconds: 10 * 60,
   /** Tries of a build whose worker was lost. */
   attempts: 2,
   /** Builds of one account that are not finished. */

@@ -3,8 +3,15 @@ import type { WebSocket } from 'ws';
 import { ScsConfig } from '#libs/config';
 import { type Actor, hasScope } from '#libs/contract';
 import { type Clock, DomainError, isObjectId } from '#libs/core';
-import { CLOCK, TokenVerifier, type UpgradeContext, UpgradeRouter } from '#libs/server';
+import {
+  CLOCK,
+  TokenVerifier,
+  type UpgradeContext,
+  type UpgradeRouteOptions,
+  UpgradeRouter,
+} from '#libs/server';
 import { BuildLogs } from './build-logs.js';
+import { BuildsService } from './builds.service.js';
 import { BuildsStore } from './builds.store.js';
 import { LIMITS } from './limits.js';
 import { maySee } from './policy.js';
@@ -26,6 +33,7 @@ export class LogStream implements OnModuleInit {
   constructor(
     private readonly upgrades: UpgradeRouter,
     private readonly builds: BuildsStore,
+    private readonly awaited: BuildsService,
     private readonly logs: BuildLogs,
     private readonly verifier: TokenVerifier,
     config: ScsConfig,
@@ -35,31 +43,30 @@ export class LogStream implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.upgrades.route('/v1/build-ws/:id', async (context) => {
-      const { params, query, actor } = context;
-      if (actor === undefined) throw new DomainError('unauthorized');
-      this.#refuseForeignSite(context);
-      const id = params['id'] ?? '';
-      const build = isObjectId(id) ? await this.builds.get(id) : undefined;
-      if (build === undefined) throw new DomainError('not_found', 'There is no such build');
-      const decision = maySee(actor, build.value);
-      if (!decision.allowed || !hasScope(actor, 'build')) {
-        throw new DomainError(
-          'forbidden',
-          decision.allowed ? 'The token lacks the scope build' : decision.reason,
-          decision.allowed ? { remedy: 'Use a token that was made with the scope build' } : {},
-        );
-      }
-      const offset = Number(query.get('offset') ?? 0);
-      await this.#counted(actor, async () =>
-        this.#send(
-          id,
-          Number.isSafeInteger(offset) && offset > 0 ? offset : 0,
-          actor,
-          await context.accept(),
-        ),
+    // The connection may break when the token has expired: the log is taken up again.
+    const goesOn: UpgradeRouteOptions['goesOn'] = (actor, { id = '' }) => this.awaited.isAwaited(id, actor);
+    this.upgrades.route('/v1/build-ws/:id', (context) => this.#answer(context), { goesOn });
+  }
+
+  async #answer(context: UpgradeContext): Promise<void> {
+    const { params, query, actor } = context;
+    if (actor === undefined) throw new DomainError('unauthorized');
+    this.#refuseForeignSite(context);
+    const id = params['id'] ?? '';
+    const build = isObjectId(id) ? await this.builds.get(id) : undefined;
+    if (build === undefined) throw new DomainError('not_found', 'There is no such build');
+    const decision = maySee(actor, build.value);
+    if (!decision.allowed || !hasScope(actor, 'build')) {
+      throw new DomainError(
+        'forbidden',
+        decision.allowed ? 'The token lacks the scope build' : decision.reason,
+        decision.allowed ? { remedy: 'Use a token that was made with the scope build' } : {},
       );
-    });
+    }
+    const offset = Number(query.get('offset') ?? 0);
+    await this.#counted(actor, async () =>
+      this.#send(id, Number.isSafeInteger(offset) && offset > 0 ? offset : 0, actor, await context.accept()),
+    );
   }
 
   /** Only browsers say where a page came from: a page of another site must not read logs with a token that it got hold of (builder contract §5.1). */

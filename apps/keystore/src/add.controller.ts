@@ -1,32 +1,40 @@
 import { Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Actor, KeyAddAnswer } from '#libs/contract';
-import { Audience, Audited, CurrentActor, readBytes, Requires } from '#libs/server';
-import { keysOf } from './add.request.js';
-import { LIMITS } from './limits.js';
+import { DomainError } from '#libs/core';
+import { Anonymous, Audience, Audited, CurrentActor, Requires, SelfAuthenticated } from '#libs/server';
+import { OpenToBrowsers } from './open-to-browsers.js';
 import { submittedJson, submittedText } from './present.js';
-import { SubmitService } from './submit.service.js';
+import { Uploads } from './uploads.js';
 
 /** `POST /pks/add`: exactly 200 on success (keystore contract §0 rule 1). */
 @Controller('pks')
 @Audience('keystore')
 export class AddController {
-  constructor(private readonly submissions: SubmitService) {}
+  constructor(private readonly uploads: Uploads) {}
 
   @Post('add')
   @HttpCode(200)
+  @Anonymous()
   @Requires('keystore:write')
   @Audited('key.add')
+  @OpenToBrowsers()
   async add(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Headers('accept') accept: string | undefined,
-    @CurrentActor() actor: Actor,
+    @CurrentActor() actor: Actor | undefined,
   ): Promise<string | KeyAddAnswer> {
-    const body = await readBytes(request.raw, LIMITS.uploadBytes);
-    const results = await this.submissions.submit(keysOf(request.headers['content-type'], body), actor);
+    const results = await this.uploads.take(request, reply, actor);
     if (accept?.includes('application/json') === true) return submittedJson(results);
     void reply.type('text/plain; charset=utf-8');
     return submittedText(results);
+  }
+
+  /** Reconciliation between servers, which this one does not take part in (keystore contract §1.3). */
+  @Post('hashquery')
+  @SelfAuthenticated()
+  hashquery(): never {
+    throw new DomainError('not_implemented', 'This keystore does not reconcile with others');
   }
 }

@@ -1,9 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Answers } from './answers.js';
+import { type Answer, Answers } from './answers.js';
 
-const keep = (answers: Answers, handle: string, answer: string): void =>
-  answers.put(handle, answer, answers.changes);
+const answerOf = (body: string): Answer => ({
+  body,
+  etag: '""',
+  modified: { milliseconds: 0, text: '' },
+  name: '',
+});
+const keep = (answers: Answers, handle: string, body: string): void =>
+  answers.put(handle, answerOf(body), answers.changes);
+const bodyOf = (answers: Answers, handle: string): string | undefined => answers.get(handle)?.body;
 
 describe('finished answers', () => {
   it('are given until one of their handles is let go of', () => {
@@ -11,17 +18,17 @@ describe('finished answers', () => {
     keep(answers, 'a', 'first');
     keep(answers, 'b', 'second');
     answers.forget(['a', 'c']);
-    expect([answers.get('a'), answers.get('b')]).toEqual([undefined, 'second']);
+    expect([bodyOf(answers, 'a'), bodyOf(answers, 'b')]).toEqual([undefined, 'second']);
   });
 
   it('are not kept when anything has changed since they were begun to be read', () => {
     const answers = new Answers(10_000);
     const { changes } = answers;
     answers.forget(['other']);
-    answers.put('a', 'stale', changes);
+    answers.put('a', answerOf('stale'), changes);
     expect(answers.get('a')).toBeUndefined();
     keep(answers, 'a', 'fresh');
-    expect(answers.get('a')).toBe('fresh');
+    expect(bodyOf(answers, 'a')).toBe('fresh');
   });
 
   it('stay when they are asked for, whatever else comes by', () => {
@@ -29,7 +36,7 @@ describe('finished answers', () => {
     keep(answers, 'asked', 'x');
     for (let n = 0; n < 1000; n += 1) {
       keep(answers, `other${n}`, 'y'.repeat(100));
-      expect(answers.get('asked')).toBe('x');
+      expect(bodyOf(answers, 'asked')).toBe('x');
     }
     expect(answers.get('other0')).toBeUndefined();
     expect(answers.get('other999')).toBeDefined();
@@ -63,7 +70,7 @@ describe('finished answers', () => {
             keep(answers, one.put, answer);
             allowed.set(one.put, (allowed.get(one.put) ?? new Set()).add(answer));
           } else if ('get' in one) {
-            const answer = answers.get(one.get);
+            const answer = bodyOf(answers, one.get);
             if (answer !== undefined && allowed.get(one.get)?.has(answer) !== true) wrong.push(answer);
           } else {
             answers.forget(one.forget);
@@ -71,7 +78,7 @@ describe('finished answers', () => {
           }
         }
         expect(wrong).toEqual([]);
-        const held = handles.map((name) => answers.get(name)?.length ?? 0);
+        const held = handles.map((name) => bodyOf(answers, name)?.length ?? 0);
         expect(held.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(4000);
       }),
     );

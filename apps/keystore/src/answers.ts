@@ -1,5 +1,22 @@
+/** A time in milliseconds, and as HTTP writes it. */
+export interface Moment {
+  readonly milliseconds: number;
+  readonly text: string;
+}
+
+/** A finished answer of `op=get`. */
+export interface Answer {
+  readonly body: string;
+  /** Strong validator of the body, with its quotes. */
+  readonly etag: string;
+  /** When the newest change of what is in it was made. */
+  readonly modified: Moment;
+  /** For who stores it, without a suffix. */
+  readonly name: string;
+}
+
 /** What an entry takes beside its two texts, about. */
-const ENTRY_BYTES = 200;
+const ENTRY_BYTES = 400;
 
 /**
  * Finished answers of `op=get` by the handle that they were asked by, within a bound of bytes. Two generations: what is asked
@@ -10,8 +27,8 @@ const ENTRY_BYTES = 200;
  */
 export class Answers {
   readonly #half: number;
-  #young = new Map<string, string>();
-  #old = new Map<string, string>();
+  #young = new Map<string, Answer>();
+  #old = new Map<string, Answer>();
   #youngBytes = 0;
   #changes = 0;
 
@@ -20,7 +37,7 @@ export class Answers {
     this.#half = bytes / 2;
   }
 
-  get(handle: string): string | undefined {
+  get(handle: string): Answer | undefined {
     const young = this.#young.get(handle);
     if (young !== undefined) return young;
     const old = this.#old.get(handle);
@@ -34,7 +51,7 @@ export class Answers {
   }
 
   /** Keeps an answer, unless something has changed since it was begun to be read. */
-  put(handle: string, answer: string, changes: number): void {
+  put(handle: string, answer: Answer, changes: number): void {
     if (changes === this.#changes) this.#add(handle, answer);
   }
 
@@ -49,7 +66,7 @@ export class Answers {
     }
   }
 
-  #add(handle: string, answer: string): void {
+  #add(handle: string, answer: Answer): void {
     const bytes = sizeOf(handle, answer);
     if (bytes > this.#half || this.#young.has(handle)) return;
     if (this.#youngBytes + bytes > this.#half) {
@@ -63,4 +80,4 @@ export class Answers {
 }
 
 /** Handles may be in any script; answers are ASCII. */
-const sizeOf = (handle: string, answer: string): number => handle.length * 2 + answer.length + ENTRY_BYTES;
+const sizeOf = (handle: string, { body }: Answer): number => handle.length * 2 + body.length + ENTRY_BYTES;

@@ -6,7 +6,8 @@ import { CertificatesStore } from './certificates.store.js';
 import type { Database } from './database.store.js';
 import { handlesOf } from './handles.js';
 import { LIMITS } from './limits.js';
-import { LookupService } from './lookup.service.js';
+import { LookupService, type Page } from './lookup.service.js';
+import { PageTokens } from './page-tokens.js';
 
 describe('a search by words', () => {
   let database: Database;
@@ -24,33 +25,36 @@ describe('a search by words', () => {
       userIds: names.map((text) => ({ text, created: 0, revoked: false })),
       subkeys: [],
     };
-    const handles = handlesOf(summary);
+    const handles = handlesOf({ ...summary, version: 4, keyId: summary.fingerprint.slice(-16) });
     const { expires: _, ...value } = summary;
-    await store.store(
-      undefined,
-      { ...value, armor: '', handles: handles.map(({ handle }) => handle), updatedAt: '', updatedBy: '' },
-      handles,
-      new Trail({ documents: database, service: 'keystore', clock: systemClock }).write({
-        action: 'key.add',
-        actor: null,
-        subject: { kind: 'key', name: value.fingerprint },
-      }),
-    );
+    const certificate = {
+      ...value,
+      armor: `${n}`,
+      handles: handles.map(({ handle }) => handle),
+      updatedAt: '',
+      updatedBy: '',
+    };
+    await store.change(value.fingerprint, async () => ({
+      record: { certificate, handles },
+      event: { action: 'key.add', actor: null, subject: { kind: 'key', name: value.fingerprint } },
+    }));
   }
 
   beforeAll(async () => {
     database = await openDocuments(TEMPORARY_DATABASE, { service: 'keystore' });
-    const store = new CertificatesStore(database);
-    lookups = new LookupService(store);
-    for (let n = 1; n <= MANY; n += 1) await add(store, n, [`Common Also${n % 2} Number${n}`]);
+    const trail = new Trail({ documents: database, service: 'keystore', clock: systemClock });
+    const store = new CertificatesStore(database, trail, systemClock);
+    lookups = new LookupService(store, new PageTokens(Buffer.alloc(32)), systemClock);
+    const names = (n: number): string => `Common Also${n % 2} Number${n}`;
+    await Promise.all(Array.from({ length: MANY }, (_, n) => add(store, n + 1, [names(n + 1)])));
     await add(store, MANY + 1, ['Common Rare', 'Other Name']);
   });
   afterAll(() => database.close());
 
+  const numbers = (page: Page): number[] =>
+    page.certificates.map(({ fingerprint }) => Number.parseInt(fingerprint, 16));
   const find = async (...words: string[]): Promise<number[]> =>
-    (await lookups.list([{ kind: 'words', words }])).map(({ fingerprint }) =>
-      Number.parseInt(fingerprint, 16),
-    );
+    numbers(await lookups.list([{ kind: 'words', words }], LIMITS.listed));
 
   it('finds what has all of them, however many have one of them', async () => {
     expect(await find('rare')).toEqual([MANY + 1]);
@@ -65,6 +69,24 @@ describe('a search by words', () => {
     const both = await find('common', 'also1');
     expect(both).toHaveLength(MANY / 2);
     expect(both.every((n) => n % 2 === 1)).toBe(true);
+  });
+
+  it.each([
+    [['common'], MANY + 1, 100],
+    [['common'], MANY + 1, 1 + MANY],
+    [['common', 'also0'], MANY / 2, 7],
+  ])('lists all with %j page by page, each once', async (words, count, size) => {
+    const searches = [{ kind: 'words', words } as const];
+    const all: number[] = [];
+    let token: string | undefined;
+    do {
+      const page = await lookups.list(searches, size, token);
+      expect(page.certificates.length).toBe(Math.min(size, count - all.length));
+      all.push(...numbers(page));
+      token = page.next;
+    } while (token !== undefined);
+    expect(new Set(all).size).toBe(count);
+    expect(all).toHaveLength(count);
   });
 
   it.each([[['rare', 'number1']], [['common', 'nothing']], [['nothing']]])(

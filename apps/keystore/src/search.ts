@@ -1,21 +1,23 @@
 import { DomainError, expected } from '#libs/core';
 import { LIMITS } from './limits.js';
-import { emailIn, wordsOf } from './words.js';
+import { emailIn, searchedWords } from './words.js';
 
-/** What somebody looks for, as a typed value (keystore contract §1.5). Hex is lower case. */
+/** What somebody looks for, as a typed value (keystore contract §1.5). Hex and addresses are lower case. */
 export type Search =
   | { readonly kind: 'fingerprint'; readonly hex: string }
   | { readonly kind: 'key_id'; readonly hex: string }
   | { readonly kind: 'short_key_id'; readonly hex: string }
   | { readonly kind: 'email'; readonly address: string }
+  | { readonly kind: 'user_id'; readonly text: string }
   | { readonly kind: 'words'; readonly words: readonly string[] };
 
 /**
  * Every reading of a search term, in the order in which they are tried: the first that finds something is the answer.
  * @param term decoded
- * @throws DomainError `bad_request` for an empty or overlong term, a NUL, or hex of an impossible length
+ * @param exact whole addresses and user ids only, no words
+ * @throws DomainError `bad_request` for an empty or overlong term, a NUL, hex of an impossible length, or a whole domain
  */
-export function parseSearch(term: string): Search[] {
+export function parseSearch(term: string, exact = false): Search[] {
   const text = term.trim();
   if (text === '') throw new DomainError('bad_request', 'Expected something to search for');
   if (Buffer.byteLength(text) > LIMITS.searchBytes) {
@@ -27,11 +29,15 @@ export function parseSearch(term: string): Search[] {
   if (/^(?:[0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{40}|[0-9a-f]{64})$/i.test(compact)) {
     const hex = parseHex(compact, text);
     // A name can look like a key id, for example "Deadbeef".
-    return compact.length <= 16 ? [hex, ...words(text)] : [hex];
+    return compact.length <= 16 ? [hex, ...texts(text, exact)] : [hex];
   }
   const address = emailIn(text);
   if (address !== undefined) return [{ kind: 'email', address }];
-  return words(text);
+  if (/^<?@/.test(text))
+    throw new DomainError('bad_request', 'Everybody of a domain is not listed: name an address', {
+      reason: 'domain_search',
+    });
+  return texts(text, exact);
 }
 
 function parseHex(digits: string, shown: string): Search {
@@ -45,7 +51,7 @@ function parseHex(digits: string, shown: string): Search {
   throw new DomainError('bad_request', expected('8, 16, 40 or 64 hexadecimal digits', 'search', shown));
 }
 
-function words(text: string): Search[] {
-  const found = wordsOf(text);
-  return found.length === 0 ? [] : [{ kind: 'words', words: found.slice(0, LIMITS.words) }];
+function texts(text: string, exact: boolean): Search[] {
+  if (exact) return text.includes('@') ? [] : [{ kind: 'user_id', text }];
+  return searchedWords(text).map((words) => ({ kind: 'words', words }));
 }

@@ -1,28 +1,27 @@
-import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, Trail } from '#libs/audit';
-import type { Actor, AuditState } from '#libs/contract';
-import { type Clock, digestFromHex, DomainError, KeyedLock } from '#libs/core';
+import { type Clock, DomainError, type ErrorCode, KeyedLock } from '#libs/core';
 import {
   type Certificate,
   cleanCertificate,
+  factsOf,
+  type LooseRevocation,
   mergeCertificates,
-  PACKET_LIMITS,
   type RawCertificate,
-  readArmor,
-  readCleanCertificate,
-  readPackets,
-  splitCertificates,
-  summarise,
+  readUpload,
+  requireWhole,
+  revocationFor,
   type Work,
   workForUpload,
-  writeArmor,
-  writeCertificate,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
-import { CertificatesStore, type StoredCertificate } from './certificates.store.js';
-import { handlesOf } from './handles.js';
+import { CertificatesStore } from './certificates.store.js';
+import { keyEvent } from './events.js';
+import { handleOf } from './handles.js';
 import { LIMITS } from './limits.js';
+import { keyBlocked } from './policy.js';
+import { holdersOf, isSame, recordOf, withContributor } from './record.js';
+import { parseStored } from './stored.js';
+import { permittedOf, type Submitter } from './submitter.js';
 
 /** What became of one certificate of an upload. */
 export interface Submitted {
@@ -32,8 +31,10 @@ export interface Submitted {
   readonly comment: string | undefined;
 }
 
-/** Writers that change one certificate at once are few; more lost races than this mean that something is wrong. */
-const ATTEMPTS = 20;
+/** Who changed a certificate that was changed without a token. No account has this id. */
+const NOBODY = 'nobody';
+/** What is wrong with one certificate of an upload, and leaves the others alone. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['unprocessable', 'forbidden', 'too_large']);
 
 /** Takes certificates in: cleaned, merged with what is known, stored with their handles. */
 @Injectable()
@@ -44,117 +45,129 @@ export class SubmitService {
 
   constructor(
     private readonly certificates: CertificatesStore,
-    private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /**
-   * @param keys armored text or binary packets
+   * @param keys armored or binary; wiped in the end, for there may be a secret one among them
+   * @param by who brings them, and what of them may be taken
    * @throws DomainError `unprocessable` when nothing of the upload could be accepted, `too_many_requests` when too many uploads of
    *   the account wait
    */
-  async submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
-    const { accountId } = actor;
-    const underWay = this.#underWay.get(accountId) ?? 0;
+  async submit(keys: Uint8Array, by: Submitter): Promise<Submitted[]> {
+    const who = by.actor?.accountId ?? by.from.address;
+    try {
+      this.#begin(who);
+      try {
+        return await this.#accounts.run(who, () => this.#submit(keys, by));
+      } finally {
+        this.#end(who);
+      }
+    } finally {
+      keys.fill(0);
+    }
+  }
+
+  #begin(who: string): void {
+    const underWay = this.#underWay.get(who) ?? 0;
     if (underWay >= LIMITS.uploadsWaiting)
       throw new DomainError(
         'too_many_requests',
         `Expected at most ${LIMITS.uploadsWaiting} uploads at a time`,
-        {
-          reason: 'too_many_uploads',
-          retryAfter: 1,
-        },
+        { reason: 'too_many_uploads', retryAfter: 1 },
       );
-    this.#underWay.set(accountId, underWay + 1);
-    try {
-      return await this.#accounts.run(accountId, () => this.#submit(keys, actor));
-    } finally {
-      const left = (this.#underWay.get(accountId) ?? 1) - 1;
-      if (left > 0) this.#underWay.set(accountId, left);
-      else this.#underWay.delete(accountId);
-    }
+    this.#underWay.set(who, underWay + 1);
   }
 
-  async #submit(keys: string | Uint8Array, actor: Actor): Promise<Submitted[]> {
+  #end(who: string): void {
+    const left = (this.#underWay.get(who) ?? 1) - 1;
+    if (left > 0) this.#underWay.set(who, left);
+    else this.#underWay.delete(who);
+  }
+
+  async #submit(keys: Uint8Array, by: Submitter): Promise<Submitted[]> {
     const work = workForUpload();
-    const blocks = typeof keys === 'string' ? readArmor(keys) : [keys];
-    const raw = splitCertificates(blocks.flatMap((block) => readPackets(block)));
-    const results: Submitted[] = [];
-    let refused: DomainError | undefined;
-    for (const certificate of raw) {
+    const { certificates, revocations, faults } = readUpload(keys);
+    const results: Submitted[] = faults.map(invalid);
+    const parts = [
+      ...certificates.map((raw) => () => this.#take(raw, work, by)),
+      // Those that came alone last: what they are of may have come with them.
+      ...revocations.map((revocation) => () => this.#revoke(revocation, work, by)),
+    ];
+    let [refused] = faults;
+    for (const take of parts) {
       try {
-        results.push(await this.#take(certificate, work, actor));
+        results.push(await take());
       } catch (error) {
-        if (!(error instanceof DomainError) || error.code !== 'unprocessable') throw error;
+        if (!(error instanceof DomainError) || !REFUSALS.has(error.code)) throw error;
         refused ??= error;
-        results.push({ fingerprint: '', outcome: 'invalid', comment: error.message });
+        results.push(invalid(error));
       }
     }
     if (refused !== undefined && results.every(({ outcome }) => outcome === 'invalid')) throw refused;
     return results;
   }
 
-  async #take(raw: RawCertificate, work: Work, actor: Actor): Promise<Submitted> {
-    const sent = await cleanCertificate(raw, this.clock, work);
-    const { fingerprint } = sent.facts;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const before = await this.certificates.get(fingerprint);
-      const merged =
-        before === undefined ? sent : mergeCertificates(await parseStored(before.value.armor), sent);
-      const bytes = writeCertificate(merged);
-      if (bytes.length > PACKET_LIMITS.certificateBytes) {
-        throw new DomainError(
-          'too_large',
-          `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
-        );
-      }
-      const armor = writeArmor(bytes);
-      if (before?.value.armor === armor) return { fingerprint, outcome: 'unchanged', comment: undefined };
-      const summary = summarise(merged);
-      const handles = handlesOf(summary);
-      const value = {
-        armor,
-        fingerprint,
-        algorithm: summary.algorithm,
-        bits: summary.bits,
-        created: summary.created,
-        ...(summary.expires !== undefined && { expires: summary.expires }),
-        revoked: summary.revoked,
-        userIds: [...summary.userIds],
-        subkeys: summary.subkeys.map(({ fingerprint: subkey }) => subkey),
-        handles: handles.map(({ handle }) => handle),
-        updatedAt: this.clock.now().toISOString(),
-        updatedBy: actor.accountId,
-      };
-      const entry = this.trail.write(eventOf(before?.value, value, actor));
-      if (await this.certificates.store(before, value, handles, entry)) {
-        return { fingerprint, outcome: before === undefined ? 'inserted' : 'updated', comment: undefined };
+  async #take(raw: RawCertificate, work: Work, by: Submitter): Promise<Submitted> {
+    const { fingerprint } = factsOf(raw);
+    const brought = await cleanCertificate(raw, this.clock, {
+      work,
+      known: await this.#stored(fingerprint),
+      findRevoker: (revoker) => this.#stored(revoker),
+    });
+    let inserted = false;
+    const changed = await this.certificates.change(fingerprint, async ({ certificate: before, blocked }) => {
+      if (blocked) throw keyBlocked(fingerprint);
+      inserted = before === undefined;
+      const sent = permittedOf(brought, before !== undefined, by.may);
+      const merged = before === undefined ? sent : mergeCertificates(await parseStored(before), sent);
+      // What it was a part of may have been removed meanwhile.
+      if (before === undefined) requireWhole(merged);
+      const updatedAt = this.clock.now().toISOString();
+      const updatedBy = by.actor?.accountId ?? NOBODY;
+      const holders = holdersOf(before);
+      const record = recordOf(
+        merged,
+        by.actor === undefined ? holders : withContributor(holders, by.actor, updatedAt),
+        { updatedAt, updatedBy },
+      );
+      if (isSame(before, record.certificate)) return undefined;
+      const action = before === undefined ? 'key.add' : 'key.change';
+      const event = keyEvent(action, by.actor ?? null, before, record.certificate);
+      return { record, event: { ...event, from: by.from } };
+    });
+    const outcome = changed ? (inserted ? 'inserted' : 'updated') : 'unchanged';
+    return { fingerprint, outcome, comment: undefined };
+  }
+
+  /** A revocation without its certificate, as `gpg` makes it beforehand: it says who has made it, and that is the key (contract §3.5). */
+  async #revoke(revocation: LooseRevocation, work: Work, by: Submitter): Promise<Submitted> {
+    for (const issuer of revocation.issuers) {
+      const handle = issuer.length === 16 ? handleOf.keyId(issuer) : handleOf.fingerprint(issuer);
+      for (const { fingerprint } of await this.certificates.find(handle, LIMITS.certificates)) {
+        const known = await this.#stored(fingerprint);
+        if (known?.facts.keyId !== issuer && known?.facts.fingerprint !== issuer) continue;
+        try {
+          return await this.#take(revocationFor(known, revocation), work, by);
+        } catch (error) {
+          if (!(error instanceof DomainError) || error.code !== 'unprocessable') throw error;
+        }
       }
     }
-    throw new DomainError(
-      'conflict',
-      `Key ${fingerprint.toUpperCase()} is being changed by others, try again`,
-    );
+    throw new DomainError('unprocessable', 'This revocation is of no key that is stored here', {
+      reason: 'key_not_found',
+      remedy: 'Upload the key and the revocation together',
+    });
+  }
+
+  async #stored(fingerprint: string): Promise<Certificate | undefined> {
+    const stored = await this.certificates.get(fingerprint);
+    return stored && parseStored(stored.value);
   }
 }
 
-/** What the audit trail says: which certificate, and what it was and is by its hash. */
-function eventOf(before: StoredCertificate | undefined, after: StoredCertificate, actor: Actor): AuditEvent {
-  return {
-    action: before === undefined ? 'key.add' : 'key.change',
-    actor,
-    subject: { kind: 'key', name: after.fingerprint },
-    ...(before === undefined ? {} : { before: stateOf(before) }),
-    after: stateOf(after),
-  };
-}
-
-function stateOf({ armor, revoked }: StoredCertificate): AuditState {
-  return { digest: digestFromHex(hash('sha256', armor)), revoked };
-}
-
-async function parseStored(armor: string): Promise<Certificate> {
-  const [raw] = splitCertificates(readArmor(armor).flatMap((block) => readPackets(block)));
-  if (raw === undefined) throw new Error('a stored certificate is empty');
-  return readCleanCertificate(raw);
-}
+const invalid = ({ message }: DomainError): Submitted => ({
+  fingerprint: '',
+  outcome: 'invalid',
+  comment: message,
+});

@@ -1,9 +1,10 @@
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Actor } from '#libs/contract';
+import { type Actor, DOWNLOAD_PROOF_HEADER } from '#libs/contract';
 import { parseImagePath } from '#libs/core';
-import { Anonymous, Audience, CurrentActor, sendSource } from '#libs/server';
+import { AfterExpiry, Anonymous, Audience, CurrentActor, sendSource } from '#libs/server';
 import { archOfQuery } from './archQuery.js';
+import { BegunService } from './begun.service.js';
 import { DownloadsService } from './downloads.service.js';
 import { DEFAULTS } from './limits.js';
 
@@ -15,6 +16,7 @@ export class DownloadsController {
 
   @Get('v1/imagefile/*')
   @Anonymous()
+  @AfterExpiry(BegunService, (begun, actor, { headers }) => begun.isDownloading(actor, headers))
   async download(
     @Param('*') path: string,
     @Query() query: Readonly<Record<string, unknown>>,
@@ -22,8 +24,10 @@ export class DownloadsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const download = await this.downloads.open(parseImagePath(path, DEFAULTS), archOfQuery(query), actor);
-    const { source, etag, container } = download;
+    const reference = parseImagePath(path, DEFAULTS);
+    const download = await this.downloads.open(reference, archOfQuery(query), actor, request.headers);
+    const { source, etag, container, proof } = download;
+    if (proof !== undefined) reply.header(DOWNLOAD_PROOF_HEADER, proof);
     try {
       await sendSource(request, reply, source, { contentType: 'application/octet-stream', etag });
     } finally {

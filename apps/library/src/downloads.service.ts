@@ -1,8 +1,10 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { type BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor } from '#libs/contract';
 import { DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
 import { LOG, type Logger } from '#libs/server';
+import { BegunService } from './begun.service.js';
 import { ContainersStore } from './containers.store.js';
 import { ImagesService } from './images.service.js';
 import { missing } from './missing.js';
@@ -15,6 +17,8 @@ export interface Download {
   /** Strong: it is the hash of the bytes. */
   readonly etag: string;
   readonly container: string;
+  /** For {@link DOWNLOAD_PROOF_HEADER} of the answer. */
+  readonly proof: string | undefined;
 }
 
 /** The bytes of images. */
@@ -25,15 +29,23 @@ export class DownloadsService {
     private readonly blobs: BlobStore,
     private readonly images: ImagesService,
     private readonly containers: ContainersStore,
+    private readonly begun: BegunService,
   ) {}
 
-  /** @throws DomainError `not_found`, `forbidden`, `unprocessable` for what is no image (library contract case 70) */
+  /**
+   * @param headers of the request
+   * @throws DomainError `not_found`, `forbidden`, `unauthorized` for an expired token with which this download was not begun,
+   *   `unprocessable` for what is no image (library contract case 70)
+   */
   async open(
     reference: ImageReference,
     arch: string | undefined,
     actor: Actor | undefined,
+    headers: IncomingHttpHeaders,
   ): Promise<Download> {
-    const { image, container } = await this.images.find(reference, arch, actor);
+    const found = await this.images.find(reference, arch, actor);
+    await this.begun.requireCaused(actor, found, headers);
+    const { image, container } = found;
     const absent = () => missing('image', image.value.hash);
     enforce(mayDownload(actor, containerSubject(container)), absent);
     if (!image.value.uploaded) throw absent();
@@ -42,7 +54,12 @@ export class DownloadsService {
         reason: 'not_an_image',
       });
     const { hash } = image.value;
-    return { source: await this.blobs.open(parseDigest(hash)), etag: `"${hash}"`, container: container.id };
+    return {
+      source: await this.blobs.open(parseDigest(hash)),
+      etag: `"${hash}"`,
+      container: container.id,
+      proof: this.begun.proofOf(actor, found, headers),
+    };
   }
 
   /** After a download from the first byte on. Never fails: the number is informational. */

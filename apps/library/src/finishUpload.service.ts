@@ -47,21 +47,33 @@ export class FinishUploadService {
   /**
    * Checks length and hash, stores, and makes the image visible. Acknowledge only when this has resolved.
    * @param actor who asked for it
+   * @param requireAllowed asked when all bytes were checked, which takes its time; nothing becomes visible when it throws
    * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`
    */
-  async store(upload: Upload, blob: BlobUpload, actor: Caller): Promise<void> {
+  async store(
+    upload: Upload,
+    blob: BlobUpload,
+    actor: Caller,
+    requireAllowed: () => Promise<void>,
+  ): Promise<void> {
     await this.#locks.run(upload.id, async () => {
-      const facts = await blob.keepOpen(() => this.#commit(upload, blob));
+      const facts = await blob.keepOpen(() => this.#commit(upload, blob, requireAllowed));
       if (facts) await this.#publish(upload, facts, actor);
       else await this.publishStored(upload, actor);
     });
   }
 
   /** Makes the bytes a blob. @returns what they contain; nothing when they had become one before a crash */
-  async #commit(upload: Upload, blob: BlobUpload): Promise<ImageFacts | undefined> {
+  async #commit(
+    upload: Upload,
+    blob: BlobUpload,
+    requireAllowed: () => Promise<void>,
+  ): Promise<ImageFacts | undefined> {
     const digest = parseDigest(upload.value.hash);
-    if (await this.wasStored(upload, blob)) return undefined;
-    await blob.verify(digest);
+    const wasStored = await this.wasStored(upload, blob);
+    if (!wasStored) await blob.verify(digest);
+    await requireAllowed();
+    if (wasStored) return undefined;
     const facts = await blob.read(readImageFacts);
     // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
     if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
@@ -168,11 +180,13 @@ export class FinishUploadService {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
     const { hash, size, reserved } = upload.value;
+    const doneAt = this.clock.now().getTime();
     const complete = this.uploads.replacement(upload, {
       ...upload.value,
       state: 'complete',
       reserved: 0,
-      expiresAt: this.clock.now().getTime() + this.limits.uploadMemory,
+      doneAt,
+      expiresAt: doneAt + this.limits.uploadMemory,
     });
     const image = await this.images.get(upload.value.image);
     const container = await this.containers.get(upload.value.container);

@@ -1,8 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { type Actor, ImageRequest } from '#libs/contract';
 import { DomainError, parseImagePath } from '#libs/core';
-import { Anonymous, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
+import { AfterExpiry, Anonymous, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { archOfQuery } from './archQuery.js';
+import { BegunService } from './begun.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
 import { DEFAULTS, LIMITS } from './limits.js';
 import { presentImage } from './present.js';
@@ -17,6 +18,7 @@ export class ImagesController {
   constructor(
     private readonly images: ImagesService,
     private readonly tags: TagsStore,
+    private readonly begun: BegunService,
   ) {}
 
   /** No registry stands behind this library: "200 with JSON lacking `url` is fatal" (library contract rule 19). */
@@ -39,12 +41,14 @@ export class ImagesController {
 
   @Get('v1/images/*')
   @Anonymous()
+  @AfterExpiry(BegunService, (begun, actor) => begun.hasCausedPush(actor))
   async find(
     @Param('*') path: string,
     @Query() query: Query_,
     @CurrentActor() actor: Actor | undefined,
   ): Promise<object> {
     const found = await this.images.find(parseImagePath(path, DEFAULTS), archOfQuery(query), actor);
+    await this.begun.requireCaused(actor, found);
     return { data: await this.#present(found) };
   }
 

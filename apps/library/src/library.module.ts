@@ -3,10 +3,12 @@ import { BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
 import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
+import { BegunService } from './begun.service.js';
 import { CollectionsStore } from './collections.store.js';
 import { ContainersStore } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
 import { DATABASE, type Database } from './database.store.js';
+import { DownloadProofs } from './downloadProofs.js';
 import { DownloadsController } from './downloads.controller.js';
 import { DownloadsService } from './downloads.service.js';
 import { EntitiesStore } from './entities.store.js';
@@ -64,6 +66,12 @@ import { UsageService } from './usage.service.js';
       useFactory: async (config: ScsConfig) =>
         new UploadUrls(await loadUploadKey(config.dataFolder('library')), config.serviceUrl('library')),
     },
+    {
+      provide: DownloadProofs,
+      inject: [ScsConfig],
+      useFactory: async (config: ScsConfig) =>
+        new DownloadProofs(await loadUploadKey(config.dataFolder('library'))),
+    },
     { provide: LIBRARY_LIMITS, useValue: LIMITS },
     provideTrail('library', DATABASE),
     CollectionsStore,
@@ -75,6 +83,7 @@ import { UsageService } from './usage.service.js';
     TagsStore,
     TermsStore,
     UploadsStore,
+    BegunService,
     TreeService,
     ImagesService,
     TagsService,

@@ -12,8 +12,15 @@ export const LIMITS = {
   quietUpload: 60 * 1000,
   /** How long the end of an upload is remembered, so that a repeated completion gets the same answer. */
   uploadMemory: 60 * 60 * 1000,
-  /** A signed upload URL is good for this long, and as long as its upload is open. */
+  /** A signed upload URL, and the proof that a download was begun, is good for this long at most. */
   uploadUrl: 24 * 60 * 60 * 1000,
+  /**
+   * What follows an upload, tags and the pull of what was built, may be done with a token that has expired during it for this long.
+   * Shorter than `uploadMemory`.
+   */
+  afterUpload: 10 * 60 * 1000,
+  /** Uploads with one token that are looked at for what has just been done with it. */
+  recentUploads: 100,
   /** How often dead uploads are looked for. */
   sweepInterval: 60 * 1000,
   /** Uploads that one round of the sweep ends. */

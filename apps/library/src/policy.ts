@@ -44,7 +44,8 @@ export function roleIn(actor: Asker | undefined, entity: string): 'owner' | 'wri
   return entityRole(actor, entity) ?? 'stranger';
 }
 
-function writes(actor: Asker, entity: string): boolean {
+/** Whether the actor may write to an entity, as far as people go: their tokens may allow less. */
+export function isWriter(actor: Asker, entity: string): boolean {
   const role = roleIn(actor, entity);
   return role === 'owner' || role === 'writer';
 }
@@ -74,7 +75,7 @@ export function mayDownload(actor: Asker | undefined, subject: Subject): Decisio
 /** Whether the actor may make the subject, or find it by making it again. Says the same whether it exists or not. */
 export function mayCreate(actor: Asker, subject: Subject): Decision {
   const place = placeOf(subject);
-  if (!writes(actor, subject.entity))
+  if (!isWriter(actor, subject.entity))
     return forbidden(
       subject,
       'not_owner',
@@ -90,7 +91,7 @@ export function mayWrite(actor: Asker, subject: Subject): Decision {
   const read = mayRead(actor, subject);
   if (!read.allowed) return read;
   const place = placeOf(subject);
-  if (!writes(actor, subject.entity))
+  if (!isWriter(actor, subject.entity))
     return forbidden(subject, 'not_owner', `${place} belongs to somebody else`);
   if (!scopeAllowsAt(actor, 'library:write', place))
     return forbidden(subject, 'scope_missing', `The token does not allow writing to ${place}`);
@@ -111,7 +112,7 @@ export function mayDelete(actor: Asker, subject: Subject): Decision {
   const read = mayRead(actor, subject);
   if (!read.allowed) return read;
   const place = placeOf(subject);
-  if (!writes(actor, subject.entity))
+  if (!isWriter(actor, subject.entity))
     return forbidden(subject, 'not_owner', `${place} belongs to somebody else`);
   if (!scopeAllowsAt(actor, 'library:delete', place))
     return forbidden(subject, 'scope_missing', `The token does not allow deleting from ${place}`);
@@ -122,7 +123,7 @@ export function mayDelete(actor: Asker, subject: Subject): Decision {
 export function maySeeUnfinished(actor: Asker | undefined, subject: Subject): boolean {
   return (
     actor !== undefined &&
-    writes(actor, subject.entity) &&
+    isWriter(actor, subject.entity) &&
     scopeAllowsAt(actor, 'library:write', placeOf(subject))
   );
 }

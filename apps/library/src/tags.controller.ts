@@ -1,8 +1,15 @@
 import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { type Actor, ArchTagRequest, TagRequest } from '#libs/contract';
-import { Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
+import { AfterExpiry, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { parseArch } from './archQuery.js';
+import { BegunService } from './begun.service.js';
 import { TagsService, withoutArch } from './tags.service.js';
+
+/** Stock clients list and set tags at the end of a push: the token may have expired during the upload. */
+const AfterPush = () =>
+  AfterExpiry(BegunService, (begun, actor, { params }) =>
+    begun.hasPushedTo(actor, (params as { container: string }).container),
+  );
 
 /**
  * Tags (library contract §5 nos. 15–18). Setting one answers exactly 200 (rule 11) and says that one: a container may have
@@ -14,11 +21,13 @@ export class TagsController {
   constructor(private readonly tags: TagsService) {}
 
   @Get('v1/tags/:container')
+  @AfterPush()
   async list(@Param('container') container: string, @CurrentActor() actor: Actor): Promise<object> {
     return { data: withoutArch(await this.tags.list(container, actor)) };
   }
 
   @Post('v1/tags/:container')
+  @AfterPush()
   @HttpCode(200)
   @Requires('library:write')
   @Audited('tag.set')
@@ -33,11 +42,13 @@ export class TagsController {
   }
 
   @Get('v2/tags/:container')
+  @AfterPush()
   async listByArch(@Param('container') container: string, @CurrentActor() actor: Actor): Promise<object> {
     return { data: await this.tags.list(container, actor) };
   }
 
   @Post('v2/tags/:container')
+  @AfterPush()
   @HttpCode(200)
   @Requires('library:write')
   @Audited('tag.set')

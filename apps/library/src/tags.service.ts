@@ -3,6 +3,7 @@ import { Trail } from '#libs/audit';
 import type { Actor } from '#libs/contract';
 import { type Clock, DomainError, expected, isTag } from '#libs/core';
 import { CLOCK } from '#libs/server';
+import { BegunService } from './begun.service.js';
 import { type Container, ContainersStore } from './containers.store.js';
 import { commitPlan, DATABASE, type Database } from './database.store.js';
 import { tagged } from './events.js';
@@ -28,6 +29,7 @@ export class TagsService {
     private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
     private readonly trail: Trail,
+    private readonly begun: BegunService,
   ) {}
 
   /** For whoever is about to change them (library contract §5 nos. 15 and 17). */
@@ -55,6 +57,7 @@ export class TagsService {
     readonly actor: Actor;
   }): Promise<void> {
     const { actor, tag } = options;
+    await this.begun.requirePushed(actor, options.image);
     const container = await this.tree.containerById(options.container, actor);
     enforce(mayWrite(actor, containerSubject(container)), () => missing('container', options.container));
     if (!isTag(tag))

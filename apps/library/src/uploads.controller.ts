@@ -8,9 +8,24 @@ import {
   PartRequest,
   UploadRequest,
 } from '#libs/contract';
-import { Audience, Audited, CurrentActor, JsonBody, Requires, SelfAuthenticated } from '#libs/server';
+import {
+  AfterExpiry,
+  Audience,
+  Audited,
+  CurrentActor,
+  JsonBody,
+  Requires,
+  SelfAuthenticated,
+} from '#libs/server';
+import { BegunService } from './begun.service.js';
 import { UploadsService } from './uploads.service.js';
 import { readGrant } from './uploadUrls.js';
+
+/** What an upload needs to come to its end. */
+const DuringUpload = () =>
+  AfterExpiry(BegunService, (begun, actor, { params }) =>
+    begun.isUploading(actor, (params as { image: string }).image),
+  );
 
 /** Uploads (library contract §5 nos. 20–28). */
 @Controller()
@@ -47,6 +62,7 @@ export class UploadsController {
   }
 
   @Put('v2/imagefile/:image/_complete')
+  @DuringUpload()
   @HttpCode(200)
   @Requires('library:write')
   @Audited('image.push')
@@ -76,6 +92,7 @@ export class UploadsController {
   }
 
   @Put('v2/imagefile/:image/_multipart')
+  @DuringUpload()
   @HttpCode(200)
   @Requires('library:write')
   @Audited('image.push')
@@ -89,6 +106,7 @@ export class UploadsController {
   }
 
   @Put('v2/imagefile/:image/_multipart_complete')
+  @DuringUpload()
   @HttpCode(200)
   @Requires('library:write')
   @Audited('image.push')
@@ -101,6 +119,7 @@ export class UploadsController {
   }
 
   @Put('v2/imagefile/:image/_multipart_abort')
+  @DuringUpload()
   @HttpCode(200)
   @Requires('library:write')
   @Audited('image.push')

@@ -12,6 +12,7 @@ import {
   parseDigest,
 } from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
+import { BegunService } from './begun.service.js';
 import type { Container } from './containers.store.js';
 import { ContentsStore } from './contents.store.js';
 import { commitPlan, DATABASE, type Database, TryAgain } from './database.store.js';
@@ -19,6 +20,9 @@ import { EntitiesStore } from './entities.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
+import { missing } from './missing.js';
+import { enforce, isWriter, mayWrite } from './policy.js';
+import { containerSubject } from './subjects.js';
 import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
 import { type UploadGrant, UploadUrls } from './uploadUrls.js';
 import { overQuota, UsageService } from './usage.service.js';
@@ -52,6 +56,7 @@ export class UploadsService {
     private readonly usage: UsageService,
     private readonly contents: ContentsStore,
     private readonly finishing: FinishUploadService,
+    private readonly begun: BegunService,
   ) {
     this.#startedAt = clock.now().getTime();
   }
@@ -62,7 +67,7 @@ export class UploadsService {
     request: { size: number; sha256: string },
     actor: Actor,
   ): Promise<string> {
-    const found = await this.images.findForWriting(imageId, actor);
+    const found = await this.#findForWriting(imageId, actor);
     const { hash } = found.image.value;
     if (request.sha256 !== '' && `sha256.${request.sha256.toLowerCase()}` !== hash)
       throw new DomainError('unprocessable', expected(hash, 'the announced hash', request.sha256), {
@@ -73,7 +78,7 @@ export class UploadsService {
       { kind: 'single', size: request.size, partSize: request.size },
       actor,
     );
-    return this.#addressOf(upload.id, 1);
+    return this.#addressOf(upload.id, 1, actor);
   }
 
   /** Several pieces (no. 24). @param resume goes on with an upload of the same file by the same account, if there is one */
@@ -82,9 +87,9 @@ export class UploadsService {
     request: { size: number; resume: boolean },
     actor: Actor,
   ): Promise<StartedUpload> {
-    const found = await this.images.findForWriting(imageId, actor);
+    const found = await this.#findForWriting(imageId, actor);
     const { size, resume } = request;
-    const known = resume ? await this.#resumable(found, size, actor) : undefined;
+    const known = resume ? await this.#resumed(found, size, actor) : undefined;
     const partSize = Math.max(this.limits.partBytes, Math.ceil(size / this.limits.parts));
     const upload = known ?? (await this.#start(found, { kind: 'multipart', size, partSize }, actor));
     return {
@@ -102,7 +107,7 @@ export class UploadsService {
       throw new DomainError('bad_request', expected(`1 to ${partCount(value)}`, 'partNumber', number), {
         reason: 'invalid_part_number',
       });
-    return this.#addressOf(id, number);
+    return this.#addressOf(id, number, actor);
   }
 
   /**
@@ -126,12 +131,14 @@ export class UploadsService {
   /** Ends an upload in one piece (no. 23). Repeating it is fine. */
   async completeSingle(imageId: string, actor: Actor): Promise<UploadCompletion> {
     return this.#locks.run(imageId, async () => {
-      const { image, container } = await this.images.findForWriting(imageId, actor);
+      const found = await this.#findForWriting(imageId, actor);
+      const { image, container } = found;
       if (await this.images.isStored(image)) return this.#completion(image.id, container);
       for (const upload of await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)) {
         const { kind, state } = upload.value;
-        if (kind !== 'single' || state !== 'open' || !(await this.uploads.part(upload.id, 1))) continue;
-        await this.#store(upload, actor);
+        if (kind !== 'single' || state !== 'open' || !this.begun.mayGoOnWith(actor, upload)) continue;
+        if (!(await this.uploads.part(upload.id, 1))) continue;
+        await this.#store(upload, found, actor);
         return this.#completion(image.id, container);
       }
       throw new DomainError('conflict', 'Nothing was uploaded for this image', {
@@ -147,28 +154,32 @@ export class UploadsService {
     actor: Actor,
   ): Promise<UploadCompletion> {
     return this.#locks.run(imageId, async () => {
-      const { image, container } = await this.images.findForWriting(imageId, actor);
+      const found = await this.#findForWriting(imageId, actor);
+      const { image, container } = found;
       const upload = await this.uploads.get(request.uploadID);
       if (upload?.value.image !== imageId || upload.value.state !== 'open') {
         if (await this.images.isStored(image)) return this.#completion(image.id, container);
         throw closed();
       }
+      this.begun.requireBegun(actor, upload);
       checkParts(upload.value, await this.uploads.parts(upload.id), request);
-      await this.#store(upload, actor);
+      await this.#store(upload, found, actor);
       return this.#completion(image.id, container);
     });
   }
 
   /** Gives an upload up (no. 28). Repeating it is fine. */
   async abort(imageId: string, uploadId: string, actor: Actor): Promise<void> {
-    await this.images.findForWriting(imageId, actor);
+    await this.#findForWriting(imageId, actor);
     const upload = await this.uploads.get(uploadId);
-    if (upload?.value.image === imageId && upload.value.state === 'open') await this.finishing.end(uploadId);
+    if (upload?.value.image !== imageId || upload.value.state !== 'open') return;
+    this.begun.requireBegun(actor, upload);
+    await this.finishing.end(uploadId);
   }
 
   /** Announcement, bytes and end in one request (no. 20). Nothing of it stays when it fails. */
   async receiveRaw(imageId: string, body: IncomingMessage, actor: Actor): Promise<void> {
-    const found = await this.images.findForWriting(imageId, actor);
+    const found = await this.#findForWriting(imageId, actor);
     const size = Number(body.headers['content-length'] ?? Number.NaN);
     if (!Number.isSafeInteger(size) || size < 1)
       throw new DomainError(
@@ -181,11 +192,39 @@ export class UploadsService {
     const upload = await this.#start(found, { kind: 'single', size, partSize: size }, actor);
     try {
       await this.#receivePart(upload, 1, body);
-      await this.#locks.run(imageId, () => this.#store(upload, actor));
+      await this.#locks.run(imageId, () => this.#store(upload, found, actor));
     } catch (error) {
       await this.finishing.end(upload.id);
       throw error;
     }
+  }
+
+  /**
+   * As {@link ImagesService.findForWriting}. Whoever began an upload here and may not write to the entity any more has sent in
+   * vain: nothing of it stays.
+   */
+  async #findForWriting(imageId: string, actor: Actor): Promise<FoundImage> {
+    try {
+      return await this.images.findForWriting(imageId, actor);
+    } catch (error) {
+      const own = (await this.#openUploads(imageId)).filter(({ value }) => value.account === actor.accountId);
+      for (const { id, value } of own) {
+        const entity = await this.entities.get(value.entity);
+        if (entity && !isWriter(actor, entity.value.name)) await this.finishing.end(id);
+      }
+      throw error;
+    }
+  }
+
+  /** Right before an image becomes visible: the bytes took their time, and so may have checking them. */
+  async #requireStillAllowed({ image, container }: FoundImage, actor: Actor): Promise<void> {
+    const present = await this.verifier.again(actor);
+    enforce(mayWrite(present, containerSubject(container)), () => missing('image', image.id));
+  }
+
+  async #openUploads(imageId: string): Promise<Upload[]> {
+    const uploads = await this.uploads.ofImage(imageId, this.limits.uploadsPerImage);
+    return uploads.filter(({ value }) => value.state === 'open');
   }
 
   async #start(
@@ -239,9 +278,7 @@ export class UploadsService {
    * @throws DomainError `too_many_requests` when too many are under way
    */
   async #idleUploads(imageId: string, actor: Actor): Promise<Upload[]> {
-    const open = (await this.uploads.ofImage(imageId, this.limits.uploadsPerImage)).filter(
-      ({ value }) => value.state === 'open',
-    );
+    const open = await this.#openUploads(imageId);
     const idle = open.filter(
       ({ id, value }) => value.account === actor.accountId && !this.blobs.isActive(id),
     );
@@ -259,8 +296,20 @@ export class UploadsService {
     return idle;
   }
 
-  async #resumable({ image }: FoundImage, size: number, actor: Actor): Promise<Upload | undefined> {
-    const uploads = await this.uploads.ofImage(image.id, this.limits.uploadsPerImage);
+  /** An upload to go on with. From now on it is this token's: that of before may have expired, or been revoked. */
+  async #resumed({ image }: FoundImage, size: number, actor: Actor): Promise<Upload | undefined> {
+    const { tokenId: token, originTokenId: originToken, via } = actor;
+    return commitPlan(this.database, async () => {
+      const upload = await this.#resumable(image.id, size, actor);
+      if (upload === undefined || upload.value.token === token) return { writes: [], result: upload };
+      const { via: _, ...rest } = upload.value;
+      const value = { ...rest, token, originToken, ...(via === undefined ? {} : { via }) };
+      return { writes: [this.uploads.replacement(upload, value)], result: upload };
+    });
+  }
+
+  async #resumable(imageId: string, size: number, actor: Actor): Promise<Upload | undefined> {
+    const uploads = await this.uploads.ofImage(imageId, this.limits.uploadsPerImage);
     return uploads.find(
       ({ id, value }) =>
         value.kind === 'multipart' &&
@@ -272,9 +321,10 @@ export class UploadsService {
   }
 
   async #openUpload(imageId: string, uploadId: string, actor: Actor): Promise<Upload> {
-    await this.images.findForWriting(imageId, actor);
+    await this.#findForWriting(imageId, actor);
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.image !== imageId || upload.value.state !== 'open') throw closed();
+    this.begun.requireBegun(actor, upload);
     return upload;
   }
 
@@ -337,12 +387,14 @@ export class UploadsService {
     throw closed();
   }
 
-  async #store(upload: Upload, actor: Actor): Promise<void> {
+  async #store(upload: Upload, found: FoundImage, actor: Actor): Promise<void> {
+    const requireAllowed = () => this.#requireStillAllowed(found, actor);
     try {
-      await this.finishing.store(upload, this.#blobOf(upload), actor);
+      await this.finishing.store(upload, this.#blobOf(upload), actor, requireAllowed);
     } catch (error) {
-      // Wrong bytes do not become right: the next push begins anew.
-      if (error instanceof DomainError && WRONG.has(error.reason)) await this.finishing.end(upload.id);
+      // Wrong bytes do not become right, and lost rights do not come back: the next push begins anew.
+      if (error instanceof DomainError && (WRONG.has(error.reason) || REFUSED.has(error.code)))
+        await this.finishing.end(upload.id);
       throw error;
     }
   }
@@ -363,8 +415,8 @@ export class UploadsService {
     return this.blobs.upload({ id, size, partSize });
   }
 
-  #addressOf(upload: string, part: number): string {
-    const expires = Math.floor((this.clock.now().getTime() + this.limits.uploadUrl) / 1000);
+  #addressOf(upload: string, part: number, actor: Actor): string {
+    const expires = Math.floor(this.begun.lastMoment(actor) / 1000);
     return this.urls.sign({ upload, part, expires });
   }
 
@@ -402,6 +454,7 @@ function isOver(upload: Upload | undefined): boolean {
 }
 
 const WRONG = new Set(['wrong_digest', 'wrong_length', 'upload_gone']);
+const REFUSED: ReadonlySet<string> = new Set(['unauthorized', 'forbidden', 'not_found']);
 
 function lengthOf({ size, partSize }: UploadDocument, number: number): number {
   return Math.min(partSize, size - (number - 1) * partSize);

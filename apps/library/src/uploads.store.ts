@@ -21,7 +21,7 @@ const UploadDocument = z.object({
   reserved: z.number(),
   account: z.string(),
   username: z.string(),
-  /** Token ids: revoking either ends the upload's signed URLs. */
+  /** Token ids, of the one that began it or went on with it last: revoking either ends the upload's signed URLs. */
   token: z.string(),
   originToken: z.string(),
   /** The key that signed it: it ends the URLs as well. */
@@ -29,6 +29,8 @@ const UploadDocument = z.object({
   /** The service that exchanged the token, for an exchanged one. */
   via: z.string().optional(),
   createdAt: z.number(),
+  /** Milliseconds since 1970: when it became complete. */
+  doneAt: z.number().optional(),
   /** Milliseconds since 1970: when the sweep looks at it. */
   expiresAt: z.number(),
 });
@@ -44,7 +46,7 @@ const PartDocument = z.object({
 });
 export type PartDocument = z.infer<typeof PartDocument>;
 
-type UploadIndex = 'byImage' | 'byState' | 'byExpiry';
+type UploadIndex = 'byImage' | 'byState' | 'byExpiry' | 'byDone';
 const UPLOADS = {
   name: 'uploads',
   schema: UploadDocument,
@@ -52,6 +54,8 @@ const UPLOADS = {
     byImage: { fields: ['image', 'createdAt'] },
     byState: { fields: ['state'] },
     byExpiry: { fields: ['expiresAt'] },
+    /** Complete ones alone. */
+    byDone: { fields: ['originToken', 'doneAt'] },
   },
 } as const satisfies CollectionSpec<UploadDocument>;
 
@@ -100,6 +104,12 @@ export class UploadsStore {
 
   async expiredBefore(time: number, limit: number): Promise<readonly Upload[]> {
     return (await this.#uploads.scan('byExpiry', { before: time, limit })).items;
+  }
+
+  /** Complete since `time` with this token or one that was exchanged from it, newest first. */
+  async doneFor(originToken: string, time: number, limit: number): Promise<readonly Upload[]> {
+    const scan = { equal: [originToken], from: time, direction: 'descending', limit } as const;
+    return (await this.#uploads.scan('byDone', scan)).items;
   }
 
   creation(id: string, upload: UploadDocument): Change {

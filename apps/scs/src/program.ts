@@ -3,6 +3,7 @@ import { installation } from '#libs/config';
 import { auditGroup } from './audit/index.js';
 import { caGroup } from './ca/index.js';
 import { dbGroup } from './db/index.js';
+import { keysGroup } from './keys/index.js';
 import { signingKeyGroup } from './signing-key/index.js';
 import { orgGroup } from './org/index.js';
 import { robotGroup } from './robot/index.js';
@@ -14,7 +15,8 @@ import { userGroup } from './user/index.js';
 export const scs = defineProgram({
   name: 'scs',
   version: installation().version,
-  summary: 'runs an instance: accounts, organisations, tokens, audit trails, certificates, databases, health',
+  summary:
+    'runs an instance: accounts, organisations, tokens, keys, audit trails, certificates, databases, health',
   description:
     'Works with the instance of SCS_HOME, or of this checkout, as its administrator: with the token file that the first start made. ' +
     'With --as, by user name and password instead: tokens of that user, the own account, organisations that the user owns.',
@@ -26,6 +28,7 @@ export const scs = defineProgram({
     orgGroup,
     robotGroup,
     tokenGroup,
+    keysGroup,
     signingKeyGroup,
     auditGroup,
     caGroup,

@@ -21,6 +21,8 @@ ${caFingerprint === undefined ? markup`` : authority(url, caFingerprint)}
 sing remote status site</pre>
 <p>The first line asks for a token: <a href="/auth/tokens">how to get one</a>.</p>
 ${stockClients(url)}
+<h2>Keys</h2>
+<p><a href="${config.serviceUrl('keystore')}/pks/stats">Find the keys</a> of people who sign images.</p>
 <h2>Services</h2>
 <table>
 ${(['library', 'keystore', 'auth', 'builder'] as const).map(

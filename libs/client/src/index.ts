@@ -8,6 +8,7 @@ export * from './http/answer.js';
 export * from './http/connections.js';
 export * from './http/failures.js';
 export * from './http/limits.js';
+export * from './keys.js';
 export * from './keystore-index.js';
 export * from './keystore.js';
 export * from './library/index.js';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { AddressedService, Service } from './services.js';
 import type { Secret } from './secret.js';
-import type { BuildNetwork } from './values.js';
+import type { BuildNetwork, KeystoreAnonymous, KeystoreReads } from './values.js';
 
 export interface TlsSettings {
   /** `own`: issued by the instance's authority. `site`: given by the operator and read again when they change. */
@@ -29,6 +29,23 @@ export type RedisSettings =
       readonly database: number;
     };
 
+/** What the keystore lets people do. */
+export interface KeystoreSettings {
+  readonly reads: KeystoreReads;
+  /** What is taken without a token. */
+  readonly anonymous: KeystoreAnonymous;
+  /** Addresses and networks from which everything is taken without a token. */
+  readonly networks: readonly string[];
+  /** Uploads in an hour, for each account and each address without a token. */
+  readonly adds: number;
+  /** Searches in a second from one address. */
+  readonly searches: number;
+  /** Keys that one address may fetch in a second. */
+  readonly gets: number;
+  /** Domains of e-mail addresses that are served as a Web Key Directory, lower case. */
+  readonly wkdDomains: readonly string[];
+}
+
 /** The plain values of a configuration, as `loadConfig` puts them together. */
 export interface ConfigValues {
   readonly home: string;
@@ -50,6 +67,7 @@ export interface ConfigValues {
   readonly insecureHttp: boolean;
   readonly trustedProxies: readonly string[];
   readonly buildNetwork: BuildNetwork;
+  readonly keystore: KeystoreSettings;
   readonly warnings: readonly string[];
 }
 
@@ -82,6 +100,7 @@ export class ScsConfig {
   readonly trustedProxies: readonly string[];
   /** What `%post` of remote builds reaches. */
   readonly buildNetwork: BuildNetwork;
+  readonly keystore: KeystoreSettings;
   /** Sentences about settings that look like mistakes but do not stop the start. */
   readonly warnings: readonly string[];
   readonly #values: ConfigValues;
@@ -104,6 +123,7 @@ export class ScsConfig {
     this.insecureHttp = values.insecureHttp;
     this.trustedProxies = values.trustedProxies;
     this.buildNetwork = values.buildNetwork;
+    this.keystore = values.keystore;
     this.warnings = values.warnings;
   }
 

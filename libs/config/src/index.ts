@@ -1,4 +1,4 @@
-export { ScsConfig, type RedisSettings, type TlsSettings } from './config.js';
+export { type KeystoreSettings, ScsConfig, type RedisSettings, type TlsSettings } from './config.js';
 export { withDatabaseAuthority } from './databases.js';
 export { environmentExample } from './example.js';
 export { prepareHome } from './home.js';

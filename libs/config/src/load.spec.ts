@@ -149,6 +149,45 @@ describe('loadConfig', () => {
     expect(own.databaseUrl('builder')).toBe('sqlite:/srv/db/builder');
   });
 
+  it('lets the keystore be asked and filled as keystore contract §4.1 says, unless told otherwise', () => {
+    expect(loadConfig({}).keystore).toEqual({
+      reads: 'everybody',
+      anonymous: 'nothing',
+      networks: [],
+      adds: 60,
+      searches: 10,
+      gets: 200,
+      wkdDomains: [],
+    });
+    const { keystore } = loadConfig({
+      SCS_KEYSTORE_READS: 'token',
+      SCS_KEYSTORE_ANONYMOUS: 'updates',
+      SCS_KEYSTORE_NETWORKS: '192.0.2.0/24, 2001:db8::/32',
+      SCS_KEYSTORE_ADDS: '5',
+      SCS_WKD_DOMAINS: 'Example.ORG,example.net',
+    });
+    expect(keystore).toMatchObject({
+      reads: 'token',
+      anonymous: 'updates',
+      networks: ['192.0.2.0/24', '2001:db8::/32'],
+      adds: 5,
+      wkdDomains: ['example.org', 'example.net'],
+    });
+  });
+
+  it.each([
+    ['SCS_KEYSTORE_READS', 'nobody'],
+    ['SCS_KEYSTORE_ANONYMOUS', 'everything'],
+    ['SCS_KEYSTORE_NETWORKS', '0.0.0.0/0'],
+    ['SCS_KEYSTORE_GETS', '0'],
+    ['SCS_KEYSTORE_SEARCHES', '1.5'],
+    ['SCS_KEYSTORE_ADDS', '10000000'],
+    ['SCS_WKD_DOMAINS', 'localhost'],
+    ['SCS_WKD_DOMAINS', 'a@example.org'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(faultsOf({ [name]: value })).toContain(name);
+  });
+
   it('takes the socket path of a MongoDB URL as it is', () => {
     const config = loadConfig({ SCS_DATABASE_URL: 'mongodb://scs:p%40w@%2Ftmp%2Fx.sock/?authSource=admin' });
     expect(config.databaseUrl('auth')).toBe('mongodb://scs:p%40w@%2Ftmp%2Fx.sock/scs_auth?authSource=admin');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DomainError, expected, systemCode } from '#libs/core';
-import { isLoopback, ScsConfig, type TlsSettings } from './config.js';
+import { isLoopback, type KeystoreSettings, ScsConfig, type TlsSettings } from './config.js';
 import { databaseUrls } from './databases.js';
 import { installation } from './installation.js';
 import { redisAddress, redisOf } from './redis-url.js';
@@ -73,6 +73,7 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     httpPort: settings.SCS_HTTP_PORT,
     trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
     buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
+    keystore: keystoreOf(settings),
     warnings: [...unknownNames(env), ...proxyWarnings(settings)],
   });
 }
@@ -170,6 +171,19 @@ function tlsOf(settings: Partial<Settings>, home: string, insecure: boolean): Tl
     keyFile: join(folder, 'server.pem'),
     caFile: insecure ? undefined : join(folder, 'ca.pem'),
     extraCaFile,
+  };
+}
+
+/** The rates are those of keystore contract §4.1. */
+function keystoreOf(settings: Partial<Settings>): KeystoreSettings {
+  return {
+    reads: settings.SCS_KEYSTORE_READS ?? 'everybody',
+    anonymous: settings.SCS_KEYSTORE_ANONYMOUS ?? 'nothing',
+    networks: settings.SCS_KEYSTORE_NETWORKS ?? [],
+    adds: settings.SCS_KEYSTORE_ADDS ?? 60,
+    searches: settings.SCS_KEYSTORE_SEARCHES ?? 10,
+    gets: settings.SCS_KEYSTORE_GETS ?? 200,
+    wkdDomains: settings.SCS_WKD_DOMAINS ?? [],
   };
 }
 

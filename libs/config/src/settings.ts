@@ -6,11 +6,15 @@ import {
   BlobsUrl,
   BuildNetwork,
   DatabaseUrl,
+  Domains,
   Host,
+  KeystoreAnonymous,
+  KeystoreReads,
   LogLevel,
   Names,
   Networks,
   Port,
+  Rate,
   RedisUrl,
   ServiceList,
   YesNo,
@@ -157,6 +161,41 @@ const builds = z.object({
   }),
 });
 
+const keystore = z.object({
+  SCS_KEYSTORE_READS: setting(KeystoreReads, {
+    about:
+      'Who may look keys up: everybody, or who has a token. gpg cannot show one and finds nothing with the latter.',
+    example: 'everybody',
+  }),
+  SCS_KEYSTORE_ANONYMOUS: setting(KeystoreAnonymous, {
+    about:
+      'What is taken without a token, as gpg sends it: nothing; revocations of keys that are stored; updates = any change that the key itself has signed, of keys that are stored.',
+    example: 'nothing',
+  }),
+  SCS_KEYSTORE_NETWORKS: setting(Networks, {
+    about: 'Addresses and networks from which every key is taken without a token. Default: none.',
+    example: '192.0.2.0/24',
+  }),
+  SCS_KEYSTORE_ADDS: setting(Rate, {
+    about: 'Uploads of keys in an hour, for each account, and for each address without a token.',
+    example: '60',
+  }),
+  SCS_KEYSTORE_SEARCHES: setting(Rate, {
+    about: 'Searches in a second from one address; further ones are refused (429).',
+    example: '10',
+  }),
+  SCS_KEYSTORE_GETS: setting(Rate, {
+    about:
+      'Keys that one address may fetch in a second, after the first ones of five seconds; further ones are slowed down, never refused.',
+    example: '200',
+  }),
+  SCS_WKD_DOMAINS: setting(Domains, {
+    about:
+      'Domains of e-mail addresses whose keys are served as a Web Key Directory, where an account with that address brought them. Default: none.',
+    example: 'example.org',
+  }),
+});
+
 const observation = z.object({
   SCS_LOG_LEVEL: setting(LogLevel, {
     about: 'Least severe line that is logged: trace, debug, info, warn, error, fatal.',
@@ -170,6 +209,7 @@ export const GROUPS = {
   Certificates: tls,
   'One process or several': services,
   Data: data,
+  Keystore: keystore,
   'Remote builds': builds,
   Observation: observation,
 } as const;
@@ -180,6 +220,7 @@ export const Settings = z.object({
   ...tls.shape,
   ...services.shape,
   ...data.shape,
+  ...keystore.shape,
   ...builds.shape,
   ...observation.shape,
 });

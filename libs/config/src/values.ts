@@ -123,6 +123,30 @@ export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fata
 export const BuildNetwork = z.enum(['host', 'none'], { error: 'host or none' });
 export type BuildNetwork = z.infer<typeof BuildNetwork>;
 
+/** Who may read from the keystore. */
+export const KeystoreReads = z.enum(['everybody', 'token'], { error: 'everybody or token' });
+export type KeystoreReads = z.infer<typeof KeystoreReads>;
+
+/** What the keystore takes from people without a token. */
+export const KeystoreAnonymous = z.enum(['nothing', 'revocations', 'updates'], {
+  error: 'nothing, revocations or updates',
+});
+export type KeystoreAnonymous = z.infer<typeof KeystoreAnonymous>;
+
+/** How often something may be done. */
+export const Rate = z.string().transform((text, context) => {
+  const rate = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  return rate >= 1 && rate <= 1_000_000 ? rate : refuse(context, 'a number from 1 to 1000000');
+});
+
+/** Comma-separated domains of e-mail addresses, lower case. */
+export const Domains = z.string().transform((text, context) => {
+  const domains = splitList(text.toLowerCase());
+  return domains.every((domain) => isHostName(domain) && domain.includes('.'))
+    ? domains
+    : refuse(context, 'a comma-separated list of domains such as example.org');
+});
+
 /** The parsed URL, or undefined where `text` is none. */
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;

@@ -48,6 +48,8 @@ export interface Actor {
   /** The key that signed the token; undefined for who proved an account by its password. */
   readonly keyId?: string | undefined;
   readonly expiresAt: Date;
+  /** The token has expired, and is taken for nothing but what was begun with it before (ADR 10). Absent = it is good. */
+  readonly expired?: true;
   /** The service that exchanged the token, for an exchanged one. */
   readonly via: string | undefined;
   /** What an exchanged token is limited to. */

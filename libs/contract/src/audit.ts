@@ -32,7 +32,18 @@ export const AUDIT_ACTIONS = {
     'token.exchange',
     'token.revoke',
   ],
-  keystore: ['key.add', 'key.change'],
+  keystore: [
+    'key.add',
+    'key.block',
+    'key.change',
+    'key.claim',
+    'key.delete',
+    'key.hide',
+    'key.repair',
+    'key.unblock',
+    'keyring.add',
+    'keyring.remove',
+  ],
   library: [
     'collection.create',
     'container.create',
@@ -118,8 +129,10 @@ export const AuditState = z.strictObject({
     .string()
     .regex(/^sha256\.[0-9a-f]{64}$/)
     .optional(),
-  /** Of an OpenPGP key. */
+  /** Of an OpenPGP key; how many accounts brought it, and how many of its user ids are hidden. */
   revoked: z.boolean().optional(),
+  contributors: z.number().int().nonnegative().optional(),
+  hidden: z.number().int().nonnegative().optional(),
   /** Bytes. */
   size: z.number().int().nonnegative().optional(),
   arch: z
@@ -129,7 +142,7 @@ export const AuditState = z.strictObject({
   /** `entity/collection/container`: where a build goes. */
   place: z.string().max(AUDIT_LIMITS.subject).regex(VISIBLE).optional(),
   private: z.boolean().optional(),
-  /** What people call it. */
+  /** What people call it; the organisation of a keyring. */
   name: z
     .string()
     .max(AUDIT_LIMITS.name)
@@ -140,7 +153,7 @@ export const AuditState = z.strictObject({
     .max(254)
     .regex(/^[^\p{Cc}]*$/u)
     .optional(),
-  /** Whose a token is, where that is somebody else. */
+  /** Whose a token is, where that is somebody else; who owns a key. */
   username: z.string().max(AUDIT_LIMITS.name).regex(VISIBLE).optional(),
   role: OrganisationRole.optional(),
   administrator: z.boolean().optional(),

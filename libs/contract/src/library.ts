@@ -101,6 +101,12 @@ export type MultipartCompletion = z.output<typeof MultipartCompletion>;
 export const MultipartAbort = z.object({ uploadID: id });
 export type MultipartAbort = z.output<typeof MultipartAbort>;
 
+/**
+ * Ours: a proof, in the answer to a download with a token, that it was begun while the token was good. Sent with the same token for
+ * further ranges, it lets the download go on after the token has expired; of no use to anybody else.
+ */
+export const DOWNLOAD_PROOF_HEADER = 'scs-download';
+
 // Answers. Clients decode leniently: unknown members are dropped, `null` and absent are the zero value.
 const answerText = z
   .string()

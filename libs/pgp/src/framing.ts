@@ -61,14 +61,21 @@ export function certificatesIn(bytes: Uint8Array, most: number = PGP_LIMITS.cert
  * one in a large ring without parsing all.
  */
 export function publicKeyIds(certificate: Uint8Array): string[] {
-  const ids: string[] = [];
+  return [...publicKeyFingerprints(certificate)].map((fingerprint) =>
+    fingerprint.length === 40 ? fingerprint.slice(-16) : fingerprint.slice(0, 16),
+  );
+}
+
+/**
+ * Fingerprints of the public keys in a certificate, upper-case hex, primary first; keys of other versions than 4 and 6 are left out.
+ * @throws DomainError `pgp_malformed`, when the packet that is looked at is broken
+ */
+export function* publicKeyFingerprints(certificate: Uint8Array): Generator<string, void, void> {
   for (const { tag, body } of packetsOf(certificate)) {
     if (tag !== Tag.publicKey && tag !== Tag.publicSubkey) continue;
     const fingerprint = fingerprintOf(body);
-    if (fingerprint !== undefined)
-      ids.push(fingerprint.length === 40 ? fingerprint.slice(-16) : fingerprint.slice(0, 16));
+    if (fingerprint !== undefined) yield fingerprint;
   }
-  return ids;
 }
 
 /** Fingerprint of a public key body, upper-case hex: SHA-1 for version 4, SHA-256 for version 6, none for others. */

@@ -4,6 +4,7 @@ export { type Packet, readPackets } from './packets/reader.js';
 export { decodeArmors, encodeArmor, type ArmorBlock, type ArmorType } from './armor.js';
 export { clearSign, type ClearSignOptions } from './clearSign.js';
 export { looksClearSigned, splitClearSigned, type ClearSignedParts } from './clearText.js';
+export { certificatesIn, publicKeyFingerprints } from './framing.js';
 export { findKey, matchesKey, parseKeyQuery, type KeyQuery } from './find.js';
 export {
   changePassphrase,
@@ -30,3 +31,4 @@ export { RingFile, type Warn } from './keyring/ringFile.js';
 export { PGP_LIMITS } from './limits.js';
 export { publicPart } from './publicPart.js';
 export { verifyClearSigned, type FindKeys, type Signer, type VerifiedMessage } from './verifyClearSigned.js';
+export { type LooseRevocation, readUpload, revocationFor, type Upload } from './upload/readUpload.js';

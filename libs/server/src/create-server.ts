@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { Server as HttpServer, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -16,6 +16,7 @@ import { failureOf, JSON_TYPE } from './http/envelope.js';
 import { ErrorsFilter } from './http/errors.filter.js';
 import { addHooks } from './http/hooks.js';
 import { listen, listenRedirect } from './http/listen.js';
+import { methodsAt, tidyTarget } from './http/paths.js';
 import { createRedirect } from './http/redirect.js';
 import { InternalClient } from './internal-client.js';
 import { LIMITS } from './limits.js';
@@ -71,7 +72,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     log,
     verifier,
     uses,
-    upgrades: new UpgradeRouter(log, (token, audience) => verifier.verify(token, audience)),
+    upgrades: new UpgradeRouter(log, (token, audience, goesOn) => verifier.verify(token, audience, goesOn)),
     readiness: new Readiness(log),
     internal: new InternalClient(config, () => certificates?.current.cert),
     descriptions: describeServices([...modules, CoreModule], config.version),
@@ -80,9 +81,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);
   const exempt = new Set(options.alsoOpen);
-  requireListedRoutes(
-    routesOf([core, ...modules]).filter(({ method, path }) => !exempt.has(`${method} ${path}`)),
-  );
+  const routes = routesOf([core, ...modules]);
+  requireListedRoutes(routes.filter(({ method, path }) => !exempt.has(`${method} ${path}`)));
   let stopping = false;
   const adapter = new FastifyAdapter(fastifyOptions(certificates) as never);
   const fastify = adapter.getInstance();
@@ -104,7 +104,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  app.useGlobalFilters(new ErrorsFilter(log, parts.audit));
+  app.useGlobalFilters(new ErrorsFilter(log, parts.audit, methodsAt(routes)));
   const http = app.getHttpServer();
   http.on('checkExpectation', answerExpectation);
   parts.upgrades.attach(http);
@@ -151,6 +151,7 @@ function fastifyOptions(certificates: Certificates | undefined): object {
     logger: false,
     ...(certificates === undefined ? { http: server } : { https: { ...server, ...certificates.current } }),
     routerOptions: { maxParamLength: LIMITS.routeParameter },
+    rewriteUrl: ({ url = '/' }: IncomingMessage) => tidyTarget(url),
     // It would take host and scheme from headers, too; see http/address.ts.
     trustProxy: false,
     // Bodies are streams: their handlers bound size and time, and the watch in bodies.ts cuts who stops sending.

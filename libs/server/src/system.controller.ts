@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { ScsConfig } from '#libs/config';
 import type { Actor, VersionAnswer } from '#libs/contract';
 import { DomainError } from '#libs/core';
-import { Anonymous, CurrentActor } from './auth/index.js';
+import { Anonymous, CurrentActor, SelfAuthenticated } from './auth/index.js';
 import { Readiness, type ReadinessReport } from './readiness.js';
 
 /** Strict semver without a leading v: anything else makes stock clients fall back to the first protocol (library contract §2.4). */
@@ -17,8 +17,14 @@ export class SystemController {
     private readonly readiness: Readiness,
   ) {}
 
-  @Get('version')
-  @Anonymous()
+  /**
+   * The same for everybody, with any token or none: stock clients ask again in the middle of a push, when their token may have
+   * expired, and take a refusal for the first protocol (library contract §2.4). Also below a prefix: clients keep that of a
+   * keyserver's address here, and nowhere else (keystore contract §1.10).
+   */
+  @Get(['version', ':prefix/version', ':prefix/:more/version'])
+  @SelfAuthenticated()
+  @Header('access-control-allow-origin', '*')
   version(): VersionAnswer {
     return { data: { version: this.config.version, apiVersion: API_VERSION } };
   }

@@ -4,6 +4,7 @@ import type { Actor, AudienceName } from '#libs/contract';
 import { DomainError, ERROR_CODES } from '#libs/core';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { parseAuthorization } from './auth/authorization.js';
+import type { GoesOn } from './auth/verifier.js';
 import { failure, failureOf, JSON_TYPE, type Failure } from './http/envelope.js';
 import { detailsOf } from './http/errors.filter.js';
 import { LIMITS } from './limits.js';
@@ -25,16 +26,17 @@ export interface UpgradeContext {
 
 export type UpgradeHandler = (context: UpgradeContext) => Promise<void>;
 /** Resolves with the caller that a token names, if it is good for the service. @throws DomainError `unauthorized` */
-type VerifyToken = (token: string, audience?: AudienceName) => Promise<Actor>;
+type VerifyToken = (token: string, audience?: AudienceName, goesOn?: GoesOn) => Promise<Actor>;
 
 export interface UpgradeRouteOptions {
   /** The service that the route belongs to: without it, exchanged tokens are refused, as by `@Audience`. */
   readonly audience?: AudienceName;
+  /** What an expired token is taken for, as by `@AfterExpiry`. */
+  readonly goesOn?: (actor: Actor, params: Readonly<Record<string, string>>) => Promise<boolean>;
 }
 
-interface Route {
+interface Route extends UpgradeRouteOptions {
   readonly segments: readonly string[];
-  readonly audience: AudienceName | undefined;
   readonly handler: UpgradeHandler;
 }
 
@@ -69,7 +71,7 @@ export class UpgradeRouter {
 
   /** Registers `handler` for a path whose `:name` segments match one segment each. */
   route(path: string, handler: UpgradeHandler, options: UpgradeRouteOptions = {}): void {
-    this.#routes.push({ segments: path.split('/'), handler, audience: options.audience });
+    this.#routes.push({ ...options, segments: path.split('/'), handler });
   }
 
   /** Takes the upgrades of a server. */
@@ -100,10 +102,14 @@ export class UpgradeRouter {
       const found = this.#match(path);
       if (found === undefined) throw new DomainError('not_found', 'There is no websocket at this address');
       const token = presentedToken(request, query);
-      const actor = token === undefined ? undefined : await this.#verify(token, found.audience);
+      const { audience, goesOn, params } = found;
+      const actor =
+        token === undefined
+          ? undefined
+          : await this.#verify(token, audience, goesOn && ((holder) => goesOn(holder, params)));
       await found.handler({
         request,
-        params: found.params,
+        params,
         query,
         actor,
         accept: async () => {

@@ -3,6 +3,8 @@ import { World } from './world.js';
 
 describeAccess('system', async () => ({ world: await World.start() }), {
   'GET /version': () => ({ path: '/version' }),
+  'GET /{prefix}/version': () => ({ path: '/x/version' }),
+  'GET /{prefix}/{more}/version': () => ({ path: '/x/y/version' }),
   'GET /healthz': () => ({ path: '/healthz' }),
   'GET /readyz': () => ({ path: '/readyz' }),
   'GET /docs/{path}': () => ({ path: '/docs/auth.json' }),

@@ -231,11 +231,11 @@ describe.each([
   it('lets only so many uploads of one account wait, and holds nobody else up', async () => {
     const key = await newKey('Flood');
     const store = app.get(CertificatesStore);
-    const find = store.get.bind(store);
+    const change = store.change.bind(store);
     const gate = Promise.withResolvers<void>();
-    store.get = async (fingerprint) => {
+    store.change = async (fingerprint, decide) => {
       if (fingerprint === key.fingerprint) await gate.promise;
-      return find(fingerprint);
+      return change(fingerprint, decide);
     };
     const refused: AppAnswer[] = [];
     const tooMany = Promise.withResolvers<void>();
@@ -251,6 +251,6 @@ describe.each([
     expect([other.status, refused[0]?.headers['retry-after']]).toEqual([200, '1']);
     gate.resolve();
     expect((await Promise.all(flood)).filter((status) => status === 200)).toHaveLength(50);
-    store.get = find;
+    store.change = change;
   });
 });

@@ -108,7 +108,7 @@ describe('a library at the worst moment', () => {
     await looked?.promise;
     const finishing = world.app.get(FinishUploadService);
     const finish = finishing.store.bind(finishing);
-    finishing.store = async (one, blob, actor) => {
+    finishing.store = async (one, blob, ...rest) => {
       const commit = blob.commit.bind(blob);
       blob.commit = async (digest) => {
         await commit(digest);
@@ -116,7 +116,7 @@ describe('a library at the worst moment', () => {
         gate?.resolve();
         await opened?.promise;
       };
-      await finish(one, blob, actor);
+      await finish(one, blob, ...rest);
     };
     expect((await upload.complete(tokens)).status).toBe(200);
     expect((await late).status).toBe(409);

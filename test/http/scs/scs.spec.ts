@@ -103,6 +103,40 @@ describe('scs token', () => {
   });
 });
 
+describe('scs signing-key', () => {
+  test('retire asks first', async () => {
+    const asked: string[] = [];
+    const confirm = async ({ message }: { message: string }) => asked.push(message) === 0;
+    const { status, stderr } = await call(['signing-key', 'retire'], { prompts: { ...noPrompts, confirm } });
+    expect([status, stderr]).toEqual([0, expect.stringContaining('Nothing was changed')]);
+    expect(asked).toEqual([expect.stringContaining('Every token of this instance ends')]);
+    expect((await call(['signing-key', 'retire'])).stderr).toContain('--force');
+    expect((await call(['token', 'list'])).status).toBe(0);
+  });
+});
+
+test('where auth runs without a front end, commands work with it', async () => {
+  const alone = await startApp({ modules: [AuthModule], env: { SCS_SERVICES: 'auth' } });
+  try {
+    const endpoint = {
+      url: alone.url,
+      caFile: alone.config.tls.caFile,
+      tokenFile: join(alone.home, 'admin.token'),
+      username: 'admin',
+      pid: process.pid,
+      version: alone.config.version,
+    };
+    await writeFile(join(alone.home, 'endpoint.json'), JSON.stringify(endpoint));
+    const here = (argv: string[]) => run(scs, argv, { env: { SCS_HOME: alone.home } });
+    expect((await here(['user', 'list'])).stdout).toContain('admin');
+    expect(JSON.parse((await here(['status', '--json'])).stdout).services).toMatchObject([
+      { name: 'token', url: alone.url, ready: true },
+    ]);
+  } finally {
+    await alone.stop();
+  }
+});
+
 describe('scs user', () => {
   test('add takes the password from standard input, and the user makes a token with it', async () => {
     const stdin = 'a good password\n';

@@ -57,5 +57,5 @@ it('says little of what machines ask every second, unless it goes wrong', async 
   await app.request('/healthz', { method: 'DELETE' });
   await expect
     .poll(() => readFileSync(`${app.home}/log/test.log`, 'utf8'))
-    .toMatch(/"level":30.*"DELETE","url":"\/healthz","status":404/);
+    .toMatch(/"level":30.*"DELETE","url":"\/healthz","status":405/);
 });

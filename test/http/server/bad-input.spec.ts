@@ -116,8 +116,8 @@ describe('an address', () => {
 
   it('that exists is not offered for another method', async () => {
     const answer = await app.request('/version', { method: 'DELETE' });
-    expect(answer.status).toBe(404);
-    expectEnvelope(404, answer.body);
+    expect([answer.status, answer.headers['allow']]).toEqual([405, 'GET, HEAD']);
+    expectEnvelope(405, answer.body);
   });
 });
 

@@ -14,6 +14,19 @@ export async function ringSource(place: Surroundings): Promise<KeySource> {
   return { origin: 'local', find: (keyId) => ring.publicKeysById(keyId) };
 }
 
+/** The same keys, without those of which the key server knows that they are revoked. */
+export function unlessRevoked(place: Surroundings, url: string | undefined, source: KeySource): KeySource {
+  return {
+    origin: source.origin,
+    find: async (keyId) => {
+      const keys = await source.find(keyId);
+      if (keys.length === 0) return keys;
+      const { withoutRevoked } = await import('../key/revoked-since.js');
+      return withoutRevoked(place, url, keys);
+    },
+  };
+}
+
 const GLOBAL_RING = 'global-pgp-public';
 
 /**

@@ -7,6 +7,7 @@ import {
   ringSource,
   serverSource,
   trustedKey,
+  unlessRevoked,
   type CertificateTexts,
 } from './verification-keys.js';
 
@@ -50,9 +51,7 @@ export async function verifyFile(place: Surroundings, request: VerifyRequest): P
 
 async function sources(place: Surroundings, local: boolean, url: string | undefined): Promise<KeySource[]> {
   const everybodys = await globalSource(place, configurationFolder());
-  return [
-    ...(everybodys === undefined ? [] : [everybodys]),
-    await ringSource(place),
-    ...(local ? [] : [serverSource(place, url)]),
-  ];
+  const stored = [...(everybodys === undefined ? [] : [everybodys]), await ringSource(place)];
+  if (local) return stored;
+  return [...stored.map((source) => unlessRevoked(place, url, source)), serverSource(place, url)];
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LibraryImage } from '#libs/contract';
+import { DOWNLOAD_PROOF_HEADER, type LibraryImage } from '#libs/contract';
 import {
   buffersPassed,
   type ByteRange,
@@ -41,6 +41,8 @@ interface Pull {
   readonly file: PartialFile;
   readonly retry: RetryOptions;
   readonly onBytes: (count: number) => void;
+  /** What a library of ours said, and is told with the next range: the pull was begun while its token was good. */
+  proof: string | undefined;
 }
 
 /**
@@ -105,6 +107,7 @@ async function download(
     ...source,
     retry: { signal, onRetry: options.onRetry },
     onBytes: (count) => options.onProgress?.((done += count), size),
+    proof: undefined,
   };
   // The first answer says whether the server knows ranges; until then the other connections wait.
   const ranged = Promise.withResolvers<boolean>();
@@ -141,11 +144,15 @@ async function pullRange(
   await persist(async (progressed) => {
     const answer = await job.http.request({
       url: job.url,
-      headers: { range: `bytes=${at}-${range.end}` },
+      headers: {
+        range: `bytes=${at}-${range.end}`,
+        ...(job.proof === undefined ? {} : { [DOWNLOAD_PROOF_HEADER]: job.proof }),
+      },
       accept: [200, 206],
       repeatable: false,
       ...(job.retry.signal === undefined ? {} : { signal: job.retry.signal }),
     });
+    job.proof = answer.header(DOWNLOAD_PROOF_HEADER) ?? job.proof;
     const whole = answer.status === 200;
     if (whole) end = job.size - 1;
     else checkRange(job, { start: at, end: range.end }, answer);

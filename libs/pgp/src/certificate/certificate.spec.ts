@@ -194,41 +194,6 @@ describe('hostile OpenPGP data', () => {
       { numRuns: 60 },
     );
   });
-
-  it('repairs armor that forms and mailers damaged', () => {
-    const whole = readArmor(ann.armored)[0];
-    const variants = [
-      ann.armored.replaceAll('\n', '\r\n'),
-      ann.armored.replaceAll('\n', ' \n'),
-      `before\n${ann.armored}after`,
-      ann.armored.replaceAll('+', ' '),
-      ann.armored.replace(/^=.*$/m, ''),
-    ];
-    for (const variant of variants) expect(readArmor(variant)[0]).toEqual(whole);
-  });
-
-  it('tells a lost plus at the end of a line from blanks of a mailer', () => {
-    const bytes = Buffer.alloc(96, Buffer.from('fbefbefbefbe', 'hex'));
-    const armor = writeArmor(bytes);
-    expect(armor).toContain('++++\n');
-    const ending = Buffer.concat([Buffer.alloc(47, 1), Buffer.from([0x3e]), Buffer.alloc(48, 2)]);
-    const armored = writeArmor(ending);
-    expect(readArmor(armored.replaceAll('+', ' '))[0]).toEqual(ending);
-    expect(readArmor(armored.replaceAll('\n', '  \n'))[0]).toEqual(ending);
-  });
-
-  it.each([
-    ['-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nabcd\n', 'after the beginning of the block'],
-    [
-      '-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nabcd\n-----END PGP PRIVATE KEY BLOCK-----\n',
-      'It was not stored',
-    ],
-    ['-----BEGIN PGP MESSAGE-----\n\nabcd\n-----END PGP MESSAGE-----\n', 'got PGP MESSAGE'],
-    ['-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n<b>\n-----END PGP PUBLIC KEY BLOCK-----\n', 'Expected base64'],
-    ['none', 'got none'],
-  ])('refuses armor %j', (text, message) => {
-    expect(() => readArmor(text)).toThrow(message);
-  });
 });
 
 /** Adds a subpacket of a private type to the unhashed area. */

@@ -1,195 +1,230 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '#libs/core';
+import { SIGNING } from '../packets/algorithms.js';
 import { badKey } from '../packets/fault.js';
 import { type KeyFacts, readKey } from '../packets/key.js';
-import { PACKET_LIMITS } from '../packets/limits.js';
 import type { Packet } from '../packets/reader.js';
 import {
-  canonicalSignature,
+  mayBeBy,
   readSignature,
   type SignatureFacts,
   SignatureType,
+  writeSignature,
 } from '../packets/signature.js';
 import { Tag } from '../packets/tags.js';
+import { attempt } from './attempt.js';
+import { BackSignatures, MOST_BACK_SIGNATURES } from './back.js';
 import { canonical } from './canonical.js';
-import { type Certificate, type Component, maySign, type Subkey } from './components.js';
-import type { Group, RawCertificate } from './split.js';
+import { type Certificate, isBound, type Proven, type Signed } from './components.js';
+import { type Draft, drafted, idOf, keepBetter } from './draft.js';
+import { type FindRevoker, Revokers } from './revokers.js';
+import type { PlacedSignature, RawCertificate } from './split.js';
+import { type Verified, verifiedIn } from './verified.js';
 import { SignatureVerifier, type Work, workForUpload } from './verifier.js';
 
 /** A signature may be this far ahead of our clock (keystore contract §3.2). */
 const FUTURE_SECONDS = 24 * 60 * 60;
-/** Back-signatures of one binding that are tried: there is one, unless somebody put more there. */
-const MOST_BACK_SIGNATURES = 4;
+/** Signatures that are read between two turns of everybody else: about a millisecond. */
+const READ_IN_A_ROW = 100;
+
+export interface CleanOptions {
+  /** How much may be checked; an own budget by default. */
+  readonly work?: Work;
+  /**
+   * What is stored of the same key: signatures without their user id or subkey find it there, and what was verified once is not
+   * verified again.
+   */
+  readonly known?: Certificate | undefined;
+  /** Where the certificates of designated revokers are found; without it their revocations are left out. */
+  readonly findRevoker?: FindRevoker;
+}
 
 /**
- * Keeps of a certificate what its own primary key vouches for, and nothing else (keystore contract §3.2). Bytes are kept as they came, but for
- * what no signature covers.
+ * Keeps of a certificate what its own primary key vouches for, and nothing else (keystore contract §3.2), in whatever order its packets
+ * came. Bytes are kept as they came, but for what no signature covers.
+ * @returns what was sent; merging it with what is stored is the next step
  * @throws DomainError `unprocessable` when nothing is left that could be served, or looking at it takes too long
  */
 export async function cleanCertificate(
   raw: RawCertificate,
   clock: Clock,
-  work: Work = workForUpload(),
+  options: CleanOptions = {},
 ): Promise<Certificate> {
   const latest = Math.floor(clock.now().getTime() / 1000) + FUTURE_SECONDS;
-  return new Cleaner(raw.primary.packet, latest, new SignatureVerifier(work)).clean(raw);
+  return new Cleaner(raw, latest, options).clean();
 }
 
-/**
- * Takes a certificate apart that this program has cleaned and written before: nothing is verified again.
- * @throws DomainError when it is none
- */
-export async function readCleanCertificate(raw: RawCertificate): Promise<Certificate> {
-  return new Cleaner(raw.primary.packet, Number.POSITIVE_INFINITY, { verify: async () => true }).clean(raw);
+/** A signature that may be by the primary key, with everything that copies of it add. */
+interface Candidate {
+  readonly facts: SignatureFacts;
+  readonly behind: Set<Packet>;
+  /** Perhaps back-signatures. */
+  readonly embedded: Uint8Array[];
 }
 
 class Cleaner {
-  readonly #facts;
+  readonly #facts: KeyFacts;
+  readonly #verifier: SignatureVerifier;
+  readonly #backs: BackSignatures;
+  readonly #drafts = new Map<string, Draft>();
+  readonly #revocations = new Map<string, Proven>();
+  readonly #direct = new Map<string, Proven>();
 
   constructor(
-    private readonly primary: Packet,
+    private readonly raw: RawCertificate,
     private readonly latest: number,
-    private readonly verifier: Pick<SignatureVerifier, 'verify'>,
+    private readonly options: CleanOptions,
   ) {
-    this.#facts = readKey(primary.body);
+    this.#facts = readKey(raw.primary.body);
+    if (!SIGNING.has(this.#facts.algorithm))
+      throw badKey(`Keys of algorithm ${this.#facts.algorithm} cannot confirm anything: they do not sign`);
+    this.#verifier = new SignatureVerifier(options.work ?? workForUpload());
+    this.#backs = new BackSignatures(raw.primary, this.#verifier);
   }
 
-  async clean(raw: RawCertificate): Promise<Certificate> {
-    const own = await this.#own(
-      raw.primary.signatures,
-      [SignatureType.keyRevocation, SignatureType.directKey],
-      undefined,
+  async clean(): Promise<Certificate> {
+    const { known } = this.options;
+    const placed = new Map(this.raw.components.map((packet) => [packet, this.#draft(packet)]));
+    for (const { packet } of [...(known?.userIds ?? []), ...(known?.subkeys ?? [])]) this.#draft(packet);
+    const { own, foreign } = await this.#candidates();
+    const verified = new Map(known === undefined ? [] : verifiedIn(known));
+    for (const candidate of own) {
+      const before = verified.get(candidate.facts.identity);
+      if (before === undefined) await this.#place(candidate, placed);
+      else this.#take(before);
+    }
+    const revokers = new Revokers(
+      [...this.#direct.values(), ...(known?.direct ?? [])],
+      this.#verifier,
+      this.options.findRevoker,
     );
-    const userIds: Component[] = [];
-    const subkeys: Subkey[] = [];
-    let [seenUserIds, seenSubkeys] = [0, 0];
-    for (const group of raw.components) {
-      if (group.packet.tag === Tag.userId) {
-        seenUserIds += 1;
-        const userId = seenUserIds > PACKET_LIMITS.components ? undefined : await this.#userId(group);
-        if (userId !== undefined) userIds.push(userId);
-      } else {
-        seenSubkeys += 1;
-        const subkey = seenSubkeys > PACKET_LIMITS.components ? undefined : await this.#subkey(group);
-        if (subkey !== undefined) subkeys.push(subkey);
-      }
+    for (const { facts } of foreign) {
+      const before = verified.get(facts.identity);
+      const proven = before?.proven ?? (await revokers.check(facts, this.raw.primary));
+      if (proven !== undefined) keepBetter(this.#revocations, proven);
     }
+    return this.#finish();
+  }
+
+  /** The one draft of a component, however often it was sent; undefined for one that is not kept. */
+  #draft(packet: Packet): Draft | undefined {
+    const id = idOf(packet);
+    const known = this.#drafts.get(id);
+    if (known !== undefined) return known;
+    const draft = drafted(packet, this.#facts);
+    if (draft !== undefined) this.#drafts.set(id, draft);
+    return draft;
+  }
+
+  async #candidates(): Promise<{ own: Candidate[]; foreign: Candidate[] }> {
+    const own = new Map<string, Candidate>();
+    const foreign = new Map<string, Candidate>();
+    for (const [at, placed] of this.raw.signatures.entries()) {
+      if (at % READ_IN_A_ROW === READ_IN_A_ROW - 1) await nextTurn();
+      const facts = attempt(() => readSignature(placed.body));
+      if (facts === undefined || !facts.exportable || facts.created > this.latest) continue;
+      // Signatures of others are not looked at: verifying them is what makes poisoned keys expensive (CVE-2019-13050).
+      if (mayBeBy(facts, this.#facts)) collect(own, facts, placed);
+      else if (facts.type === SignatureType.keyRevocation) collect(foreign, facts, placed);
+    }
+    return { own: [...own.values()], foreign: [...foreign.values()] };
+  }
+
+  /** Finds out what a signature is over: what it stood behind, or else whatever of the certificate it fits. */
+  async #place(candidate: Candidate, placed: ReadonlyMap<Packet, Draft | undefined>): Promise<void> {
+    const { facts, behind } = candidate;
+    const kept = this.#ofKey(facts.type);
+    if (kept !== undefined) {
+      if (await this.#isOwn(facts, { primary: this.raw.primary })) this.#keep(kept, facts);
+      return;
+    }
+    const near = [...behind].map((packet) => placed.get(packet)).filter((draft) => draft !== undefined);
+    for (const draft of new Set([...near, ...this.#drafts.values()])) {
+      const list = draft.listFor(facts.type);
+      if (list === undefined) continue;
+      if (!(await this.#isOwn(facts, { primary: this.raw.primary, component: draft.packet }))) continue;
+      if (await this.#mayBind(candidate, draft)) this.#keep(list, facts);
+      return;
+    }
+  }
+
+  /** A binding of a subkey may need the word of the subkey. */
+  async #mayBind({ facts, embedded }: Candidate, draft: Draft): Promise<boolean> {
+    if (facts.type !== SignatureType.subkeyBinding || draft.facts === undefined) return true;
+    const subkey = { packet: draft.packet, facts: draft.facts };
+    const words = await this.#backs.wordsFor(facts, subkey, embedded);
+    for (const word of words ?? []) draft.offerBack(word);
+    return words !== undefined;
+  }
+
+  #ofKey(type: number): Map<string, Proven> | undefined {
+    if (type === SignatureType.keyRevocation) return this.#revocations;
+    return type === SignatureType.directKey ? this.#direct : undefined;
+  }
+
+  #isOwn(facts: SignatureFacts, signed: Signed): Promise<boolean> {
+    return this.#verifier.verify(facts, signed, this.#facts);
+  }
+
+  #keep(list: Map<string, Proven>, facts: SignatureFacts): void {
+    keepBetter(list, { ...facts, issuer: this.#facts.keyId, body: writeSignature(facts, this.#facts) });
+  }
+
+  /** What was verified when it was stored. */
+  #take({ proven, component, back }: Verified): void {
+    const { type } = proven;
+    const draft = component && this.#draft(component);
+    if (draft !== undefined && back !== undefined) draft.offerBack(back);
+    const list = draft === undefined ? this.#ofKey(type) : draft.listFor(type);
+    if (list !== undefined) keepBetter(list, proven);
+  }
+
+  #finish(): Certificate {
+    const drafts = [...this.#drafts.values()];
     const certificate = canonical({
-      primary: this.primary,
+      primary: this.raw.primary,
       facts: this.#facts,
-      revocations: own.filter(({ type }) => type === SignatureType.keyRevocation),
-      direct: own.filter(({ type }) => type === SignatureType.directKey),
-      userIds,
-      subkeys,
+      revocations: [...this.#revocations.values()],
+      direct: [...this.#direct.values()],
+      userIds: drafts.flatMap((draft) => draft.asUserId() ?? []),
+      subkeys: drafts.flatMap((draft) => draft.asSubkey() ?? []),
     });
-    if (certificate.userIds.length === 0 && certificate.revocations.length === 0) {
-      throw badKey(
-        `Key ${this.#facts.fingerprint.toUpperCase()} has no user id that its own signature confirms`,
-      );
-    }
+    this.#refuseNothing(certificate);
     return certificate;
   }
 
-  async #userId(group: Group): Promise<Component | undefined> {
-    const { packet } = group;
-    if (packet.body.length > PACKET_LIMITS.userIdBytes || packet.body.includes(0)) return undefined;
-    const certifications = [0x10, 0x11, 0x12, 0x13];
-    const signatures = await this.#own(
-      group.signatures,
-      [...certifications, SignatureType.certificationRevocation],
-      packet,
-    );
-    const bindings = signatures.filter(({ type }) => certifications.includes(type));
-    if (bindings.length === 0) return undefined;
-    return {
-      packet,
-      bindings,
-      revocations: signatures.filter(({ type }) => type === SignatureType.certificationRevocation),
-    };
-  }
-
-  async #subkey(group: Group): Promise<Subkey | undefined> {
-    const { packet } = group;
-    const facts = attempt(() => readKey(packet.body));
-    if (facts === undefined) return undefined;
-    const signatures = await this.#own(
-      group.signatures,
-      [SignatureType.subkeyBinding, SignatureType.subkeyRevocation],
-      packet,
-    );
-    const bindings: SignatureFacts[] = [];
-    for (const signature of signatures) {
-      if (signature.type !== SignatureType.subkeyBinding) continue;
-      const binding = maySign(signature, facts) ? await this.#proven(signature, packet, facts) : signature;
-      if (binding !== undefined) bindings.push(binding);
-    }
-    if (bindings.length === 0) return undefined;
-    return {
-      packet,
-      facts,
-      bindings,
-      revocations: signatures.filter(({ type }) => type === SignatureType.subkeyRevocation),
-    };
-  }
-
-  /** A signing subkey must say itself that it belongs here, or anybody could adopt it (keystore contract §3.2, subkeys). */
-  async #proven(
-    binding: SignatureFacts,
-    subkey: Packet,
-    { keyId }: KeyFacts,
-  ): Promise<SignatureFacts | undefined> {
-    const signed = { primary: this.primary, component: subkey };
-    const type = SignatureType.primaryKeyBinding;
-    // Of any other type it may be a signature of some document that was made to look like these keys.
-    const consents = async (body: Uint8Array): Promise<boolean> =>
-      attempt(() => readSignature(body).type) === type && this.verifier.verify(body, type, signed, subkey);
-    const { hashed, unhashed } = binding.embedded;
-    for (const body of hashed.slice(0, MOST_BACK_SIGNATURES)) if (await consents(body)) return binding;
-    let found: Buffer | undefined;
-    for (const one of unhashed.slice(0, MOST_BACK_SIGNATURES)) {
-      const body = attempt(() => canonicalSignature(one, keyId));
-      if (body === undefined || (found !== undefined && Buffer.compare(found, body) <= 0)) continue;
-      if (await consents(body)) found = body;
-    }
-    if (found === undefined) return undefined;
-    return { ...binding, body: canonicalSignature(binding.body, this.#facts.keyId, found) };
-  }
-
-  /** The signatures of wanted types that the primary key really made, in the form in which they are kept. */
-  async #own(
-    packets: readonly Packet[],
-    types: readonly number[],
-    component: Packet | undefined,
-  ): Promise<SignatureFacts[]> {
-    const kept = new Map<string, SignatureFacts>();
-    for (const packet of packets) {
-      const signature = attempt(() => this.#canonical(packet));
-      if (signature === undefined) continue;
-      const { type, issuer, exportable, created, body, claim, embedded } = signature;
-      if (!types.includes(type) || !exportable || created > this.latest) continue;
-      // Signatures of others are not looked at: verifying them is what makes poisoned keys expensive (CVE-2019-13050).
-      if (issuer !== undefined && issuer !== this.#facts.keyId) continue;
-      const known = kept.get(claim);
-      const order = known === undefined ? -1 : Buffer.compare(body, known.body);
-      if (known !== undefined && order === 0) {
-        const unhashed = [...known.embedded.unhashed, ...embedded.unhashed].slice(0, MOST_BACK_SIGNATURES);
-        kept.set(claim, { ...known, embedded: { hashed: known.embedded.hashed, unhashed } });
-      }
-      if (order >= 0) continue;
-      const signed = { primary: this.primary, ...(component && { component }) };
-      if (await this.verifier.verify(body, type, signed, this.primary)) kept.set(claim, signature);
-    }
-    return [...kept.values()];
-  }
-
-  #canonical({ body }: Packet): SignatureFacts {
-    return { ...readSignature(body), body: canonicalSignature(body, this.#facts.keyId) };
+  /** Where the key is known, anything that is valid is worth taking, but not from a certificate all of whose user ids are broken. */
+  #refuseNothing(certificate: Certificate): void {
+    if (this.options.known === undefined) return requireWhole(certificate);
+    const { revocations, direct, userIds, subkeys } = certificate;
+    const sent = new Set(this.raw.components.filter(({ tag }) => tag === Tag.userId).map(idOf));
+    const confirmed =
+      sent.size === 0 ? userIds.length : userIds.filter(({ packet }) => sent.has(idOf(packet))).length;
+    const isWorth = revocations.length + direct.length + confirmed > 0;
+    if (!isWorth && (sent.size > 0 || subkeys.length === 0))
+      throw badKey(`${nameOf(this.#facts)} was sent with nothing that its own signature confirms`);
   }
 }
 
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
+/**
+ * What a certificate must have to be stored as a new one (keystore contract §3.2): a user id, a direct-key signature or a revocation;
+ * of version 6 a direct-key signature in any case.
+ * @throws DomainError `unprocessable`
+ */
+export function requireWhole({ facts, revocations, direct, userIds }: Certificate): void {
+  const name = nameOf(facts);
+  if (facts.version === 6 && direct.length === 0)
+    throw badKey(`${name} has no direct-key signature, which keys of version 6 must have`);
+  if (!userIds.some(isBound) && direct.length === 0 && revocations.length === 0)
+    throw badKey(`${name} has no user id that its own signature confirms`);
+}
+
+const nameOf = ({ fingerprint }: KeyFacts): string => `Key ${fingerprint.toUpperCase()}`;
+
+function collect(into: Map<string, Candidate>, facts: SignatureFacts, { behind }: PlacedSignature): void {
+  const known = into.get(facts.identity) ?? { facts, behind: new Set(), embedded: [] };
+  into.set(facts.identity, known);
+  known.behind.add(behind);
+  for (const one of facts.embedded.unhashed)
+    if (known.embedded.length < MOST_BACK_SIGNATURES) known.embedded.push(one);
 }

@@ -1,7 +1,11 @@
 export { joinArmor, readArmor, writeArmor } from './armor.js';
-export { mergeCertificates, writeCertificate } from './canonical.js';
-export { cleanCertificate, readCleanCertificate } from './clean.js';
+export { mergeCertificates } from './canonical.js';
+export { cleanCertificate, type CleanOptions, requireWhole } from './clean.js';
 export type { Certificate } from './components.js';
-export { type RawCertificate, splitCertificates } from './split.js';
-export { type CertificateSummary, summarise, type UserIdSummary } from './summary.js';
+export { hashOfUserId, onlyRevoked, withoutUserIds } from './reduce.js';
+export { factsOf, type RawCertificate, splitCertificates } from './split.js';
+export { type CertificateSummary, type SubkeySummary, summarise, type UserIdSummary } from './summary.js';
 export { type Work, workForUpload } from './verifier.js';
+export { readCleanCertificate } from './stored.js';
+export type { FindRevoker } from './revokers.js';
+export { writeCertificate, writeWithheld } from './write.js';

@@ -1,14 +1,13 @@
+import { hash, type KeyObject, verify } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { AnyKeyPacket } from 'openpgp';
-import { loadOpenPgp } from '../openpgp.js';
+import { Algorithm, hashUsed } from '../packets/algorithms.js';
 import { badKey } from '../packets/fault.js';
+import type { KeyFacts } from '../packets/key.js';
 import { PACKET_LIMITS } from '../packets/limits.js';
-import type { Packet } from '../packets/reader.js';
-import { Tag } from '../packets/tags.js';
-import { SignatureType } from '../packets/signature.js';
+import type { SignatureFacts } from '../packets/signature.js';
 import type { Signed } from './components.js';
-import { readCurveKey, verifyOnCurve } from './curves.js';
-import { NativeVerifier } from './native.js';
+import { hashedData } from './hashed.js';
+import { publicKeyOf } from './publicKey.js';
 
 /** How much may still be checked; certificates of one upload share it. */
 export interface Work {
@@ -19,101 +18,129 @@ export function workForUpload(): Work {
   return { left: PACKET_LIMITS.work };
 }
 
-/** What a signature of an algorithm costs: DSA and Ed448 are computed in JavaScript, curves differ. */
-const COST: Readonly<Record<number, number>> = { 17: 50, 19: 4, 28: 10 };
+/** What it costs to hash, beside the signature that is then checked. */
+const HASH_COST = 0.03;
+/** Hashes between two turns of everybody else: about a millisecond. */
+const HASHES_IN_A_ROW = 300;
 
 /** One signature at a time in the whole process, and everybody else's work between two of them. */
 let turn: Promise<unknown> = Promise.resolve();
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
+function inTurn<T>(work: () => T): Promise<T> {
   const mine = turn.then(() => nextTurn()).then(work);
   turn = mine.catch(() => undefined);
   return mine;
 }
 
 /**
- * Checks single signatures: Node does what it can (some of it only Node), OpenPGP.js the rest. User ids go in as the bytes that came, never
- * re-encoded: a text that is not UTF-8 would otherwise fail (keystore contract §3.1).
+ * Checks single signatures. Every octet that came is hashed, never what a library would write instead: a text that is not UTF-8 would
+ * fail, and a number that is written in another way would pass (keystore contract §3.1).
  */
 export class SignatureVerifier {
-  readonly #keys = new Map<Packet, Promise<AnyKeyPacket>>();
-  readonly #native = new NativeVerifier();
+  readonly #keys = new Map<KeyFacts, KeyObject | undefined>();
   readonly #work: Work;
+  #hashes = 0;
 
   constructor(work: Work) {
     this.#work = work;
   }
 
   /**
-   * Whether `signer` made this signature of the given type over `signed`. Anything broken is just not valid.
+   * Whether `signer` made this signature over `signed`. Anything broken is just not valid.
    * @throws DomainError when there was too much to check
    */
-  async verify(body: Uint8Array, type: number, signed: Signed, signer: Packet): Promise<boolean> {
-    this.#work.left -= COST[body[2] ?? 0] ?? 1;
-    if (this.#work.left < 0)
-      throw badKey('Expected fewer signatures in a key: checking all of them would take too long');
-    return inTurn(
-      async () =>
-        this.#natively(body, type, signed, signer) ?? (await this.#verify(body, type, signed, signer)),
-    );
+  async verify(signature: SignatureFacts, signed: Signed, signer: KeyFacts): Promise<boolean> {
+    const known = hashUsed(signature);
+    if (known === undefined || signature.algorithm !== signer.algorithm) return false;
+    await this.#spendHash();
+    const data = hashedData(signature, signed);
+    const digest = hash(known.name, data, 'buffer');
+    // Nearly always this tells that a signature is over something else, before any computing with keys.
+    if (!digest.subarray(0, 2).equals(signature.left)) return false;
+    this.#spend(costOf(signer));
+    return inTurn(() => {
+      try {
+        const key = this.#key(signer);
+        return key !== undefined && check(signature, signer, key, { name: known.name, data, digest });
+      } catch {
+        return false;
+      }
+    });
   }
 
-  #natively(body: Uint8Array, type: number, signed: Signed, signer: Packet): boolean | undefined {
+  /** Whether a key can be used at all. For a point that means: it is on its curve. */
+  isUsable(key: KeyFacts): boolean {
+    if (key.material.kind === 'other') return true;
     try {
-      return this.#native.verify(body, type, signed, signer);
-    } catch {
-      return undefined;
-    }
-  }
-
-  async #verify(body: Uint8Array, type: number, signed: Signed, signer: Packet): Promise<boolean> {
-    const openpgp = await loadOpenPgp();
-    try {
-      const curveKey = readCurveKey(signer);
-      if (curveKey !== undefined) return verifyOnCurve(curveKey, body, signed);
-      const signature = new openpgp.SignaturePacket();
-      signature.read(body);
-      const key = await this.#key(signer);
-      const data = await this.#data(type, signed);
-      // The date is checked by the caller, who knows which skew is allowed; null asks for no check.
-      await signature.verify(
-        key,
-        // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- types of packets are numbers everywhere here
-        type,
-        data,
-        null as unknown as Date,
-        false,
-        openpgp.config,
-      );
-      return true;
+      return this.#key(key) !== undefined;
     } catch {
       return false;
     }
   }
 
-  async #data(type: number, { primary, component }: Signed): Promise<object> {
-    const key = await this.#key(primary);
-    if (component === undefined) return { key };
-    if (component.tag === Tag.userId) return { key, userID: { write: () => component.body } };
-    if (type === SignatureType.keyRevocation) return { key };
-    return { key, bind: await this.#key(component) };
+  async #spendHash(): Promise<void> {
+    this.#spend(HASH_COST);
+    this.#hashes += 1;
+    if (this.#hashes % HASHES_IN_A_ROW === 0) await nextTurn();
   }
 
-  /** Each key is parsed once per upload. */
-  #key(packet: Packet): Promise<AnyKeyPacket> {
-    const known = this.#keys.get(packet) ?? this.#parse(packet);
-    this.#keys.set(packet, known);
-    return known;
+  #spend(units: number): void {
+    this.#work.left -= units;
+    if (this.#work.left < 0)
+      throw badKey('Expected fewer signatures in a key: checking all of them would take too long');
   }
 
-  async #parse(packet: Packet): Promise<AnyKeyPacket> {
-    const openpgp = await loadOpenPgp();
-    const key =
-      packet.tag === Tag.publicKey ? new openpgp.PublicKeyPacket() : new openpgp.PublicSubkeyPacket();
-    await (key.read(packet.body) as unknown as Promise<void> | void);
-    // OpenPGP.js hashes what it would write, not what it read. A number whose size is said wrongly (RFC 9580 §3.2) would pass with
-    // the signature of the true key, under a fingerprint of its own: as many of those as anybody likes.
-    if (!Buffer.from(key.write()).equals(packet.body))
-      throw badKey('A number in a key is not written as it must be');
-    return key;
+  /** Each key is read once per upload. */
+  #key(facts: KeyFacts): KeyObject | undefined {
+    if (!this.#keys.has(facts)) this.#keys.set(facts, publicKeyOf(facts.material));
+    return this.#keys.get(facts);
+  }
+}
+
+interface Hashed {
+  readonly name: string;
+  readonly data: Buffer;
+  readonly digest: Buffer;
+}
+
+function check(
+  { numbers }: SignatureFacts,
+  { algorithm, material }: KeyFacts,
+  key: KeyObject,
+  { name, data, digest }: Hashed,
+): boolean {
+  switch (material.kind) {
+    case 'rsa':
+      return verify(name, data, key, padded(numbers, material.n.length));
+    case 'dsa':
+      return verify(name, data, { key, dsaEncoding: 'ieee-p1363' }, padded(numbers, material.q.length));
+    case 'point':
+      return verify(name, data, { key, dsaEncoding: 'ieee-p1363' }, padded(numbers, material.curve.size));
+    case 'ed25519':
+    case 'ed448': {
+      const signature = algorithm === Algorithm.eddsaLegacy ? padded(numbers, 32) : Buffer.concat(numbers);
+      return verify(null, digest, key, signature);
+    }
+    case 'other':
+      return false;
+  }
+}
+
+/** Numbers with leading zeros, one after the other. @throws RangeError for one that is too long */
+const padded = (numbers: readonly Uint8Array[], size: number): Buffer =>
+  Buffer.concat(numbers.flatMap((number) => [Buffer.alloc(size - number.length), number]));
+
+/** What a signature of a key costs, in units of {@link PACKET_LIMITS.work}. */
+function costOf({ bits, material }: KeyFacts): number {
+  switch (material.kind) {
+    case 'rsa':
+      return Math.max(1, (bits / 4096) ** 2 * (material.e.length / 3));
+    case 'dsa':
+      return bits / 512;
+    case 'point':
+      return bits / 50;
+    case 'ed25519':
+    case 'ed448':
+    case 'other':
+      return 2;
   }
 }

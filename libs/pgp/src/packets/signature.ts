@@ -1,6 +1,16 @@
+import { Algorithm, hashOf, hashUsed, SIGNING } from './algorithms.js';
 import { Cursor } from './cursor.js';
 import { badKey } from './fault.js';
+import type { KeyFacts } from './key.js';
 import { PACKET_LIMITS } from './limits.js';
+import {
+  checkHashed,
+  isReadUnhashed,
+  type RawSubpacket,
+  readSubpackets,
+  Subpacket,
+  writeSubpacket,
+} from './subpackets.js';
 
 /** Signature types that belong to certificates (RFC 9580 §5.2.1). */
 export const SignatureType = {
@@ -14,193 +24,220 @@ export const SignatureType = {
   certificationRevocation: 0x30,
 } as const;
 
-const Subpacket = {
-  created: 2,
-  signatureExpiration: 3,
-  exportable: 4,
-  keyExpiration: 9,
-  issuer: 16,
-  notation: 20,
-  primaryUserId: 25,
-  keyFlags: 27,
-  revocationReason: 29,
-  embedded: 32,
-  issuerFingerprint: 33,
-} as const;
-
-/** What a version 4 signature packet says (RFC 9580 §5.2.3). Nothing of it is verified. */
+/** What a signature packet of version 4 or 6 says (RFC 9580 §5.2.3). Nothing of it is verified. */
 export interface SignatureFacts {
+  readonly version: 4 | 6;
   readonly type: number;
+  /** OpenPGP algorithm and hash numbers. */
+  readonly algorithm: number;
+  readonly hash: number;
   /** Unix seconds. */
   readonly created: number;
   /** Seconds after the creation of the key; 0: never. */
   readonly keyExpiration: number;
   /** Seconds after the creation of the signature; 0: never. */
   readonly signatureExpiration: number;
+  /** False: it is not meant for the public. */
   readonly exportable: boolean;
   readonly primaryUserId: boolean;
-  /** The first octet of the key flags; undefined without them. */
+  /** The first octet of the key flags; undefined without them, 0 where they are empty. */
   readonly keyFlags: number | undefined;
   readonly revocationReason: number | undefined;
-  /** 16 hex digits, from the issuer or issuer-fingerprint subpacket, hashed or not: a hint only. */
-  readonly issuer: string | undefined;
+  /** Fingerprints (lower-case hex) of keys that may revoke this one. */
+  readonly revokers: readonly string[];
+  /**
+   * Who made it: key ids of 16 and fingerprints of 40 or 64 lower-case hex digits. What the signer vouches for, or, where that says
+   * nothing, what anybody may have put there: then it is a hint only.
+   */
+  readonly issuers: { readonly hashed: boolean; readonly names: readonly string[] };
   /** Embedded signatures: those that the signer vouches for, and those that anybody may have put there. */
   readonly embedded: { readonly hashed: readonly Uint8Array[]; readonly unhashed: readonly Uint8Array[] };
-  /** The packet body. */
-  readonly body: Uint8Array;
-  /** The part that the signer vouches for, signature included: equal for copies that differ only in the unhashed area. */
+  /** The left 16 bits of the hash. */
+  readonly left: Uint8Array;
+  /** Hashed before everything else; empty in version 4. */
+  readonly salt: Uint8Array;
+  /** From the version to the end of the hashed area: hashed after what is signed. */
+  readonly head: Buffer;
+  /** What the signature consists of: numbers without leading zeros, or octets of a fixed length. */
+  readonly numbers: readonly Uint8Array[];
+  /** Everything that the signer vouches for, and the signature: equal for copies that differ only in what anybody can change. */
   readonly identity: string;
   /** The part that is signed: equal for every signature of one signer that says the same at the same time. */
   readonly claim: string;
 }
 
-interface RawSubpacket {
-  readonly type: number;
-  /** Whoever does not know it must refuse the signature. */
-  readonly critical: boolean;
-  readonly content: Uint8Array;
-}
-
-/** Reads a version 4 signature body. @throws DomainError for other versions and broken bodies */
+/**
+ * Reads a signature body of version 4 or 6.
+ * @throws DomainError for other versions, for broken bodies, and for what would make programs of the field refuse the key
+ */
 export function readSignature(body: Uint8Array): SignatureFacts {
-  const { head, hashed, unhashed, value } = takeApart(body);
-  const find = (wanted: number): Uint8Array | undefined => hashed.find((one) => one.type === wanted)?.content;
+  const parts = takeApart(body);
+  const { version, type, hashed, unhashed } = parts;
+  checkHashed(parts);
+  // Where something is said twice, the last one counts, as for the other programs of the field.
+  const find = (wanted: number): Uint8Array | undefined =>
+    hashed.findLast((one) => one.type === wanted)?.content;
   const created = numberIn(find(Subpacket.created));
   if (created === undefined) throw badKey('A signature does not say when it was made');
   const contents = (list: readonly RawSubpacket[]): Uint8Array[] =>
-    list.filter(({ type }) => type === Subpacket.embedded).map(({ content }) => content);
+    list.filter((one) => one.type === Subpacket.embedded).map(({ content }) => content);
+  const written = writeValue(parts);
   return {
-    type: head[1] ?? 0,
+    version,
+    type,
+    algorithm: parts.algorithm,
+    hash: parts.hash,
     created,
     keyExpiration: numberIn(find(Subpacket.keyExpiration)) ?? 0,
     signatureExpiration: numberIn(find(Subpacket.signatureExpiration)) ?? 0,
-    exportable: find(Subpacket.exportable)?.[0] !== 0,
+    exportable: find(Subpacket.exportable)?.[0] !== 0 && !hashed.some(isConfidential),
     primaryUserId: (find(Subpacket.primaryUserId)?.[0] ?? 0) !== 0,
-    keyFlags: find(Subpacket.keyFlags)?.[0],
+    keyFlags: flagsIn(hashed),
     revocationReason: find(Subpacket.revocationReason)?.[0],
-    issuer: issuerOf([...hashed, ...unhashed]),
+    revokers: hashed.flatMap(revokerIn),
+    issuers: issuersOf(hashed, unhashed),
     embedded: { hashed: contents(hashed), unhashed: contents(unhashed) },
-    body,
-    identity: Buffer.concat([head, value]).toString('base64'),
-    claim: head.toString('base64'),
+    left: parts.left,
+    salt: parts.salt,
+    head: parts.head,
+    numbers: parts.numbers,
+    identity: Buffer.concat([parts.head, written]).toString('base64'),
+    claim: parts.head.toString('base64'),
   };
+}
+
+/** Whether programs of the field read a signature with the unhashed area that it has, and not only without it. */
+export function isReadAsItIs(body: Uint8Array): boolean {
+  const parts = takeApart(body);
+  return (
+    SIGNING.has(parts.algorithm) && hashUsed(parts) !== undefined && parts.unhashed.every(isReadUnhashed)
+  );
+}
+
+/** Whether a signature may be by this key, by what it says itself. One that says nothing may be. */
+export function mayBeBy({ version, issuers }: SignatureFacts, key: KeyFacts): boolean {
+  if (version !== key.version) return false;
+  const { hashed, names } = issuers;
+  const isKey = (name: string): boolean => name === key.keyId || name === key.fingerprint;
+  // Beside a true name anybody may have put a wrong one where nothing is signed.
+  return names.length === 0 || (hashed ? names.every(isKey) : names.some(isKey));
 }
 
 /**
  * The one form in which a signature is kept. Its unhashed area, and how its numbers are written, could be changed by anybody:
  * copies would pile up, and some of them would be refused by other programs. So it gets an unhashed area of ours: who made it,
  * for clients that know no other place for that, and a back-signature where one is needed (keystore contract §3.2).
- * @param keyId of the signer, 16 hex digits
- * @throws DomainError for broken bodies
  */
-export function canonicalSignature(body: Uint8Array, keyId: string, backSignature?: Uint8Array): Buffer {
-  const { head, hashed, value } = takeApart(body);
-  const unhashed: Buffer[] = [];
-  if (!hashed.some(({ type }) => type === Subpacket.issuer))
-    unhashed.push(subpacket(Subpacket.issuer, Buffer.from(keyId, 'hex')));
-  if (backSignature !== undefined) unhashed.push(subpacket(Subpacket.embedded, backSignature));
-  return Buffer.concat([head, sized(Buffer.concat(unhashed)), value]);
+export function writeSignature(
+  signature: SignatureFacts,
+  signer: Pick<KeyFacts, 'version' | 'keyId' | 'fingerprint'>,
+  backSignature?: Uint8Array,
+): Buffer {
+  const said = readSubpackets(signature.head.subarray(HEAD_BYTES[signature.version]));
+  const [type, content] =
+    signer.version === 4
+      ? [Subpacket.issuer, Buffer.from(signer.keyId, 'hex')]
+      : [Subpacket.issuerFingerprint, Buffer.from(`06${signer.fingerprint}`, 'hex')];
+  const unhashed = said.some((one) => one.type === type) ? [] : [writeSubpacket(type, content)];
+  if (backSignature !== undefined) unhashed.push(writeSubpacket(Subpacket.embedded, backSignature));
+  const area = Buffer.concat(unhashed);
+  return Buffer.concat([signature.head, sizeOf(signature.version, area), area, writeValue(signature)]);
 }
 
-/** What is needed to verify a signature in which nothing is out of the ordinary. */
-export interface PlainSignature {
-  readonly algorithm: number;
-  readonly hash: number;
-  /** From the version to the end of the hashed area: hashed after what is signed. */
-  readonly head: Buffer;
-  /** The left 16 bits of the hash. */
-  readonly left: Buffer;
-  /** Without leading zeros. */
-  readonly numbers: readonly Uint8Array[];
-}
+/** Octets before the hashed area: version, type, algorithm, hash, length. */
+const HEAD_BYTES = { 4: 6, 6: 8 } as const;
 
-/** Subpackets that decide nothing about the validity of a signature, or that our own rules look at (RFC 9580 §5.2.3.7). */
-const PLAIN: ReadonlySet<number> = new Set([
-  Subpacket.created,
-  Subpacket.signatureExpiration,
-  Subpacket.keyExpiration,
-  11, // preferred ciphers
-  Subpacket.issuer,
-  21, // preferred hashes
-  22, // preferred compression
-  23, // key server preferences
-  Subpacket.primaryUserId,
-  Subpacket.keyFlags,
-  30, // features
-  Subpacket.issuerFingerprint,
-]);
-
-/**
- * Takes a signature apart for being verified.
- * @param keyId of the signer, 16 hex digits
- * @returns undefined when it has anything that could decide about its validity beside its numbers
- * @throws DomainError for broken bodies
- */
-export function plainSignature(body: Uint8Array, keyId: string): PlainSignature | undefined {
-  const { head, hashed, unhashed, value } = takeApart(body);
-  const all = [...hashed, ...unhashed];
-  const isPlain = ({ type, critical }: RawSubpacket): boolean =>
-    PLAIN.has(type) || (type === Subpacket.notation && !critical);
-  if (!all.every(isPlain)) return undefined;
-  const said = all.flatMap((one) => {
-    if (one.type === Subpacket.issuer) return [Buffer.from(one.content).toString('hex')];
-    // The version of the key, and its fingerprint.
-    const isWhole = one.content[0] === 4 && one.content.length === 21;
-    if (one.type === Subpacket.issuerFingerprint) return [isWhole ? issuerOf([one]) : undefined];
-    return [];
-  });
-  if (said.length === 0 || said.some((id) => id !== keyId)) return undefined;
-  const cursor = new Cursor(value);
-  const left = Buffer.from(cursor.take(2));
-  const count = NUMBERS[head[2] ?? 0] ?? 0;
-  const numbers = Array.from({ length: count }, () => cursor.mpi());
-  return cursor.left > 0 ? undefined : { algorithm: head[2] ?? 0, hash: head[3] ?? 0, head, left, numbers };
-}
-
-interface SignatureParts {
-  /** From the version to the end of the hashed area. */
-  readonly head: Buffer;
+type Parts = Pick<
+  SignatureFacts,
+  'version' | 'type' | 'algorithm' | 'hash' | 'left' | 'salt' | 'head' | 'numbers'
+> & {
   readonly hashed: readonly RawSubpacket[];
   readonly unhashed: readonly RawSubpacket[];
-  /** The left 16 bits of the hash and the numbers, in their shortest form. */
-  readonly value: Buffer;
-}
+};
 
-function takeApart(body: Uint8Array): SignatureParts {
+function takeApart(body: Uint8Array): Parts {
   if (body.length > PACKET_LIMITS.signatureBytes)
     throw badKey(`Expected at most ${PACKET_LIMITS.signatureBytes} bytes in a signature, got ${body.length}`);
   const cursor = new Cursor(body);
   const version = cursor.number(1);
-  if (version !== 4) throw badKey(`Signatures of version ${version} are not supported by this server`);
+  if (version !== 4 && version !== 6)
+    throw badKey(`Signatures of version ${version} are not supported by this server`);
   const [type, algorithm, hash] = [cursor.number(1), cursor.number(1), cursor.number(1)];
-  const hashedArea = cursor.take(cursor.number(2));
-  const unhashedArea = cursor.take(cursor.number(2));
+  const sizeBytes = version === 4 ? 2 : 4;
+  const hashedArea = cursor.take(cursor.number(sizeBytes));
+  if (hashedArea.length > PACKET_LIMITS.hashedBytes)
+    throw badKey(`Expected at most ${PACKET_LIMITS.hashedBytes} bytes in the hashed area of a signature`);
+  const unhashedArea = cursor.take(cursor.number(sizeBytes));
+  const left = cursor.take(2);
   return {
-    head: Buffer.concat([Buffer.from([version, type, algorithm, hash]), sized(hashedArea)]),
+    version,
+    type,
+    algorithm,
+    hash,
+    head: Buffer.concat([Buffer.of(version, type, algorithm, hash), sizeOf(version, hashedArea), hashedArea]),
     hashed: readSubpackets(hashedArea),
     unhashed: readSubpackets(unhashedArea),
-    value: Buffer.concat([cursor.take(2), ...readNumbers(cursor, algorithm)]),
+    left,
+    salt: version === 6 ? readSalt(cursor, hash) : new Uint8Array(),
+    numbers: readNumbers(cursor, algorithm),
   };
 }
 
-/** How many numbers a signature of an algorithm has. */
-const NUMBERS: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 1, 17: 2, 19: 2, 22: 2 };
+function readSalt(cursor: Cursor, hash: number): Uint8Array {
+  const salt = cursor.take(cursor.number(1));
+  if (salt.length !== hashOf(hash)?.salt)
+    throw badKey('A signature has a salt of another length than its hash asks for');
+  return salt;
+}
 
-/** The numbers as their shortest form: leading zeros and a wrong count of bits change nothing for who verifies. */
+/** How many numbers a signature of an algorithm has. */
+const NUMBERS: Readonly<Record<number, number>> = {
+  [Algorithm.rsa]: 1,
+  [Algorithm.rsaSign]: 1,
+  [Algorithm.dsa]: 2,
+  [Algorithm.ecdsa]: 2,
+  [Algorithm.eddsaLegacy]: 2,
+};
+/** Octets of signatures of a fixed length. */
+const OCTETS: Readonly<Record<number, number>> = { [Algorithm.ed25519]: 64, [Algorithm.ed448]: 114 };
+
 function readNumbers(cursor: Cursor, algorithm: number): Uint8Array[] {
   const count = NUMBERS[algorithm];
-  // Others have bytes of a fixed length, or are not verified by anybody here.
-  if (count === undefined) return [cursor.take(cursor.left)];
-  const numbers = Array.from({ length: count }, () => shortest(cursor.mpi()));
+  const numbers =
+    count === undefined
+      ? [cursor.take(OCTETS[algorithm] ?? cursor.left)]
+      : Array.from({ length: count }, () => withoutZeros(cursor.mpi()));
   if (cursor.left > 0) throw badKey('A signature is longer than its numbers');
   return numbers;
 }
 
-function shortest(number: Uint8Array): Buffer {
+/** Everything after the unhashed area. Numbers are in their shortest form: anybody could write them in others. */
+function writeValue({ version, algorithm, left, salt, numbers }: Omit<Parts, 'hashed' | 'unhashed'>): Buffer {
+  const written = NUMBERS[algorithm] === undefined ? numbers : numbers.map(writeMpi);
+  return Buffer.concat([left, ...(version === 6 ? [Buffer.of(salt.length), salt] : []), ...written]);
+}
+
+function withoutZeros(number: Uint8Array): Uint8Array {
   const start = number.findIndex((byte) => byte !== 0);
-  const digits = start < 0 ? new Uint8Array() : number.subarray(start);
+  return start < 0 ? new Uint8Array() : number.subarray(start);
+}
+
+/** @param digits without leading zeros */
+function writeMpi(digits: Uint8Array): Buffer {
   const bits = digits.length === 0 ? 0 : digits.length * 8 - Math.clz32(digits[0] ?? 0) + 24;
-  return Buffer.concat([Buffer.from([bits >> 8, bits & 0xff]), digits]);
+  return Buffer.concat([Buffer.of(bits >> 8, bits & 0xff), digits]);
+}
+
+function sizeOf(version: 4 | 6, area: Uint8Array): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(area.length);
+  return version === 4 ? size.subarray(2) : size;
+}
+
+/** All that any subpacket of flags says: of two some programs take the first, some the last, and some both. */
+function flagsIn(hashed: readonly RawSubpacket[]): number | undefined {
+  const flags = hashed.filter(({ type }) => type === Subpacket.keyFlags);
+  return flags.length === 0 ? undefined : flags.reduce((all, { content }) => all | (content[0] ?? 0), 0);
 }
 
 /** A number of four octets: times and time spans have no other form. */
@@ -210,43 +247,30 @@ function numberIn(content: Uint8Array | undefined): number | undefined {
   return Buffer.from(content).readUInt32BE();
 }
 
-function subpacket(type: number, content: Uint8Array): Buffer {
-  const length = content.length + 1;
-  const header =
-    length < 192
-      ? [length]
-      : [255, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
-  return Buffer.concat([Buffer.from([...header, type]), content]);
+function issuersOf(
+  hashed: readonly RawSubpacket[],
+  unhashed: readonly RawSubpacket[],
+): SignatureFacts['issuers'] {
+  const names = hashed.flatMap(issuerIn);
+  return names.length > 0 ? { hashed: true, names } : { hashed: false, names: unhashed.flatMap(issuerIn) };
 }
 
-const sized = (area: Uint8Array): Buffer =>
-  Buffer.concat([Buffer.from([area.length >> 8, area.length & 0xff]), area]);
-
-function issuerOf(subpackets: readonly RawSubpacket[]): string | undefined {
-  const fingerprint = subpackets.find((one) => one.type === Subpacket.issuerFingerprint)?.content;
-  const id = subpackets.find((one) => one.type === Subpacket.issuer)?.content;
-  const hex = Buffer.from(fingerprint?.subarray(1) ?? id ?? []).toString('hex');
-  return hex.length >= 16 ? hex.slice(-16) : undefined;
+function issuerIn({ type, content }: RawSubpacket): string[] {
+  if (type === Subpacket.issuer) return [hexOf(content)];
+  if (type !== Subpacket.issuerFingerprint) return [];
+  // The version of the key stands before its fingerprint. Of other versions it is nobody's here.
+  const known = content[0] === 4 || content[0] === 6;
+  return [`${known ? '' : 'other '}${hexOf(content.subarray(1))}`];
 }
 
-function readSubpackets(area: Uint8Array): RawSubpacket[] {
-  const subpackets: RawSubpacket[] = [];
-  for (let at = 0; at < area.length;) {
-    const first = area[at] ?? 0;
-    const lengthBytes = first < 192 ? 1 : first < 255 ? 2 : 5;
-    const header = new Cursor(area.subarray(at)).take(lengthBytes);
-    const length =
-      lengthBytes === 1
-        ? first
-        : lengthBytes === 2
-          ? ((first - 192) << 8) + (header[1] ?? 0) + 192
-          : Buffer.from(header).readUInt32BE(1);
-    const end = at + lengthBytes + length;
-    if (length === 0 || end > area.length) throw badKey('A signature holds a broken subpacket');
-    const octet = area[at + lengthBytes] ?? 0;
-    const content = area.subarray(at + lengthBytes + 1, end);
-    subpackets.push({ type: octet & 0x7f, critical: octet > 0x7f, content });
-    at = end;
-  }
-  return subpackets;
+/** Class and algorithm stand before the fingerprint (RFC 9580 §5.2.3.23). */
+function revokerIn({ type, content }: RawSubpacket): string[] {
+  const isRevoker = type === Subpacket.revocationKey && ((content[0] ?? 0) & 0x80) !== 0;
+  return isRevoker ? [hexOf(content.subarray(2))] : [];
 }
+
+/** Says who may revoke a key, and that the public is not to know (RFC 9580 §5.2.3.23). */
+const isConfidential = ({ type, content }: RawSubpacket): boolean =>
+  type === Subpacket.revocationKey && ((content[0] ?? 0) & 0x40) !== 0;
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

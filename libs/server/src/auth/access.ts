@@ -1,6 +1,13 @@
 import type { AuditAction, ScopeName, AudienceName } from '#libs/contract';
 import { auditedAction } from '../audit/changes.js';
-import { ACCESS_METADATA, AUDIENCE_METADATA, PASSWORD_METADATA, SCOPES_METADATA } from './decorators.js';
+import {
+  ACCESS_METADATA,
+  AUDIENCE_METADATA,
+  EXPIRY_METADATA,
+  type ExpiryRule,
+  PASSWORD_METADATA,
+  SCOPES_METADATA,
+} from './decorators.js';
 
 /** What a route asks of its caller, as its decorators say. */
 export interface Access {
@@ -8,6 +15,8 @@ export interface Access {
   readonly scopes: readonly ScopeName[];
   readonly audience: AudienceName | undefined;
   readonly acceptsPassword: boolean;
+  /** What it takes an expired token for; undefined = nothing. */
+  readonly afterExpiry: ExpiryRule<unknown> | undefined;
   /** What it changes, in the words of the audit trail. */
   readonly action: AuditAction | undefined;
 }
@@ -25,6 +34,7 @@ export function readAccess(handler: object, controller: object): Access {
     scopes: (read(SCOPES_METADATA) ?? []) as readonly ScopeName[],
     audience: read(AUDIENCE_METADATA) as AudienceName | undefined,
     acceptsPassword: read(PASSWORD_METADATA) === true,
+    afterExpiry: read(EXPIRY_METADATA) as ExpiryRule<unknown> | undefined,
     action: auditedAction(handler),
   };
 }

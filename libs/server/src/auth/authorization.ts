@@ -14,12 +14,13 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
  * Reads an `Authorization` header. The scheme word is matched without regard to case, and a bare `Bearer` presents nothing
- * (library contract §1 rule 9). Schemes that we do not know present nothing.
+ * (library contract §1 rule 9). Whatever else follows it is a token, if a bad one: where anybody may ask, its holder would take
+ * an answer for nobody for an own one. Schemes that we do not know present nothing.
  */
 export function parseAuthorization(header: string | undefined): Presented {
-  const match = /^([A-Za-z]+)[ \t]+(\S+)[ \t]*$/.exec(header ?? '');
-  const [, scheme, credentials] = match ?? [];
-  if (scheme === undefined || credentials === undefined) return NOTHING;
+  const [, scheme, rest = ''] = /^([A-Za-z]+)[ \t](.*)$/s.exec(header ?? '') ?? [];
+  const credentials = rest.trim();
+  if (scheme === undefined || credentials === '') return NOTHING;
   switch (scheme.toLowerCase()) {
     case 'bearer':
       return { kind: 'bearer', token: credentials };
@@ -35,7 +36,7 @@ export function parseAuthorization(header: string | undefined): Presented {
  * password, with any user name or none (keystore contract §1.2).
  */
 function parseBasic(credentials: string): Presented {
-  if (credentials.length > MAXIMUM_BASIC) return NOTHING;
+  if (credentials.length > MAXIMUM_BASIC || /\s/.test(credentials)) return NOTHING;
   const text = Buffer.from(credentials, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   const password = text.slice(colon + 1);

@@ -1,4 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { type Actor, hasScope, type ScopeName } from '#libs/contract';
 import { requestOrigin } from '#libs/audit';
@@ -9,7 +10,7 @@ import { setActor } from './actor.js';
 import { parseAuthorization } from './authorization.js';
 import { PasswordCheck } from './password-check.js';
 import { credentialsMissing, passwordNotTaken } from './refusals.js';
-import { refusedCaller, TokenVerifier } from './verifier.js';
+import { type GoesOn, refusedCaller, TokenVerifier } from './verifier.js';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -19,6 +20,7 @@ export class TokenGuard implements CanActivate {
   constructor(
     private readonly verifier: TokenVerifier,
     private readonly passwords: PasswordCheck,
+    private readonly modules: ModuleRef,
   ) {}
 
   /** Answers at once where there is nothing to wait for. */
@@ -59,7 +61,8 @@ export class TokenGuard implements CanActivate {
 
   async #actorOf(request: FastifyRequest, access: Access): Promise<Actor | undefined> {
     const presented = parseAuthorization(request.headers.authorization);
-    if (presented.kind === 'bearer') return this.verifier.verify(presented.token, access.audience);
+    if (presented.kind === 'bearer')
+      return this.verifier.verify(presented.token, access.audience, this.#goesOn(request, access));
     if (presented.kind === 'password') {
       if (!access.acceptsPassword) throw passwordNotTaken();
       const client = request.headers['user-agent'];
@@ -67,6 +70,12 @@ export class TokenGuard implements CanActivate {
     }
     if (access.kind === 'anonymous') return undefined;
     throw credentialsMissing();
+  }
+
+  #goesOn(request: FastifyRequest, { afterExpiry }: Access): GoesOn | undefined {
+    if (afterExpiry === undefined) return undefined;
+    const { rules, goesOn } = afterExpiry;
+    return (actor) => goesOn(this.modules.get(rules, { strict: false }), actor, request);
   }
 }
 

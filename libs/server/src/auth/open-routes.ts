@@ -7,6 +7,8 @@ import type { RouteAccess } from './routes.js';
 export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   // Every process
   'GET /version': 'asked by clients before they have a token (library contract §2.4)',
+  'GET /:prefix/version': 'the same (keystore contract §1.10)',
+  'GET /:prefix/:more/version': 'the same (keystore contract §1.10)',
   'GET /healthz': 'asked by process managers; says up or not',
   'GET /readyz': 'asked by load balancers; names what is not ready, no data',
   'GET /docs/*': 'which routes there are and what they take; no data',
@@ -31,7 +33,36 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /library/:entity/:collection/:container':
     'made from the address alone; says nothing about what there is',
   // keystore
-  'GET /pks/lookup': 'public keys are public (keystore contract)',
+  'GET /pks/lookup':
+    'public keys are public (keystore contract); with SCS_KEYSTORE_READS=token it asks for one',
+  'GET /pks/stats': 'what the keystore takes and how often it may be asked; no data',
+  'GET /pks/health': 'says up or not, as other key servers do',
+  'POST /pks/add':
+    'takes without a token what SCS_KEYSTORE_ANONYMOUS and SCS_KEYSTORE_NETWORKS say, which is nothing unless they are set; gpg has no token',
+  'POST /pks/hashquery': 'says that it is not offered',
+  'OPTIONS /pks/lookup': 'asked by browsers before a request; no data',
+  'OPTIONS /pks/stats': 'asked by browsers before a request; no data',
+  'OPTIONS /pks/add': 'asked by browsers before a request; no data',
+  'GET /pks/v2/certs/by-vfingerprint/:vfp': 'as GET /pks/lookup',
+  'GET /pks/v2/certs/by-vfingerprint/:version/:fingerprint': 'as GET /pks/lookup',
+  'GET /pks/v2/certs/by-keyid/:id': 'as GET /pks/lookup',
+  'GET /pks/v2/certs/by-identity/:identity': 'as GET /pks/lookup',
+  'GET /pks/v2/index/:term': 'as GET /pks/lookup',
+  'POST /pks/v2/certs': 'as POST /pks/add',
+  'OPTIONS /pks/v2/*': 'says what may be asked',
+  'GET /pks/v2/*': 'says that it is refused, or not offered',
+  'POST /pks/v2/*': 'says that it is not offered',
+  'PUT /pks/v2/*': 'says that it is not offered',
+  'GET /.well-known/openpgpkey/:domain/hu/:hash':
+    'as GET /pks/lookup, of the domains that the operator has named',
+  'GET /.well-known/openpgpkey/hu/:hash': 'as GET /pks/lookup, of the domains that the operator has named',
+  'GET /.well-known/openpgpkey/:domain/policy': 'an empty file',
+  'GET /.well-known/openpgpkey/policy': 'an empty file',
+  'GET /v1/keys/changes':
+    'fingerprints of public keys, and which of them are revoked: clients without a token must hear of it',
+  'GET /v1/keys/events': 'the same as it happens',
+  'GET /v1/keyrings/:file': 'public keys that members have put there for others (ADR 14)',
+  'GET /v1/keys/:fingerprint': 'what anybody can read in the key; policy hides names and what is not served',
   // library
   'GET /v1/entities/*': 'public objects; policy hides the rest (library contract §5)',
   'GET /v1/collections/*': 'public objects; policy hides the rest',

@@ -8,7 +8,7 @@ export class AccountState {
   readonly disabled: boolean;
   readonly administrator: boolean;
   readonly #sealed: string | undefined;
-  #roles: Promise<Roles> | undefined;
+  #opened: { readonly key: string; readonly roles: Promise<Roles> } | undefined;
 
   constructor(entry: {
     readonly disabled: boolean;
@@ -23,9 +23,9 @@ export class AccountState {
   /** The roles by organisation. @param key from the claims of a verified token; without one there are none @throws Error */
   async roles(key: string | undefined): Promise<Roles> {
     if (key === undefined || this.#sealed === undefined) return {};
-    // All tokens of an account carry the same key.
-    this.#roles ??= openRoles(key, this.#sealed);
-    return this.#roles;
+    // All tokens of an account carry the same key. One that was handed over long ago may be another, and must not stand in their way.
+    if (this.#opened?.key !== key) this.#opened = { key, roles: openRoles(key, this.#sealed) };
+    return this.#opened.roles;
   }
 }
 

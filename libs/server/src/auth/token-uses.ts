@@ -28,10 +28,13 @@ export class TokenUses {
     this.#options = options;
   }
 
-  /** Notes a use. Never throws, never waits. A caller who proved the account by its password used no token. */
+  /**
+   * Notes a use. Never throws, never waits. A caller who proved the account by its password used no token, and with an expired one
+   * nothing can be reported.
+   */
   used(actor: Actor, from: { readonly address: string; readonly client: string | undefined }): void {
     const id = actor.originTokenId;
-    if (actor.token === '' || !this.#isDue(id)) return;
+    if (actor.token === '' || actor.expired === true || !this.#isDue(id)) return;
     if (this.#waiting.size >= ACCESS_LIMITS.waitingUses) return;
     this.#remember(id);
     // Header values are ISO 8859-1 and may hold what a terminal would obey.

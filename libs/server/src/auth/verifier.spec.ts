@@ -92,6 +92,8 @@ describe('a token', () => {
     const foreign = await authority.token({ aud: 'library', iss: 'urn:scs:other' });
     expect(await reasonOf(verifier.verifyForAnyService(foreign))).toBe('token_invalid');
     expect(await reasonOf(verifier.verifyForAnyService('x.y.z'))).toBe('token_invalid');
+    const nobody = await authority.token({ aud: 'nobody' });
+    expect(await reasonOf(verifier.verifyForAnyService(nobody))).toBe('wrong_audience');
     authority.end({ kind: 'token', id: '1'.repeat(24), until: 4_000_000_000 });
     await verifier.refresh();
     expect(await reasonOf(verifier.verifyForAnyService(await authority.token({ aud: 'builder' })))).toBe(
@@ -178,6 +180,26 @@ describe('revocation', () => {
       await tell(await sealRoles(newRolesKey(), { physics: 'owner' }));
       expect(await roles({ rolesKey: undefined })).toEqual({});
       expect(await reasonOf(roles())).toBe('token_invalid');
+    });
+
+    test('are told later to whom the key was handed over, and no key stands in the way of another', async () => {
+      const account = 'a'.repeat(24);
+      const key = await verifier.rolesKeyOf({ token: await authority.token() });
+      expect(key).toBe(authority.rolesKey);
+      expect(await verifier.rolesOf(account, authority.rolesKey)).toEqual({});
+      await tell(await sealRoles(authority.rolesKey, { physics: 'writer' }));
+      expect(await verifier.rolesOf(account, newRolesKey())).toEqual({});
+      expect(await roles()).toEqual({ physics: 'writer' });
+      expect(await verifier.rolesOf(account, authority.rolesKey)).toEqual({ physics: 'writer' });
+      authority.end({
+        kind: 'account',
+        id: account,
+        disabled: true,
+        administrator: false,
+        organisations: await sealRoles(authority.rolesKey, { physics: 'writer' }),
+      });
+      await verifier.refresh();
+      expect(await verifier.rolesOf(account, authority.rolesKey)).toEqual({});
     });
   });
 

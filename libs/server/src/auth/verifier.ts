@@ -1,12 +1,20 @@
 import { hash } from 'node:crypto';
 import { decodeProtectedHeader } from 'jose';
-import { type Actor, ANY_SERVICE, type AudienceName, TOKEN_LENGTH, type TokenClaims } from '#libs/contract';
+import {
+  type Actor,
+  ANY_SERVICE,
+  type AudienceName,
+  TOKEN_LENGTH,
+  TOKEN_LIMITS,
+  type TokenClaims,
+} from '#libs/contract';
 import { type Clock, DomainError, messageOf, systemClock } from '#libs/core';
 import type { TokenAuthority } from './authority.js';
 import { KeyRing, KeysReplaced } from './key-ring.js';
 import { ACCESS_LIMITS } from './limits.js';
 import { cannotCheck, keysReplaced, refused } from './refusals.js';
 import { RevocationList } from './revocation-list.js';
+import type { Roles } from './sealed-roles.js';
 import { SignatureCheck } from './strategy.js';
 
 export interface VerifierOptions {
@@ -24,6 +32,11 @@ const callers = new WeakMap<object, Actor>();
 export function refusedCaller(error: unknown): Actor | undefined {
   return typeof error === 'object' && error !== null ? callers.get(error) : undefined;
 }
+
+/** Whether whoever presents an expired token goes on with something that was begun with it while it was good (ADR 10). */
+export type GoesOn = (actor: Actor) => Promise<boolean>;
+
+const AUDIENCES: readonly AudienceName[] = ['auth', 'keystore', 'library', 'builder'];
 
 interface Checks {
   readonly authority: TokenAuthority;
@@ -81,14 +94,15 @@ export class TokenVerifier {
 
   /**
    * Who presents `token`, if it is good for `audience` now. Without an audience only tokens of people are good.
+   * @param goesOn asked about a token that is as good as ever but for its age; without it such a token is refused
    * @throws DomainError `unauthorized` with a reason; `unavailable` when the auth service was never reached
    */
-  async verify(token: string, audience?: AudienceName): Promise<Actor> {
+  async verify(token: string, audience?: AudienceName, goesOn?: GoesOn): Promise<Actor> {
     const { keys } = this.#required();
     const claims = await this.#claimsOf(token);
     if (claims.iss !== keys.issuer) throw refused('token_invalid');
     try {
-      return await this.#actorOf(token, claims, audience);
+      return await this.#actorOf(token, claims, audience, goesOn);
     } catch (error) {
       if (error instanceof DomainError) callers.set(error, toActor(token, claims, NO_RIGHTS));
       throw error;
@@ -96,12 +110,18 @@ export class TokenVerifier {
   }
 
   /** What can be wrong with a token that one of our keys signed. */
-  async #actorOf(token: string, claims: TokenClaims, audience: AudienceName | undefined): Promise<Actor> {
+  async #actorOf(
+    token: string,
+    claims: TokenClaims,
+    audience: AudienceName | undefined,
+    goesOn: GoesOn | undefined,
+  ): Promise<Actor> {
     const { revocations } = this.#required();
     if (claims.aud !== ANY_SERVICE && claims.aud !== audience) throw refused('wrong_audience');
     // An exchanged token names one service: one for all of them would be a token of a person.
     if (claims.aud === ANY_SERVICE && claims.origin !== undefined) throw refused('token_invalid');
-    if (claims.exp * 1000 <= this.#clock.now().getTime()) throw refused('token_expired');
+    const age = this.#clock.now().getTime() / 1000 - claims.exp;
+    if (age >= 0 && (goesOn === undefined || !mayGoOn(claims, age))) throw refused('token_expired');
     if (this.#replaced) throw keysReplaced();
     // Until the feed was read once, nobody knows what was revoked before this process started.
     if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
@@ -111,11 +131,26 @@ export class TokenVerifier {
     const organisations = await account
       ?.roles(claims.rolesKey)
       .catch((error: unknown) => Promise.reject(refused('token_invalid', error)));
-    return toActor(token, claims, {
+    const actor = toActor(token, claims, {
       // Rights of an administrator are nothing that a job needs: an exchanged token has none, whatever its account becomes.
       administrator: claims.origin === undefined && (account?.administrator ?? claims.administrator),
       organisations: organisations ?? {},
     });
+    if (age < 0) return actor;
+    const expired: Actor = { ...actor, expired: true };
+    if (goesOn === undefined || !(await goesOn(expired))) throw refused('token_expired');
+    return expired;
+  }
+
+  /**
+   * The same caller as token and account are at this moment, for the end of something that took long. That the token has
+   * expired meanwhile changes nothing.
+   * @throws DomainError `unauthorized` when the token, the one that it was exchanged from, or the account was ended
+   */
+  async again(actor: Actor): Promise<Actor> {
+    const audience = await this.#ownAudience(actor.token);
+    const now = await this.verify(actor.token, audience, async () => true);
+    return actor.from === undefined ? now : { ...now, from: actor.from };
   }
 
   /**
@@ -123,9 +158,13 @@ export class TokenVerifier {
    * @throws DomainError as {@link verify}
    */
   async verifyForAnyService(token: string): Promise<Actor> {
+    return this.verify(token, await this.#ownAudience(token));
+  }
+
+  /** The service that a token names; undefined when it names all, or none that there is. */
+  async #ownAudience(token: string): Promise<AudienceName | undefined> {
     const { aud } = await this.#claimsOf(token);
-    // Compared with the claim itself, so this says nothing more than that there is one.
-    return this.verify(token, aud === ANY_SERVICE ? undefined : (aud as AudienceName));
+    return AUDIENCES.find((name) => name === aud);
   }
 
   /**
@@ -138,6 +177,26 @@ export class TokenVerifier {
     if (actor.keyId !== undefined && keys.issuer !== undefined && keys.get(actor.keyId) === undefined)
       return true;
     return revocations.isRevoked(claims) || revocations.account(actor.accountId)?.disabled === true;
+  }
+
+  /**
+   * The key that opens the roles of a caller in the feed (ADR 10): for a service to which the caller hands it over, so that it sees
+   * later what became of them.
+   */
+  async rolesKeyOf({ token }: Pick<Actor, 'token'>): Promise<string | undefined> {
+    return (await this.#claimsOf(token)).rolesKey;
+  }
+
+  /**
+   * The present roles of an account, by the key that it handed over: none when it is disabled, or the key is not its any more.
+   * @throws DomainError `unavailable` until the feed was read once
+   */
+  async rolesOf(accountId: string, rolesKey: string): Promise<Roles> {
+    const { revocations } = this.#required();
+    if (!revocations.read) await this.refresh().catch((error: unknown) => Promise.reject(cannotCheck(error)));
+    const account = revocations.account(accountId);
+    if (account === undefined || account.disabled) return {};
+    return account.roles(rolesKey).catch(() => ({}));
   }
 
   /** The name of the instance whose tokens are taken. @throws DomainError `unavailable` while it is not known */
@@ -279,6 +338,15 @@ export class TokenVerifier {
       this.#warn(`Revocations cannot be read, writes are refused until they can: ${messageOf(error)}`);
     this.#failing = error !== undefined;
   }
+}
+
+/**
+ * Services are told of the revocation of a token for a day after its end, and could not know of it later. What was exchanged has
+ * an end of its own that nothing moves: the limit of its job.
+ * @param age seconds since the end
+ */
+function mayGoOn({ origin }: TokenClaims, age: number): boolean {
+  return origin === undefined && age < TOKEN_LIMITS.exchangedLifetimeMaximum;
 }
 
 /** Of somebody who is refused anyway. */

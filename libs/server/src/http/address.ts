@@ -8,7 +8,7 @@ const MOST_PROXIES = 16;
  * Whose request it is: the address of the connection, and behind proxies that were named (SCS_TRUSTED_PROXIES) the last
  * address of X-Forwarded-For that is none of theirs. Only the address is taken from a header, nothing else ever: neither host,
  * scheme nor user. Who says where a request comes from can at most be somebody else in the log and in the counting of wrong
- * passwords; no right hangs on an address.
+ * passwords. No right hangs on an address, unless the operator says so (SCS_KEYSTORE_NETWORKS).
  */
 export function takeAddresses(fastify: FastifyInstance, trustedProxies: readonly string[]): void {
   if (trustedProxies.length === 0) return;
@@ -38,6 +38,12 @@ export function clientAddress(
     address = next;
   }
   return address;
+}
+
+/** Whether an address belongs to one of some networks (`10.0.0.0/8`). */
+export function networkListOf(networks: readonly string[]): (address: string) => boolean {
+  const list = blockListOf(networks);
+  return (address) => contains(list, address);
 }
 
 export function blockListOf(networks: readonly string[]): BlockList {

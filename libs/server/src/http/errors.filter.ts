@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, messageOf } from '#libs/core';
 import type { AuditDesk } from '../audit/index.js';
 import { redactUrl, type Logger } from '../log.js';
-import { type Failure, failureOf, JSON_TYPE } from './envelope.js';
+import { failure, type Failure, failureOf, JSON_TYPE } from './envelope.js';
 
 /**
  * The one place where errors become answers: always the envelope, never a stack. A client that went away is no error;
@@ -13,18 +13,33 @@ import { type Failure, failureOf, JSON_TYPE } from './envelope.js';
 export class ErrorsFilter implements ExceptionFilter {
   readonly #log: Logger;
   readonly #audit: Pick<AuditDesk, 'recordThen'>;
+  readonly #methodsAt: (target: string) => readonly string[];
 
-  constructor(log: Logger, audit: Pick<AuditDesk, 'recordThen'>) {
+  /** @param methodsAt which methods a request target has */
+  constructor(
+    log: Logger,
+    audit: Pick<AuditDesk, 'recordThen'>,
+    methodsAt: (target: string) => readonly string[],
+  ) {
     this.#log = log;
     this.#audit = audit;
+    this.#methodsAt = methodsAt;
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const failure = failureOf(error);
-    this.#audit.recordThen(request, error, () => this.#answer(error, request, reply, failure));
+    const failed = (request.is404 ? this.#otherMethod(request, reply) : undefined) ?? failureOf(error);
+    this.#audit.recordThen(request, error, () => this.#answer(error, request, reply, failed));
+  }
+
+  /** There is something at this address, for other methods. */
+  #otherMethod(request: FastifyRequest, reply: FastifyReply): Failure | undefined {
+    const methods = this.#methodsAt(request.url);
+    if (methods.length === 0) return undefined;
+    reply.header('allow', methods.join(', '));
+    return failure(405, `Expected ${methods.join(' or ')}, got ${request.method}`, 'method_not_allowed');
   }
 
   #answer(error: unknown, request: FastifyRequest, reply: FastifyReply, { status, body }: Failure): void {

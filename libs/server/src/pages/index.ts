@@ -1,2 +1,2 @@
-export { Html, markup, page } from './html.js';
+export { Html, markup, page, PAGE_POLICY } from './html.js';
 export { Page } from './page.decorator.js';

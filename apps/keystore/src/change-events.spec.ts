@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FastifyReply } from 'fastify';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { ChangeEvents } from './change-events.js';
+import type { CertificatesStore } from './certificates.store.js';
+import type { ChangesPage, ChangesStore } from './changes.store.js';
+import { LIMITS } from './limits.js';
+
+let server: Server;
+let events: ChangeEvents;
+let reads: number[];
+let changed = (): void => undefined;
+let page: (after: number) => Promise<ChangesPage>;
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  reads = [];
+  page = async (after) => ({ changes: [], next: after, more: false });
+  const changes = {
+    shared: false,
+    head: async () => 7,
+    after: (after: number) => {
+      reads.push(after);
+      return page(after);
+    },
+  };
+  const certificates = { onChange: (listener: () => void) => (changed = listener) };
+  events = new ChangeEvents(changes as unknown as ChangesStore, certificates as unknown as CertificatesStore);
+  server = createServer((_, raw) => {
+    const reply = { hijack: () => undefined, getHeaders: () => ({}), raw };
+    void events.send(reply as unknown as FastifyReply, '127.0.0.1', undefined);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  events.beforeApplicationShutdown();
+  server.close();
+  await once(server, 'close');
+});
+
+/** Opens a stream; gives what comes, piece by piece. */
+async function open(): Promise<{ next(): Promise<string>; close(): void }> {
+  const asking = get({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', agent: false });
+  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+  const pieces = answer[Symbol.asyncIterator]();
+  return {
+    next: async () => String((await pieces.next()).value),
+    close: () => asking.destroy(),
+  };
+}
+
+const change = (sequence: number) => ({
+  sequence,
+  fingerprint: 'ab',
+  state: 'present' as const,
+  time: '2026-01-01T00:00:00Z',
+});
+
+it('says that it is still there after a silence, and not when something came', async () => {
+  const stream = await open();
+  expect(await stream.next()).toBe('retry: 3000\nid: 7\n\n');
+  // What was sent at the beginning counts for the first beat.
+  vi.advanceTimersByTime(LIMITS.heartbeatMs);
+  vi.advanceTimersByTime(LIMITS.heartbeatMs);
+  expect(await stream.next()).toBe(': still here\n\n');
+  page = async (after) =>
+    after >= 8 ? { changes: [], next: 8, more: false } : { changes: [change(8)], next: 8, more: false };
+  changed();
+  expect(await stream.next()).toMatch(/^id: 8\nevent: change\ndata: \{.*\}\n\n$/);
+  stream.close();
+});
+
+it('reads once for all who are at the same place', async () => {
+  const streams = [await open(), await open(), await open()];
+  for (const stream of streams) await stream.next();
+  const before = reads.length;
+  page = async (after) => ({ changes: after < 8 ? [change(8)] : [], next: 8, more: false });
+  changed();
+  for (const stream of streams) expect(await stream.next()).toContain('id: 8\n');
+  expect(reads.slice(before)).toEqual([7]);
+  for (const stream of streams) stream.close();
+});
+
+it('loses no change that comes while the feed is read', async () => {
+  const stream = await open();
+  await stream.next();
+  const reading = Promise.withResolvers<ChangesPage>();
+  const begun = Promise.withResolvers<void>();
+  page = (after) => {
+    begun.resolve();
+    return after === 7 ? reading.promise : Promise.resolve({ changes: [], next: after, more: false });
+  };
+  changed();
+  await begun.promise;
+  page = async (after) => ({ changes: after < 8 ? [change(8)] : [], next: 8, more: false });
+  changed();
+  reading.resolve({ changes: [], next: 7, more: false });
+  expect(await stream.next()).toContain('id: 8\n');
+  stream.close();
+});
+
+it('forgets who has gone', async () => {
+  const stream = await open();
+  await stream.next();
+  expect(events.open).toBe(1);
+  stream.close();
+  await vi.waitFor(() => expect(events.open).toBe(0));
+});

@@ -1,0 +1,292 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CollectionsStore } from '#apps/library/src/collections.store';
+import { ContainersStore } from '#apps/library/src/containers.store';
+import { EntitiesStore } from '#apps/library/src/entities.store';
+import { ImagesStore } from '#apps/library/src/images.store';
+import { LibraryModule } from '#apps/library/src/library.module';
+import { TagsStore } from '#apps/library/src/tags.store';
+import { UploadsStore } from '#apps/library/src/uploads.store';
+import { routesOf } from '#libs/server';
+import type { AppAnswer } from '../../support/app.js';
+import { asQuery, comparable, extraFields } from '../../support/extra-fields.js';
+import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
+
+/** Whatever is kept of entities, collections, containers, images, tags and uploads. */
+const KEPT = {
+  name: 'mallory',
+  size: 77,
+  held: 77,
+  quota: 77,
+  stars: 77,
+  downloadCount: 77,
+  tags: 77,
+  containerStars: 77,
+  containerDownloads: 77,
+  entity: 'a'.repeat(24),
+  entityName: 'other',
+  collection: 'a'.repeat(24),
+  collectionName: 'other',
+  collections: ['a'.repeat(24)],
+  container: 'a'.repeat(24),
+  containerName: 'other',
+  containers: ['a'.repeat(24)],
+  image: 'a'.repeat(24),
+  images: ['a'.repeat(24)],
+  imageTags: { evil: 'a'.repeat(24) },
+  archTags: { amd64: { evil: 'a'.repeat(24) } },
+  hash: `sha256.${'a'.repeat(64)}`,
+  blob: 'x',
+  uploaded: true,
+  signed: true,
+  encrypted: true,
+  format: 'sif',
+  arch: 'riscv64',
+  fingerprints: ['F'.repeat(40)],
+  kind: 'single',
+  reserved: 0,
+  doneAt: 1,
+  received: { '1': 'x' },
+  url: 'https://other.example',
+  private: true,
+  readOnly: true,
+  defaultPrivate: true,
+};
+/** The id of nothing. */
+const NONE = '-';
+const TEXTS = ['name', 'description', 'customData'];
+
+interface Sent {
+  readonly world: World;
+  /** Owns the entity of this name, and nothing else. */
+  readonly owner: StockClient;
+  readonly username: string;
+  /** Of `extraFields`, without what the route takes. */
+  readonly extra: (...taken: readonly string[]) => Record<string, unknown>;
+  /** To be added to an address: nothing, or the fields as a query. */
+  readonly query: string;
+  readonly newName: () => string;
+}
+/** Sends a body, and tells everything that could have come of it. */
+type Case = (sent: Sent) => Promise<unknown>;
+
+const statusAndBody = ({ status, body }: AppAnswer) => ({ status, body: body as unknown });
+
+/** Every document there is about a place, as it is stored. */
+async function stored(
+  { world: { app } }: Sent,
+  ids: { entity?: string; collection?: string; container?: string; image?: string },
+): Promise<object> {
+  const { entity = NONE, collection = NONE, container = NONE, image = NONE } = ids;
+  const value = (found: { value: unknown } | undefined) => found?.value ?? null;
+  const values = (found: readonly { value: unknown }[]) => found.map((one) => one.value);
+  return {
+    entity: value(await app.get(EntitiesStore).get(entity)),
+    collection: value(await app.get(CollectionsStore).get(collection)),
+    container: value(await app.get(ContainersStore).get(container)),
+    image: value(await app.get(ImagesStore).get(image)),
+    tags: values(await app.get(TagsStore).ofContainer(container)),
+    uploads: values(await app.get(UploadsStore).ofImage(image, 20)),
+  };
+}
+
+interface Place {
+  readonly entity: string;
+  readonly collection: string;
+  readonly container: string;
+}
+async function newPlace({ owner, username, newName }: Sent): Promise<Place> {
+  const id = ({ body }: AppAnswer) => body.data.id as string;
+  const entity = id(await owner.entity(username));
+  const collection = id(await owner.collection(entity, newName()));
+  return { entity, collection, container: id(await owner.container(collection, newName())) };
+}
+async function newImage(sent: Sent, size = 4096) {
+  const place = await newPlace(sent);
+  const bytes = await testImage({ size });
+  const image = (await sent.owner.image(place.container, hashOf(bytes))).body.data.id as string;
+  return { ...place, image, bytes };
+}
+async function newUpload(sent: Sent) {
+  const made = await newImage(sent);
+  const path = `/v2/imagefile/${made.image}`;
+  const start = await sent.owner.send('POST', path, { filesize: made.bytes.length });
+  return { ...made, path, url: start.body.data.uploadURL as string };
+}
+async function newMultipart(sent: Sent) {
+  const made = await newImage(sent);
+  const path = `/v2/imagefile/${made.image}/_multipart`;
+  const { uploadID } = (await sent.owner.send('POST', path, { filesize: made.bytes.length })).body.data as {
+    uploadID: string;
+  };
+  const part = { uploadID, partNumber: 1, partSize: made.bytes.length, sha256sum: '' };
+  const url = (await sent.owner.send('PUT', path, part)).body.data.presignedURL as string;
+  return { ...made, path, uploadID, part, url };
+}
+
+/** Every route of the library that takes a body. */
+const CASES: Readonly<Record<string, Case>> = {
+  'POST /v1/entities': async (sent) => {
+    const { world, extra, query, newName } = sent;
+    const body = { ...extra(...TEXTS, 'defaultPrivate'), description: 'd', customData: 'c' };
+    const send = (name: string) => sent.owner.send('POST', `/v1/entities?${query}`, { ...body, name });
+    const made = await send(sent.username);
+    return [
+      statusAndBody(made),
+      (await send(newName())).status,
+      await stored(sent, { entity: made.body.data.id as string }),
+      statusAndBody(await world.other.get('/v1/entities')),
+    ];
+  },
+  'POST /v1/collections': async (sent) => {
+    const { world, extra, query, newName } = sent;
+    const { entity } = await newPlace(sent);
+    const name = newName();
+    const body = { ...extra(...TEXTS, 'entity', 'private'), name, description: 'd', customData: 'c', entity };
+    const made = await sent.owner.send('POST', `/v1/collections?${query}`, body);
+    return [
+      statusAndBody(made),
+      await stored(sent, { entity, collection: made.body.data.id as string }),
+      statusAndBody(await world.anonymous.get(`/v1/collections/${sent.username}/${name}`)),
+    ];
+  },
+  'POST /v1/containers': async (sent) => {
+    const { extra, query, newName } = sent;
+    const { entity, collection } = await newPlace(sent);
+    const name = newName();
+    const texts = { name, description: 'd', fullDescription: 'f', customData: 'c' };
+    const body = { ...extra(...TEXTS, 'collection', 'private', 'readOnly'), ...texts, collection };
+    const made = await sent.owner.send('POST', `/v1/containers?${query}`, body);
+    return [
+      statusAndBody(made),
+      await stored(sent, { entity, collection, container: made.body.data.id as string }),
+    ];
+  },
+  'POST /v1/images': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const hash = hashOf(await testImage());
+    const body = {
+      ...extra(...TEXTS, 'hash', 'container'),
+      hash,
+      container: place.container,
+      description: 'd',
+      customData: 'c',
+    };
+    const made = await sent.owner.send('POST', `/v1/images?${query}`, body);
+    return [statusAndBody(made), await stored(sent, { ...place, image: made.body.data.id as string })];
+  },
+  'POST /v1/tags/:container': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newImage(sent);
+    const body = { ...extra('tags'), Tag: 'v1', ImageID: made.image };
+    const set = await sent.owner.send('POST', `/v1/tags/${made.container}?${query}`, body);
+    return [statusAndBody(set), await stored(sent, made)];
+  },
+  'POST /v2/tags/:container': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newImage(sent);
+    const body = { ...extra('tags'), Tag: 'v1', ImageID: made.image, Arch: 'amd64' };
+    const set = await sent.owner.send('POST', `/v2/tags/${made.container}?${query}`, body);
+    return [statusAndBody(set), await stored(sent, made)];
+  },
+  'POST /v1/imagefile/:image': async (sent) => {
+    const { world, query } = sent;
+    const made = await newImage(sent);
+    const path = `/v1/imagefile/${made.image}?${query}`;
+    const answer = await world.app.request(path, {
+      method: 'POST',
+      token: sent.owner.token ?? '',
+      body: made.bytes,
+    });
+    return [statusAndBody(answer), await stored(sent, made)];
+  },
+  'POST /v2/imagefile/:image': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newImage(sent);
+    const body = { ...extra(), filesize: made.bytes.length, md5sum: '', sha256sum: '' };
+    const start = await sent.owner.send('POST', `/v2/imagefile/${made.image}?${query}`, body);
+    return [statusAndBody(start), await stored(sent, made)];
+  },
+  'PUT /v2/imagefile/:image/_complete': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newUpload(sent);
+    await sent.owner.put(made.url, made.bytes);
+    const answer = await sent.owner.send('PUT', `${made.path}/_complete?${query}`, extra());
+    return [statusAndBody(answer), await stored(sent, made)];
+  },
+  'POST /v2/imagefile/:image/_multipart': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newImage(sent);
+    const body = { ...extra(), filesize: made.bytes.length, resume: false };
+    const start = await sent.owner.send('POST', `/v2/imagefile/${made.image}/_multipart?${query}`, body);
+    return [statusAndBody(start), await stored(sent, made)];
+  },
+  'PUT /v2/imagefile/:image/_multipart': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newMultipart(sent);
+    const answer = await sent.owner.send('PUT', `${made.path}?${query}`, { ...extra(), ...made.part });
+    return [statusAndBody(answer), await stored(sent, made)];
+  },
+  'PUT /v2/imagefile/:image/_multipart_complete': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newMultipart(sent);
+    const token = String((await sent.owner.put(made.url, made.bytes)).headers['etag']);
+    const completedParts = [{ ...extra('token'), partNumber: 1, token }];
+    const body = { ...extra(), uploadID: made.uploadID, completedParts };
+    const answer = await sent.owner.send('PUT', `${made.path}_complete?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, made)];
+  },
+  'PUT /v2/imagefile/:image/_multipart_abort': async (sent) => {
+    const { extra, query } = sent;
+    const made = await newMultipart(sent);
+    const body = { ...extra(), uploadID: made.uploadID };
+    const answer = await sent.owner.send('PUT', `${made.path}_abort?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, made)];
+  },
+  'PUT /v2/upload/:upload/:part': async (sent) => {
+    const { world, query } = sent;
+    const made = await newUpload(sent);
+    const { pathname, search } = new URL(made.url);
+    const answer = await world.app.request(`${pathname}${search}&${query}`, {
+      method: 'PUT',
+      body: made.bytes,
+    });
+    return [statusAndBody(answer), await stored(sent, made)];
+  },
+};
+
+describe('bodies of the library', () => {
+  let world: World;
+  let names = 0;
+  beforeAll(async () => {
+    world = await startLibrary();
+  });
+  afterAll(() => world.stop());
+
+  const newName = () => `new${(names += 1)}`;
+  const run = async (send: Case, fields: (...taken: readonly string[]) => Record<string, unknown>) => {
+    const username = newName();
+    const owner = world.client(await world.authority.token({ username }));
+    return comparable(
+      await send({ world, owner, username, newName, extra: fields, query: asQuery(fields()) }),
+    );
+  };
+
+  it('are tested for every route that takes one', () => {
+    const taking = routesOf([LibraryModule]).filter(({ method }) => !['GET', 'DELETE'].includes(method));
+    expect(taking.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(CASES).sort());
+  });
+
+  it.each(Object.entries(CASES))('%s: fields that no client may set change nothing', async (_, send) => {
+    const plain = await run(send, () => ({}));
+    expect((plain as object[])[0]).toMatchObject({ status: 200 });
+    expect(await run(send, (...taken) => extraFields(KEPT, ...taken))).toEqual(plain);
+  });
+
+  it('nobody but an administrator gives quota', async () => {
+    const name = newName();
+    const client = world.client(await world.authority.token({ username: name }));
+    expect((await client.entity(name, { quota: 77 })).body.data.quota).toBe(0);
+    expect((await world.admin.entity(newName(), { quota: 77 })).body.data.quota).toBe(77);
+  });
+});
