@@ -10,9 +10,11 @@ export { deleteObject, type DeleteOptions } from './delete.js';
 export { groupOf, linkOf, nameOf, type Descriptor, type Link } from './descriptor.js';
 export { escapeText } from './escape.js';
 export {
+  entityOf,
   isPartitionOfType,
   messageOf,
   ociDigestOf,
+  ociDigestText,
   partitionOf,
   sbomOf,
   signatureOf,
