@@ -33,7 +33,7 @@ export class DerError extends Error {
 }
 
 /** The values in a stretch of bytes, one after the other. @throws DerError */
-export function readValues(bytes: Buffer): Der[] {
+function readValues(bytes: Buffer): Der[] {
   const values: Der[] = [];
   for (let at = 0; at < bytes.length;) {
     const value = readValue(bytes.subarray(at));
