@@ -18,6 +18,7 @@ import { randomFrom } from './soak/random.mjs';
 import { revocations } from './soak/revocations.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
 import { brokenTokensStage } from './soak/tokens.mjs';
+import { pullKills, pushKills } from './soak/transfer-kills.mjs';
 import { cutUploads } from './soak/uploads.mjs';
 
 const STAGES = {
@@ -29,6 +30,8 @@ const STAGES = {
   keys: keysAtOnce,
   revocations,
   tokens: brokenTokensStage,
+  'push-kills': pushKills,
+  'pull-kills': pullKills,
 };
 const TIMES = {
   uploads: 1000,
@@ -39,6 +42,8 @@ const TIMES = {
   keys: 1000,
   revocations: 100,
   tokens: 10_000,
+  'push-kills': 200,
+  'pull-kills': 200,
 };
 
 const text = { type: 'string' };

@@ -3,10 +3,11 @@
  * What is in the cache already is left alone.
  */
 import { ferretDbProgram } from './ferretdb.js';
-import { scsBuild, siftool, stockClient } from './go-tools.js';
+import { scsBuild, sifIntegrity, siftool, stockClient } from './go-tools.js';
 
 const tools: readonly (readonly [string, () => Promise<string>])[] = [
   ['siftool', siftool],
+  ['the stock signer of images', sifIntegrity],
   ['scs-build v0.9.19', () => scsBuild('v0.9.19')],
   ['scs-build v0.9.21', () => scsBuild('v0.9.21')],
   ['the stock clients of library and keystore', stockClient],

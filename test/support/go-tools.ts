@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { cachedProgram } from './cache.js';
 
 const STOCK_CLIENT = fileURLToPath(new URL('../e2e/go/main.go', import.meta.url));
+const INTEGRITY = fileURLToPath(new URL('../e2e/go/integrity/main.go', import.meta.url));
+const SIF_LIBRARY = 'github.com/sylabs/sif/v2@v2.24.1';
 const LIBRARY_CLIENT = 'github.com/sylabs/scs-library-client/client@v1.4.16';
 const KEY_CLIENT = 'github.com/sylabs/scs-key-client/client@v0.7.9';
 const GO_CRYPTO_SOURCE = fileURLToPath(new URL('../e2e/go-crypto/main.go', import.meta.url));
@@ -40,20 +42,30 @@ export function scsBuild(version: keyof typeof SCS_BUILD): Promise<string> {
   return moduleProgram('scs-build', { path: 'github.com/sylabs/scs-build-client', version, sum, modSum });
 }
 
+/** test/e2e/go/integrity: the Go library that `singularity` signs and verifies images with. */
+export function sifIntegrity(): Promise<string> {
+  return sourceProgram('sif-integrity', INTEGRITY, [SIF_LIBRARY]);
+}
+
 /** test/e2e/go: the Go libraries that `singularity` and `apptainer` push, pull and look up keys with. */
 export function stockClient(): Promise<string> {
-  const source = readFileSync(STOCK_CLIENT);
+  return sourceProgram('stock-client', STOCK_CLIENT, [LIBRARY_CLIENT, KEY_CLIENT]);
+}
+
+/** A program of one file of ours over modules of others. */
+function sourceProgram(name: string, path: string, modules: readonly string[]): Promise<string> {
   const version = createHash('sha256')
-    .update(`${LIBRARY_CLIENT} ${KEY_CLIENT}\n`)
-    .update(source)
+    .update(`${modules.join(' ')}\n`)
+    .update(readFileSync(path))
     .digest('hex');
   return cachedProgram(
-    'stock-client',
+    name,
     version.slice(0, 16),
-    `go mod init stock-client
-    cp '${STOCK_CLIENT}' main.go
-    go get ${LIBRARY_CLIENT} ${KEY_CLIENT}
-    go build -trimpath -o stock-client .`,
+    `go mod init ${name}
+    cp '${path}' main.go
+    go get ${modules.join(' ')}
+    go get .
+    go build -trimpath -o ${name} .`,
   );
 }
 

@@ -68,7 +68,7 @@ export class ReadsSeen {
   }
 }
 
-export interface TimesCompared {
+interface TimesCompared {
   /** Median of what is hidden, by that of what is not there. */
   readonly ratio: number;
   /** The same of two things of which neither is there: what this machine makes of no difference at all. */
@@ -85,17 +85,16 @@ const RESAMPLES = 400;
  * Times three questions in turn, many times: a slow moment meets all of them. The bound comes from the questions between which
  * there is no difference: twice the largest ratio of medians that chance makes of their times, as often as they are drawn again.
  */
-export async function compareTimes(
+async function compareTimes(
   questions: Readonly<Record<'hidden' | 'absent' | 'control', () => Promise<unknown>>>,
   rounds: number,
-  random: () => number = Math.random,
 ): Promise<TimesCompared> {
   const names = ['hidden', 'absent', 'control'] as const;
   const times = { hidden: [] as number[], absent: [] as number[], control: [] as number[] };
   const warm = Math.ceil(rounds / 10);
   for (let round = -warm; round < rounds; round += 1) {
     // Another one is the first each time: the one behind may profit.
-    const first = Math.floor(random() * names.length);
+    const first = Math.floor(Math.random() * names.length);
     for (let turn = 0; turn < names.length; turn += 1) {
       const name = names[(first + turn) % names.length] ?? 'absent';
       const began = performance.now();
@@ -106,7 +105,7 @@ export async function compareTimes(
   const ratioOf = (one: readonly number[], other: readonly number[]): number => median(one) / median(other);
   const same = [...times.absent, ...times.control];
   const draw = (): number[] =>
-    Array.from({ length: rounds }, () => same[Math.floor(random() * same.length)] ?? 0);
+    Array.from({ length: rounds }, () => same[Math.floor(Math.random() * same.length)] ?? 0);
   const chance = Math.max(
     ...Array.from({ length: RESAMPLES }, () => Math.abs(Math.log(ratioOf(draw(), draw())))),
   );
@@ -117,8 +116,30 @@ export async function compareTimes(
   };
 }
 
-/** Whether the two cannot be told apart. */
-export function isWithin({ ratio, bound }: TimesCompared): boolean {
+/**
+ * Compares many things, and prints every figure.
+ * @returns those that can be told apart, with their figures
+ */
+export async function toldApart(
+  things: Readonly<Record<string, Parameters<typeof compareTimes>[0]>>,
+  rounds: number,
+): Promise<string[]> {
+  const lines: string[] = [];
+  const apart: string[] = [];
+  for (const [name, questions] of Object.entries(things)) {
+    const compared = await compareTimes(questions, rounds);
+    const [ratio, control, bound] = [compared.ratio, compared.control, compared.bound].map((one) =>
+      one.toFixed(3),
+    );
+    const line = `${name}: ${ratio} (nothing against nothing ${control}, bound ${bound})`;
+    lines.push(`  ${line}`);
+    if (!isWithin(compared)) apart.push(line);
+  }
+  process.stdout.write(`Hidden against absent, medians of ${rounds}:\n${lines.join('\n')}\n`);
+  return apart;
+}
+
+function isWithin({ ratio, bound }: TimesCompared): boolean {
   return ratio <= bound && ratio >= 1 / bound;
 }
 

@@ -43,6 +43,7 @@ const ExpectedImage = z.object({
     .array(
       z.object({
         args: z.array(z.string()),
+        exit: z.number(),
         ok: z.boolean(),
         error: z.string(),
         verifiedObjects: z.array(z.number()),
@@ -53,7 +54,12 @@ const ExpectedImage = z.object({
 });
 export type ExpectedImage = z.infer<typeof ExpectedImage>;
 
+const Answer = z.object({ exit: z.number(), error: z.string() });
+const HostileAnswers = z.record(z.string(), z.union([Answer, z.string()]));
+export type Answer = z.infer<typeof Answer>;
+
 const Expected = z.object({
+  hostile: z.record(z.string(), HostileAnswers),
   images: z.record(z.string(), ExpectedImage),
   gzipped: z.record(z.string(), ExpectedImage),
 });
@@ -64,6 +70,25 @@ const json = (name: string): unknown => JSON.parse(readFileSync(join(SIF_FIXTURE
 export function expectedImages(): [string, ExpectedImage][] {
   const { images, gzipped } = Expected.parse(json('expected.json'));
   return Object.entries({ ...images, ...gzipped });
+}
+
+/** What a safe reader does with a hostile image: refuse it, refuse one object of it, warn, or accept it. */
+export type HostileClass = 'R' | 'O' | 'W' | 'A';
+
+/** Every hostile image: its class (README.md there), and what the stock program answered, by command. */
+export function hostileImages(): { name: string; kind: HostileClass; answers: Record<string, Answer> }[] {
+  const { hostile } = Expected.parse(json('expected.json'));
+  const readme = readFileSync(join(SIF_FIXTURES, 'README.md'), 'utf8');
+  const kinds = new Map(
+    [...readme.matchAll(/^\| `([^`]+)` \| ([ROWA]) \|/gm)].map(([, name, kind]) => [name, kind]),
+  );
+  return Object.entries(hostile).map(([name, answers]) => ({
+    name,
+    kind: kinds.get(name.slice('hostile/'.length, -'.sif'.length)) as HostileClass,
+    answers: Object.fromEntries(
+      Object.entries(answers).filter((entry): entry is [string, Answer] => typeof entry[1] !== 'string'),
+    ),
+  }));
 }
 
 /** What siftool prints: file name → list, header, and info by object id. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { matchesKey, readKeys, type PgpKey } from '#libs/pgp';
-import { readPublicKey, type KeySource, type VerifyOptions } from '#libs/signing';
+import { certificateKey, readPublicKey, type KeySource, type VerifyOptions } from '#libs/signing';
 import { ManualClock } from '#libs/core';
 import { SIF_FIXTURES } from './sif-fixtures.js';
 
@@ -41,15 +41,28 @@ export function sifPem(name: string): string {
 }
 
 /**
- * Arguments of the stock `verify` command as options of ours; undefined for `--certificate`, which is not offered yet:
- * it needs chains of X.509 certificates with the extended key usage of code signing, and OCSP.
+ * Arguments of the stock `verify` command as options of ours.
+ * @throws DomainError for a certificate that is not trusted
  */
-export function verifyOptions(args: readonly string[]): VerifyOptions | undefined {
+export async function verifyOptions(args: readonly string[]): Promise<VerifyOptions> {
   const value = (name: string) => args[args.indexOf(name) + 1] ?? '';
-  if (args.includes('--certificate')) return undefined;
+  const pem = (name: string) => (args.includes(name) ? sifPem(value(name)) : undefined);
+  const keys = async () => {
+    if (args.includes('--key')) return { dsse: [readPublicKey(sifPem(value('--key')))] };
+    const certificate = pem('--certificate');
+    if (certificate === undefined) return { pgp: [sifRing()] };
+    const [intermediates, roots] = [pem('--certificate-intermediates'), pem('--certificate-roots')];
+    const { key } = await certificateKey({
+      certificate,
+      roots: roots === undefined ? [] : [roots],
+      clock: FIXTURE_CLOCK,
+      ...(intermediates === undefined ? {} : { intermediates }),
+    });
+    return { dsse: [key] };
+  };
   return {
     clock: FIXTURE_CLOCK,
-    ...(args.includes('--key') ? { dsse: [readPublicKey(sifPem(value('--key')))] } : { pgp: [sifRing()] }),
+    ...(await keys()),
     ...(args.includes('--group-id') ? { groups: [Number(value('--group-id'))] } : {}),
     ...(args.includes('--sif-id') ? { objects: [Number(value('--sif-id'))] } : {}),
     all: args.includes('--all'),

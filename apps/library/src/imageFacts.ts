@@ -2,7 +2,7 @@ import type { BlobReader } from '#libs/blobs';
 import { DomainError } from '#libs/core';
 import {
   DataType,
-  FileSystem,
+  isEncrypted,
   isPartitionOfType,
   objectsOfType,
   partitionOf,
@@ -29,7 +29,6 @@ export interface ImageFacts {
 const MAGIC = Buffer.from('SIF_MAGIC\0');
 const MAGIC_OFFSET = 32;
 const MOST_FINGERPRINTS = 64;
-const ENCRYPTED: readonly number[] = [FileSystem.encryptedSquashfs, FileSystem.gocryptfsSquashfs];
 const NOTHING = { arch: undefined, signed: false, encrypted: false, fingerprints: [] } as const;
 
 /** Reads header and descriptors of an uploaded file. A file that is no image, or a broken one, is no error. */
@@ -67,7 +66,7 @@ function factsOf(image: SifImage): ImageFacts {
     arch:
       partition === undefined || partition.architecture === 'unknown' ? undefined : partition.architecture,
     signed: signatures.length > 0,
-    encrypted: partition !== undefined && ENCRYPTED.includes(partition.fileSystem),
+    encrypted: partition !== undefined && isEncrypted(partition.fileSystem),
     fingerprints: [...fingerprints],
   };
 }

@@ -20,6 +20,11 @@ export function installation(from = import.meta.dirname): Installation {
   }
 }
 
+/** Where the configuration files of the installation lie (runtime contract §0.2). */
+export function configurationFolder(): string {
+  return join(installation().folder, 'etc/singularity');
+}
+
 function readPackage(file: string): { name?: string; version?: string } | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as { name?: string; version?: string };

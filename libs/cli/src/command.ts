@@ -80,6 +80,8 @@ export interface CommandSpec<F extends Flags, P extends readonly Positional[]> e
   readonly positionals?: P;
   /** Exit status of failures without a status of their own; the program's when absent. */
   readonly failureStatus?: number;
+  /** Flags may also stand behind the arguments: for verbs whose stock program takes them there. */
+  readonly flagsAnywhere?: boolean;
   /**
    * Does the work. Import what is heavy (HTTP, OpenPGP, images) inside, so that other commands start without it.
    * @throws DomainError for what a person can understand; everything else is reported as a bug
@@ -93,6 +95,7 @@ export interface Command extends CommandTexts {
   readonly flags: Flags;
   readonly positionals: readonly Positional[];
   readonly failureStatus?: number;
+  readonly flagsAnywhere?: boolean;
   run(context: AnyContext): HandlerResult;
 }
 

@@ -32,6 +32,21 @@ const exec = defineCommand({
   run: ({ flags, args, out }) => out.json({ flags, args }),
 });
 
+const tag = defineCommand({
+  name: 'tag',
+  summary: 'take flags anywhere',
+  positionals: [
+    { name: 'image', summary: 'image' },
+    { name: 'name', summary: 'name' },
+  ],
+  flags: {
+    force: { type: 'boolean', short: 'f', summary: 'force' },
+    note: { type: 'string', value: 'TEXT', summary: 'note' },
+  },
+  flagsAnywhere: true,
+  run: ({ flags, args, out }) => out.json({ flags, args }),
+});
+
 const show = defineCommand({
   name: 'show',
   summary: 'fail in a chosen way',
@@ -68,6 +83,7 @@ const program = defineProgram({
   prefixes: ['SING', 'SINGULARITY'],
   commands: [
     exec,
+    tag,
     defineGroup({ name: 'key', aliases: ['keys'], summary: 'work with keys', commands: [show] }),
     ...generatedCommands('tool'),
   ],
@@ -102,6 +118,20 @@ describe('the grammar', () => {
       bind: ['/a:/b', '/c', '/d'],
       size: 'small',
     });
+  });
+
+  it('takes flags behind arguments where a verb says so, until --', async () => {
+    const { stdout } = await run(program, ['tag', 'i', '--note', 'x', 'n', '-f']);
+    expect(JSON.parse(stdout)).toEqual({
+      flags: { force: true, note: 'x' },
+      args: { image: 'i', name: 'n' },
+    });
+    const ended = await run(program, ['tag', '--', '-f', '--note']);
+    expect(JSON.parse(ended.stdout)).toEqual({
+      flags: { force: false },
+      args: { image: '-f', name: '--note' },
+    });
+    expect((await run(program, ['tag', 'i', '--bogus', 'n'])).stderr).toContain('unknown flag: --bogus');
   });
 
   it('takes a value that begins with a dash', async () => {

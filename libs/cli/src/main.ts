@@ -86,7 +86,7 @@ async function dispatch(
   telling.status = node.failureStatus ?? telling.status;
   // A program that asked for JSON gets JSON also when another flag is wrong.
   telling.json = 'json' in node.flags && rest.some((word) => word === '--json' || word === '-j');
-  const parsed = parseFlags(node.flags, rest, words);
+  const parsed = parseFlags(node.flags, rest, words, node.flagsAnywhere === true ? 'anywhere' : 'in front');
   if (parsed.help) {
     out.text(commandHelp(program, node, path));
     return 0;
@@ -212,7 +212,10 @@ function level(globals: Readonly<Record<string, AnyFlagValue>>, env: Environment
 
 function messages(options: MainOptions, level: number, coloured: boolean): Messages {
   return new Messages({
-    write: (text) => void options.stderr.write(text),
+    write: (text) => {
+      options.progress?.makeRoom();
+      options.stderr.write(text);
+    },
     level,
     colours: () =>
       coloured && options.stderr.isTTY === true && parseBoolean(options.env['NO_COLOR'] ?? '') !== true,

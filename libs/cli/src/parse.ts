@@ -18,9 +18,15 @@ const help: Flag = { type: 'boolean', short: 'h', summary: 'show help' };
  * argument … `--` also ends flags. Short flags may be joined, values may be attached, long flags take `--flag=value` or
  * `--flag value`; booleans only `--flag=false`" (runtime contract §1.1).
  * @param command words of the command, for messages
+ * @param where `anywhere`: flags also stand behind and between positional arguments
  * @throws UsageError
  */
-export function parseFlags(flags: Flags, argv: readonly string[], command: string): ParsedFlags {
+export function parseFlags(
+  flags: Flags,
+  argv: readonly string[],
+  command: string,
+  where: 'in front' | 'anywhere' = 'in front',
+): ParsedFlags {
   const table = flagTable(flags);
   const { tokens } = parseArgs({
     args: [...argv],
@@ -30,14 +36,18 @@ export function parseFlags(flags: Flags, argv: readonly string[], command: strin
   });
   const values: Record<string, AnyFlagValue> = {};
   let wantsHelp = false;
-  let rest: readonly string[] = [];
+  const rest: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') {
-      rest = argv.slice(token.index);
+      if (where === 'anywhere') {
+        rest.push(token.value);
+        continue;
+      }
+      rest.push(...argv.slice(token.index));
       break;
     }
     if (token.kind === 'option-terminator') {
-      rest = argv.slice(token.index + 1);
+      rest.push(...argv.slice(token.index + 1));
       break;
     }
     const found = token.rawName.startsWith('--')

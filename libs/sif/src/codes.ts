@@ -68,6 +68,10 @@ export const FileSystem = {
   gocryptfsSquashfs: 6,
 } as const;
 
+/** Whether a file system can only be read with a passphrase or a key (SIF contract §3). */
+export const isEncrypted = (fileSystem: number): boolean =>
+  fileSystem === FileSystem.encryptedSquashfs || fileSystem === FileSystem.gocryptfsSquashfs;
+
 const FILE_SYSTEM_NAMES = new Map<number, string>([
   [FileSystem.squashfs, 'Squashfs'],
   [FileSystem.ext3, 'Ext3'],

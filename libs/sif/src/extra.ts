@@ -53,8 +53,13 @@ export function signatureOf(descriptor: Descriptor): SignatureExtra {
   const hashType = descriptor.extra.readInt32LE(0);
   if (hashTypeName(hashType) === undefined)
     throw sifError('sif_unsupported_hash', 'hash algorithm unsupported');
+  return { hashType, entity: entityOf(descriptor) };
+}
+
+/** The fingerprint in a signature's extra field, empty when there is none; whatever its hash type is. */
+export function entityOf(descriptor: Descriptor): Buffer {
   const entity = descriptor.extra.subarray(4, 4 + FINGERPRINT_SIZE);
-  return { hashType, entity: entity.every((byte) => byte === 0) ? Buffer.alloc(0) : entity };
+  return entity.every((byte) => byte === 0) ? Buffer.alloc(0) : entity;
 }
 
 /** Format and type of a cryptographic message, as numbers. */
@@ -67,10 +72,15 @@ export function sbomOf(descriptor: Descriptor): number {
   return descriptor.extra.readInt32LE(0);
 }
 
+/** What the extra field of an OCI object holds as digest, of whatever form. Escape it before it is printed. */
+export function ociDigestText(descriptor: Descriptor): string {
+  const end = descriptor.extra.indexOf(0);
+  return descriptor.extra.toString('latin1', 0, end === -1 ? EXTRA_SIZE : end);
+}
+
 /** `sha256:<hex>` of an OCI object, as stored. @throws DomainError when it has another form */
 export function ociDigestOf(descriptor: Descriptor): string {
-  const end = descriptor.extra.indexOf(0);
-  const text = descriptor.extra.toString('latin1', 0, end === -1 ? EXTRA_SIZE : end);
+  const text = ociDigestText(descriptor);
   if (!DIGEST.test(text))
     throw sifError('sif_invalid_digest', `Expected a sha256 digest for object ${descriptor.id}`);
   return text;

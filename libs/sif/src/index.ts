@@ -10,9 +10,11 @@ export { deleteObject, type DeleteOptions } from './delete.js';
 export { groupOf, linkOf, nameOf, type Descriptor, type Link } from './descriptor.js';
 export { escapeText } from './escape.js';
 export {
+  entityOf,
   isPartitionOfType,
   messageOf,
   ociDigestOf,
+  ociDigestText,
   partitionOf,
   sbomOf,
   signatureOf,
@@ -38,6 +40,7 @@ export {
   rootPartition,
   type RootPartition,
 } from './select.js';
-export { headerText, infoText, listText } from './text.js';
+export { headerText, infoText, listText, typeText } from './text.js';
+export { unusedBytes, type UnusedBytes } from './unused.js';
 export { updateSifFile, withSifFile } from './update.js';
 export { imageWarnings } from './warnings.js';

@@ -8,6 +8,8 @@ export const SIF_LIMITS = {
   textBytes: 16 * 1024 * 1024,
   /** Bytes of one read or write while objects are copied or hashed. */
   chunkBytes: 1024 * 1024,
+  /** Bytes outside of all objects that are searched for data: what a verification reads beyond what was signed. */
+  unusedBytes: 256 * 1024 * 1024,
 } as const;
 
 /** The least a partition must hold to be mounted: loaders read that much to recognise the file system (§5.2). */

@@ -38,6 +38,8 @@ export async function writeData(
     await access.write(chunk, offset + size);
     size += chunk.length;
   }
+  // Without data nothing was written there, and an object that lies behind the end of the file must not be used.
+  if (access.size < offset) await access.truncate(offset);
   const time = input.time ?? place.time;
   return {
     slot: place.slot,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { ManualClock } from '#libs/core';
 import { sifFixture, sifFixtureNames } from '../../../test/support/sif-fixtures.js';
 import { MemoryAccess } from './access/memory.js';
 import { DataType } from './codes.js';
+import { createSif } from './create.js';
 import { readSif } from './read.js';
 import {
   groupsOf,
@@ -15,6 +17,7 @@ import {
 } from './select.js';
 import { imageWarnings } from './warnings.js';
 
+const clock = new ManualClock('2026-11-24T12:00:00Z');
 const read = async (name: string) => readSif(new MemoryAccess(sifFixture(name)));
 const ids = (objects: readonly { id: number }[]) => objects.map(({ id }) => id);
 
@@ -104,7 +107,7 @@ describe('imageWarnings', () => {
     ['group-zero-no-mask', /lacks the usual mask/],
     ['header-arch-garbage', /The header says architecture unknown/],
     ['header-arch-mismatch', /The header says architecture/],
-    ['id-max', /id beyond the table/],
+    ['id-max', /where writers put object/],
     ['launch-script-no-nul', /launch script/],
     ['link-dangling', /does not exist/],
     ['link-group-zero', /its link names no group/],
@@ -122,6 +125,31 @@ describe('imageWarnings', () => {
     ['object-size-huge', /cannot be used/],
   ])('tell of %s', async (name, warning) => {
     expect(imageWarnings(await read(`hostile/${name}.sif`)).join('\n')).toMatch(warning);
+  });
+
+  // What a signature does not cover but the format itself contradicts.
+  it.each([
+    ['descriptor-duplicated-same-id', /2 objects have the id 1/],
+    ['descriptor-mtime', /Object 3: it was modified before it was created/],
+    ['descriptor-size-with-padding', /Object 3: its size with padding 5 does not fit its place/],
+    ['descriptor-used-0xff', /Object 1: its used byte is 255/],
+    ['foreign-signature-object', /Object 5: it is a signature of nothing/],
+    ['group-mask-all-objects', /Object 3: its group number lacks the usual mask/],
+    ['header-arch', /The header says architecture arm64, the primary partition amd64/],
+    ['header-data-offset-size', /data section of the header/],
+    ['header-times', /Object 4 is younger than the time of modification in the header/],
+    ['ids-shifted', /Object 11 is in descriptor 1 of the table/],
+    ['moved-data', /Object 3: its size with padding 11577 does not fit its place/],
+  ])('tell of undetected/%s', async (name, warning) => {
+    expect(imageWarnings(await read(`undetected/${name}.sif`)).join('\n')).toMatch(warning);
+  });
+
+  it('end for a table of 4096 bad descriptors', async () => {
+    const access = new MemoryAccess();
+    await createSif(access, { clock, slots: 4096, objects: [] });
+    const slot = Buffer.alloc(585, 0x41);
+    await access.write(Buffer.concat(Array.from({ length: 4096 }, () => slot)), 4096);
+    expect(imageWarnings(await readSif(access)).length).toBeGreaterThan(4096);
   });
 
   it.each(['hostile/ok-compact-table.sif', 'hostile/group-mask-only.sif', 'hostile/name-no-nul.sif'])(

@@ -43,7 +43,8 @@ function listRow(descriptor: Descriptor): string {
 const row = (id: string, group: string, link: string, position: string, type: string): string =>
   `${id.padEnd(4)} ${group.padEnd(8)} ${link.padEnd(8)} ${position.padEnd(26)} ${type}`;
 
-function typeText(descriptor: Descriptor): string {
+/** Type of an object with its details, as in listings: `FS (Squashfs/*System/amd64)`. */
+export function typeText(descriptor: Descriptor): string {
   const name = dataTypeName(descriptor.type);
   switch (descriptor.type) {
     case DataType.partition: {

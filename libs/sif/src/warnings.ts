@@ -2,7 +2,7 @@ import { architectureName, DataType, PartitionType, SBOM_FORMATS, dataTypeName }
 import { linkOf, type Descriptor } from './descriptor.js';
 import { isPartitionOfType, partitionOf, sbomOf } from './extra.js';
 import { headerArchitecture, withoutPadding } from './header.js';
-import { LAUNCH_SIZE } from './layout.js';
+import { LAUNCH_SIZE, ZERO_TIME } from './layout.js';
 import { objectProblem } from './object.js';
 import type { SifImage } from './read.js';
 import { escapeText } from './escape.js';
@@ -14,9 +14,11 @@ import { escapeText } from './escape.js';
 export function imageWarnings(image: SifImage): string[] {
   return [
     ...headerWarnings(image),
-    ...image.descriptors.flatMap((descriptor) => objectWarnings(image, descriptor)),
+    ...objectsWarnings(image),
     ...overlapWarnings(image),
     ...idWarnings(image),
+    ...timeWarnings(image),
+    ...paddingWarnings(image),
   ];
 }
 
@@ -47,7 +49,12 @@ function headerWarnings(image: SifImage): string[] {
   return warnings;
 }
 
-function objectWarnings(image: SifImage, descriptor: Descriptor): string[] {
+function objectsWarnings(image: SifImage): string[] {
+  const ids = new Set(image.descriptors.map(({ id }) => id));
+  return image.descriptors.flatMap((descriptor) => objectWarnings(image, descriptor, ids));
+}
+
+function objectWarnings(image: SifImage, descriptor: Descriptor, ids: ReadonlySet<number>): string[] {
   const { id, type, rawGroup, rawLink } = descriptor;
   const warnings: string[] = [];
   const say = (text: string) => warnings.push(`Object ${id}: ${text}`);
@@ -58,11 +65,12 @@ function objectWarnings(image: SifImage, descriptor: Descriptor): string[] {
   if (rawGroup >>> 28 !== 0xf) say('its group number lacks the usual mask');
   if (rawLink !== 0 && ![0, 0xf].includes(rawLink >>> 28)) say('its link has a part of the group mask only');
   const link = linkOf(descriptor);
+  if (type === DataType.signature && link === undefined)
+    say('it is a signature of nothing: it is linked neither to a group nor to an object');
   if (link === undefined && rawLink !== 0) say('its link names no group');
   if (link?.kind === 'object') {
     if (link.id === id) say('it is linked to itself');
-    else if (!image.descriptors.some((other) => other.id === link.id))
-      say(`it is linked to object ${link.id}, which does not exist`);
+    else if (!ids.has(link.id)) say(`it is linked to object ${link.id}, which does not exist`);
   }
   const name = withoutPadding(descriptor.name).toString('utf8');
   if (escapeText(name) !== name) say('its name holds control characters or is no UTF-8');
@@ -74,11 +82,10 @@ function objectWarnings(image: SifImage, descriptor: Descriptor): string[] {
 }
 
 function overlapWarnings(image: SifImage): string[] {
-  const usable = image.descriptors.filter((one) => one.size > 0n && objectProblem(image, one) === undefined);
-  const sorted = usable.toSorted((a, b) => Number(a.offset - b.offset));
   const warnings: string[] = [];
   let last: Descriptor | undefined;
-  for (const descriptor of sorted) {
+  for (const descriptor of usableByOffset(image)) {
+    if (descriptor.size === 0n) continue;
     if (last !== undefined && descriptor.offset < last.offset + last.size)
       warnings.push(`Objects ${last.id} and ${descriptor.id} overlap`);
     if (last === undefined || descriptor.offset + descriptor.size > last.offset + last.size)
@@ -90,9 +97,61 @@ function overlapWarnings(image: SifImage): string[] {
 function idWarnings(image: SifImage): string[] {
   const counts = new Map<number, number>();
   for (const { id } of image.descriptors) counts.set(id, (counts.get(id) ?? 0) + 1);
-  return [...counts].flatMap(([id, count]) => [
-    ...(id === 0 ? ['An object has the id 0 and cannot be reached'] : []),
-    ...(id > image.slots ? [`Object ${id} has an id beyond the table`] : []),
-    ...(count > 1 ? [`${count} objects have the id ${id}`] : []),
-  ]);
+  // "ID = slot index + 1" for every writer (SIF contract §1.4).
+  const misplaced = image.descriptors.filter(({ id, slot }) => id !== slot + 1);
+  return [
+    ...[...counts].flatMap(([id, count]) => [
+      ...(id === 0 ? ['An object has the id 0 and cannot be reached'] : []),
+      ...(count > 1 ? [`${count} objects have the id ${id}`] : []),
+    ]),
+    ...misplaced.map(
+      ({ id, slot }) =>
+        `Object ${id} is in descriptor ${slot + 1} of the table, where writers put object ${slot + 1}`,
+    ),
+  ];
+}
+
+/** Every change of an image sets the header's time of modification, so nothing in it is younger (SIF contract §1.1). */
+function timeWarnings({ header, descriptors }: SifImage): string[] {
+  // Images without times stay without whatever is added to them.
+  if (header.createdAt === ZERO_TIME && header.modifiedAt === ZERO_TIME) return [];
+  const younger = descriptors.filter(({ createdAt, modifiedAt }) =>
+    [createdAt, modifiedAt].some((time) => time > header.modifiedAt),
+  );
+  return [
+    ...(header.modifiedAt < header.createdAt
+      ? ['The header says that the image was modified before it was created']
+      : []),
+    ...younger.map(({ id }) => `Object ${id} is younger than the time of modification in the header`),
+    ...descriptors
+      .filter(({ createdAt, modifiedAt }) => modifiedAt < createdAt)
+      .map(({ id }) => `Object ${id}: it was modified before it was created`),
+  ];
+}
+
+/**
+ * "size with padding = offset − previous data end + size" (SIF contract §1.8): in front of an object there are as many
+ * bytes that belong to nothing as the difference says.
+ */
+function paddingWarnings(image: SifImage): string[] {
+  const warnings: string[] = [];
+  let end = BigInt(image.tableEnd);
+  // Of several objects at one place none stands before the other.
+  let endBefore = end;
+  let place = 0n;
+  for (const one of usableByOffset(image)) {
+    if (one.offset !== place) endBefore = end;
+    place = one.offset;
+    const start = one.offset + one.size - one.sizeWithPadding;
+    if (start > one.offset || start < endBefore)
+      warnings.push(`Object ${one.id}: its size with padding ${one.sizeWithPadding} does not fit its place`);
+    if (one.offset + one.size > end) end = one.offset + one.size;
+  }
+  return warnings;
+}
+
+function usableByOffset(image: SifImage): Descriptor[] {
+  return image.descriptors
+    .filter((one) => objectProblem(image, one) === undefined)
+    .sort((a, b) => Number(a.offset - b.offset));
 }

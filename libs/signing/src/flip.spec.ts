@@ -1,7 +1,10 @@
-import { MemoryAccess, readSif } from '#libs/sif';
-import { describe, expect, it } from 'vitest';
+import { splitClearSigned } from '#libs/pgp';
+import { createSif, DataType, MemoryAccess, objectById, PartitionType, type SifImage } from '#libs/sif';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { sifFixture } from '../../../test/support/sif-fixtures.js';
-import { FIXTURE_CLOCK, sifRing } from '../../../test/support/sif-keys.js';
+import { FIXTURE_CLOCK, sifKey, sifRing } from '../../../test/support/sif-keys.js';
+import { signImage } from './sign.js';
+import { pgpSigner } from './signer.js';
 import { verifyImage } from './verify.js';
 
 /*
@@ -37,9 +40,9 @@ const SIGNATURE_FREE: [number, number][] = [
 
 const isFree = (ranges: [number, number][], at: number) => ranges.some(([from, to]) => at >= from && at < to);
 
-async function verifiesWith(at: number, bit: number): Promise<boolean> {
-  const access = new MemoryAccess(bytes);
-  await access.write(Buffer.of((bytes[at] ?? 0) ^ (1 << bit)), at);
+async function verifiesWith(at: number, bit: number, original = bytes): Promise<boolean> {
+  const access = new MemoryAccess(original);
+  await access.write(Buffer.of((original[at] ?? 0) ^ (1 << bit)), at);
   return verifyImage(access, options).then(
     ({ ok }) => ok,
     () => false,
@@ -47,9 +50,9 @@ async function verifiesWith(at: number, bit: number): Promise<boolean> {
 }
 
 /** Positions of [from, to) that verify although one bit of them was changed. */
-async function unnoticed(from: number, to: number): Promise<number[]> {
+async function unnoticed(from: number, to: number, original = bytes): Promise<number[]> {
   const found: number[] = [];
-  for (let at = from; at < to; at += 1) if (await verifiesWith(at, at % 8)) found.push(at - from);
+  for (let at = from; at < to; at += 1) if (await verifiesWith(at, at % 8, original)) found.push(at - from);
   return found;
 }
 
@@ -73,13 +76,50 @@ describe('one changed bit', () => {
   it('in the used byte is noticed when it takes an object away', async () => {
     for (const slot of [0, 1, 2, 3]) expect(await verifiesWith(TABLE + slot * SLOT + 4, 0)).toBe(false);
   });
+});
 
-  it('in the data of any object is noticed', async () => {
-    const image = await readSif(new MemoryAccess(bytes));
-    for (const { offset, size } of image.descriptors) {
-      const [from, to] = [Number(offset), Number(offset + size)];
-      const places = [from, from + 1, Math.floor((from + to) / 2), to - 2];
-      for (const at of places) expect([at, await verifiesWith(at, 0)]).toEqual([at, false]);
-    }
+describe('one changed byte of the data', () => {
+  let small: Buffer;
+  let image: SifImage;
+  beforeAll(async () => {
+    const access = new MemoryAccess();
+    const partition = { fileSystem: 1, type: PartitionType.primary, architecture: 'amd64' };
+    await createSif(access, {
+      clock: FIXTURE_CLOCK,
+      slots: 4,
+      objects: [
+        { type: DataType.definition, data: Buffer.from('bootstrap: scratch\n') },
+        { type: DataType.json, data: Buffer.from('{"data":{}}'), name: 'inspect-metadata.json' },
+        {
+          type: DataType.partition,
+          data: Buffer.alloc(500, 'data'),
+          extra: { kind: 'partition', partition },
+        },
+      ],
+    });
+    const signer = pgpSigner({ key: await sifKey('a', 'secret'), clock: FIXTURE_CLOCK });
+    image = await signImage(access, { signer, clock: FIXTURE_CLOCK });
+    small = access.toBuffer();
+  });
+
+  it.each([1, 2, 3])('of object %i is noticed, wherever it is', async (id) => {
+    const { offset, size } = objectById(image, id);
+    expect(await unnoticed(Number(offset), Number(offset + size), small)).toEqual([]);
+  });
+
+  it('of the signature is noticed, but for what is not part of it', async () => {
+    const { offset, size } = objectById(image, 4);
+    const [from, to] = [Number(offset), Number(offset + size)];
+    const text = small.toString('latin1', from, to);
+    const hash = text.indexOf('SHA256');
+    const free = (await unnoticed(from, to, small)).filter((at) => at < hash || at >= hash + 'SHA256'.length);
+    const armor = text.indexOf('\n\n', text.indexOf('-----BEGIN PGP SIGNATURE')) + 2;
+    // Line ends are no digits of the armor; three bytes are four digits.
+    const byteOf = (at: number) =>
+      Math.floor((at - armor - (text.slice(armor, at).match(/\n/g)?.length ?? 0)) * 0.75);
+    const signature = splitClearSigned(small.subarray(from, to)).signature;
+    // How many bits the RSA value has is said in front of it; where the bytes stay the same it says nothing.
+    const value = signature.length - 256;
+    expect(free.map(byteOf).filter((at) => at !== value - 1 && at !== value - 2)).toEqual([]);
   });
 });

@@ -30,11 +30,38 @@ export function descriptorIntegrityBytes(descriptor: Descriptor, relativeId: num
 
 /** The id of an object counted from the smallest id with the same **raw** group value, modulo 2³² (§1.4). */
 export function relativeIdOf(image: SifImage, descriptor: Descriptor): number {
-  const ids = image.descriptors.filter((one) => one.rawGroup === descriptor.rawGroup).map(({ id }) => id);
-  return (descriptor.id - Math.min(...ids)) >>> 0;
+  return (descriptor.id - (smallestIds(image).byRawGroup.get(descriptor.rawGroup) ?? 0)) >>> 0;
 }
 
 /** The smallest object id of a group, by its number without the mask: what `relativeId` of signed metadata counts from. */
 export function smallestIdOf(image: SifImage, group: number): number {
-  return Math.min(...image.descriptors.filter((one) => groupOf(one) === group).map(({ id }) => id));
+  return smallestIds(image).byGroup.get(group) ?? 0;
+}
+
+interface SmallestIds {
+  readonly byRawGroup: ReadonlyMap<number, number>;
+  readonly byGroup: ReadonlyMap<number, number>;
+}
+
+// Counted once an image: with thousands of objects every look through all of them for each would take seconds.
+const counted = new WeakMap<SifImage, SmallestIds>();
+
+function smallestIds(image: SifImage): SmallestIds {
+  const known = counted.get(image);
+  if (known !== undefined) return known;
+  const smallest = {
+    byRawGroup: smallestBy(image, ({ rawGroup }) => rawGroup),
+    byGroup: smallestBy(image, groupOf),
+  };
+  counted.set(image, smallest);
+  return smallest;
+}
+
+function smallestBy(image: SifImage, keyOf: (descriptor: Descriptor) => number): Map<number, number> {
+  const smallest = new Map<number, number>();
+  for (const descriptor of image.descriptors) {
+    const key = keyOf(descriptor);
+    smallest.set(key, Math.min(smallest.get(key) ?? descriptor.id, descriptor.id));
+  }
+  return smallest;
 }

@@ -54,9 +54,18 @@ describe('the report of a verification', () => {
       },
     });
     const json = resultJson(await verify('tampered/data-fs.sif'));
+    const [one, two, three] = ['covered', 'covered', 'changed'].map((State, index) => ({
+      ID: index + 1,
+      Group: 1,
+      Type: ['Def.FILE', 'JSON.Generic', 'FS (Squashfs/*System/amd64)'][index],
+      State,
+      SignedBy: State === 'covered' ? [A.toLowerCase()] : [],
+    }));
     expect(JSON.parse(json)).toEqual({
       Signatures: 1,
       SignerKeys: [signer('Def.FILE', true), signer('JSON.Generic', true), signer('FS', false)],
+      Objects: [one, two, three],
+      Warnings: [],
     });
     expect(json).toContain('\\u003ctest-key-a@example.invalid\\u003e');
     expect(json.split('\n')[1]).toBe('  "Signatures": 1,');
@@ -65,7 +74,7 @@ describe('the report of a verification', () => {
   it('has no entry for a descriptor that was changed', async () => {
     const json: unknown = JSON.parse(resultJson(await verify('tampered/descriptor-link.sif')));
     expect(json).toMatchObject({ SignerKeys: [{}, {}] });
-    expect(JSON.parse(resultJson(await verify('images/unsigned.sif')))).toEqual({
+    expect(JSON.parse(resultJson(await verify('images/unsigned.sif')))).toMatchObject({
       Signatures: 0,
       SignerKeys: null,
     });
@@ -91,7 +100,13 @@ describe('the report of a verification', () => {
       signatureId: 4,
       group: 1,
       verified: [],
-      signer: { fingerprint: A, keyId: A.slice(-16), userId: 'Eve\u001b[2J\u202egnp', origin: 'local' },
+      signer: {
+        fingerprint: A,
+        keyId: A.slice(-16),
+        userId: 'Eve\u001b[2J\u202egnp',
+        origin: 'local',
+        signedAt: new Date(0),
+      },
     });
     expect(text).toContain('Eve\\x1b[2J\\u202egnp');
   });

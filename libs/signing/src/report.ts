@@ -1,5 +1,6 @@
-import { dataTypeName, escapeText, groupOf, linkOf, type Descriptor } from '#libs/sif';
+import { dataTypeName, escapeText, groupOf, linkOf, typeText, type Descriptor } from '#libs/sif';
 import type { DomainError } from '#libs/core';
+import { coverageOf, type CoverageState } from './coverage.js';
 import { failureError } from './fault.js';
 import type { SignatureReport, VerifyResult } from './result.js';
 
@@ -35,7 +36,35 @@ function objectRow(object: Descriptor): string {
   ].join('|');
 }
 
-/** Text of `--json`: one entry per verified object and signature, and one for data that is not what was signed. */
+/** How many objects one sentence names. */
+const NAMED_OBJECTS = 20;
+
+const STATES: Record<Exclude<CoverageState, 'covered'>, string> = {
+  changed: 'Changed after it was signed',
+  left_out: 'Not named by a signature of its group',
+  unsigned: 'Signed by nobody',
+  not_checked: 'Not checked',
+};
+
+/**
+ * Which objects the verification does not vouch for, one sentence for each reason; none when everything is covered. Users
+ * of an image may run what is in it: an overlay that nobody signed is named here (SIF contract §2.12).
+ */
+export function coverageSentences(result: VerifyResult): { state: CoverageState; text: string }[] {
+  const coverage = coverageOf(result);
+  return (['changed', 'left_out', 'unsigned', 'not_checked'] as const).flatMap((state) => {
+    const objects = coverage.filter((one) => one.state === state).map(({ descriptor }) => descriptor);
+    if (objects.length === 0) return [];
+    const names = objects.slice(0, NAMED_OBJECTS).map((one) => `${one.id} ${typeText(one)}`);
+    const more = objects.length > NAMED_OBJECTS ? ` and ${objects.length - NAMED_OBJECTS} more` : '';
+    return { state, text: `${STATES[state]}: ${names.join(', ')}${more}` };
+  });
+}
+
+/**
+ * Text of `--json`: in the stock program's two members one entry per verified object and signature, and one for data that
+ * is not what was signed; besides, for every object who covers it, and what is odd outside of all signatures.
+ */
 export function resultJson(result: VerifyResult): string {
   const entries = result.signatures.flatMap((report) => [
     ...report.verified.map((object) => entry(report, dataTypeName(object.type), true)),
@@ -44,6 +73,14 @@ export function resultJson(result: VerifyResult): string {
   const json = {
     Signatures: result.signatures.length,
     SignerKeys: entries.length === 0 ? null : entries,
+    Objects: coverageOf(result).map(({ descriptor, state, signatures }) => ({
+      ID: descriptor.id,
+      Group: groupOf(descriptor) === 0 ? null : groupOf(descriptor),
+      Type: typeText(descriptor),
+      State: state,
+      SignedBy: signatures.map(({ signer, keyId }) => signer?.fingerprint.toLowerCase() ?? keyId ?? ''),
+    })),
+    Warnings: [...result.warnings, ...result.outside],
   };
   // The escapes of Go's encoder: scripts may compare texts.
   return `${JSON.stringify(json, null, 2).replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;

@@ -17,6 +17,7 @@ import { readEnvelope, type Envelope } from './dsse/envelope.js';
 import { failed, VerificationFailure } from './fault.js';
 import { KeySearch, type KeySource } from './keySource.js';
 import { checkLegacy, isLegacyText } from './legacy.js';
+import { outsideWarnings } from './outside.js';
 import type { ImageSigner, SignatureReport, VerifyResult } from './result.js';
 import { tasksFor, type Selection, type Task } from './task.js';
 
@@ -27,6 +28,8 @@ export interface VerifyOptions extends Selection {
   readonly dsse?: readonly KeyObject[];
   /** Expiry and revocation of keys are judged now, not at the time of the signature. */
   readonly clock: Clock;
+  /** Also look for what no signature covers and looks changed or hidden: reads what lies between the objects, too. */
+  readonly outside?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +41,8 @@ export interface VerifyOptions extends Selection {
  * @throws DomainError when the file is no image; everything about signatures is in the result
  */
 export async function verifyImage(access: ReadAccess, options: VerifyOptions): Promise<VerifyResult> {
-  const verifier = new Verifier(await readSif(access), options);
+  const image = await readSif(access);
+  const verifier = new Verifier(image, options);
   const failure = await verifier.run().then(
     () => undefined,
     (error: unknown) => {
@@ -47,7 +51,15 @@ export async function verifyImage(access: ReadAccess, options: VerifyOptions): P
     },
   );
   const { reports, warnings } = verifier;
-  return { ok: failure === undefined, signatures: reports, warnings, ...(failure && { failure }) };
+  const outside = options.outside === true ? await outsideWarnings(image, reports, options.signal) : [];
+  return {
+    ok: failure === undefined,
+    signatures: reports,
+    warnings,
+    image,
+    outside,
+    ...(failure && { failure }),
+  };
 }
 
 /** A signature object after its data was read and its kind is known. */
@@ -56,7 +68,10 @@ type Opened = { readonly descriptor: Descriptor; readonly data: Buffer } & (
 );
 
 /** A report while it grows. */
-type Draft = { -readonly [Key in keyof SignatureReport]: SignatureReport[Key] } & { verified: Descriptor[] };
+type Draft = { -readonly [Key in keyof SignatureReport]: SignatureReport[Key] } & {
+  verified: Descriptor[];
+  leftOut: Descriptor[];
+};
 
 class Verifier {
   readonly reports: SignatureReport[] = [];
@@ -103,6 +118,7 @@ class Verifier {
       signatureId: descriptor.id,
       group: task.group,
       verified: [],
+      leftOut: [],
     };
     this.reports.push(report);
     try {
@@ -114,7 +130,8 @@ class Verifier {
           'fingerprint in descriptor does not correspond to signing entity',
           { objectId: descriptor.id },
         );
-      const context = { image: this.image, task, digests: this.#digests, verified: report.verified };
+      const { verified, leftOut } = report;
+      const context = { image: this.image, task, digests: this.#digests, verified, leftOut };
       if (this.options.legacy === true) await checkLegacy({ ...context, text, hashType });
       else await checkCovered({ ...context, text });
     } catch (error) {
@@ -145,16 +162,21 @@ class Verifier {
   /** What was really signed; nothing else of the object is used from here on. */
   async #signedText(opened: Opened, report: Draft): Promise<Buffer> {
     const { id } = opened.descriptor;
-    if (opened.kind === 'dsse') return verifyEnvelope(opened.envelope, this.options.dsse ?? [], id);
+    if (opened.kind === 'dsse') {
+      const { payload, keyId } = verifyEnvelope(opened.envelope, this.options.dsse ?? [], id);
+      report.keyId = keyId;
+      return payload;
+    }
     const search = this.#search ?? new KeySearch([]);
     try {
       const find = async (keyId: string) => (await search.find(keyId)).keys;
       const { text, signer } = await verifyClearSigned(opened.data, find, this.options.clock.now());
-      const { fingerprint, keyId, userId } = signer;
+      const { fingerprint, keyId, userId, signedAt } = signer;
       const issuer: ImageSigner = {
         fingerprint,
         keyId,
         userId,
+        signedAt,
         origin: (await search.find(keyId)).origin,
       };
       report.signer = issuer;

@@ -1,7 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addObject, createSif, DataType, FileAccess, FileSystem, PartitionType } from '#libs/sif';
+import {
+  addObject,
+  createSif,
+  DataType,
+  FileAccess,
+  FileSystem,
+  LAUNCH_SCRIPT,
+  PartitionType,
+} from '#libs/sif';
+import { SIF_FIXTURES, sifFixture } from '../../../../test/support/sif-fixtures.js';
 import { systemClock } from '#libs/core';
 import { World } from '../testing/world.js';
 
@@ -28,10 +39,25 @@ const makeSquashfs = () =>
     stdio: 'ignore',
   });
 
-async function makeSif(metadata?: string): Promise<void> {
+function makeExt3(): void {
+  const file = world.path('root.ext3');
+  execFileSync('mkfs.ext3', ['-q', '-d', world.path('root'), file, '2M'], {
+    stdio: 'ignore',
+    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+  });
+}
+
+async function withLaunchScript(): Promise<void> {
   makeSquashfs();
+  const squashfs = await readFile(world.path('root.squashfs'));
+  await writeFile(world.path('launched'), Buffer.concat([Buffer.from(LAUNCH_SCRIPT), squashfs]));
+}
+
+async function makeSif(metadata?: string, fileSystem: 'squashfs' | 'ext3' = 'squashfs'): Promise<void> {
+  if (fileSystem === 'ext3') makeExt3();
+  else makeSquashfs();
   const access = await FileAccess.open(world.path('image.sif'), 'create');
-  const rootfs = await FileAccess.open(world.path('root.squashfs'), 'read');
+  const rootfs = await FileAccess.open(world.path(`root.${fileSystem}`), 'read');
   await createSif(access, { clock: systemClock, objects: [] });
   if (metadata !== undefined) {
     const input = { type: DataType.json, name: 'inspect-metadata.json', data: Buffer.from(metadata) };
@@ -44,7 +70,7 @@ async function makeSif(metadata?: string): Promise<void> {
       data: rootfs,
       extra: {
         kind: 'partition',
-        partition: { fileSystem: FileSystem.squashfs, type: PartitionType.primary, architecture: 'amd64' },
+        partition: { fileSystem: FileSystem[fileSystem], type: PartitionType.primary, architecture: 'amd64' },
       },
     },
     { clock: systemClock },
@@ -68,7 +94,10 @@ describe('inspect', () => {
   it.each([
     ['a folder', 'root', async () => undefined],
     ['a squashfs file', 'root.squashfs', async () => void makeSquashfs()],
+    ['a squashfs file that begins with a launch script', 'launched', withLaunchScript],
+    ['an ext3 file', 'root.ext3', async () => makeExt3()],
     ['a SIF file without metadata', 'image.sif', () => makeSif()],
+    ['a SIF file with an ext3 root', 'image.sif', () => makeSif(undefined, 'ext3')],
   ])('reads %s', async (_name, image, make) => {
     await make();
     expect((await world.ok(['inspect', image])).stdout).toBe('org.example.name: hello\n');
@@ -113,5 +142,114 @@ describe('inspect', () => {
     await makeSif(metadata);
     const { status, stderr } = await world.run(['inspect', 'image.sif']);
     expect([status, stderr]).toEqual([255, expect.stringContaining('The metadata in the image')]);
+  });
+
+  it('finds apps in the files of an image', async () => {
+    const scif = world.path('root/scif/apps/tool/scif');
+    await mkdir(join(scif, 'env'), { recursive: true });
+    await writeFile(join(scif, 'runscript'), '#!/bin/sh\ntool\n');
+    await writeFile(join(scif, 'labels.json'), '{"version":"1"}');
+    await writeFile(join(scif, 'env/90-environment.sh'), 'export TOOL=1\n');
+    await mkdir(world.path('root/scif/apps/another'), { recursive: true });
+    makeSquashfs();
+    makeExt3();
+    for (const image of ['root', 'root.squashfs', 'root.ext3']) {
+      expect((await world.ok(['inspect', '--list-apps', image])).stdout).toBe('another\ntool\n');
+      expect((await world.ok(['inspect', '--app', 'tool', image])).stdout).toBe('version: 1\n');
+      expect((await world.ok(['inspect', '--app', 'tool', '-r', image])).stdout).toBe('#!/bin/sh\ntool\n');
+      expect(JSON.parse((await world.ok(['inspect', '--all', image])).stdout)).toMatchObject({
+        data: {
+          attributes: {
+            apps: {
+              another: {},
+              tool: { environment: { '/scif/apps/tool/scif/env/90-environment.sh': 'export TOOL=1' } },
+            },
+          },
+        },
+      });
+    }
+  });
+
+  it('prints JSON in the order of the stock program, without what is empty', async () => {
+    const { stdout } = await world.ok(['inspect', '--all', join(SIF_FIXTURES, 'images/unsigned.sif')]);
+    const { data } = JSON.parse(stdout) as { data: { attributes: Record<string, Record<string, string>> } };
+    expect(Object.keys(data.attributes)).toEqual([
+      'environment',
+      'labels',
+      'runscript',
+      'helpfile',
+      'deffile',
+      'startscript',
+    ]);
+    const labels = Object.keys(data.attributes['labels'] ?? {});
+    expect(labels).toEqual(labels.toSorted());
+    const nothing = await world.ok([
+      'inspect',
+      '--json',
+      '--test',
+      join(SIF_FIXTURES, 'images/unsigned.sif'),
+    ]);
+    expect(JSON.parse(nothing.stdout)).toEqual({ data: { attributes: {} }, type: 'container' });
+  });
+
+  it.each(['passphrase', 'pem'])(
+    'shows what stands beside an encrypted root file system: %s',
+    async (kind) => {
+      const image = join(SIF_FIXTURES, `encrypted/encrypted-gocryptfs-${kind}.sif`);
+      expect((await world.ok(['inspect', '--deffile', image])).stdout.toLowerCase()).toContain('bootstrap:');
+      expect((await world.ok(['inspect', image])).stdout).toContain('org.label-schema.build-arch: amd64');
+    },
+  );
+
+  it('says of an encrypted image without metadata what it is', async () => {
+    await writeFile(world.path('luks.sif'), sifFixture('encrypted/encrypted-luks2-passphrase.sif.gz'));
+    expect((await world.ok(['inspect', 'luks.sif'])).stdout).toContain('Author: test-fixture');
+    await world.ok(['sif', 'del', '2', 'luks.sif']);
+    const { stdout, stderr } = await world.ok(['inspect', 'luks.sif']);
+    expect([stdout, stderr]).toEqual([
+      '',
+      expect.stringContaining('The root file system is encrypted (Encrypted squashfs)'),
+    ]);
+  });
+
+  it('reads the labels of an OCI image in a SIF file', async () => {
+    const index = { manifests: [{ digest: '' }] };
+    const access = await FileAccess.open(world.path('oci.sif'), 'create');
+    await createSif(access, { clock: systemClock, objects: [], deterministic: true });
+    const add = async (type: number, value: unknown) => {
+      const data = Buffer.from(JSON.stringify(value));
+      await addObject(access, { type, data }, { clock: systemClock });
+      return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+    };
+    const config = await add(DataType.ociBlob, { config: { Labels: { maintainer: 'Ann' } } });
+    index.manifests[0] = { digest: await add(DataType.ociBlob, { config: { digest: config } }) };
+    await add(DataType.ociRootIndex, index);
+    await access.close();
+    expect((await world.ok(['inspect', 'oci.sif'])).stdout).toBe('maintainer: Ann\n');
+    expect((await world.ok(['inspect', join(SIF_FIXTURES, 'images/oci-sif.sif')])).status).toBe(0);
+  });
+
+  it('does not believe an OCI blob that is not what its digest says', async () => {
+    const image = join(SIF_FIXTURES, 'images/oci-sif.sif');
+    const bytes = await readFile(image);
+    const at = bytes.lastIndexOf('"schemaVersion"');
+    bytes[at + 1] = 0x53;
+    await writeFile(world.path('changed.sif'), bytes);
+    const { status, stderr } = await world.run(['inspect', 'changed.sif']);
+    expect([status, stderr]).toEqual([255, expect.stringContaining('not what its digest says')]);
+  });
+
+  it.each([
+    ['text', Buffer.from('hello')],
+    ['an empty file', Buffer.alloc(0)],
+  ])('refuses %s', async (_what, bytes) => {
+    await writeFile(world.path('other'), bytes);
+    const { status, stderr } = await world.run(['inspect', 'other']);
+    expect([status, stderr]).toEqual([255, expect.stringContaining('image format not recognized')]);
+  });
+
+  it('says what a broken SIF file is', async () => {
+    const { status, stderr } = await world.run(['inspect', join(SIF_FIXTURES, 'hostile/magic-shifted.sif')]);
+    expect([status, stderr]).toEqual([255, expect.stringContaining('invalid SIF magic')]);
   });
 });

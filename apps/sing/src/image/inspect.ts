@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { defineCommand, jsonFlag } from '#libs/cli';
+import { defineCommand, jsonFlag, printable } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import type { Attributes } from './metadata.js';
 
@@ -15,7 +15,7 @@ export const inspect = defineCommand({
   name: 'inspect',
   summary: 'show what an image says about itself',
   description: 'Shows the labels unless something else is asked for. No program of the image runs.',
-  positionals: [{ name: 'image', summary: 'SIF file, squashfs file or folder' }],
+  positionals: [{ name: 'image', summary: 'SIF, squashfs or ext3 file, or folder' }],
   flags: {
     labels: { type: 'boolean', short: 'l', summary: 'labels (the default)' },
     deffile: { type: 'boolean', short: 'd', summary: 'definition file' },
@@ -35,43 +35,45 @@ export const inspect = defineCommand({
     { line: 'sing inspect --all hello.sif', summary: 'everything, for programs' },
   ],
   async run(ctx) {
-    const { flags, out } = ctx;
-    const { readAttributes } = await import('./metadata-source.js');
+    const { flags, out, log } = ctx;
+    const [{ readAttributes }, { orderedAttributes, sorted }] = await Promise.all([
+      import('./metadata-source.js'),
+      import('./metadata.js'),
+    ]);
     const all = await readAttributes(ctx, resolve(ctx.cwd, ctx.args.image));
     if (flags['list-apps'] && !flags.json) {
-      for (const name of Object.keys(all.apps ?? {})) out.line(name);
+      for (const name of Object.keys(sorted(all.apps ?? {}))) out.line(printable(name));
       return;
     }
     const attributes = flags.app === undefined ? all : appNamed(all, flags.app);
-    const keys = (
-      ['labels', 'deffile', 'runscript', 'startscript', 'test', 'environment', 'helpfile'] as const
-    ).filter((key) => flags[key] || flags.all);
-    const wanted = keys.length === 0 && !flags['list-apps'] ? (['labels'] as const) : keys;
+    const asked = TEXTS.filter((key) => flags[key] || flags.all);
+    const keys = asked.length === 0 && !flags['list-apps'] ? (['labels'] as const) : asked;
     if (flags.json || flags.all) {
-      const chosen: Record<string, unknown> = {};
-      if (flags.all || flags['list-apps']) chosen['apps'] = attributes.apps;
-      for (const key of wanted) chosen[key] = attributes[key];
+      const wanted = new Set<keyof Attributes>([
+        ...keys,
+        ...(flags.all || flags['list-apps'] ? ['apps' as const] : []),
+      ]);
       // "JSON {"data":{"attributes":{…}},"type":"container"}" (runtime contract §1.6).
-      out.json({ data: { attributes: chosen }, type: 'container' });
+      out.json({ data: { attributes: orderedAttributes(attributes, wanted) }, type: 'container' });
       return;
     }
-    for (const key of wanted) {
+    for (const key of keys) {
       if (key === 'labels') {
-        for (const [name, value] of Object.entries(attributes.labels ?? {})) out.line(`${name}: ${value}`);
+        for (const [name, value] of Object.entries(sorted(attributes.labels ?? {})))
+          out.line(`${name}: ${value}`);
       } else if (key === 'environment') {
-        for (const [path, script] of Object.entries(attributes.environment ?? {})) {
-          out.line(`=== ${path} ===`);
-          out.line(script);
-          out.line();
-        }
-      } else if (attributes[key] === undefined) {
-        ctx.log.info(NOTHING[key] ?? 'Nothing was found in this image');
+        for (const [path, script] of Object.entries(sorted(attributes.environment ?? {})))
+          out.text(`=== ${path} ===\n${script}\n\n`);
+      } else if (attributes[key] === undefined || attributes[key] === '') {
+        log.info(NOTHING[key] ?? 'Nothing was found in this image');
       } else {
         out.line(attributes[key]);
       }
     }
   },
 });
+
+const TEXTS = ['labels', 'deffile', 'runscript', 'startscript', 'test', 'environment', 'helpfile'] as const;
 
 function appNamed(attributes: Attributes, name: string): Attributes {
   const app = attributes.apps?.[name];

@@ -1,8 +1,15 @@
 import type { Surroundings } from '#libs/cli';
 import { systemClock } from '#libs/core';
 import type { KeySource, Selection, VerifyResult } from '#libs/signing';
-import { openKeyRing } from '../key/ring.js';
-import { withKeystore } from '../key/server.js';
+import { configurationFolder } from '../installation.js';
+import {
+  globalSource,
+  ringSource,
+  serverSource,
+  trustedKey,
+  unlessRevoked,
+  type CertificateTexts,
+} from './verification-keys.js';
 
 export interface VerifyRequest extends Selection {
   /** Absolute path of the image. */
@@ -13,20 +20,28 @@ export interface VerifyRequest extends Selection {
   readonly url?: string | undefined;
   /** PEM public key for signatures made with one; OpenPGP signatures are then not looked at. */
   readonly publicKey?: string | undefined;
+  /** The same with the key of a certificate. */
+  readonly certificate?: CertificateTexts | undefined;
+  /** Also look for what no signature covers: see `VerifyOptions`. */
+  readonly outside?: boolean;
 }
 
-/** Verifies an image with the keys of the own ring and, unless it is to stay local, of the key server. */
+/**
+ * Verifies an image with the keys of the installation, of the own ring and, unless it is to stay local, of the key server;
+ * or with the one key that was named.
+ */
 export async function verifyFile(place: Surroundings, request: VerifyRequest): Promise<VerifyResult> {
-  const { path, local, url, publicKey, ...selection } = request;
+  const { path, local, url, publicKey, certificate, ...selection } = request;
   const [{ verifyImage, readPublicKey }, { withSifFile }] = await Promise.all([
     import('#libs/signing'),
     import('#libs/sif'),
   ]);
   const { signal } = place;
-  const keys =
-    publicKey === undefined
-      ? { pgp: [await ringSource(place, local, url), ...(local ? [] : [serverSource(place, url)])] }
-      : { dsse: [readPublicKey(publicKey)] };
+  const dsse = [
+    ...(publicKey === undefined ? [] : [readPublicKey(publicKey)]),
+    ...(certificate === undefined ? [] : [(await trustedKey(place, certificate)).key]),
+  ];
+  const keys = dsse.length > 0 ? { dsse } : { pgp: await sources(place, local, url) };
   const result = await withSifFile(path, (access) =>
     verifyImage(access, { ...selection, ...keys, clock: systemClock, signal }),
   );
@@ -34,29 +49,9 @@ export async function verifyFile(place: Surroundings, request: VerifyRequest): P
   return result;
 }
 
-/** Keys of the own ring; without those of which the key server knows that they are revoked, unless nobody is to be asked. */
-async function ringSource(place: Surroundings, local: boolean, url: string | undefined): Promise<KeySource> {
-  const ring = await openKeyRing(place);
-  return {
-    origin: 'local',
-    find: async (keyId) => {
-      const keys = await ring.publicKeysById(keyId);
-      if (local || keys.length === 0) return keys;
-      const { withoutRevoked } = await import('../key/revoked-since.js');
-      return withoutRevoked(place, url, keys);
-    },
-  };
-}
-
-/** "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). */
-function serverSource(place: Surroundings, url: string | undefined): KeySource {
-  return {
-    origin: 'remote',
-    find: (keyId) =>
-      withKeystore(place, url, async (keystore) => {
-        const { readKeys } = await import('#libs/pgp');
-        const answer = await keystore.get(`0x${keyId.toLowerCase()}`, { signal: place.signal });
-        return answer === undefined ? [] : readKeys(answer);
-      }),
-  };
+async function sources(place: Surroundings, local: boolean, url: string | undefined): Promise<KeySource[]> {
+  const everybodys = await globalSource(place, configurationFolder());
+  const stored = [...(everybodys === undefined ? [] : [everybodys]), await ringSource(place)];
+  if (local) return stored;
+  return [...stored.map((source) => unlessRevoked(place, url, source)), serverSource(place, url)];
 }

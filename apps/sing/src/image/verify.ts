@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { defineCommand, jsonFlag, UsageError } from '#libs/cli';
 import { expected } from '#libs/core';
+import { warnAll } from '../sif/open.js';
 import { urlFlag } from '../key/server.js';
 
 export const verify = defineCommand({
   name: 'verify',
   summary: 'check who signed an image and that nothing changed since',
   description:
-    'Every signature must be good and cover exactly what is there. Keys come from your key ring, then from the key server; they are not stored.',
+    'Every signature must be good and cover exactly what is there. Keys come from the key ring of this installation, from yours, then from the key server; they are not stored. What nobody signed is named, and what looks changed where no signature covers it.',
   positionals: [{ name: 'image', summary: 'SIF file' }],
   flags: {
     ...urlFlag,
@@ -26,41 +27,90 @@ export const verify = defineCommand({
       env: ['VERIFY_KEY'],
       summary: 'PEM public key instead of OpenPGP keys',
     },
+    certificate: {
+      type: 'string',
+      value: 'FILE',
+      env: ['VERIFY_CERTIFICATE'],
+      summary: 'PEM certificate of the signer instead of OpenPGP keys',
+    },
+    'certificate-intermediates': {
+      type: 'string',
+      value: 'FILE',
+      env: ['VERIFY_INTERMEDIATES'],
+      summary: 'PEM certificates between that one and a root',
+    },
+    'certificate-roots': {
+      type: 'string',
+      value: 'FILE',
+      env: ['VERIFY_ROOTS'],
+      summary: 'PEM certificates that are trusted; those of this machine without it',
+    },
+    'ocsp-verify': {
+      type: 'boolean',
+      env: ['VERIFY_OCSP'],
+      summary: 'with --certificate: ask whether it was revoked, and refuse it without an answer',
+    },
     ...jsonFlag,
   },
   examples: [
     { line: 'sing verify hello.sif', summary: 'see who signed it' },
     { line: 'sing verify --local hello.sif', summary: 'trust only keys that you have' },
+    {
+      line: 'sing verify --certificate signer.pem --certificate-roots company.pem hello.sif',
+      summary: 'trust a certificate of your company',
+    },
   ],
   async run(ctx) {
     const { flags, args, log, out } = ctx;
+    if (flags['group-id'] !== undefined && flags['sif-id'] !== undefined)
+      throw new UsageError('verify', 'use either --group-id or --sif-id');
+    if (flags.key !== undefined && flags.certificate !== undefined)
+      throw new UsageError('verify', 'use either --key or --certificate');
     const path = resolve(ctx.cwd, args.image);
-    const [{ verifyFile }, { resultJson, signatureText, verificationError }] = await Promise.all([
-      import('./verification.js'),
-      import('#libs/signing'),
-    ]);
-    log.info(
-      flags.key === undefined
-        ? 'Verifying image with PGP key material'
-        : `Verifying image with key material from '${flags.key}'`,
-    );
+    const [{ verifyFile }, { coverageSentences, resultJson, signatureText, verificationError }] =
+      await Promise.all([import('./verification.js'), import('#libs/signing')]);
+    log.info(`Verifying image with ${material(flags.key, flags.certificate)}`);
+    const text = async (file: string | undefined) =>
+      file === undefined ? undefined : readFile(resolve(ctx.cwd, file), 'utf8');
+    const certificate = await text(flags.certificate);
     const result = await verifyFile(ctx, {
       path,
       local: flags.local,
       url: flags.url,
-      publicKey: flags.key === undefined ? undefined : await readFile(resolve(ctx.cwd, flags.key), 'utf8'),
+      publicKey: await text(flags.key),
+      certificate:
+        certificate === undefined
+          ? undefined
+          : {
+              certificate,
+              intermediates: await text(flags['certificate-intermediates']),
+              roots: await text(flags['certificate-roots']),
+              ocsp: flags['ocsp-verify'],
+            },
       all: flags.all,
       legacy: flags['legacy-insecure'],
+      outside: true,
       ...(flags['group-id'] === undefined ? {} : { groups: [positive('--group-id', flags['group-id'])] }),
       ...(flags['sif-id'] === undefined ? {} : { objects: [positive('--sif-id', flags['sif-id'])] }),
     });
     if (flags.json) out.text(resultJson(result));
     else for (const report of result.signatures) out.text(`${signatureText(report)}\n`);
+    for (const { state, text } of coverageSentences(result)) {
+      // Asking for a part of the image is no reason for a warning about the rest that others did sign.
+      if (state === 'not_checked') log.info(text);
+      else log.warning(text);
+    }
+    warnAll(log, result.outside);
     const failure = verificationError(result);
     if (failure !== undefined) throw failure;
     log.info(`Verified signature(s) from image '${args.image}'`);
   },
 });
+
+function material(key: string | undefined, certificate: string | undefined): string {
+  if (certificate !== undefined) return `key material from certificate '${certificate}'`;
+  return key === undefined ? 'PGP key material' : `key material from '${key}'`;
+}
 
 function positive(flag: string, value: number): number {
   if (value > 0) return value;

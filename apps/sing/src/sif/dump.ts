@@ -8,6 +8,7 @@ export const sifDump = defineCommand({
     { name: 'id', summary: 'number of the object' },
     { name: 'image', summary: 'SIF file' },
   ],
+  flagsAnywhere: true,
   failureStatus: SIF_FAILURE,
   examples: [{ line: 'sing sif dump 1 hello.sif', summary: 'print the definition of an image' }],
   run: (ctx) =>

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { SifImage } from '#libs/sif';
-import type { Surroundings } from '#libs/cli';
+import type { Messages, Surroundings } from '#libs/cli';
 
 /** Exit status of the `sif` verbs for whatever goes wrong (runtime contract §1.6). */
 export const SIF_FAILURE = 1;
@@ -14,9 +14,19 @@ export async function withImage<T>(
   const sif = await import('#libs/sif');
   return sif.withSifFile(resolve(cwd, file), async (access) => {
     const image = await sif.readSif(access);
-    for (const warning of sif.imageWarnings(image)) log.warning(warning);
+    warnAll(log, sif.imageWarnings(image));
     return work(image, sif);
   });
+}
+
+/** Warnings about one image that are shown; a hostile one could have thousands. */
+const MOST_WARNINGS = 20;
+
+/** Shows what is odd about an image. */
+export function warnAll(log: Pick<Messages, 'warning'>, warnings: readonly string[]): void {
+  for (const warning of warnings.slice(0, MOST_WARNINGS)) log.warning(warning);
+  if (warnings.length > MOST_WARNINGS)
+    log.warning(`and ${warnings.length - MOST_WARNINGS} more warnings about this image`);
 }
 
 /** The number of an object as it is typed. NaN, which no object has, for anything else. */

@@ -22,18 +22,22 @@ export function dsseSigner(keys: readonly KeyObject[]): Signer {
 }
 
 /**
- * The payload of an envelope, when at least one signature in it is one of the keys'. An empty key id fits every key,
+ * The payload of an envelope and the name of the key that signed it, when at least one signature in it is one of the keys'. An empty key id fits every key,
  * another one only its own; other signatures are ignored.
  * @throws VerificationFailure
  */
-export function verifyEnvelope(envelope: Envelope, keys: readonly KeyObject[], signatureId: number): Buffer {
+export function verifyEnvelope(
+  envelope: Envelope,
+  keys: readonly KeyObject[],
+  signatureId: number,
+): { payload: Buffer; keyId: string } {
   const signed = preAuthEncoding(envelope.payload);
   for (const key of keys) {
     const own = keyIdOf(key);
     const accepted = envelope.signatures.some(
       ({ keyid, signature }) => (keyid === '' || keyid === own) && verifyBytes(key, signed, signature),
     );
-    if (accepted) return envelope.payload;
+    if (accepted) return { payload: envelope.payload, keyId: own };
   }
   throw failed(
     'signature_not_valid',

@@ -24,14 +24,24 @@ const unusable = (why: string, cause?: unknown) =>
   });
 
 function supported(read: () => KeyObject): KeyObject {
-  let key: KeyObject;
   try {
-    key = read();
+    return checkedKey(read());
   } catch (cause) {
+    if (cause instanceof DomainError) throw cause;
     throw unusable('it cannot be read', cause);
   }
+}
+
+/** Shorter RSA keys can be broken. */
+const LEAST_RSA_BITS = 2048;
+
+/** The key, when signatures with it are offered and it is strong enough. @throws DomainError `pem_key_unusable` */
+export function checkedKey(key: KeyObject): KeyObject {
   if (curveOf(key) === undefined && key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'ed25519')
     throw unusable(`this kind of key (${key.asymmetricKeyType}) is not offered`);
+  const bits = key.asymmetricKeyDetails?.modulusLength;
+  if (bits !== undefined && bits < LEAST_RSA_BITS)
+    throw unusable(`an RSA key needs at least ${LEAST_RSA_BITS} bits, it has ${bits}`);
   return key;
 }
 

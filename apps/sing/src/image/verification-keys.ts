@@ -1,0 +1,123 @@
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { getCACertificates } from 'node:tls';
+import type { Surroundings } from '#libs/cli';
+import { DomainError, systemClock, systemCode } from '#libs/core';
+import type { AskOcsp, KeySource, TrustedKey } from '#libs/signing';
+import { openKeyRing } from '../key/ring.js';
+import { withKeystore } from '../key/server.js';
+import { Session } from '../session.js';
+
+/** Keys of the person's own ring. */
+export async function ringSource(place: Surroundings): Promise<KeySource> {
+  const ring = await openKeyRing(place);
+  return { origin: 'local', find: (keyId) => ring.publicKeysById(keyId) };
+}
+
+/** The same keys, without those of which the key server knows that they are revoked. */
+export function unlessRevoked(place: Surroundings, url: string | undefined, source: KeySource): KeySource {
+  return {
+    origin: source.origin,
+    find: async (keyId) => {
+      const keys = await source.find(keyId);
+      if (keys.length === 0) return keys;
+      const { withoutRevoked } = await import('../key/revoked-since.js');
+      return withoutRevoked(place, url, keys);
+    },
+  };
+}
+
+const GLOBAL_RING = 'global-pgp-public';
+
+/**
+ * Keys that the administrator of an installation trusts for everybody (SIF contract §2.9); none when there is no such file.
+ * @param folder the installation's folder of configuration files
+ * @throws DomainError when others could have put keys into the file
+ */
+export async function globalSource(
+  { log }: Pick<Surroundings, 'log'>,
+  folder: string,
+): Promise<KeySource | undefined> {
+  const path = join(folder, GLOBAL_RING);
+  try {
+    const [file, { uid: owner }] = await Promise.all([lstat(path), lstat(folder)]);
+    if (!file.isFile()) throw untrusted(path, 'be a regular file');
+    if (file.uid !== 0 && file.uid !== owner)
+      throw untrusted(path, 'belong to root or to the owner of the installation');
+    if ((file.mode & 0o022) !== 0) throw untrusted(path, 'not be writable by group or others');
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  const { RingFile } = await import('#libs/pgp');
+  const ring = new RingFile(path, { private: false, warn: (message) => log.warning(message) });
+  return { origin: 'global', find: (keyId) => ring.publicKeysById(keyId) };
+}
+
+const untrusted = (path: string, rule: string) =>
+  new DomainError('forbidden', `The key ring ${path} must ${rule}`, {
+    reason: 'untrusted_key_ring',
+    remedy: 'Everybody here trusts the keys in it: ask who administers this machine.',
+  });
+
+/** "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). */
+export function serverSource(place: Surroundings, url: string | undefined): KeySource {
+  return {
+    origin: 'remote',
+    find: (keyId) =>
+      withKeystore(place, url, async (keystore) => {
+        const { readKeys } = await import('#libs/pgp');
+        const answer = await keystore.get(`0x${keyId.toLowerCase()}`, { signal: place.signal });
+        return answer === undefined ? [] : readKeys(answer);
+      }),
+  };
+}
+
+/** PEM texts of a certificate and of what leads from it to a root. */
+export interface CertificateTexts {
+  readonly certificate: string;
+  readonly intermediates?: string | undefined;
+  /** Those of the machine when absent. */
+  readonly roots?: string | undefined;
+  /** Ask responders whether one of them was revoked. */
+  readonly ocsp: boolean;
+}
+
+/** The key of a certificate, when it is trusted. @throws DomainError when it is not */
+export async function trustedKey(place: Surroundings, texts: CertificateTexts): Promise<TrustedKey> {
+  const { certificateKey } = await import('#libs/signing');
+  return certificateKey({
+    certificate: texts.certificate,
+    ...(texts.intermediates === undefined ? {} : { intermediates: texts.intermediates }),
+    roots: texts.roots === undefined ? getCACertificates('system') : [texts.roots],
+    clock: systemClock,
+    ...(texts.ocsp ? { ocsp: ocspAsker(place) } : {}),
+  });
+}
+
+/** Longest time that a responder may take, in milliseconds. */
+const OCSP_TIMEOUT = 15_000;
+
+function ocspAsker(place: Surroundings): AskOcsp {
+  return async (url, request) => {
+    const { CERTIFICATE_LIMITS } = await import('#libs/signing');
+    const session = Session.withoutRemote(place, url);
+    try {
+      const client = await session.at(url, { authorize: false });
+      const answer = await client.request({
+        method: 'POST',
+        url,
+        headers: { 'content-type': 'application/ocsp-request', accept: 'application/ocsp-response' },
+        body: Buffer.from(request),
+        follow: false,
+        accept: [200],
+        timeout: OCSP_TIMEOUT,
+        signal: place.signal,
+      });
+      return await answer.bytes(CERTIFICATE_LIMITS.ocspBytes);
+    } finally {
+      await session.close();
+    }
+  };
+}

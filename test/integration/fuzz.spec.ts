@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/temporary.js';
+
+const FUZZ = fileURLToPath(new URL('../../scripts/fuzz.mjs', import.meta.url));
+/** Of each reader; `npm run fuzz` takes a minute and more. */
+const SECONDS = Number(process.env['SCS_TEST_FUZZ_SECONDS'] ?? 10);
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+const fuzz = (...words: string[]) =>
+  new Promise<{ status: number | null; said: string }>((resolve) => {
+    const parameters = [FUZZ, '--failures', join(folder.path, 'failures'), ...words];
+    execFile(process.execPath, parameters, (error, stdout, stderr) => {
+      resolve({ status: error === null ? 0 : Number(error.code), said: stdout + stderr });
+    });
+  });
+
+describe('readers of hostile bytes', () => {
+  it.each([
+    ['sif', SECONDS],
+    ['clear-signed', SECONDS],
+    ['packets', SECONDS],
+    ['envelope', SECONDS / 2],
+    ['ocsp', SECONDS / 2],
+  ])(
+    'answer whatever they are given, at once and in little memory: %s',
+    async (name, seconds) => {
+      const { status, said } = await fuzz('--only', name, '--seconds', String(seconds));
+      expect([status, said]).toEqual([
+        0,
+        expect.stringMatching(/^\S+: \d{3,} inputs, \d{2,} blocks and refusals/),
+      ]);
+    },
+    (SECONDS + 120) * 1000,
+  );
+});
+
+describe('a reader with a planted fault', () => {
+  it.each([
+    ['crash', /planted\n/],
+    ['hang', /takes longer than 1000 ms/],
+    ['memory', /FAILED: too much memory/],
+  ])(
+    'is found out: %s',
+    async (fault, words) => {
+      const { status, said } = await fuzz('--only', `planted-${fault}`, '--seconds', '15', '--seed', '7');
+      expect([status, said]).toEqual([1, expect.stringMatching(words)]);
+      const kept = (await readdir(join(folder.path, 'failures'))).filter((file) => file.includes(fault));
+      const inputs = await Promise.all(
+        kept.map((file) => readFile(join(folder.path, 'failures', file), 'latin1')),
+      );
+      expect(inputs.map((input) => input.slice(0, 4))).toEqual(fault === 'memory' ? [] : ['FUZ!']);
+    },
+    180_000,
+  );
+});
