@@ -22,7 +22,7 @@ const VICTIMS = ['client', 'client', 'client', 'interrupt', 'server', 'server'];
  * `sing push` of an image, during which the client or the server is killed, again and again. After at most one repetition of the same
  * command the image is there, at most one part was sent twice, and nothing is left on either side.
  */
-export async function pushKills({ times, folder, random, size = 256 * MIB }) {
+export async function pushKills({ times, folder, random, size }) {
   const stage = await open(folder);
   const { server, calls, user, meter } = stage;
   const image = await imageFile(join(folder, 'image.sif'), size);
@@ -35,7 +35,8 @@ export async function pushKills({ times, folder, random, size = 256 * MIB }) {
     const words = ['push', '-U', image.path, `library://${path}`];
     const outcome = await repeated(stage, words, killing);
     const found = await calls.send('GET', `/v1/images/${path}?arch=amd64`);
-    if (found.hash !== hash || !found.uploaded) throw new Error(`Expected ${hash}, got ${JSON.stringify(found)}`);
+    if (found.hash !== hash || !found.uploaded)
+      throw new Error(`Expected ${hash}, got ${JSON.stringify(found)}`);
     const stored = await hashOfFile(server.blob(hash));
     if (stored !== hash) throw new Error(`Expected ${hash} on the disk of the library, got ${stored}`);
     statistics.add({ ...outcome, twice: twice(meter.take().up, image.size, PART) });
@@ -57,7 +58,7 @@ export async function pushKills({ times, folder, random, size = 256 * MIB }) {
 }
 
 /** The same with `sing pull`, with the cache and without it, with and without a file to replace. */
-export async function pullKills({ times, folder, random, size = 256 * MIB }) {
+export async function pullKills({ times, folder, random, size }) {
   const stage = await open(folder);
   const { server, user, meter } = stage;
   const image = await imageFile(join(folder, 'image.sif'), size);
