@@ -1,6 +1,6 @@
 // Feeds readers of hostile bytes with inputs that are made from known ones, those first that reach new parts of the code. An input
 // that ends in anything but an answer, keeps the processor busy for more than a second, or makes the process grow by more than
-// 256 MiB is a fault: it is left in .fuzz/ (--failures FOLDER), and the run ends with 1. docs/adr/0015-fuzzing.md says why it is made like this.
+// 256 MiB is a fault: it is left in .fuzz/ (--failures FOLDER), and the run ends with 1. docs/adr/0017-fuzzing.md says why it is made like this.
 //
 //   npm run fuzz [-- --seconds 60] [-- --only NAME,NAME] [-- --seed N] [-- --keep FOLDER]
 //   npm run fuzz -- --only NAME --file FILE      runs one input, for example one that failed

@@ -6,6 +6,7 @@ export {
   type ObjectCoverage,
 } from './coverage.js';
 export { dsseSigner } from './dsse/dsse.js';
+export { openPrivateKey } from './dsse/privateKey.js';
 export { keyIdOf, readPrivateKey, readPublicKey } from './dsse/key.js';
 export type { Failure, FailureReason } from './fault.js';
 export type { KeyOrigin, KeySource } from './keySource.js';

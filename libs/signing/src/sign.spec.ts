@@ -145,7 +145,7 @@ describe('keys in PEM form', () => {
 
   it.each([
     ['text', 'nothing', 'it cannot be read'],
-    ['an encrypted sigstore key', '-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----', 'not offered yet'],
+    ['one with a passphrase', '-----BEGIN ENCRYPTED PRIVATE KEY-----', 'it has a passphrase'],
   ])('are not %s', (_what, text, message) => {
     expect(() => readPrivateKey(text)).toThrow(message);
   });

@@ -29,7 +29,7 @@ export const sign = defineCommand({
       type: 'string',
       value: 'FILE',
       env: ['SIGN_KEY'],
-      summary: 'PEM private key instead of an OpenPGP key',
+      summary: 'PEM private key instead of an OpenPGP key, of OpenSSL, sigstore or cosign',
     },
   },
   examples: [
@@ -75,12 +75,13 @@ interface SignFlags {
 }
 
 async function signerFor(place: Surroundings, flags: SignFlags): Promise<Signer> {
-  const { dsseSigner, pgpSigner, readPrivateKey } = await import('#libs/signing');
+  const { dsseSigner, openPrivateKey, pgpSigner } = await import('#libs/signing');
+  const { passphraseFor, signingKey } = await import('./signing-key.js');
   if (flags.key !== undefined) {
     const pem = await readFile(resolve(place.cwd, flags.key), 'utf8');
-    return dsseSigner([readPrivateKey(pem)]);
+    const { key: name, 'passphrase-file': file } = flags;
+    return dsseSigner([await openPrivateKey(pem, () => passphraseFor(place, file, `the key in ${name}`))]);
   }
-  const { signingKey } = await import('./signing-key.js');
   const key = await signingKey(place, {
     index: flags.keyidx,
     query: flags.fingerprint,

@@ -54,6 +54,22 @@ describe('sign and verify', () => {
     expect((await world.run(['verify', '--local', 'image.sif'])).status).toBe(255);
   });
 
+  it('with a PEM key that has a passphrase', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const locked = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' } as const;
+    await writeFile(world.path('key.pem'), privateKey.export(locked));
+    await writeFile(world.path('pub.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+    await writeFile(world.path('right'), 'secret\n');
+    await writeFile(world.path('wrong'), 'other\n');
+    expect((await world.run(['sign', '--key', 'key.pem', 'image.sif'])).stderr).toContain(
+      '--passphrase-file FILE',
+    );
+    const wrong = await world.run(['sign', '--key', 'key.pem', '--passphrase-file', 'wrong', 'image.sif']);
+    expect([wrong.status, wrong.stderr]).toEqual([255, expect.stringContaining('does not open')]);
+    await world.ok(['sign', '--key', 'key.pem', '--passphrase-file', 'right', 'image.sif']);
+    await world.ok(['verify', '--key', 'pub.pem', 'image.sif']);
+  });
+
   it('asks the key server for a key that is not here, and does not keep it', async () => {
     const fingerprint = await newpair('ann@example.org');
     await world.ok(['sign', 'image.sif']);

@@ -19,12 +19,20 @@ export async function signingKey(place: Surroundings, choice: KeyChoice): Promis
   const { isLocked, unlockKey } = await import('#libs/pgp');
   const key = await chooseKey(place, choice);
   if (!isLocked(key)) return key;
-  if (choice.passphraseFile !== undefined) {
-    const text = await readFile(resolve(place.cwd, choice.passphraseFile), 'utf8');
-    return unlockKey(key, text.split('\n')[0] ?? '');
-  }
-  const message = `Passphrase for the key of ${await titleOf(key)}`;
-  return unlockKey(key, await place.prompts.password({ message, flag: '--passphrase-file FILE' }));
+  return unlockKey(
+    key,
+    await passphraseFor(place, choice.passphraseFile, `the key of ${await titleOf(key)}`),
+  );
+}
+
+/** A passphrase: the first line of a file that was named, or what the person types. */
+export async function passphraseFor(
+  place: Surroundings,
+  file: string | undefined,
+  what: string,
+): Promise<string> {
+  if (file !== undefined) return (await readFile(resolve(place.cwd, file), 'utf8')).split('\n')[0] ?? '';
+  return place.prompts.password({ message: `Passphrase for ${what}`, flag: '--passphrase-file FILE' });
 }
 
 async function chooseKey(place: Surroundings, { index, query }: KeyChoice): Promise<PgpKey> {

@@ -3,21 +3,21 @@ import { DomainError } from '#libs/core';
 
 /**
  * A private key from PEM: PKCS#8, `RSA PRIVATE KEY` or `EC PRIVATE KEY`, without passphrase.
- * @throws DomainError for everything else; sigstore's encrypted keys are named
+ * @throws DomainError for everything else; `openPrivateKey` asks for passphrases
  */
 export function readPrivateKey(pem: string): KeyObject {
-  if (/ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY/.test(pem))
-    throw unusable('encrypted sigstore and cosign keys are not offered yet');
+  if (/ENCRYPTED/.test(pem)) throw unusableKey('it has a passphrase');
   return supported(() => createPrivateKey(pem));
 }
 
 /** A public key from PEM: SPKI or `RSA PUBLIC KEY`. @throws DomainError for everything else */
 export function readPublicKey(pem: string): KeyObject {
-  if (pem.includes('PRIVATE KEY')) throw unusable('it is a private key');
+  if (pem.includes('PRIVATE KEY')) throw unusableKey('it is a private key');
   return supported(() => createPublicKey(pem));
 }
 
-const unusable = (why: string, cause?: unknown) =>
+/** Why a key cannot be used. */
+export const unusableKey = (why: string, cause?: unknown) =>
   new DomainError('unprocessable', `Expected an Ed25519, ECDSA or RSA key in PEM form: ${why}`, {
     reason: 'pem_key_unusable',
     cause,
@@ -28,7 +28,7 @@ function supported(read: () => KeyObject): KeyObject {
     return checkedKey(read());
   } catch (cause) {
     if (cause instanceof DomainError) throw cause;
-    throw unusable('it cannot be read', cause);
+    throw unusableKey('it cannot be read', cause);
   }
 }
 
@@ -38,10 +38,10 @@ const LEAST_RSA_BITS = 2048;
 /** The key, when signatures with it are offered and it is strong enough. @throws DomainError `pem_key_unusable` */
 export function checkedKey(key: KeyObject): KeyObject {
   if (curveOf(key) === undefined && key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'ed25519')
-    throw unusable(`this kind of key (${key.asymmetricKeyType}) is not offered`);
+    throw unusableKey(`this kind of key (${key.asymmetricKeyType}) is not offered`);
   const bits = key.asymmetricKeyDetails?.modulusLength;
   if (bits !== undefined && bits < LEAST_RSA_BITS)
-    throw unusable(`an RSA key needs at least ${LEAST_RSA_BITS} bits, it has ${bits}`);
+    throw unusableKey(`an RSA key needs at least ${LEAST_RSA_BITS} bits, it has ${bits}`);
   return key;
 }
 
