@@ -136,14 +136,34 @@ describe('tokens', () => {
 });
 
 describe('accounts', () => {
-  const CHANGES = [{ email: 'a@example.org', displayName: 'A' }, { disabled: true }, { administrator: true }];
+  const CHANGES = [
+    { displayName: 'Alice' },
+    { email: 'a@example.org', displayName: 'A' },
+    { disabled: true },
+    { administrator: true },
+  ];
 
   test.each<[Caller, string, readonly string[], string]>([
-    // who                  bob is seen        own: name, disable, rank                     password of bob
-    ['token', 'user_not_found', ['password_needed', 'scope_missing', 'scope_missing'], 'user_not_found'],
-    ['password', 'user_not_found', ['yes', 'scope_missing', 'scope_missing'], 'user_not_found'],
-    ['owner, password', 'user_not_found', ['yes', 'scope_missing', 'scope_missing'], 'user_not_found'],
-    ['admin', 'yes', ['yes', 'yes', 'yes'], 'yes'],
+    // who                  bob is seen        own: name, address, disable, rank                     password of bob
+    [
+      'token',
+      'user_not_found',
+      ['password_needed', 'email_by_administrator', 'scope_missing', 'scope_missing'],
+      'user_not_found',
+    ],
+    [
+      'password',
+      'user_not_found',
+      ['yes', 'email_by_administrator', 'scope_missing', 'scope_missing'],
+      'user_not_found',
+    ],
+    [
+      'owner, password',
+      'user_not_found',
+      ['yes', 'email_by_administrator', 'scope_missing', 'scope_missing'],
+      'user_not_found',
+    ],
+    ['admin', 'yes', ['yes', 'yes', 'yes', 'yes'], 'yes'],
   ])('are changed by %s', (caller, seen, own, password) => {
     const who = CALLERS[caller];
     expect(word(maySeeUser(who, 'bob'))).toBe(seen);

@@ -123,6 +123,9 @@ export function mayChangeUser(actor: Actor, username: string, change: ChangeUser
   const admin = hasScope(actor, 'admin');
   if (!admin && (change.administrator !== undefined || change.disabled !== undefined))
     return scopeMissing('admin');
+  // The keystore takes it for the account's: nobody may say that the address of somebody else is the own one. Taking it away is fine.
+  if (!admin && change.email !== undefined && change.email !== '')
+    return no('forbidden', 'email_by_administrator', 'Only administrators give an account an e-mail address');
   if (actor.username === username && change.disabled === true)
     return no('unprocessable', 'own_account', 'You cannot disable the account that you use');
   if (actor.username === username && change.administrator === false)

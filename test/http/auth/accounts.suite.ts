@@ -20,11 +20,12 @@ export function accountsSuite(name: string, open: () => Promise<TestDatabase>): 
     const shortly = ({ status, body }: AppAnswer) => [status, body.error?.reason];
 
     describe('the own account', () => {
-      test('is changed with the password: e-mail address and name', async () => {
+      test('is changed with the password: its name; the e-mail address is taken away', async () => {
         const user = await world.user();
-        const json = { email: 'new@example.org', displayName: 'New Name' };
+        await world.expect(world.send('PATCH', `/users/${user}`, { json: { email: 'new@example.org' } }));
+        const json = { displayName: 'New Name' };
         const changed = await world.expect(world.send('PATCH', `/users/${user}`, { as: { user }, json }));
-        expect(changed).toMatchObject(json);
+        expect(changed).toMatchObject({ ...json, email: 'new@example.org' });
         expect(await world.expect(world.send('GET', `/users/${user}`))).toEqual({
           ...changed,
           organisations: {},
@@ -34,6 +35,14 @@ export function accountsSuite(name: string, open: () => Promise<TestDatabase>): 
         // What new tokens say.
         const { token } = await world.token(user);
         expect(await world.actor(token)).toMatchObject({ email: '', displayName: 'New Name' });
+      });
+
+      test('gets an e-mail address from administrators alone: others believe that it is the own one', async () => {
+        const user = await world.user();
+        const json = { email: 'somebody.else@example.org' };
+        const answer = await world.send('PATCH', `/users/${user}`, { as: { user }, json });
+        expect(shortly(answer)).toEqual([403, 'email_by_administrator']);
+        expect(await world.expect(world.send('GET', `/users/${user}`))).toMatchObject({ email: '' });
       });
 
       test('is not changed with a token, whatever it may do', async () => {
