@@ -2,13 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DomainError } from '#libs/core';
 import {
+  cleanCertificate,
   looksClearSigned,
   PGP_LIMITS,
+  readCleanCertificate,
   readKeys,
   readPackets,
   readUpload,
+  splitCertificates,
   splitClearSigned,
+  summarise,
   verifyClearSigned,
+  writeCertificate,
 } from '#libs/pgp';
 import {
   addObject,
@@ -277,12 +282,25 @@ const packets: Target = {
   run: async (input) => {
     const kinds = [
       await refusal(() => readPackets(Buffer.from(input))),
-      await refusal(() => readUpload(Buffer.from(input))),
+      await refusal(() => taken(Buffer.from(input))),
       await refusal(() => readKeys(input)),
     ];
     return kinds.join(' | ');
   },
 };
+
+/** Takes an upload as the keystore does, and uses what is left of it. */
+async function taken(upload: Buffer): Promise<void> {
+  for (const raw of readUpload(upload).certificates) {
+    const certificate = await cleanCertificate(raw, clock);
+    summarise(certificate);
+    const [stored] = splitCertificates(readPackets(writeCertificate(certificate)));
+    if (stored === undefined) throw new Error('Nothing was written of a certificate');
+    const again = writeCertificate(await readCleanCertificate(stored));
+    if (!again.equals(writeCertificate(certificate)))
+      throw new Error('A certificate is not read as it was written');
+  }
+}
 
 function keyFiles(): Buffer[] {
   const folder = join(SIF_FIXTURES, 'keys');

@@ -15,7 +15,7 @@ import { attempt } from './attempt.js';
 import { BackSignatures, MOST_BACK_SIGNATURES } from './back.js';
 import { canonical } from './canonical.js';
 import { type Certificate, isBound, type Proven, type Signed } from './components.js';
-import { type Draft, drafted, idOf, keepBetter } from './draft.js';
+import { type Draft, drafted, idOf, keepBetter, overOf } from './draft.js';
 import { type FindRevoker, Revokers } from './revokers.js';
 import type { PlacedSignature, RawCertificate } from './split.js';
 import { Turns } from './turns.js';
@@ -64,7 +64,10 @@ class Cleaner {
   readonly #facts: KeyFacts;
   readonly #verifier: SignatureVerifier;
   readonly #backs: BackSignatures;
-  readonly #drafts = new Map<string, Draft>();
+  /** By what they are of, and by what they are. */
+  readonly #drafts = new Map(
+    [Tag.userId, Tag.publicSubkey].map((tag) => [tag as number, new Map<string, Draft>()]),
+  );
   readonly #revocations = new Map<string, Proven>();
   readonly #direct = new Map<string, Proven>();
   readonly #turns = new Turns();
@@ -111,11 +114,12 @@ class Cleaner {
 
   /** The one draft of a component, however often it was sent; undefined for one that is not kept. */
   #draft(packet: Packet): Draft | undefined {
+    const drafts = this.#drafts.get(packet.tag);
     const id = idOf(packet);
-    const known = this.#drafts.get(id);
+    const known = drafts?.get(id);
     if (known !== undefined) return known;
     const draft = drafted(packet, this.#facts);
-    if (draft !== undefined) this.#drafts.set(id, draft);
+    if (draft !== undefined) drafts?.set(id, draft);
     return draft;
   }
 
@@ -142,9 +146,13 @@ class Cleaner {
       return;
     }
     const near = [...behind].map((packet) => placed.get(packet)).filter((draft) => draft !== undefined);
-    for (const draft of new Set([...near, ...this.#drafts.values()])) {
+    const seen = new Set<Draft>();
+    // Only those of the kind that it can be over: looking at others costs nothing that is counted.
+    const others = this.#drafts.get(overOf(facts.type)?.tag ?? 0)?.values() ?? [];
+    for (const draft of inTurn(near, others)) {
       const list = draft.listFor(facts.type);
-      if (list === undefined) continue;
+      if (list === undefined || seen.has(draft)) continue;
+      seen.add(draft);
       if (!(await this.#isOwn(facts, { primary: this.raw.primary, component: draft.packet }))) continue;
       if (await this.#mayBind(candidate, draft)) this.#keep(list, facts);
       return;
@@ -183,7 +191,7 @@ class Cleaner {
   }
 
   #finish(): Certificate {
-    const drafts = [...this.#drafts.values()];
+    const drafts = [...this.#drafts.values()].flatMap((ofKind) => [...ofKind.values()]);
     const certificate = canonical({
       primary: this.raw.primary,
       facts: this.#facts,
@@ -220,6 +228,10 @@ export function requireWhole({ facts, revocations, direct, userIds }: Certificat
     throw badKey(`${name} has no direct-key signature, which keys of version 6 must have`);
   if (!userIds.some(isBound) && direct.length === 0 && revocations.length === 0)
     throw badKey(`${name} has no user id that its own signature confirms`);
+}
+
+function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T, void, void> {
+  for (const list of lists) yield* list;
 }
 
 const nameOf = ({ fingerprint }: KeyFacts): string => `Key ${fingerprint.toUpperCase()}`;

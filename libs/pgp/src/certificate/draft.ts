@@ -21,13 +21,9 @@ export class Draft {
 
   /** Where a signature of this type belongs; undefined when it is none of this component. */
   listFor(type: number): Map<string, Proven> | undefined {
-    if (this.facts !== undefined) {
-      if (type === SignatureType.subkeyBinding) return this.#bindings;
-      return type === SignatureType.subkeyRevocation ? this.#revocations : undefined;
-    }
-    if (type >= SignatureType.certificationFirst && type <= SignatureType.certificationLast)
-      return this.#bindings;
-    return type === SignatureType.certificationRevocation ? this.#revocations : undefined;
+    const { tag, binds } = overOf(type) ?? {};
+    if (tag !== this.packet.tag) return undefined;
+    return binds === true ? this.#bindings : this.#revocations;
   }
 
   /** The word of the subkey that it belongs here. */
@@ -60,6 +56,16 @@ export class Draft {
       revocations: [...this.#revocations.values()],
     };
   }
+}
+
+/** What kind of component a signature of a type is over, and whether it binds or revokes it; undefined for other types. */
+export function overOf(type: number): { readonly tag: number; readonly binds: boolean } | undefined {
+  const { certificationFirst, certificationLast, certificationRevocation, subkeyBinding, subkeyRevocation } =
+    SignatureType;
+  if (type >= certificationFirst && type <= certificationLast) return { tag: Tag.userId, binds: true };
+  if (type === certificationRevocation) return { tag: Tag.userId, binds: false };
+  if (type === subkeyBinding) return { tag: Tag.publicSubkey, binds: true };
+  return type === subkeyRevocation ? { tag: Tag.publicSubkey, binds: false } : undefined;
 }
 
 /** A draft of a component that may be kept; undefined for others (keystore contract §3.2, §3.3). @param primary of the certificate */
