@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { hashOfFile, imageFile } from './image-file.mjs';
@@ -67,7 +67,8 @@ export async function pullKills({ times, folder, random, size }) {
   const target = join(user.work, 'image.sif');
   const pull = async (killing, { cached, force }) => {
     rmSync(user.cache, { recursive: true, force: true });
-    if (!force) rmSync(target, { force: true });
+    rmSync(target, { force: true });
+    if (force) writeFileSync(target, 'something else');
     const words = [
       'pull',
       ...(cached ? [] : ['--disable-cache']),

@@ -166,7 +166,7 @@ export class PartialFile {
       await link(this.#path, destination);
     } catch (error) {
       if (systemCode(error) === 'EEXIST') {
-        if (await isSame(destination, this.#wanted)) return;
+        if (await isPlaced(this.#wanted)) return;
       } else if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
       await refuseExisting(destination, { overwrite: false });
       await this.#rename();
@@ -322,12 +322,19 @@ async function readState(handle: FileHandle, wanted: Wanted): Promise<State | un
   return { there, etag, end: read.end + 1 };
 }
 
-/** Whether the file that is there has the wanted content. */
-async function isSame(path: string, { digest, size }: Wanted): Promise<boolean> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+/** Whether a file of our own with the wanted content is in its place. */
+export async function isPlaced(
+  { destination, digest, size }: Wanted,
+  signal?: AbortSignal,
+  onBytes?: (count: number) => void,
+): Promise<boolean> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await open(destination, flags).catch(() => undefined);
   if (handle === undefined) return false;
   try {
-    return (await handle.stat()).size === size && (await digestOf(handle, size)) === digest;
+    const found = await handle.stat();
+    if (!found.isFile() || found.size !== size || found.uid !== process.geteuid?.()) return false;
+    return (await digestOf(handle, size, signal, onBytes)) === digest;
   } finally {
     await handle.close();
   }

@@ -1,5 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import {
+  link,
+  lstat,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,6 +140,27 @@ describe('a pull', () => {
     await isWhole();
   });
 
+  it('fetches nothing for a file that is in its place already', async () => {
+    await writeFile(destination, data, { mode: 0o600 });
+    await pull(await library(), { overwrite: true, mode: 0o751 });
+    expect(requests).toEqual([]);
+    expect((await stat(destination)).mode & 0o777).toBe(0o751);
+    await writeFile(destination, Buffer.alloc(data.length));
+    await pull(await library(), { overwrite: true });
+    expect(ranges()).toHaveLength(3);
+    await isWhole();
+  });
+
+  it('replaces a symbolic link, and not what it leads to', async () => {
+    const other = join(folder, 'other');
+    await writeFile(other, data);
+    await symlink(other, destination);
+    await pull(await library(), { overwrite: true });
+    expect(ranges()).toHaveLength(3);
+    expect((await lstat(destination)).isFile()).toBe(true);
+    expect((await readdir(folder)).toSorted()).toEqual(['image.sif', 'other']);
+  });
+
   it('says before it begins that there is no space', async () => {
     const image = { ...imageOf(data), size: 2 ** 52 };
     await expect(pull(await library(), { image })).rejects.toMatchObject({
@@ -250,15 +283,15 @@ describe('another process', () => {
 
   it('has put the same image in place meanwhile: that is what was wanted', async () => {
     const client = await library((_, _response, count) => {
-      if (count === 3) void writeFile(destination, data);
+      if (count === 3) writeFileSync(destination, data);
     });
     await pull(client, { connections: 1 });
     await isWhole();
   });
 
   it('has put something else in place meanwhile: it stays, and nothing else does', async () => {
-    const client = await library(async (_, _response, count) => {
-      if (count === 1) await writeFile(destination, 'precious');
+    const client = await library((_, _response, count) => {
+      if (count === 1) writeFileSync(destination, 'precious');
     });
     await expect(pull(client)).rejects.toMatchObject({ code: 'conflict', reason: 'exists' });
     expect(await readFile(destination, 'utf8')).toBe('precious');

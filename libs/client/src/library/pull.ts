@@ -1,10 +1,10 @@
-import { statfs } from 'node:fs/promises';
+import { chmod, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LibraryImage } from '#libs/contract';
 import { type Digest, DomainError, expected, parseDigest, refuseExisting, systemCode } from '#libs/core';
 import type { LibraryClient } from './libraryClient.js';
 import { TRANSFER } from './limits.js';
-import { PartialFile, type Placing, removePlaced } from './partialFile.js';
+import { isPlaced, PartialFile, type Placing, removePlaced } from './partialFile.js';
 import { ContentChanged, downloadRanges } from './ranges.js';
 import type { RetryOptions } from './retry.js';
 
@@ -35,7 +35,8 @@ export interface PullOptions {
 
 /**
  * Pulls an image to a file that appears whole, checked and durable, or not at all. Ranges come at once and each is repeated
- * until it is there; what a pull that was interrupted or killed has left is used. The hash is always checked.
+ * until it is there; what a pull that was interrupted or killed has left is used. The hash is always checked; a file of our own that
+ * is in its place already and has it stays.
  * @throws DomainError `unprocessable` (`wrong_digest`) when the library sends other bytes than it says, `out_of_space`
  */
 export async function pullImage(
@@ -49,7 +50,18 @@ export async function pullImage(
     throw new DomainError('unavailable', expected('a size above 0', 'the image', size), {
       reason: 'bad_answer',
     });
-  await withPartialFile({ destination, digest, size }, { ...options, overwrite }, async (file) => {
+  const progress = (phase: PullProgress['phase']) => {
+    let done = 0;
+    return (count: number) => options.onProgress?.({ phase, done: (done += count), total: size });
+  };
+  const wanted = { destination, digest, size };
+  // A pull that was killed when it was as good as done, or that is made again for nothing.
+  if (overwrite && (await isPlaced(wanted, signal, progress('checking')))) {
+    await removePlaced(destination);
+    if (options.mode !== undefined) await chmod(destination, options.mode);
+    return { digest, size };
+  }
+  await withPartialFile(wanted, { ...options, overwrite }, async (file) => {
     const download = (): Promise<void> =>
       downloadRanges({
         http,
@@ -62,12 +74,7 @@ export async function pullImage(
         retry: { signal, onRetry: options.onRetry },
         onProgress: (done) => options.onProgress?.({ phase: 'receiving', done, total: size }),
       });
-    const check = async (): Promise<Digest> => {
-      let done = 0;
-      return file.digest(signal, (count) => {
-        options.onProgress?.({ phase: 'checking', done: (done += count), total: size });
-      });
-    };
+    const check = (): Promise<Digest> => file.digest(signal, progress('checking'));
     const resumed = file.present > 0;
     await download().catch(async (error: unknown) => {
       if (!(error instanceof ContentChanged)) throw error;
