@@ -23,6 +23,8 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const MIB = 2 ** 20;
+/** Header and table of an image with 48 descriptors. */
+const part = Buffer.alloc(32176);
 
 const folder = await temporaryFolder();
 try {
@@ -112,8 +114,6 @@ async function listings(count) {
     'descriptors left open': atMost(open() - before, 0),
   });
 }
-
-const part = Buffer.alloc(32176);
 
 function readHeaderAndTable(image) {
   const file = openSync(image, 'r');
