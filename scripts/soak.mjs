@@ -1,11 +1,12 @@
-// Hours of bad luck in minutes: clients that go away, a server that is killed, a full disk, builds that are cancelled, many who
-// bring the same key, tokens that end and tokens that are none. After each stage the server must still run, no temporary file and
-// no descriptor may stay, and nothing that was acknowledged may be lost.
+// Hours of bad luck in minutes: clients that go away, a server that is killed, pushes and pulls with one or the other killed, a full
+// disk, builds that are cancelled, many who bring the same key, tokens that end and tokens that are none. After each stage the
+// server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged may be lost.
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
-// --uploads, --downloads, --kills, --full, --builds, --keys, --revocations and --tokens say how often (default 1000, 1000, 30, 10,
-// 200, 1000, 100 and 10000), --tenth a tenth of that; --only names stages; --seed repeats a run. One line for each stage; ends with
+// --uploads, --downloads, --kills, --full, --builds, --keys, --revocations, --tokens, --push-kills and --pull-kills say how often
+// (default 1000, 1000, 30, 10, 200, 1000, 100, 10000, 200 and 200), --tenth a tenth of that; --size says how large an image is that is
+// pushed and pulled by the last two (MiB, default 256); --only names stages; --seed repeats a run. One line for each stage; ends with
 // 1 when one of them failed. Everything happens in a folder of its own, with instances of its own. Builds need what `scripts/up`
 // installs, and busybox.
 import { parseArgs } from 'node:util';
@@ -18,6 +19,7 @@ import { randomFrom } from './soak/random.mjs';
 import { revocations } from './soak/revocations.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
 import { brokenTokensStage } from './soak/tokens.mjs';
+import { pullKills, pushKills } from './soak/transfer-kills.mjs';
 import { cutUploads } from './soak/uploads.mjs';
 
 const STAGES = {
@@ -29,6 +31,8 @@ const STAGES = {
   keys: keysAtOnce,
   revocations,
   tokens: brokenTokensStage,
+  'push-kills': pushKills,
+  'pull-kills': pullKills,
 };
 const TIMES = {
   uploads: 1000,
@@ -39,6 +43,8 @@ const TIMES = {
   keys: 1000,
   revocations: 100,
   tokens: 10_000,
+  'push-kills': 200,
+  'pull-kills': 200,
 };
 
 const text = { type: 'string' };
@@ -47,10 +53,12 @@ const { values } = parseArgs({
     tenth: { type: 'boolean', default: false },
     only: text,
     seed: text,
+    size: text,
     ...Object.fromEntries(Object.keys(STAGES).map((name) => [name, text])),
   },
 });
 const seed = wholeNumber('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 31);
+const size = (wholeNumber('size', values.size) ?? 256) * 1024 * 1024;
 const chosen = values.only?.split(',') ?? Object.keys(STAGES);
 const unknown = chosen.find((name) => !Object.hasOwn(STAGES, name));
 if (unknown !== undefined)
@@ -63,7 +71,8 @@ for (const name of chosen) {
   const folder = await temporaryFolder();
   const begin = performance.now();
   try {
-    const said = await STAGES[name]({ times, folder: folder.path, random: randomFrom(`${seed} ${name}`) });
+    const random = randomFrom(`${seed} ${name}`);
+    const said = await STAGES[name]({ times, folder: folder.path, random, size });
     process.stdout.write(`${name}: ${said} · ${seconds(begin)} · ok\n`);
     await folder.remove();
   } catch (error) {

@@ -25,6 +25,11 @@ export function asker(ca) {
     });
     sending.end(bytes);
     const [answer] = await once(sending, 'response');
+    if (String(answer.headers['content-type']).startsWith('text/event-stream')) {
+      // It has no end: that it began is the answer.
+      sending.destroy();
+      return { status: answer.statusCode, headers: answer.headers, text: '', body: undefined };
+    }
     const chunks = [];
     for await (const chunk of answer) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();

@@ -44,7 +44,7 @@ export async function contextAddresses(world, attempts) {
       403,
     );
   for (const method of ['GET', 'POST', 'DELETE', 'PATCH'])
-    await attempts.refused(`${method} at a context address`, world.ask(own.address, { method }), 404);
+    await attempts.refused(`${method} at a context address`, world.ask(own.address, { method }), 405);
 
   await good(put(own));
   // Nothing but the same bytes can come of it.

@@ -33,7 +33,7 @@ export async function uploadAddresses(world, attempts) {
     await attempts.refused(`an upload address with ${what}`, put(address), 403);
   await attempts.refused('an upload address after its end', put(signed(now() - 1)), 410);
   for (const method of METHODS)
-    await attempts.refused(`${method} at an upload address`, world.ask(own.address, { method }), 404);
+    await attempts.refused(`${method} at an upload address`, world.ask(own.address, { method }), 405);
   await attempts.refused('other bytes', put(own.address, foreign.bytes), 422);
   const path = `/v2/imagefile/${own.id}/_complete`;
   const completing = world.at('library', path, { method: 'PUT', json: {}, token: bob.token });

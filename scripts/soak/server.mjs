@@ -37,7 +37,13 @@ export async function serverOf(folder, services, settings = {}) {
     kill: () => server.kill(),
     stop: () => server.stop(),
     descriptors,
+    openBlobs,
     temporaries,
+    /** The file of a committed blob. */
+    blob: (hash) => {
+      const digits = hash.slice('sha256.'.length);
+      return join(home, 'data/library/blobs/sha256', digits.slice(0, 2), digits);
+    },
     /**
      * @param before how many descriptors were open before; connections that are kept are among them
      * @throws Error unless the same process still runs, without errors, temporary files, open image data and more descriptors

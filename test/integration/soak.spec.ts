@@ -38,6 +38,17 @@ describe('a soak', () => {
     process.stdout.write(said);
   }, 120_000);
 
+  it.each(['push-kills', 'pull-kills'])(
+    'of %s: client or server, in the middle of it',
+    async (stage) => {
+      // More than one part of a push, and more than the ranges that are on the way at once.
+      const said = await soak('--only', stage, `--${stage}`, '20', '--size', '80');
+      process.stdout.write(said);
+      expect(said).toMatch(new RegExp(`^${stage}: 20 kills, .* ok$`, 'm'));
+    },
+    240_000,
+  );
+
   const noDisk = lacking('unshare');
   it.skipIf(noDisk)(
     `of a disk that is full${skipped(noDisk)}`,

@@ -8,6 +8,9 @@ export async function certificate(name: string): Promise<{ key: string; cert: st
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     name: `CN=${name}`,
     keys,
+    // The clock that TLS looks at may be some milliseconds behind.
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 3_600_000),
     signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),

@@ -9,6 +9,8 @@ const INTEGRITY = fileURLToPath(new URL('../e2e/go/integrity/main.go', import.me
 const SIF_LIBRARY = 'github.com/sylabs/sif/v2@v2.24.1';
 const LIBRARY_CLIENT = 'github.com/sylabs/scs-library-client/client@v1.4.16';
 const KEY_CLIENT = 'github.com/sylabs/scs-key-client/client@v0.7.9';
+const GO_CRYPTO_SOURCE = fileURLToPath(new URL('../e2e/go-crypto/main.go', import.meta.url));
+const GO_CRYPTO = 'github.com/ProtonMail/go-crypto/openpgp@v1.4.1';
 
 /** Why programs cannot be built from the Go module proxy here, or null. */
 export function whyNoGo(): string | null {
@@ -64,6 +66,19 @@ function sourceProgram(name: string, path: string, modules: readonly string[]): 
     go get ${modules.join(' ')}
     go get .
     go build -trimpath -o ${name} .`,
+  );
+}
+
+/** test/e2e/go-crypto: the OpenPGP library of `singularity` and `apptainer`, which says which keys it refuses. */
+export function goCrypto(): Promise<string> {
+  const version = createHash('sha256').update(GO_CRYPTO).update(readFileSync(GO_CRYPTO_SOURCE)).digest('hex');
+  return cachedProgram(
+    'go-crypto',
+    version.slice(0, 16),
+    `go mod init go-crypto-reader
+    cp '${GO_CRYPTO_SOURCE}' main.go
+    go get ${GO_CRYPTO}
+    go build -trimpath -o go-crypto .`,
   );
 }
 

@@ -88,6 +88,8 @@ export const BY_PEOPLE: Table = {
   'people → auth': { 'GET /v1/token-status': OWN },
   'people → keystore': {
     'GET /pks/lookup': READ,
+    // Whether a key was revoked since one has it.
+    'GET /v1/keys/changes': READ,
     // Public keys are for everybody to hand in; their owners vouch for what is in them.
     'POST /pks/add': OWN,
   },
@@ -124,6 +126,7 @@ export const ANONYMOUS_READS: readonly string[] = [
   'GET /.well-known/jwks.json',
   'GET /v1/auth/revocations',
   'GET /pks/lookup',
+  'GET /v1/keys/changes',
 ];
 
 /** The headers of requests between services: none but `authorization` could say who asks. */

@@ -53,7 +53,7 @@ const ACCOUNTS = {
 } as const satisfies CollectionSpec<Account>;
 
 /** The id of no account. */
-const NOBODY = '0'.repeat(24);
+export const NOBODY = '0'.repeat(24);
 
 interface ListOptions {
   readonly limit: number;

@@ -26,6 +26,22 @@ export function sessionClosed(actor: Caller): AuditEvent {
   return { action: 'session.close', actor, subject: { kind: 'account', name: actor.username } };
 }
 
+/** A sign-in made room for itself. */
+export function sessionDisplaced(actor: Caller): AuditEvent {
+  return { ...sessionClosed(actor), reason: 'too_many_sessions' };
+}
+
+/** @param expiresAt Unix milliseconds; the entry itself comes when the session is removed */
+export function sessionExpired(username: string, expiresAt: number): AuditEvent {
+  return {
+    action: 'session.close',
+    actor: null,
+    subject: { kind: 'account', name: username },
+    before: { expiresAt: new Date(expiresAt).toISOString() },
+    reason: 'session_expired',
+  };
+}
+
 export function accountCreated(actor: Caller | null, user: User): AuditEvent {
   const subject = { kind: 'account', name: user.username } as const;
   return { action: 'account.create', actor, subject, after: userState(user) };

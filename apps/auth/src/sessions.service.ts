@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type Caller, Trail } from '#libs/audit';
+import { type AuditEvent, type Caller, Trail } from '#libs/audit';
 import type { Actor, RequestOrigin } from '#libs/contract';
 import { type Clock, DomainError, newSecret } from '#libs/core';
 import { CLOCK, PASSWORD_PROOF } from '#libs/server';
 import { AccountsStore, isUser } from './accounts.store.js';
-import { sessionClosed, sessionOpened } from './events.js';
+import { sessionClosed, sessionDisplaced, sessionExpired, sessionOpened } from './events.js';
 import { AUTH_LIMITS } from './limits.js';
 import { type SessionDocument, SessionsStore, type StoredSession } from './sessions.store.js';
 import { SignInService } from './sign-in.service.js';
@@ -41,11 +41,7 @@ export class SessionsService {
     const guards = await this.signIns.guards(actor);
     const sessionsEnded = isUser(account) ? account.value.sessionsEnded : 0;
     const now = this.clock.now().getTime();
-    // What is over, and what is more than anybody uses, makes room.
-    const known = await this.sessions.ofAccount(accountId, AUTH_LIMITS.sessionsPerAccount);
-    const surplus = known.length - AUTH_LIMITS.sessionsPerAccount + 1;
-    for (const [index, { id, value }] of known.entries())
-      if (index < surplus || value.expiresAt <= now) await this.sessions.delete(id);
+    await this.#makeRoom(actor, now);
     const identifier = newSecret();
     const written = await this.sessions.write([
       ...guards,
@@ -56,7 +52,6 @@ export class SessionsService {
         renewedAt: now,
         usedAt: now,
         expiresAt: now + AUTH_LIMITS.sessionIdleMs,
-        replaced: false,
         formProof: newSecret(),
       }),
       this.trail.write(sessionOpened(actor)),
@@ -68,21 +63,85 @@ export class SessionsService {
 
   /** The session of a cookie; undefined when it is over, was ended, or its account may not sign in any more. */
   async resume(identifier: string): Promise<Session | undefined> {
-    const session = await this.sessions.get(idOf(identifier));
+    const [session, successor] = await this.#family(idOf(identifier));
     const now = this.clock.now().getTime();
     if (session === undefined || session.value.expiresAt <= now) return undefined;
+    // What it went on as was ended: so was this.
+    if (session.value.replacedBy !== undefined && successor === undefined) return undefined;
     const { accountId, sessionsEnded, formProof } = session.value;
     const actor = await this.signIns.again(accountId, sessionsEnded);
     if (actor === undefined) return undefined;
     return { identifier: await this.#renewed(session, identifier, now), actor, formProof };
   }
 
-  /** Signs out. Nothing happens when there is no such session. */
+  /**
+   * Signs out, under every identifier that the session has. Nothing happens when there is no such session.
+   * @throws DomainError `conflict` when others change it all the time
+   */
   async end(identifier: string, from?: RequestOrigin): Promise<void> {
-    const session = await this.sessions.get(idOf(identifier));
-    if (session === undefined) return;
+    // Another request may give it a new identifier, or note its use, at this very moment.
+    for (let race = 0; race < AUTH_LIMITS.commitRaces; race += 1) {
+      const family = await this.#family(idOf(identifier));
+      const newest = family.at(-1);
+      if (newest === undefined) return;
+      const removals = family.map((one) => this.sessions.removal(one));
+      // What it went on as was ended, and that was said.
+      const isOver = newest.value.replacedBy !== undefined;
+      const closed = sessionClosed(await this.#holderOf(newest, from));
+      if (await this.sessions.write(isOver ? removals : [...removals, this.trail.write(closed)])) return;
+    }
+    throw new DomainError('conflict', 'The session is just used elsewhere: sign out again');
+  }
+
+  /** Removes sessions that are over. @returns how many */
+  async sweep(): Promise<number> {
+    const over = await this.sessions.expiredBefore(this.clock.now().getTime(), AUTH_LIMITS.sweepBatch);
+    let removed = 0;
+    for (const session of over) if (await this.#expire(session)) removed += 1;
+    return removed;
+  }
+
+  /** What is over, and what is more than anybody uses, goes. */
+  async #makeRoom(actor: Actor, now: number): Promise<void> {
+    const known = await this.sessions.ofAccount(actor.accountId, AUTH_LIMITS.sessionsPerAccount);
+    const surplus = known.length - AUTH_LIMITS.sessionsPerAccount + 1;
+    for (const [index, session] of known.entries())
+      if (session.value.expiresAt <= now) await this.#expire(session);
+      else if (index < surplus) await this.#remove(session, sessionDisplaced(actor));
+  }
+
+  /** The session, and what it goes on as: a request may come with the identifier of before. */
+  async #family(id: string): Promise<StoredSession[]> {
+    const family: StoredSession[] = [];
+    for (let next: string | undefined = id; next !== undefined; next = family.at(-1)?.value.replacedBy) {
+      const found: StoredSession | undefined = await this.sessions.get(next);
+      if (found === undefined) break;
+      family.push(found);
+    }
+    return family;
+  }
+
+  /** @returns false when somebody was faster */
+  async #expire(session: StoredSession): Promise<boolean> {
+    const { accountId, sessionsEnded, expiresAt } = session.value;
+    const account = await this.accounts.get(accountId);
+    // One that a change of the password has ended was over long before, and the trail says so.
+    const isOver = isUser(account) && account.value.sessionsEnded === sessionsEnded;
+    return this.#remove(session, isOver ? sessionExpired(account.value.username, expiresAt) : undefined);
+  }
+
+  /** An identifier of before leaves no entry: its session goes on, or has one. */
+  #remove(session: StoredSession, event: AuditEvent | undefined): Promise<boolean> {
+    const isSaid = event !== undefined && session.value.replacedBy === undefined;
+    return this.sessions.write([
+      this.sessions.removal(session),
+      ...(isSaid ? [this.trail.write(event)] : []),
+    ]);
+  }
+
+  async #holderOf(session: StoredSession, from: RequestOrigin | undefined): Promise<Caller> {
     const account = await this.accounts.get(session.value.accountId);
-    const holder: Caller = {
+    return {
       accountId: session.value.accountId,
       username: account?.value.username ?? '-',
       tokenId: PASSWORD_PROOF,
@@ -90,20 +149,12 @@ export class SessionsService {
       via: undefined,
       ...(from === undefined ? {} : { from }),
     };
-    await this.sessions.write([this.sessions.removal(session), this.trail.write(sessionClosed(holder))]);
-  }
-
-  /** Removes sessions that are over. @returns how many */
-  async sweep(): Promise<number> {
-    const over = await this.sessions.expiredBefore(this.clock.now().getTime(), AUTH_LIMITS.sweepBatch);
-    for (const { id } of over) await this.sessions.delete(id);
-    return over.length;
   }
 
   /** Says that the session is used; after an hour it goes on under a new identifier. */
   async #renewed(session: StoredSession, identifier: string, now: number): Promise<string> {
     const { value } = session;
-    if (value.replaced) return identifier;
+    if (value.replacedBy !== undefined) return identifier;
     const expiresAt = Math.min(value.signedInAt + AUTH_LIMITS.sessionMs, now + AUTH_LIMITS.sessionIdleMs);
     if (now - value.renewedAt >= AUTH_LIMITS.sessionRenewMs) {
       const next = newSecret();
@@ -113,7 +164,7 @@ export class SessionsService {
         // Requests that the browser has sent already come with the old one.
         this.sessions.change(session, {
           ...value,
-          replaced: true,
+          replacedBy: idOf(next),
           expiresAt: now + AUTH_LIMITS.sessionGraceMs,
         }),
       ]);

@@ -13,8 +13,8 @@ const SessionDocument = z.object({
   renewedAt: z.number(),
   usedAt: z.number(),
   expiresAt: z.number(),
-  /** It goes on under another identifier; this one is for requests that were sent already. */
-  replaced: z.boolean(),
+  /** It goes on under another identifier, of which this is the hash; this one is for requests that were sent already. */
+  replacedBy: z.string().optional(),
   /** What forms of this session carry. */
   formProof: z.string(),
 });
@@ -59,10 +59,6 @@ export class SessionsStore {
   /** Fails when somebody has removed or changed it since. */
   removal({ id, revision }: StoredSession): Write {
     return this.#sessions.write.delete(id, revision);
-  }
-
-  async delete(id: string): Promise<void> {
-    await this.#sessions.delete(id);
   }
 
   /** Sessions of an account, those that end first in front. */

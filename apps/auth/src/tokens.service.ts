@@ -3,7 +3,7 @@ import { Trail } from '#libs/audit';
 import { type Actor, ANY_SERVICE, type CreateTokenRequest, type TokenClaims } from '#libs/contract';
 import { type Clock, DomainError, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
-import { AccountsStore, type StoredAccount } from './accounts.store.js';
+import { AccountsStore, NOBODY, type StoredAccount } from './accounts.store.js';
 import { tokenCreated } from './events.js';
 import { Issuer } from './issuer.js';
 import { AUTH_LIMITS } from './limits.js';
@@ -134,7 +134,8 @@ export class TokensService {
   /** Ends a token now and everywhere. Whoever may not gets the answer for a token that does not exist. */
   async revoke(actor: Actor, id: string): Promise<StoredToken> {
     const token = await this.tokens.get(id);
-    const account = token === undefined ? undefined : await this.accounts.get(token.value.accountId);
+    // Also for a token that is not there: it takes as long as one of somebody else.
+    const account = await this.accounts.get(token?.value.accountId ?? NOBODY);
     if (token === undefined || account === undefined)
       throw new DomainError('not_found', 'There is no such token', { reason: 'token_not_found' });
     enforce(mayRevokeToken(actor, { id, owner: ownerOf(account) }));

@@ -115,9 +115,11 @@ export class ContextsService {
     );
   }
 
-  /** Gives an account's hold up; the context goes when it was the last one. */
+  /** Gives an account's hold up; the context goes when it was the last one. Without a hold nothing is looked at that others have. */
   async release(digestText: string, actor: Actor): Promise<void> {
-    await this.#drop(parseDigest(digestText), actor.accountId);
+    const digest = parseDigest(digestText);
+    if ((await this.holds.get(digest, actor.accountId)) !== undefined)
+      await this.#drop(digest, actor.accountId);
   }
 
   /**

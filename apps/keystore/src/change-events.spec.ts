@@ -13,13 +13,15 @@ let events: ChangeEvents;
 let reads: number[];
 let changed = (): void => undefined;
 let page: (after: number) => Promise<ChangesPage>;
+let head: () => Promise<number>;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   reads = [];
   page = async (after) => ({ changes: [], next: after, more: false });
+  head = async () => 7;
   const changes = {
     shared: false,
-    head: async () => 7,
+    head: () => head(),
     after: (after: number) => {
       reads.push(after);
       return page(after);
@@ -108,4 +110,30 @@ it('forgets who has gone', async () => {
   expect(events.open).toBe(1);
   stream.close();
   await vi.waitFor(() => expect(events.open).toBe(0));
+});
+
+it('ends after an hour, so that whoever listens has to ask again', async () => {
+  const stream = await open();
+  await stream.next();
+  for (let beat = 1; beat < LIMITS.eventBeats; beat += 1) vi.advanceTimersByTime(LIMITS.heartbeatMs);
+  expect(events.open).toBe(1);
+  vi.advanceTimersByTime(LIMITS.heartbeatMs);
+  await vi.waitFor(() => expect(events.open).toBe(0));
+  let last = '';
+  while (last !== 'undefined') last = await stream.next();
+});
+
+it.each([
+  ['an address', () => '127.0.0.1'],
+  ['a /64 of IPv6', (number: number) => `2001:db8::${number.toString(16)}`],
+])('lets no more in from %s, also when all come at once', async (_, addressOf) => {
+  const { promise, reject } = Promise.withResolvers<number>();
+  head = () => promise;
+  // Nothing is sent to whoever is refused, or waits.
+  const ask = (number: number) => events.send({} as FastifyReply, addressOf(number), undefined);
+  const waiting = Array.from({ length: LIMITS.eventStreamsPerAddress }, (__, number) => ask(number));
+  await expect(ask(LIMITS.eventStreamsPerAddress)).rejects.toMatchObject({ reason: 'too_many_streams' });
+  reject(new Error('the database is away'));
+  expect((await Promise.allSettled(waiting)).every(({ status }) => status === 'rejected')).toBe(true);
+  expect(events.open).toBe(0);
 });

@@ -4,18 +4,22 @@ import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { KeyChange } from '#libs/contract';
 import { DomainError } from '#libs/core';
+import { networkOf } from '#libs/server';
 import { CertificatesStore } from './certificates.store.js';
 import { type ChangesPage, ChangesStore } from './changes.store.js';
 import { LIMITS } from './limits.js';
 
 interface Stream {
-  readonly address: string;
+  /** Of its address: of IPv6 a /64 (ADR 15). */
+  readonly network: string;
   readonly end: AbortController;
   /** Lets it look whether there is something for it. */
   wake: () => void;
   /** Whether something was sent since the last beat, and whether it is to say that it is still there. */
   sent: boolean;
   silent: boolean;
+  /** Beats until it ends. */
+  beatsLeft: number;
 }
 
 /**
@@ -50,21 +54,26 @@ export class ChangeEvents implements BeforeApplicationShutdown {
   }
 
   /**
-   * Sends changes until the client goes away or the server stops.
+   * Sends changes until the client goes away, the server stops, or an hour is over: then it asks again, and its token is looked at again.
    * @param after the number of the last change that the client has; undefined: only what is still to come
    * @throws DomainError `too_many_requests` when so many listen already, in all or from this address
    */
   async send(reply: FastifyReply, address: string, after: number | undefined): Promise<void> {
-    this.#requireRoom(address);
-    const from = after ?? (await this.changes.head());
-    const response = begin(reply);
-    const end = new AbortController();
-    const stream: Stream = { address, end, wake: () => undefined, sent: true, silent: false };
+    // Counted before anything is waited for: whoever asks a thousand times at once would be let in every time.
+    const stream = this.#enter(networkOf(address));
+    try {
+      const from = after ?? (await this.changes.head());
+      await this.#send(begin(reply), from, stream);
+    } finally {
+      this.#remove(stream);
+    }
+  }
+
+  async #send(response: ServerResponse, from: number, stream: Stream): Promise<void> {
+    const { end } = stream;
     const { signal } = end;
-    signal.addEventListener('abort', () => stream.wake(), { once: true });
     response.once('close', () => end.abort());
-    if (this.#closing || response.closed) end.abort();
-    this.#add(stream);
+    if (response.closed) end.abort();
     try {
       // An id without data: where to go on if nothing comes before the connection breaks.
       await write(response, signal, `retry: ${LIMITS.eventRetryMs}\nid: ${from}\n\n`);
@@ -72,7 +81,6 @@ export class ChangeEvents implements BeforeApplicationShutdown {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      this.#remove(stream);
       response.end();
     }
   }
@@ -109,8 +117,25 @@ export class ChangeEvents implements BeforeApplicationShutdown {
     for (const { wake } of this.#streams) wake();
   }
 
-  #requireRoom(address: string): void {
-    const mine = [...this.#streams].filter((stream) => stream.address === address).length;
+  #enter(network: string): Stream {
+    this.#requireRoom(network);
+    const end = new AbortController();
+    const stream: Stream = {
+      network,
+      end,
+      wake: () => undefined,
+      sent: true,
+      silent: false,
+      beatsLeft: LIMITS.eventBeats,
+    };
+    end.signal.addEventListener('abort', () => stream.wake(), { once: true });
+    if (this.#closing) end.abort();
+    this.#add(stream);
+    return stream;
+  }
+
+  #requireRoom(network: string): void {
+    const mine = [...this.#streams].filter((stream) => stream.network === network).length;
     if (this.#streams.size < LIMITS.eventStreams && mine < LIMITS.eventStreamsPerAddress) return;
     throw new DomainError('too_many_requests', 'Too many listen to the changes of keys already', {
       reason: 'too_many_streams',
@@ -139,6 +164,8 @@ export class ChangeEvents implements BeforeApplicationShutdown {
     for (const stream of this.#streams) {
       stream.silent = !stream.sent;
       stream.sent = false;
+      stream.beatsLeft -= 1;
+      if (stream.beatsLeft <= 0) stream.end.abort();
       stream.wake();
     }
   }

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Headers, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type KeyChangesAnswer, KeyChangesQuery, KeyEventsQuery } from '#libs/contract';
-import { Anonymous, check, Checked } from '#libs/server';
+import { Anonymous, Audience, check, Checked } from '#libs/server';
 import { ChangeEvents } from './change-events.js';
 import { ChangesStore } from './changes.store.js';
 import { etagOf, isKnown } from './conditional.js';
@@ -10,6 +10,7 @@ import { ReadsGuard } from './reads.js';
 /** What became of certificates: for whoever has some already and must hear of their revocation (keystore contract §5.2). */
 @Controller('v1/keys')
 @UseGuards(ReadsGuard)
+@Audience('keystore')
 export class ChangesController {
   constructor(
     private readonly changes: ChangesStore,

@@ -17,6 +17,8 @@ export const LIMITS = {
   eventsAtOnce: 100,
   /** Milliseconds of silence after which a stream says that it is still there, and until a client that takes nothing is cut off. */
   heartbeatMs: 15_000,
+  /** Those times after which a stream ends, so that its client asks anew: an hour. */
+  eventBeats: 240,
   eventIdleMs: 30_000,
   /** Milliseconds after which a client that lost its stream comes again. */
   eventRetryMs: 3_000,

@@ -22,7 +22,11 @@ const admin = who('admin', { administrator: true, scopes: ['keystore:write', 'ad
 const formerAdmin = who('admin', { scopes: ['keystore:write', 'admin'] });
 const party = (account: string): Party => ({ account, username: account, email: '', at: '' });
 
-const held = { owner: party('owner'), contributors: [party('contributor')] };
+const held = {
+  fingerprint: 'ab'.repeat(20),
+  owner: party('owner'),
+  contributors: [party('contributor')],
+};
 const served = { ...held, userIds: [{ text: 'Ann', created: 0, revoked: false }], revoked: false };
 const hidden = { ...held, userIds: [], revoked: false };
 const revoked = { ...held, userIds: [], revoked: true };

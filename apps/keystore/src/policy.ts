@@ -16,7 +16,7 @@ interface Refusal {
 
 type Asker = Pick<Actor, 'accountId' | 'scopes' | 'administrator' | 'organisations'>;
 type Held = Pick<StoredCertificate, 'contributors' | 'owner'>;
-type Seen = Held & Pick<StoredCertificate, 'userIds' | 'revoked'>;
+type Seen = Held & Pick<StoredCertificate, 'fingerprint' | 'userIds' | 'revoked'>;
 
 const YES: Decision = { allowed: true };
 

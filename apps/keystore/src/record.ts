@@ -56,7 +56,7 @@ export function recordOf(
       `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
     );
   const summary = summarise(left);
-  const { revoked, expires } = summary;
+  const { fingerprint, revoked, expires } = summary;
   const confirmed = addressesOf(contributors, owner);
   // Those of which nothing but a revocation has come are not shown.
   const hashes = left.userIds
@@ -67,12 +67,12 @@ export function recordOf(
     hash: hashes[index],
     confirmed: confirmed.has(addressOf(userId.text) ?? ''),
   }));
-  const handles = isServed({ userIds, revoked }) ? handlesOf(summary, confirmed) : [];
+  const handles = isServed({ fingerprint, userIds, revoked }) ? handlesOf(summary, confirmed) : [];
   return {
     certificate: {
       armor: writeArmor(bytes),
       ...(withheld.length > 0 && { withheld: withheld.toString('base64') }),
-      fingerprint: summary.fingerprint,
+      fingerprint,
       algorithm: summary.algorithm,
       bits: summary.bits,
       created: summary.created,
@@ -80,7 +80,7 @@ export function recordOf(
       revoked,
       ...(summary.alone && { alone: true }),
       userIds,
-      subkeys: summary.subkeys.map(({ fingerprint }) => fingerprint),
+      subkeys: summary.subkeys.map((subkey) => subkey.fingerprint),
       handles: handles.map(({ handle }) => handle),
       contributors: [...contributors],
       ...(owner !== undefined && { owner }),

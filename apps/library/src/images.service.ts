@@ -10,8 +10,16 @@ import { EntitiesStore, type Entity } from './entities.store.js';
 import { deleted, pushed } from './events.js';
 import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from './limits.js';
-import { missing } from './missing.js';
-import { enforce, mayDelete, mayDownload, maySeeUnfinished, mayWrite } from './policy.js';
+import { missing, NOTHING } from './missing.js';
+import {
+  admit,
+  enforce,
+  mayDelete,
+  mayDownload,
+  maySeeUnfinished,
+  mayWrite,
+  type Subject,
+} from './policy.js';
 import { containerSubject } from './subjects.js';
 import { TagsStore } from './tags.store.js';
 import { TreeService } from './tree.service.js';
@@ -79,10 +87,10 @@ export class ImagesService {
   /** @throws DomainError `not_found`, `forbidden` unless the actor may write to its container */
   async findForWriting(id: string, actor: Actor): Promise<FoundImage> {
     const image = await this.images.get(id);
+    const found = await this.containers.get(image?.value.container ?? NOTHING);
+    const rule = { subject: containerSubject, decide: (subject: Subject) => mayWrite(actor, subject) };
+    const container = admit(found, rule, () => missing('image', id));
     if (!image) throw missing('image', id);
-    const container = await this.containers.get(image.value.container);
-    if (!container) throw missing('image', id);
-    enforce(mayWrite(actor, containerSubject(container)), () => missing('image', id));
     return { image, container };
   }
 
@@ -184,16 +192,26 @@ export class ImagesService {
 
   async #byTag(container: Container, tag: string, arch: string | undefined): Promise<Image | undefined> {
     const found = await this.tags.get(container.id, arch ?? DEFAULT_ARCH, tag);
-    if (found) return this.images.get(found.value.image);
-    if (arch !== undefined) return undefined;
+    const image = await this.images.get(found?.value.image ?? NOTHING);
+    if (arch !== undefined || image?.value.uploaded === true) return image;
     const [other] = await this.tags.ofName(container.id, tag, 1);
-    return other && this.images.get(other.value.image);
+    return this.images.get(other?.value.image ?? NOTHING);
   }
 
-  /** What is known of a content that the actor may download from anywhere: nobody learns here what others have. */
+  /**
+   * What is known of a content that the actor may download from anywhere. Nobody learns here what others have: as many containers
+   * are asked for as there may be, in one question.
+   */
   async #contentOf(hash: string, actor: Actor): Promise<ImageDocument | undefined> {
-    for (const image of await this.images.withHash(hash, LIMITS.sameContent)) {
-      const container = image.value.uploaded ? await this.containers.get(image.value.container) : undefined;
+    const most = LIMITS.sameContent;
+    const images = (await this.images.withHash(hash, most)).filter(({ value }) => value.uploaded);
+    const asked = Array.from(
+      { length: most },
+      (_, index) => images[index]?.value.container ?? String(index).padStart(NOTHING.length, '0'),
+    );
+    const containers = new Map((await this.containers.getMany(asked)).map((one) => [one.id, one]));
+    for (const image of images) {
+      const container = containers.get(image.value.container);
       const readable = container && mayDownload(actor, containerSubject(container)).allowed;
       if (readable === true && (await this.isStored(image))) return image.value;
     }

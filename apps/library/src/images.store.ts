@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
 import { type Change, DATABASE, type Database } from './database.store.js';
+import { NOTHING } from './missing.js';
 
 const ImageDocument = z.object({
   /** Id. */
@@ -57,7 +58,7 @@ export class ImagesStore {
 
   async findByHash(container: string, hash: string): Promise<Image | undefined> {
     const found = await this.#hashes.get(hashId(container, hash));
-    return found && this.#images.get(found.value.image);
+    return this.#images.get(found?.value.image ?? NOTHING);
   }
 
   /** Newest first. */

@@ -15,13 +15,11 @@ import { type Change, commitPlan, DATABASE, type Database } from './database.sto
 import { EntitiesStore, type Entity } from './entities.store.js';
 import { created } from './events.js';
 import { LIMITS } from './limits.js';
-import { missing } from './missing.js';
+import { missing, NOTHING } from './missing.js';
 import { NamesStore } from './names.store.js';
-import { enforce, isAdministrator, mayCreate, mayRead } from './policy.js';
+import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from './policy.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
 import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
-
-const NOTHING = '0'.repeat(24);
 
 /** Entities, collections and containers: finding them and making them. Making one again finds it. */
 @Injectable()
@@ -40,16 +38,12 @@ export class TreeService {
   /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
   async entity(name: string, actor: Actor | undefined): Promise<Entity> {
     const entity = await this.entities.get(await this.#idOf(name));
-    if (!entity) throw missing('entity', name);
-    enforce(mayRead(actor, entitySubject(entity)), () => missing('entity', name));
-    return entity;
+    return admit(entity, this.#reading(actor, entitySubject), () => missing('entity', name));
   }
 
   async collection(path: string, actor: Actor | undefined): Promise<Collection> {
     const collection = await this.collections.get(await this.#idOf(path));
-    if (!collection) throw missing('collection', path);
-    enforce(mayRead(actor, collectionSubject(collection)), () => missing('collection', path));
-    return collection;
+    return admit(collection, this.#reading(actor, collectionSubject), () => missing('collection', path));
   }
 
   /** @param what the error for a container that is not there; a request for an image says that there is no image */
@@ -105,9 +99,8 @@ export class TreeService {
 
   async createCollection(request: CollectionRequest, actor: Actor): Promise<Collection> {
     const name = checkName(request.name);
-    const entity = await this.entities.get(request.entity);
-    if (!entity) throw missing('entity', request.entity);
-    enforce(mayRead(actor, entitySubject(entity)), () => missing('entity', request.entity));
+    const found = await this.entities.get(request.entity);
+    const entity = admit(found, this.#reading(actor, entitySubject), () => missing('entity', request.entity));
     const entityName = entity.value.name;
     enforce(mayCreate(actor, { entity: entityName, collection: name, private: false }), () =>
       missing('entity', request.entity),
@@ -137,9 +130,10 @@ export class TreeService {
 
   async createContainer(request: ContainerRequest, actor: Actor): Promise<Container> {
     const name = checkName(request.name);
-    const collection = await this.collections.get(request.collection);
-    if (!collection) throw missing('collection', request.collection);
-    enforce(mayRead(actor, collectionSubject(collection)), () => missing('collection', request.collection));
+    const found = await this.collections.get(request.collection);
+    const collection = admit(found, this.#reading(actor, collectionSubject), () =>
+      missing('collection', request.collection),
+    );
     const { entity, entityName, name: collectionName } = collection.value;
     enforce(
       mayCreate(actor, { entity: entityName, collection: collectionName, container: name, private: false }),
@@ -171,15 +165,16 @@ export class TreeService {
     );
   }
 
-  /** For a path that leads nowhere the id of nothing: looking it up takes as long as what is hidden, so that time tells nothing. */
   async #idOf(path: string): Promise<string> {
     return (await this.names.find(path)) ?? NOTHING;
   }
 
   #readable(container: Container | undefined, actor: Actor | undefined, what: () => DomainError): Container {
-    if (!container) throw what();
-    enforce(mayRead(actor, containerSubject(container)), what);
-    return container;
+    return admit(container, this.#reading(actor, containerSubject), what);
+  }
+
+  #reading<T>(actor: Actor | undefined, subject: (object: T) => Subject) {
+    return { subject, decide: (one: Subject) => mayRead(actor, one) };
   }
 
   /** Finds or makes the object at a path. Two at once make one: the path can be taken only once. */

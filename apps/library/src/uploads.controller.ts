@@ -79,8 +79,12 @@ export class UploadsController {
     @Body(new JsonBody(MultipartRequest)) request: MultipartRequest,
     @CurrentActor() actor: Actor,
   ): Promise<object> {
-    const { filesize: size, resume } = request;
-    const started = await this.uploads.startMultipart(image, { size, resume }, actor);
+    const { filesize: size, resume, uploadID: earlier } = request;
+    const started = await this.uploads.startMultipart(
+      image,
+      { size, resume, ...(typeof earlier === 'string' ? { earlier } : {}) },
+      actor,
+    );
     const { id: uploadID, totalParts, partSize, received } = started;
     // A map of strings (rule 17). The whole is hashed here: clients need not hash every part as S3 would want it.
     const options: Record<string, string> = { s3compliant: 'false' };

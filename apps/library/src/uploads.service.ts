@@ -81,15 +81,18 @@ export class UploadsService {
     return this.#addressOf(upload.id, 1, actor);
   }
 
-  /** Several pieces (no. 24). @param resume goes on with an upload of the same file by the same account, if there is one */
+  /**
+   * Several pieces (no. 24). `resume` goes on with an upload of the same file by the same account, if there is one: with `earlier`,
+   * which only whoever began it can name, in any case, otherwise with one for which nothing arrives at this moment.
+   */
   async startMultipart(
     imageId: string,
-    request: { size: number; resume: boolean },
+    request: { readonly size: number; readonly resume: boolean; readonly earlier?: string },
     actor: Actor,
   ): Promise<StartedUpload> {
     const found = await this.#findForWriting(imageId, actor);
     const { size, resume } = request;
-    const known = resume ? await this.#resumed(found, size, actor) : undefined;
+    const known = resume ? await this.#resumed(found, request, actor) : undefined;
     const partSize = Math.max(this.limits.partBytes, Math.ceil(size / this.limits.parts));
     const upload = known ?? (await this.#start(found, { kind: 'multipart', size, partSize }, actor));
     return {
@@ -297,10 +300,14 @@ export class UploadsService {
   }
 
   /** An upload to go on with. From now on it is this token's: that of before may have expired, or been revoked. */
-  async #resumed({ image }: FoundImage, size: number, actor: Actor): Promise<Upload | undefined> {
+  async #resumed(
+    { image }: FoundImage,
+    request: { readonly size: number; readonly earlier?: string },
+    actor: Actor,
+  ): Promise<Upload | undefined> {
     const { tokenId: token, originTokenId: originToken, via } = actor;
     return commitPlan(this.database, async () => {
-      const upload = await this.#resumable(image.id, size, actor);
+      const upload = await this.#resumable(image.id, request, actor);
       if (upload === undefined || upload.value.token === token) return { writes: [], result: upload };
       const { via: _, ...rest } = upload.value;
       const value = { ...rest, token, originToken, ...(via === undefined ? {} : { via }) };
@@ -308,16 +315,15 @@ export class UploadsService {
     });
   }
 
-  async #resumable(imageId: string, size: number, actor: Actor): Promise<Upload | undefined> {
-    const uploads = await this.uploads.ofImage(imageId, this.limits.uploadsPerImage);
-    return uploads.find(
-      ({ id, value }) =>
-        value.kind === 'multipart' &&
-        value.state === 'open' &&
-        value.size === size &&
-        value.account === actor.accountId &&
-        !this.blobs.isActive(id),
+  async #resumable(
+    imageId: string,
+    { size, earlier }: { readonly size: number; readonly earlier?: string },
+    actor: Actor,
+  ): Promise<Upload | undefined> {
+    const own = (await this.#openUploads(imageId)).filter(
+      ({ value }) => value.kind === 'multipart' && value.size === size && value.account === actor.accountId,
     );
+    return own.find(({ id }) => id === earlier) ?? own.find(({ id }) => !this.blobs.isActive(id));
   }
 
   async #openUpload(imageId: string, uploadId: string, actor: Actor): Promise<Upload> {

@@ -212,7 +212,10 @@ function level(globals: Readonly<Record<string, AnyFlagValue>>, env: Environment
 
 function messages(options: MainOptions, level: number, coloured: boolean): Messages {
   return new Messages({
-    write: (text) => void options.stderr.write(text),
+    write: (text) => {
+      options.progress?.makeRoom();
+      options.stderr.write(text);
+    },
     level,
     colours: () =>
       coloured && options.stderr.isTTY === true && parseBoolean(options.env['NO_COLOR'] ?? '') !== true,

@@ -2,7 +2,7 @@ import { getSystemErrorMessage } from 'node:util';
 import type { Program } from './command.js';
 import { Interrupted } from './failures.js';
 import { main } from './main.js';
-import { barsOn } from './progress.js';
+import { progressOn } from './progress.js';
 import { promptsOn } from './prompts.js';
 
 /** How long a command may clean up after a signal before the process ends anyway, in milliseconds. */
@@ -35,7 +35,7 @@ export async function runProgram(program: Program, argv = process.argv.slice(2))
     cwd: process.cwd(),
     signal: interrupts.signal,
     pid: process.pid,
-    progress: barsOn(() => streams.stderr),
+    progress: progressOn(() => streams.stderr),
     prompts: promptsOn(() => ({ input: streams.stdin, output: streams.stderr })),
     ...(process.getuid === undefined ? {} : { uid: process.getuid() }),
   });

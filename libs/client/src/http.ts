@@ -15,6 +15,7 @@ import {
 } from './http/failures.js';
 import { CLIENT_LIMITS } from './http/limits.js';
 import { isRedirect, nextHop } from './http/redirects.js';
+import { readRetryAfter } from './http/retry-after.js';
 
 export interface HttpClientOptions extends ConnectionOptions {
   /** Base of every path: scheme, host, port and, where a service is mounted under one, a path prefix. */
@@ -87,9 +88,12 @@ export class HttpClient {
       try {
         const answer = await this.#follow(options, method);
         if (accepted(options, answer.status)) return answer;
-        if (last || !RETRIED_STATUSES.has(answer.status)) throw await refusal(answer, method);
+        const asked = (readRetryAfter(answer.header('retry-after')) ?? 0) * 1000;
+        // Who is to come back much later is not kept waiting here.
+        if (last || !RETRIED_STATUSES.has(answer.status) || asked > CLIENT_LIMITS.retryAfter)
+          throw await refusal(answer, method);
         await answer.discard();
-        await pause(attempt, answer.header('retry-after'), options.signal);
+        await pause(attempt, asked, options.signal);
       } catch (error) {
         options.signal?.throwIfAborted();
         if (error instanceof DomainError) throw error;
@@ -97,7 +101,7 @@ export class HttpClient {
         // Nothing was sent yet: a site's own authority may be in the store of the machine.
         if (replayable && isUnknownAuthority(error) && (await this.#connections.trustSystem())) continue;
         if (last || !isNetworkFailure(error)) throw networkError(error, origin);
-        await pause(attempt, undefined, options.signal);
+        await pause(attempt, 0, options.signal);
       }
     }
   }
@@ -240,13 +244,14 @@ async function refusal(answer: Answer, method: string): Promise<ResponseError> {
   } catch {
     // An error body that cannot be read changes nothing about the refusal.
   }
-  return responseError(answer.status, body, `${method} ${answer.url.origin}${answer.url.pathname}`);
+  const what = `${method} ${answer.url.origin}${answer.url.pathname}`;
+  return responseError(answer.status, body, what, readRetryAfter(answer.header('retry-after')));
 }
 
-async function pause(attempt: number, retryAfter: string | undefined, signal: AbortSignal | undefined) {
+/** @param least milliseconds */
+async function pause(attempt: number, least: number, signal: AbortSignal | undefined) {
   const backoff = CLIENT_LIMITS.backoff * 2 ** (attempt - 1) * (0.5 + Math.random());
-  const asked = retryAfter !== undefined && /^[0-9]{1,5}$/.test(retryAfter) ? Number(retryAfter) * 1000 : 0;
-  const milliseconds = Math.max(backoff, Math.min(asked, CLIENT_LIMITS.retryAfter));
+  const milliseconds = Math.max(backoff, least);
   await delay(milliseconds, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
   signal?.throwIfAborted();
 }

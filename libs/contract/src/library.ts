@@ -73,8 +73,11 @@ export const UploadRequest = z.object({
 });
 export type UploadRequest = z.output<typeof UploadRequest>;
 
-/** `POST /v2/imagefile/{image}/_multipart` (no. 24). `resume` is ours: go on with an upload that was interrupted. */
-export const MultipartRequest = z.object({ filesize: z.int().min(1), resume: flag });
+/**
+ * `POST /v2/imagefile/{image}/_multipart` (no. 24). `resume` is ours: go on with an upload that was interrupted; with `uploadID`
+ * with that one, also when a connection of it still seems to be alive.
+ */
+export const MultipartRequest = z.object({ filesize: z.int().min(1), resume: flag, uploadID: id.nullish() });
 export type MultipartRequest = z.output<typeof MultipartRequest>;
 
 /** `PUT /v2/imagefile/{image}/_multipart` (no. 25). */

@@ -46,10 +46,10 @@ describe('withFileLock', () => {
     const holder = spawn(process.execPath, ['-e', 'console.log(); setInterval(() => {}, 1000)']);
     await once(holder.stdout, 'data');
     const own = await withFileLock(lock, () => readlink(lock));
-    const [machine, boot, namespace] = own.split(':');
+    const [machine, boot, namespace] = own.split('-');
     const stat = await readFile(`/proc/${holder.pid}/stat`, 'latin1');
     const start = stat.split(') ').at(-1)?.split(' ')[19];
-    await symlink([machine, boot, namespace, holder.pid, start].join(':'), lock);
+    await symlink([machine, boot, namespace, holder.pid, start].join('-'), lock);
     const refused = withFileLock(lock, async () => 'never', { timeout: 0 });
     await expect(refused).rejects.toMatchObject({ reason: 'locked' });
     holder.kill('SIGKILL');
@@ -59,7 +59,7 @@ describe('withFileLock', () => {
   });
 
   it.each([
-    ['another machine', 'elsewhere/:boot:1:1:1'],
+    ['another machine', `${'0'.repeat(16)}-00000000-1-1-1`],
     ['something that is not ours', 'nonsense'],
   ])('never judges a lock of %s', async (_what, holder) => {
     await symlink(holder, lock);

@@ -1,8 +1,7 @@
-import { readFileSync, readlinkSync } from 'node:fs';
 import { lstat, readlink, symlink, unlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DomainError, systemCode } from './errors.js';
+import { processName, stateOfProcess } from './process-name.js';
 
 export interface FileLockOptions {
   /** Milliseconds to wait for another holder before giving up; 30 seconds by default. */
@@ -44,7 +43,7 @@ async function acquire(path: string, timeout: number): Promise<void> {
 
 async function create(path: string): Promise<boolean> {
   try {
-    await symlink(ownName(), path);
+    await symlink(processName(), path);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;
@@ -80,49 +79,6 @@ async function removeOld(breaker: string): Promise<void> {
 
 /** Only a holder of the same machine and process namespace can be judged: elsewhere the same id is another process. */
 async function holderIsDead(path: string): Promise<boolean> {
-  const [machine, boot, namespace, pid, start] = (await readlink(path).catch(() => '')).split(':');
-  const own = ownPlace();
-  if (machine !== own.machine || pid === undefined || start === undefined) return false;
-  if (boot !== own.boot) return true;
-  return namespace === own.namespace && startOf(Number(pid)) !== start;
-}
-
-const ownName = (): string => {
-  const { machine, boot, namespace } = ownPlace();
-  return [machine, boot, namespace, process.pid, startOf(process.pid)].join(':');
-};
-
-interface Place {
-  readonly machine: string;
-  /** Differs after every start of the machine: a process id from before it is not taken for a living one. */
-  readonly boot: string;
-  readonly namespace: string;
-}
-
-let place: Place | undefined;
-function ownPlace(): Place {
-  return (place ??= {
-    machine: `${hostname()}/${textOf('/etc/machine-id')}`,
-    boot: textOf('/proc/sys/kernel/random/boot_id'),
-    namespace: readlinkSync('/proc/self/ns/pid').replace(/\D/g, ''),
-  });
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'latin1').trim();
-  } catch {
-    return '';
-  }
-}
-
-/** Start time of a process in ticks since boot, `-` when there is none: process ids are used again, pairs are not. */
-function startOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name in parentheses may hold anything: the fields are counted from the last one.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-';
-  } catch {
-    return '-';
-  }
+  const holder = await readlink(path).catch(() => undefined);
+  return holder !== undefined && stateOfProcess(holder) === 'gone';
 }

@@ -12,6 +12,7 @@ export * from './passing-buffers.js';
 export * from './release-buffer.js';
 export * from './placed-file.js';
 export * from './private-socket.js';
+export * from './process-name.js';
 export * from './rootTree.js';
 export * from './system-errors.js';
 export * from './turns.js';

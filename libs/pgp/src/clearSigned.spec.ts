@@ -52,6 +52,22 @@ describe('a clear-signed message', () => {
     expect(await make(true)).not.toBe(await make(true));
   });
 
+  it('of a key without user ids proves that somebody has the key, and counts for nothing else', async () => {
+    const data = await clearSign(text, { key: await secret('a'), clock });
+    const nameless = await keyOf('a');
+    nameless.key.users.splice(0);
+    const find = async () => [nameless];
+    await expect(verifyClearSigned(data, find, clock.now())).rejects.toMatchObject({
+      reason: 'pgp_bad_signature',
+    });
+    const proven = await verifyClearSigned(data, find, clock.now(), { nameless: true });
+    expect(proven.signer.fingerprint).toBe(fingerprintOf(nameless));
+    const other = await clearSign(text, { key: await secret('b'), clock });
+    await expect(verifyClearSigned(other, find, clock.now(), { nameless: true })).rejects.toMatchObject({
+      reason: 'pgp_bad_signature',
+    });
+  });
+
   it('keeps lines that begin with dashes', async () => {
     const data = await clearSign('- a\n-----BEGIN x\n\nlast', { key: await secret('b'), clock });
     expect((await verify(data, 'b')).text.toString()).toBe('- a\n-----BEGIN x\n\nlast');

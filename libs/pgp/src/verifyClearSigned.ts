@@ -28,6 +28,14 @@ export interface Signer {
 /** Keys by the 64-bit id (16 upper-case hex digits) of a primary key or subkey; several may share one. */
 export type FindKeys = (keyId: string) => Promise<readonly PgpKey[]>;
 
+export interface VerifyOptions {
+  /**
+   * The primary key of a certificate of version 4 without user ids signs too: nothing says what it may do, or until when. For
+   * proofs that somebody has the key, and nothing else.
+   */
+  readonly nameless?: boolean;
+}
+
 /**
  * Verifies a clear-signed message. SHA-224, 256, 384 and 512 alone are accepted (CVE-2022-39237). The signer must hold
  * the right to sign; expiry and revocation are judged at `now`, not at the time of the signature (SIF contract §2.5).
@@ -38,6 +46,7 @@ export async function verifyClearSigned(
   data: Uint8Array,
   findKeys: FindKeys,
   now: Date,
+  { nameless = false }: VerifyOptions = {},
 ): Promise<VerifiedMessage> {
   const { text, signedOctets, signature } = splitClearSigned(data);
   const openpgp = await loadOpenPgp();
@@ -46,7 +55,7 @@ export async function verifyClearSigned(
     const keyId = packet.issuerKeyID.toHex().toUpperCase();
     const candidates = (await findKeys(keyId)).slice(0, PGP_LIMITS.candidates);
     if (candidates.length === 0) continue;
-    return { text, signer: await verifyOne({ openpgp, packet, signedOctets, candidates, now }) };
+    return { text, signer: await verifyOne({ openpgp, packet, signedOctets, candidates, now, nameless }) };
   }
   const ids = packets.map(({ issuerKeyID }) => issuerKeyID.toHex().toUpperCase()).join(', ');
   throw pgpError(
@@ -88,6 +97,7 @@ interface Attempt {
   readonly signedOctets: Buffer;
   readonly candidates: readonly PgpKey[];
   readonly now: Date;
+  readonly nameless: boolean;
 }
 
 async function verifyOne(attempt: Attempt): Promise<Signer> {
@@ -95,7 +105,7 @@ async function verifyOne(attempt: Attempt): Promise<Signer> {
   let failure: unknown;
   for (const key of candidates) {
     try {
-      const part = await signingPart(key.key, packet, now);
+      const part = await signingPart(key.key, attempt);
       if (packet.created === null || packet.created < part.keyPacket.created)
         throw new Error('the signature is older than its key');
       // The library only asks for the bytes; it hashes them with CRLF, which they have already.
@@ -116,7 +126,9 @@ async function verifyOne(attempt: Attempt): Promise<Signer> {
 }
 
 /** The key that signed, if it may sign at `now`: not expired, not revoked, with the flag, and bound in both directions. */
-async function signingPart(key: Key, packet: SignaturePacket, now: Date): Promise<Key | Subkey> {
+async function signingPart(key: Key, { packet, now, nameless }: Attempt): Promise<Key | Subkey> {
+  const isNameless = key.users.length === 0 && key.keyPacket.version === 4;
+  if (nameless && isNameless && key.getKeyID().equals(packet.issuerKeyID)) return key;
   return key.getSigningKey(packet.issuerKeyID, now);
 }
 

@@ -77,7 +77,7 @@ export function describeAccess<S extends Described, W extends { readonly world: 
         const head = hasHead ? await send({ ...attempt, method: 'HEAD' }) : answer;
         expect(head.status).toBe(answer.status);
         expect(faceOf(answer, attempt)).toEqual(
-          wanted(outcome, rule.answers === 404 ? 404 : statuses.get(route), attempt),
+          wanted(outcome, typeof rule.answers === 'number' ? rule.answers : statuses.get(route), attempt),
         );
         if (outcome.kind === 'sign-in' || outcome.asMissing !== true) return;
         const missing = await ask({ ...about, missing: true });

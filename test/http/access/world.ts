@@ -62,6 +62,7 @@ export class World {
         SCS_SERVICES: 'auth,keystore,library,builder,web',
         // Wrong passwords are counted for each address: see `elsewhere`.
         SCS_TRUSTED_PROXIES: '127.0.0.1',
+        SCS_WKD_DOMAINS: 'example.org',
         ...(redis !== undefined && { SCS_REDIS_URL: redis.url }),
       },
     });

@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuthModule } from '#apps/auth/src/auth.module';
 import { WebModule } from '#apps/web/src/web.module';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { SessionsService } from '#apps/auth/src/sessions.service';
+import { SessionsStore } from '#apps/auth/src/sessions.store';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
+import { auditEntries } from '../../support/audit.js';
 import { ProbeModule, PASSWORD } from './world.js';
 
 const HOUR = 3_600_000;
@@ -235,6 +238,106 @@ describe('the pages for people with an account', () => {
     });
     expect(disabled.status).toBe(200);
     expect((await browser.get('/auth/account')).status).toBe(303);
+  });
+
+  describe('after signing out', () => {
+    let old: Browser;
+    /** Signed in for an hour: the browser has another identifier by now, and requests with the one before may be under way. */
+    beforeEach(async () => {
+      await browser.signIn(user);
+      old = new Browser(app);
+      old.cookie = browser.cookie;
+      time += HOUR;
+      await browser.get('/auth/account');
+      const { status } = await old.get('/auth/account');
+      if (status !== 200 || browser.cookie === old.cookie) throw new Error('Expected two good identifiers');
+    });
+    const statusOf = async (cookie: string | undefined) => {
+      const other = new Browser(app);
+      other.cookie = cookie;
+      return (await other.get('/auth/account')).status;
+    };
+
+    it('are closed to the identifier of before as well, at once', async () => {
+      const cookies = [old.cookie, browser.cookie];
+      await browser.post('/auth/sign-out', { proof: browser.proof });
+      expect(await Promise.all(cookies.map(statusOf))).toEqual([303, 303]);
+    });
+
+    it('are closed to the newer identifier, when the one of before signs out', async () => {
+      const cookies = [old.cookie, browser.cookie];
+      const out = await old.post('/auth/sign-out', { proof: old.proof });
+      expect(out.headers['location']).toBe('/auth/sign-in');
+      expect(await Promise.all(cookies.map(statusOf))).toEqual([303, 303]);
+    });
+
+    it.each([
+      ['is renewed by both', HOUR, 1],
+      ['is renewed by another request when it is about to be removed', 10 * MINUTE, 2],
+    ])('are closed also when the session %s', async (_, passed, hijacked) => {
+      const store = app.get(SessionsStore);
+      const write = store.write.bind(store);
+      const other = new Browser(app);
+      other.cookie = browser.cookie;
+      let writes = 0;
+      store.write = async (list) => {
+        writes += 1;
+        if (writes !== hijacked) return write(list);
+        store.write = write;
+        time += HOUR;
+        expect((await other.get('/auth/account')).status).toBe(200);
+        return write(list);
+      };
+      time += passed;
+      const { cookie, proof } = browser;
+      await browser.post('/auth/sign-out', { proof });
+      expect([writes, other.cookie === cookie]).toEqual([hijacked, false]);
+      expect(await Promise.all([cookie, other.cookie].map(statusOf))).toEqual([303, 303]);
+    });
+  });
+
+  it('say in the trail that they ended by time, and what made room for a new one', async () => {
+    const of = async () => {
+      const entries = (await auditEntries(app, admin)).filter(({ action }) => action === 'session.close');
+      return entries
+        .filter(({ subject }) => subject.name === user)
+        .map(({ actor, reason, before }) => [actor?.username ?? null, reason, before]);
+    };
+    const browsers = Array.from({ length: 21 }, () => new Browser(app));
+    for (const one of browsers) {
+      time += 1000;
+      await one.signIn(user);
+    }
+    await vi.waitFor(async () => expect(await of()).toEqual([[user, 'too_many_sessions', null]]), 10_000);
+    expect((await (browsers[0] as Browser).get('/auth/account')).status).toBe(303);
+    const end = new Date(time + 12 * HOUR).toISOString();
+    time += 12 * HOUR + 1;
+    expect(await app.get(SessionsService).sweep()).toBeGreaterThanOrEqual(20);
+    await vi.waitFor(async () => expect(await of()).toHaveLength(21), 10_000);
+    const expired = (await of()).slice(0, 20);
+    expect(expired.map((entry) => entry.slice(0, 2))).toEqual(
+      Array.from({ length: 20 }, () => [null, 'session_expired']),
+    );
+    expect(expired.map(([, , before]) => before)).toContainEqual({ expiresAt: end });
+  });
+
+  it('say nothing twice in the trail: what the password had ended, what was renewed', async () => {
+    await browser.signIn(user);
+    time += HOUR;
+    await browser.get('/auth/account');
+    const json = { password: 'another good password' };
+    await app.request(`/v1/auth/users/${user}/password`, { method: 'PUT', token: admin, json });
+    time += 12 * HOUR + 1;
+    expect(await app.get(SessionsService).sweep()).toBeGreaterThanOrEqual(2);
+    // A later change is in the trail: what came before it would be too.
+    await app.request(`/v1/auth/users/${user}`, { method: 'PATCH', token: admin, json: { disabled: true } });
+    const actions = await vi.waitFor(async () => {
+      const entries = (await auditEntries(app, admin)).filter(({ subject }) => subject.name === user);
+      const found = entries.map(({ action }) => action);
+      if (!found.includes('account.change')) throw new Error('Not yet');
+      return found;
+    }, 10_000);
+    expect(actions).not.toContain('session.close');
   });
 
   it('end everywhere when the password changes', async () => {

@@ -318,6 +318,21 @@ describe.each([
       expect(await stateOf(key)).toBe('revoked');
     });
 
+    it('keeps nobody from proving that they have the key, and shows it to nobody who has not', async () => {
+      const [key, other] = [await newTestKey('Taken'), await newTestKey('Without')];
+      await add(key.armored);
+      await claim(key, ann);
+      expect(await hide(key, ann, 'Taken <taken@example.org>')).toEqual([]);
+      expect(await claim(key, bob, other)).toEqual([404, 'key_not_found']);
+      const broken = (await clearSigned(key, 'other')).replace(
+        '\nother\n',
+        `\n${await challenge(key, bob)}\n`,
+      );
+      expect(await sendClaim(key, bob, broken)).toEqual([404, 'key_not_found']);
+      expect(await claim(key, bob)).toBe('owner');
+      expect((await call('GET', keyOf(key), bob)).body.data).toMatchObject({ role: 'owner' });
+    });
+
     it('is named by its own hash, also beside those of which nothing but a revocation has come', async () => {
       const key = await newTestKey('Named', {
         userIds: ['Aa', 'Named', 'Zz'].map((name) => ({ name, email: `${name.toLowerCase()}@example.org` })),

@@ -16,7 +16,8 @@ interface RawRequest {
   readonly body?: Uint8Array;
 }
 
-function open(app: StartedApp, path: string, { method = 'GET', headers = {} }: RawRequest) {
+/** A request whose body the test writes. */
+export function openRequest(app: StartedApp, path: string, { method = 'GET', headers = {} }: RawRequest) {
   const url = new URL(path, app.url);
   const options = { method, headers, agent: false as const, ca: app.ca };
   const sending = url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options);
@@ -31,7 +32,7 @@ export async function rawRequest(
   path: string,
   options: RawRequest = {},
 ): Promise<RawAnswer> {
-  const sending = open(app, path, options);
+  const sending = openRequest(app, path, options);
   sending.end(options.body);
   const [answer] = (await once(sending, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
@@ -46,7 +47,10 @@ export async function cutUpload(
   options: { method: string; body: Buffer; sent: number; headers?: Readonly<Record<string, string>> },
 ): Promise<void> {
   const { method, body, sent, headers = {} } = options;
-  const sending = open(app, path, { method, headers: { ...headers, 'content-length': String(body.length) } });
+  const sending = openRequest(app, path, {
+    method,
+    headers: { ...headers, 'content-length': String(body.length) },
+  });
   await new Promise<void>((resolve) => {
     sending.write(body.subarray(0, Math.max(1, sent)), () => resolve());
   });
@@ -56,7 +60,7 @@ export async function cutUpload(
 
 /** Reads about `received` bytes of an answer, and then goes away. */
 export async function cutDownload(app: StartedApp, path: string, received: number): Promise<void> {
-  const sending = open(app, path, {});
+  const sending = openRequest(app, path, {});
   sending.end();
   const [answer] = (await once(sending, 'response')) as [IncomingMessage];
   answer.on('error', () => undefined);

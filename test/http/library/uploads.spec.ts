@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cutDownload, cutUpload, randomCut, rawRequest } from './transfer.js';
+import { BlobStore } from '#libs/blobs';
+import { cutDownload, cutUpload, openRequest, randomCut, rawRequest } from './transfer.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const PART = 100_000;
@@ -263,6 +265,59 @@ describe('uploads and downloads', () => {
       expect(anew.uploadID).not.toBe(uploadID);
       expect(anew.answer.body.data.options.received).toBeUndefined();
       await tester.send('PUT', `/v2/imagefile/${id}/_multipart_abort`, { uploadID });
+    });
+
+    it('goes on with the upload that is named, also while a connection of it seems to be alive', async () => {
+      const bytes = await testImage({ size });
+      const { id, uploadID } = await begin(bytes);
+      const first = (await sendPart(id, uploadID, 1, bytes)).headers.etag ?? '';
+      const { pathname, search } = new URL((await address(id, uploadID, 2)).body.data.presignedURL as string);
+      const hanging = openRequest(world.app, pathname + search, {
+        method: 'PUT',
+        headers: { 'content-length': String(PART) },
+      });
+      const gone = once(hanging, 'close');
+      hanging.write(bytes.subarray(PART, PART + 1000));
+      const blobs = world.app.get(BlobStore);
+      await expect.poll(() => blobs.isActive(uploadID)).toBe(true);
+      // Who does not know its name may be another push of the same file.
+      const other = await begin(bytes, { resume: true });
+      expect(other.uploadID).not.toBe(uploadID);
+      const named = await begin(bytes, { resume: true, uploadID });
+      expect(named.uploadID).toBe(uploadID);
+      expect(JSON.parse(named.answer.body.data.options.received as string)).toEqual({
+        1: first.slice(1, -1),
+      });
+      const etags = [first];
+      for (const number of [2, 3])
+        etags.push((await sendPart(id, uploadID, number, bytes)).headers.etag ?? '');
+      await gone;
+      expect((await finish(id, uploadID, etags)).status).toBe(200);
+      expect((await record(bytes)).uploaded).toBe(true);
+    });
+
+    it('gives nobody else’s upload to whoever can name it', async () => {
+      await world.admin.entity('shared');
+      const writer = async (username: string) =>
+        world.client(await world.authority.token({ username, organisations: { shared: 'writer' } }));
+      const [one, two] = [await writer('one'), await writer('two')];
+      const bytes = await testImage({ size });
+      const container = await one.place('shared/up/load');
+      const id = (await one.image(container, hashOf(bytes))).body.data.id as string;
+      const start = async (client: StockClient, more: object) =>
+        (await client.send('POST', `/v2/imagefile/${id}/_multipart`, { filesize: bytes.length, ...more }))
+          .body.data.uploadID as string;
+      const uploadID = await start(one, {});
+      expect(await start(two, { resume: true, uploadID })).not.toBe(uploadID);
+      // Nor one of another length, or one that has ended.
+      const shorter = await one.send('POST', `/v2/imagefile/${id}/_multipart`, {
+        filesize: bytes.length - 1,
+        resume: true,
+        uploadID,
+      });
+      expect(shorter.body.data.uploadID).not.toBe(uploadID);
+      await one.send('PUT', `/v2/imagefile/${id}/_multipart_abort`, { uploadID });
+      expect(await start(one, { resume: true, uploadID })).not.toBe(uploadID);
     });
   });
 

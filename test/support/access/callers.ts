@@ -1,5 +1,5 @@
 import { SCOPE_NAMES, type ScopeName } from '#libs/contract';
-import type { ObjectName, Rule, Standing } from './table.js';
+import { type ObjectName, type Rule, type Standing, STANDINGS } from './table.js';
 
 /** The accounts of the world of the tests. `deputy` is an administrator, and an owner of the organisation besides. */
 export type AccountName = 'stranger' | 'reader' | 'writer' | 'owner' | 'deputy' | 'admin' | 'robot';
@@ -78,9 +78,11 @@ const ROLES: Readonly<Record<AccountName, Standing>> = {
 /** What a caller is to an object; undefined: there is no such object for this caller, and nothing to ask. */
 export function standingOf(caller: Caller, object: ObjectName, rule: Rule): Standing | undefined {
   const { account, shows, exchanged } = caller;
-  const hasRank = (account === 'admin' || account === 'deputy') && rule.withoutRank !== true;
+  const hasRank = account === 'admin' || account === 'deputy';
   const isAdmin = hasRank && scopesOf(caller, rule).includes('admin');
-  const atLeast = (standing: Standing): Standing => (isAdmin ? 'admin' : standing);
+  const rank = isAdmin ? (rule.rank ?? 'admin') : 'nobody';
+  const atLeast = (standing: Standing): Standing =>
+    STANDINGS.indexOf(standing) < STANDINGS.indexOf(rank) ? rank : standing;
   const isOwn = object === 'own' || object === 'itself';
   if (account === undefined) return isOwn ? undefined : 'nobody';
   // A password and a session are no tokens that could end themselves.

@@ -45,7 +45,6 @@ export function expectedOf(rule: Rule, caller: Caller, object: ObjectName): Outc
     if (bad !== undefined) return refused(bad);
   }
   if (object === 'forged') return refused(rule.forged ?? 403, true);
-  if (rule.by === 'the request itself') return { kind: 'done' };
 
   const isPublic = object === 'public';
   const belongsToNobody = object === 'nothing' || object === 'proven';

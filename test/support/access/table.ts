@@ -49,8 +49,8 @@ export interface Rule {
   readonly mayPublic?: Standing;
   /** The least that somebody has to be to know that a private object exists; `reader` unless said otherwise. */
   readonly sees?: Standing;
-  /** An administrator is here what everybody else is. */
-  readonly withoutRank?: true;
+  /** What an administrator is at least: `admin` unless said otherwise, `nobody` where the rank says nothing. */
+  readonly rank?: Standing;
   /** What all others get for it: the very answer for an object that does not exist. */
   readonly hidden: 403 | 404;
   /** No token does, unless an administrator's: the password has to be presented. `but itself`: a token may do it to itself. */
@@ -67,7 +67,7 @@ export interface Rule {
   /** What a false proof gets. */
   readonly forged?: 401 | 403;
   /** What a good request gets where that is not what the description of the route says. */
-  readonly answers?: 404 | 'sign-in';
+  readonly answers?: 404 | 501 | 'sign-in';
 }
 
 const LIBRARY_SCOPES: readonly ScopeName[] = ['library:read', 'library:write', 'library:delete'];
@@ -82,6 +82,36 @@ const ACCOUNT: Rule = { by: 'token', may: 'stranger', hidden: 404, objects: ['no
 const ADMIN: Rule = { by: 'token', scope: 'admin', may: 'admin', hidden: 403, objects: ['nothing'] };
 /** Whoever has what proves itself; whose token is beside it says nothing. */
 const SIGNED: Rule = { by: 'the request itself', may: 'nobody', hidden: 403, objects: ['proven', 'forged'] };
+
+// Keystore: a key is its owner's, who has proved to have it, and read by who brought it. A private one has no user id that is shown.
+
+/** Nobody at all: no token is a worker's here. */
+const NO_ONE: Standing = 'worker';
+const KEYSTORE_OPEN: Rule = { ...OPEN, exchanged: 'this service' };
+/** What is served is everybody's. What is not is nobody's, not even its owner's. */
+const SERVED: Rule = {
+  ...UNREAD,
+  may: NO_ONE,
+  mayPublic: 'nobody',
+  sees: NO_ONE,
+  objects: ['public', 'private'],
+};
+const UNOFFERED: Rule = { ...UNREAD, answers: 501 };
+const UPLOAD: Rule = { ...ACCOUNT, scope: 'keystore:write', exchanged: 'this service' };
+/** What is known of a key: of one that is not served those who own or brought it, and administrators. */
+const KEY: Rule = {
+  by: 'anybody',
+  exchanged: 'this service',
+  may: 'reader',
+  mayPublic: 'nobody',
+  hidden: 404,
+  objects: ['own', 'public', 'private', "another person's"],
+};
+/** Whoever owns or brought it. */
+const KEY_CHANGE: Rule = { ...KEY, by: 'token', scope: 'keystore:write', mayPublic: 'reader' };
+/** For members of the organisation; for all others there is none. */
+const KEYRING: Rule = { ...KEY_CHANGE, objects: ['own', 'private'] };
+const KEYS_ADMIN: Rule = { ...ADMIN, exchanged: 'this service' };
 
 // Library: entities belong to an account or to the organisation of their name.
 
@@ -130,7 +160,7 @@ const BUILD: Rule = {
   objects: ['own', "another person's"],
 };
 /** Where the image goes to. It is pushed with an exchanged token, and those have no rank (ADR 4). */
-const PUBLISH: Rule = { ...PLACE, scope: 'build', withoutRank: true };
+const PUBLISH: Rule = { ...PLACE, scope: 'build', rank: 'nobody' };
 /** A worker, with the token that was exchanged for this build: nobody else, not even the owner of the build. */
 const WORK: Rule = { ...BUILD, exchanged: 'this service', may: 'worker', sees: 'worker', hidden: 403 };
 
@@ -184,8 +214,75 @@ export const ACCESS = {
     },
   },
   keystore: {
-    'GET /pks/lookup': UNREAD,
-    'POST /pks/add': { ...ACCOUNT, scope: 'keystore:write', exchanged: 'this service' },
+    'GET /pks/lookup': SERVED,
+    'GET /pks/stats': UNREAD,
+    'GET /pks/health': UNREAD,
+    'OPTIONS /pks/lookup': UNREAD,
+    'OPTIONS /pks/stats': UNREAD,
+    'OPTIONS /pks/add': UNREAD,
+    'POST /pks/add': UPLOAD,
+    'POST /pks/hashquery': UNOFFERED,
+    'GET /pks/v2/certs/by-vfingerprint/{vfp}': SERVED,
+    'GET /pks/v2/certs/by-vfingerprint/{version}/{fingerprint}': SERVED,
+    'GET /pks/v2/certs/by-keyid/{id}': SERVED,
+    'GET /pks/v2/certs/by-identity/{identity}': SERVED,
+    'GET /pks/v2/index/{term}': SERVED,
+    'POST /pks/v2/certs': UPLOAD,
+    'OPTIONS /pks/v2/{path}': UNREAD,
+    'GET /pks/v2/{path}': UNOFFERED,
+    'POST /pks/v2/{path}': UNOFFERED,
+    'PUT /pks/v2/{path}': UNOFFERED,
+    'GET /.well-known/openpgpkey/hu/{hash}': SERVED,
+    'GET /.well-known/openpgpkey/{domain}/hu/{hash}': SERVED,
+    'GET /.well-known/openpgpkey/policy': UNREAD,
+    'GET /.well-known/openpgpkey/{domain}/policy': UNREAD,
+    // Numbers and fingerprints, and nothing else (ADR 14).
+    'GET /v1/keys/changes': KEYSTORE_OPEN,
+    'GET /v1/keys/events': KEYSTORE_OPEN,
+    // The own ones, and those of nobody else, also for administrators unless they ask for all.
+    'GET /v1/keys/expiring': {
+      ...KEY,
+      by: 'token',
+      mayPublic: 'reader',
+      rank: 'nobody',
+      lists: true,
+      objects: ['own', 'public', "another person's"],
+    },
+    'GET /v1/keys/{fingerprint}': KEY,
+    // Who only brought it takes back no more than that.
+    'DELETE /v1/keys/{fingerprint}': KEY_CHANGE,
+    // A text: whether there is such a key is not told.
+    'POST /v1/keys/{fingerprint}/challenge': { ...UPLOAD, sees: 'stranger', objects: ['nothing', 'private'] },
+    // The proof says whose it is, and nothing else does. Without one the key of another person is not there.
+    'POST /v1/keys/{fingerprint}/claim': {
+      ...KEY_CHANGE,
+      may: 'owner',
+      sees: 'owner',
+      rank: 'nobody',
+      objects: ['own', "another person's", 'forged'],
+      forged: 403,
+    },
+    // Its owner alone: administrators see it.
+    'PUT /v1/keys/{fingerprint}/hidden': { ...KEY_CHANGE, may: 'owner', mayPublic: 'owner', rank: 'reader' },
+    'GET /v1/keys/blocked': KEYS_ADMIN,
+    'GET /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
+    'PUT /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
+    'DELETE /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
+    'GET /v1/keys/export': KEYS_ADMIN,
+    'POST /v1/keys/check': KEYS_ADMIN,
+    'POST /v1/keys/import': KEYS_ADMIN,
+    // Without a key that is served there is none.
+    'GET /v1/keyrings/{file}': {
+      ...KEYSTORE_OPEN,
+      may: NO_ONE,
+      mayPublic: 'nobody',
+      sees: NO_ONE,
+      objects: ['public', 'private'],
+    },
+    // An own key. The rank of an administrator makes nobody a member.
+    'PUT /v1/keyrings/{organisation}/keys/{fingerprint}': { ...KEYRING, rank: 'nobody' },
+    // What one has put there oneself; what others have, owners of the organisation.
+    'DELETE /v1/keyrings/{organisation}/keys/{fingerprint}': { ...KEYRING, may: 'owner' },
   },
   library: {
     // The entities to which the caller has a role, and no others, public or not.

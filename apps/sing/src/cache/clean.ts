@@ -1,5 +1,5 @@
 import { defineCommand, formatSize } from '#libs/cli';
-import { listCache, removeFromCache } from './store.js';
+import { listCache, listLeftovers, removeFromCache, removeLeftover } from './store.js';
 import { chosenTypes, typeFlag } from './types.js';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -22,22 +22,33 @@ export const cacheClean = defineCommand({
     const types = chosenTypes(flags.type);
     const before = flags.days === undefined ? Number.POSITIVE_INFINITY : Date.now() - flags.days * DAY;
     const entries = (await listCache(ctx, types)).filter(({ created }) => created.getTime() <= before);
-    if (entries.length === 0) {
+    const leftovers = (types.includes('library') ? await listLeftovers(ctx) : []).filter(
+      ({ touched }) => touched.getTime() <= before,
+    );
+    if (entries.length + leftovers.length === 0) {
       log.info('Nothing to remove.');
       return;
     }
-    const size = formatSize(entries.reduce((sum, entry) => sum + entry.size, 0));
+    const size = formatSize([...entries, ...leftovers].reduce((sum, each) => sum + each.size, 0));
     if (!flags['dry-run'] && !flags.force) {
-      const message = `Remove ${entries.length} entries (${size}) from the cache?`;
+      const more =
+        leftovers.length === 0 ? '' : ` and what ${leftovers.length} interrupted transfers have left`;
+      const message = `Remove ${entries.length} entries${more} (${size}) from the cache?`;
       if (!(await prompts.confirm({ message, flag: '--force' }))) {
         log.info('Nothing was removed.');
         return;
       }
     }
+    const removed = flags['dry-run'] ? 'Would remove' : 'Removed';
     for (const entry of entries) {
       signal.throwIfAborted();
-      if (!flags['dry-run']) await removeFromCache(entry);
-      log.info(`${flags['dry-run'] ? 'Would remove' : 'Removed'} ${entry.type} ${entry.name}`);
+      if (!flags['dry-run']) await removeFromCache(ctx, entry);
+      log.info(`${removed} ${entry.type} ${entry.name}`);
+    }
+    for (const leftover of leftovers) {
+      signal.throwIfAborted();
+      if (!flags['dry-run']) await removeLeftover(leftover);
+      log.info(`${removed} what an interrupted ${leftover.kind} has left (${formatSize(leftover.size)})`);
     }
     log.info(`${flags['dry-run'] ? 'Would free' : 'Freed'} ${size}.`);
   },

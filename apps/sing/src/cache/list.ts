@@ -1,5 +1,5 @@
 import { defineCommand, formatSize, jsonFlag } from '#libs/cli';
-import { listCache } from './store.js';
+import { listCache, listLeftovers } from './store.js';
 import { chosenTypes, typeFlag } from './types.js';
 
 export const cacheList = defineCommand({
@@ -45,5 +45,12 @@ export const cacheList = defineCommand({
       )} of space`,
     );
     ctx.out.line(`Total space used: ${formatSize(total)}`);
+    const downloads = (await listLeftovers(ctx)).filter(({ kind }) => kind === 'download');
+    if (downloads.length > 0) {
+      const held = formatSize(downloads.reduce((sum, { size }) => sum + size, 0));
+      ctx.out.line(
+        `Interrupted downloads: ${downloads.length} using ${held}; the same pull goes on with them, sing cache clean removes them`,
+      );
+    }
   },
 });

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Surroundings } from '#libs/cli';
-import { placeFile, systemCode, hexOf, type Digest } from '#libs/core';
+import { hexOf, messageOf, placeFile, systemCode, type Digest } from '#libs/core';
 import { cacheFolder, makePrivate } from '../folders.js';
 
 /** Kinds of entries in the cache, shared with the stock program (runtime contract §1.7). */
@@ -19,6 +19,18 @@ export interface CacheEntry {
   readonly created: Date;
   readonly size: number;
 }
+
+/** What a pull or push that was interrupted has left for the next attempt. */
+export interface Leftover {
+  readonly kind: 'download' | 'upload';
+  readonly path: string;
+  readonly size: number;
+  readonly touched: Date;
+}
+
+/** Folders of our own beside those of the stock program: it lists every file among the images. */
+const VERIFIED = 'verified';
+const UPLOADS = 'uploads';
 
 /** What is in the cache, oldest first. Half-written files are no entries. */
 export async function listCache(
@@ -40,9 +52,32 @@ export async function listCache(
   return entries.sort((a, b) => a.created.getTime() - b.created.getTime());
 }
 
-/** Removes an entry. */
-export async function removeFromCache(entry: CacheEntry): Promise<void> {
+/** Removes an entry, and what is known of it. */
+export async function removeFromCache(place: Place, entry: CacheEntry): Promise<void> {
   await rm(entry.path, { recursive: true, force: true });
+  if (entry.type === 'library') await rm(join(cacheFolder(place), VERIFIED, entry.name), { force: true });
+}
+
+/** What interrupted pulls and pushes have left; nothing of those that are under way. */
+export async function listLeftovers(place: Place): Promise<readonly Leftover[]> {
+  const { partialFiles, uploadMemories } = await import('#libs/client');
+  const found = [
+    ...(await partialFiles(join(cacheFolder(place), 'library'))).map((file) => ({
+      ...file,
+      kind: 'download' as const,
+    })),
+    ...(await uploadMemories(join(cacheFolder(place), UPLOADS))).map((file) => ({
+      ...file,
+      kind: 'upload' as const,
+    })),
+  ];
+  return found
+    .filter(({ abandoned }) => abandoned)
+    .map(({ kind, path, size, modifiedAt }) => ({ kind, path, size, touched: modifiedAt }));
+}
+
+export async function removeLeftover({ path }: Leftover): Promise<void> {
+  await rm(path, { force: true });
 }
 
 /**
@@ -60,7 +95,8 @@ export async function cachedImage(place: Place, digest: Digest): Promise<string 
     return path;
   }
   place.log.warning(`The cached image ${digest} is damaged; it is fetched again`);
-  await rm(path, { force: true });
+  // Unless somebody has put a good one there meanwhile.
+  if ((await stamp(path)) === before) await rm(path, { force: true });
   return undefined;
 }
 
@@ -70,6 +106,20 @@ export async function cachePath(place: Place, digest: Digest): Promise<string> {
   await makePrivate(parent, place);
   await makePrivate(join(parent, 'library'), place);
   return imagePath(place, digest);
+}
+
+/**
+ * Where it is remembered how far pushes are, made if need be; undefined where that cannot be: a push works without.
+ */
+export async function uploadsFolder(place: Place): Promise<string | undefined> {
+  const folder = join(cacheFolder(place), UPLOADS);
+  try {
+    await makePrivate(cacheFolder(place), place);
+    return await makePrivate(folder, place);
+  } catch (error) {
+    place.log.verbose(`Interrupted pushes are not remembered in ${folder}: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 /** Remembers that the content of a cached image was checked while it arrived. */
@@ -82,13 +132,12 @@ function imagePath(place: Place, digest: Digest): string {
   return join(cacheFolder(place), 'library', digest);
 }
 
-/** Records of what was verified lie apart: the stock program lists every file among the images. */
 function stampPath(place: Place, digest: Digest): string {
-  return join(cacheFolder(place), 'verified', digest);
+  return join(cacheFolder(place), VERIFIED, digest);
 }
 
 async function writeStamp(place: Place, path: string, text: string): Promise<void> {
-  await makePrivate(join(cacheFolder(place), 'verified'), place);
+  await makePrivate(join(cacheFolder(place), VERIFIED), place);
   await placeFile(path, { overwrite: true, mode: 0o600 }, (file) => file.writeFile(text));
 }
 

@@ -1,4 +1,3 @@
-import { chmod, constants, copyFile } from 'node:fs/promises';
 import type { Surroundings } from '#libs/cli';
 import type { LibraryClient } from '#libs/client';
 import type { LibraryImage } from '#libs/contract';
@@ -7,13 +6,14 @@ import {
   expected,
   parseDigest,
   parseLibraryReference,
-  placeFile,
+  systemCode,
   type Digest,
   type LibraryReference,
 } from '#libs/core';
 import { cachedImage, cachePath, markCached } from '../cache/store.js';
 import { goArchitecture } from '../session.js';
 import { withLibrary } from './library.js';
+import { connectionsOf, PhaseBars, tellingRetries, tellKept } from './transfers.js';
 
 export interface FetchRequest {
   /** `library://…` */
@@ -22,6 +22,20 @@ export interface FetchRequest {
   readonly arch: string | undefined;
   readonly noHttps?: boolean;
   readonly useCache: boolean;
+}
+
+export interface Fetched {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly arch: string | undefined;
+  /** Whether it was in the cache: nothing was transferred. */
+  readonly cached: boolean;
+}
+
+interface Target {
+  readonly path: string;
+  readonly overwrite: boolean;
 }
 
 /** Fetches an image into the cache unless it is there; returns its path. Its hash was checked. */
@@ -38,20 +52,20 @@ export async function fetchToCache(place: Surroundings, request: FetchRequest): 
 export async function fetchToFile(
   place: Surroundings,
   request: FetchRequest,
-  target: { readonly path: string; readonly overwrite: boolean },
-): Promise<void> {
-  await withImageOf(place, request, async (library, image, path) => {
-    if (!request.useCache) {
-      await transfer(place, library, image, path, target);
-      await makeExecutable(target.path);
-      return;
-    }
+  target: Target,
+): Promise<Fetched> {
+  return withImageOf(place, request, async (library, image, path) => {
     const digest = parseDigest(image.hash);
-    const cached = (await cachedImage(place, digest)) ?? (await toCache(place, library, image, path, digest));
-    await placeFile(target.path, { overwrite: target.overwrite, mode: 0o777 }, (_file, temporary) =>
-      // Shares the blocks where the file system can.
-      copyFile(cached, temporary, constants.COPYFILE_FICLONE),
-    );
+    const fetched = { digest, size: image.size, arch: image.arch };
+    if (request.useCache) {
+      const known = await cachedImage(place, digest);
+      const cached = known ?? (await toCache(place, library, image, path, digest));
+      if (await copied(cached, { digest, size: image.size }, target))
+        return { ...fetched, cached: known !== undefined };
+      // Somebody has cleaned the cache at this very moment.
+    }
+    await transfer(place, library, image, path, target);
+    return { ...fetched, cached: false };
   });
 }
 
@@ -74,7 +88,6 @@ export async function fetchBuilt(
     });
   }
   await transfer(place, library, image, path, { path: built.path, overwrite: true });
-  await makeExecutable(built.path);
 }
 
 async function withImageOf<T>(
@@ -102,38 +115,68 @@ async function toCache(
   digest: Digest,
 ): Promise<string> {
   const destination = await cachePath(place, digest);
-  await transfer(place, library, image, path, { path: destination, overwrite: true });
-  await makeExecutable(destination);
+  try {
+    await transfer(place, library, image, path, { path: destination, overwrite: true });
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.reason !== 'disk_full') throw error;
+    throw new DomainError('out_of_space', error.message, {
+      reason: error.reason,
+      remedy:
+        'Make room with sing cache clean, keep the cache on another disk (SING_CACHEDIR), or pull with --disable-cache',
+      cause: error,
+    });
+  }
   await markCached(place, digest);
   return destination;
 }
 
+/** @returns whether the cached file was still there */
+async function copied(
+  source: string,
+  { digest, size }: { digest: Digest; size: number },
+  { path: destination, overwrite }: Target,
+): Promise<boolean> {
+  const { placeCopy } = await import('#libs/client');
+  try {
+    await placeCopy(source, { destination, digest, size }, { overwrite, mode: programMode() });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' && (error as NodeJS.ErrnoException).path === source) return false;
+    throw error;
+  }
+}
+
 async function transfer(
-  { log, progress, signal }: Surroundings,
+  place: Surroundings,
   library: LibraryClient,
   image: LibraryImage,
   path: string,
-  target: { readonly path: string; readonly overwrite: boolean },
+  target: Target,
 ): Promise<void> {
+  const { log, progress, signal } = place;
   log.info(`Downloading ${path} (${image.hash.slice(0, 'sha256.'.length + 12)}…)`);
+  const connections = connectionsOf(place);
   const { pullImage } = await import('#libs/client');
-  const bar = progress.bytes('Downloading', image.size);
+  const bars = new PhaseBars(progress, { receiving: 'Downloading', checking: 'Checking' });
   try {
     await pullImage(library, {
       image,
       path,
       destination: target.path,
       overwrite: target.overwrite,
+      mode: programMode(),
+      connections,
       signal,
-      onProgress: (done, total) => bar.update(done, total),
-      onRetry: (error) => log.verbose(`${error.message}; trying again`),
+      onProgress: bars.update,
+      onRetry: tellingRetries(log),
+      onKept: (bytes) => tellKept(log, bytes, image.size, 'are kept'),
     });
   } finally {
-    bar.stop();
+    bars.stop();
   }
 }
 
 /** "result mode 0777 & ~umask" (runtime contract §1.6): images can be started by their name. */
-async function makeExecutable(path: string): Promise<void> {
-  await chmod(path, 0o777 & ~process.umask());
+function programMode(): number {
+  return 0o777 & ~process.umask();
 }

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { defineCommand, printable, UsageError, type Surroundings } from '#libs/cli';
+import { defineCommand, jsonFlag, printable, UsageError, type Surroundings } from '#libs/cli';
 import { DomainError, expected, messageOf, parseLibraryReference, refuseExisting } from '#libs/core';
 import { archFlag, libraryFlags } from './library.js';
 
@@ -7,7 +7,7 @@ export const pull = defineCommand({
   name: 'pull',
   summary: 'fetch an image from the library into a file',
   description:
-    'The content is always checked against its hash. Signatures are checked and reported; an image without a good one is still fetched.',
+    'The content is always checked against its hash. After a failure, or when it is killed, the same command goes on where it was. Signatures are checked and reported; an image without a good one is still fetched.',
   positionals: [
     { name: 'file', summary: 'where to; name_tag.sif when absent', optional: true },
     { name: 'image', summary: 'library://entity/collection/container:tag' },
@@ -17,6 +17,7 @@ export const pull = defineCommand({
     ...libraryFlags,
     dir: { type: 'string', value: 'FOLDER', env: ['PULLDIR', 'PULLFOLDER'], summary: 'folder for the file' },
     force: { type: 'boolean', short: 'F', env: ['FORCE'], summary: 'replace an existing file' },
+    ...jsonFlag,
     'disable-cache': { type: 'boolean', env: ['DISABLE_CACHE'], summary: 'neither use nor fill the cache' },
     name: { type: 'string', value: 'NAME', hidden: true, summary: 'name of the file' },
     'allow-unsigned': { type: 'boolean', short: 'U', hidden: true, summary: 'always so' },
@@ -39,9 +40,13 @@ export const pull = defineCommand({
     const name =
       args.file ?? flags.name ?? `${reference.names.at(-1) ?? 'image'}_${reference.tags[0] ?? 'latest'}.sif`;
     const path = resolve(ctx.cwd, flags.dir === undefined ? name : join(flags.dir, name));
-    await refuseExisting(path, { overwrite: flags.force });
+    await refuseExisting(path, { overwrite: flags.force }).catch(async (error: unknown) => {
+      const { removePlaced } = await import('#libs/client');
+      await removePlaced(path);
+      throw error;
+    });
     const { fetchToFile } = await import('./fetch.js');
-    await fetchToFile(
+    const fetched = await fetchToFile(
       ctx,
       {
         reference: args.image,
@@ -53,29 +58,44 @@ export const pull = defineCommand({
       { path, overwrite: flags.force },
     );
     ctx.log.info(`Pulled ${args.image} to ${path}`);
-    await reportSignatures(ctx, path);
+    const signers = await reportSignatures(ctx, path);
+    if (flags.json) {
+      const { digest: hash, size, arch, cached } = fetched;
+      ctx.out.json({
+        images: [{ reference: args.image, path, hash, size, arch: arch ?? null, cached, ...signers }],
+      });
+    }
   },
 });
 
+interface Signers {
+  /** Whether every signature is good. */
+  readonly verified: boolean;
+  readonly signers: readonly { readonly fingerprint: string; readonly userId: string }[];
+}
+
 /** "Signatures are verified; failure is a warning only" (library contract §6.2). */
-async function reportSignatures(place: Surroundings, path: string): Promise<void> {
+async function reportSignatures(place: Surroundings, path: string): Promise<Signers> {
   const { log, signal } = place;
   try {
     const { verifyFile } = await import('./verification.js');
     const result = await verifyFile(place, { path, local: false });
     if (result.ok) {
-      for (const { signer } of result.signatures) {
-        if (signer !== undefined)
-          log.info(`Signed by ${printable(signer.userId)}, key ${signer.fingerprint}`);
-      }
-    } else {
-      log.warning(
-        `The image is not verified: ${result.failure?.message ?? 'no good signature'}`,
-        result.failure?.remedy,
-      );
+      const signers = result.signatures
+        .map(({ signer }) => signer)
+        .filter((signer) => signer !== undefined)
+        .map(({ fingerprint, userId }) => ({ fingerprint, userId }));
+      for (const { fingerprint, userId } of signers)
+        log.info(`Signed by ${printable(userId)}, key ${fingerprint}`);
+      return { verified: true, signers };
     }
+    log.warning(
+      `The image is not verified: ${result.failure?.message ?? 'no good signature'}`,
+      result.failure?.remedy,
+    );
   } catch (error) {
     signal.throwIfAborted();
     log.warning(`The image is not verified: ${messageOf(error)}`);
   }
+  return { verified: false, signers: [] };
 }

@@ -1,14 +1,18 @@
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { defineCommand, formatSize, type Bar, type Surroundings } from '#libs/cli';
+import { defineCommand, formatSize, jsonFlag, type Surroundings } from '#libs/cli';
 import { DomainError, expected, parsePushReference } from '#libs/core';
-import type { PushProgress, PushResult } from '#libs/client';
+import type { PushResult } from '#libs/client';
+import { uploadsFolder } from '../cache/store.js';
 import type { Session } from '../session.js';
 import { libraryFlags, withLibrary } from './library.js';
+import { PhaseBars, tellingRetries, tellKept } from './transfers.js';
 
 export const push = defineCommand({
   name: 'push',
   summary: 'send an image to the library',
-  description: 'The image must be signed and verify, unless --allow-unsigned says otherwise.',
+  description:
+    'The image must be signed and verify, unless --allow-unsigned says otherwise. Nothing is sent that the library has. After a failure, or when it is killed, the same command goes on where it was.',
   positionals: [
     { name: 'file', summary: 'SIF file' },
     { name: 'image', summary: 'library://entity/collection/container:tag; several tags with commas' },
@@ -22,13 +26,14 @@ export const push = defineCommand({
     },
     description: { type: 'string', short: 'D', value: 'TEXT', summary: 'what the image is' },
     library: libraryFlags.library,
+    ...jsonFlag,
   },
   examples: [
     { line: 'sing push hello.sif library://admin/demo/hello:1,latest', summary: 'with two tags' },
     { line: 'sing push -U hello.sif library://admin/demo/hello:test', summary: 'without a signature' },
   ],
   async run(ctx) {
-    const { flags, args, log, progress, signal } = ctx;
+    const { flags, args, log, out, progress, signal } = ctx;
     if (!args.image.startsWith('library://')) {
       throw new DomainError('not_implemented', expected('library://…', 'the image', args.image), {
         reason: 'unsupported_transport',
@@ -42,9 +47,12 @@ export const push = defineCommand({
     await withLibrary(ctx, { library: flags.library, host, noHttps: false }, async (library, session) => {
       session.requireToken();
       const { pushImage } = await import('#libs/client');
-      // One bar while the file is read, another one while it is sent.
-      let bar: Bar | undefined;
-      let phase: PushProgress['phase'] | undefined;
+      const { size } = await stat(path);
+      const bars = new PhaseBars(progress, {
+        hashing: 'Reading',
+        sending: 'Uploading',
+        storing: 'The library checks',
+      });
       let result: PushResult;
       try {
         result = await pushImage(library, {
@@ -52,22 +60,19 @@ export const push = defineCommand({
           file: path,
           arch,
           signal,
-          onProgress: (now) => {
-            if (now.phase !== phase) {
-              bar?.stop();
-              bar = progress.bytes(now.phase === 'hashing' ? 'Reading' : 'Uploading', now.total);
-              phase = now.phase;
-            }
-            bar?.update(now.done);
-          },
-          onRetry: (error) => log.verbose(`${error.message}; trying again`),
+          memory: () => uploadsFolder(ctx),
+          onProgress: bars.update,
+          onRetry: tellingRetries(log),
+          onAnew: (error) => log.warning(`${error.message}; sending everything again`),
+          onKept: (bytes) => tellKept(log, bytes, size, 'are at the library'),
           ...(flags.description === undefined ? {} : { description: flags.description }),
         });
       } finally {
-        bar?.stop();
+        bars.stop();
       }
       report(ctx, session, result);
       log.info(`Pushed ${args.file} to ${args.image}`);
+      if (flags.json) out.json({ images: [described(session, { file: path, arch, ...target }, result)] });
     });
   },
 });
@@ -105,7 +110,35 @@ function report({ log }: Surroundings, session: Session, { completion, uploaded 
   const { quotaTotal, quotaUsage } = completion.quota;
   const total = quotaTotal === 0 ? 'unlimited' : formatSize(quotaTotal);
   log.info(`Library storage: using ${formatSize(quotaUsage)} out of ${total} quota`);
-  if (completion.containerUrl !== '') {
-    log.info(`Container URL: ${session.remote.frontend}/${completion.containerUrl.replace(/^\//, '')}`);
-  }
+  const url = addressOf(session, completion.containerUrl);
+  if (url !== undefined) log.info(`Container URL: ${url}`);
+}
+
+function addressOf(session: Session, containerUrl: string | undefined): string | undefined {
+  if (containerUrl === undefined || containerUrl === '') return undefined;
+  return `${session.remote.frontend}/${containerUrl.replace(/^\//, '')}`;
+}
+
+interface Pushed {
+  readonly file: string;
+  readonly arch: string;
+  readonly entity: string;
+  readonly collection: string;
+  readonly container: string;
+  readonly tags: readonly string[];
+}
+
+function described(session: Session, pushed: Pushed, { digest, size, uploaded, completion }: PushResult) {
+  const { file, arch, entity, collection, container, tags } = pushed;
+  const url = addressOf(session, completion?.containerUrl);
+  return {
+    reference: `library://${entity}/${collection}/${container}:${tags.join(',')}`,
+    path: file,
+    hash: digest,
+    size,
+    arch,
+    tags,
+    uploaded,
+    ...(url === undefined ? {} : { url }),
+  };
 }

@@ -17,7 +17,7 @@ export class ResponseError extends DomainError {
   constructor(
     httpStatus: number,
     message: string,
-    options: { reason?: string; remedy?: string; code?: ErrorCode } = {},
+    options: { reason?: string; remedy?: string; code?: ErrorCode; retryAfter?: number } = {},
   ) {
     const { code = codeOf(httpStatus), ...rest } = options;
     super(code, message, rest);
@@ -43,12 +43,21 @@ function isErrorCode(code: string): code is ErrorCode {
 /**
  * The error that an answer with an unwelcome status stands for.
  * @param what method and address, for messages
+ * @param retryAfter seconds after which the server wants to be asked again
  */
-export function responseError(status: number, body: string, what: string): ResponseError {
+export function responseError(
+  status: number,
+  body: string,
+  what: string,
+  retryAfter?: number,
+): ResponseError {
+  const later = retryAfter === undefined ? {} : { retryAfter };
   const envelope = ErrorEnvelope.safeParse(parseJson(body));
-  if (!envelope.success) return new ResponseError(status, `${what} was answered with status ${status}`);
+  if (!envelope.success)
+    return new ResponseError(status, `${what} was answered with status ${status}`, later);
   const { message, reason, remedy } = envelope.data.error;
   return new ResponseError(status, message, {
+    ...later,
     ...(reason !== undefined && { reason }),
     ...(remedy !== undefined && { remedy }),
   });

@@ -12,6 +12,19 @@ export const TRANSFER = {
   attempts: 8,
   backoff: 500,
   longestBackoff: 15_000,
-  /** A part of a file that was left by a process of another machine is taken up when it was not touched for this long. */
-  abandonedAfter: 60 * 60 * 1000,
+  /** A server that asks for more patience than this (`Retry-After`) is not waited for. */
+  longestRetryAfter: 10 * 60 * 1000,
+  /** How often a process that waits touches what it works at, for others to see that it lives. */
+  heartbeat: 30_000,
+  /** What a process that cannot be judged from here has left is taken up when it was not touched for this long: clocks differ. */
+  abandonedAfter: 10 * 60 * 1000,
+  /** After so many received bytes a pull notes down what is there: what a kill costs, for each connection. */
+  noteEvery: 4 * 1024 * 1024,
+  /** What is remembered of an upload, in milliseconds, and bytes of it that are read: 10,000 parts with long names. */
+  uploadKnown: 24 * 60 * 60 * 1000,
+  uploadMemory: 4 * 1024 * 1024,
+  /** Interrupted uploads that are remembered. */
+  uploadsKnown: 100,
+  /** A list of what is there that is longer than this is not believed. */
+  journal: 16 * 1024 * 1024,
 } as const;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffersPassed, type Digest, digestFromHex, DomainError, expected, messageOf } from '#libs/core';
@@ -9,11 +10,13 @@ export class SourceFile {
   readonly size: number;
   readonly #path: string;
   readonly #handle: FileHandle;
+  readonly #stamp: string;
 
-  private constructor(path: string, handle: FileHandle, size: number) {
+  private constructor(path: string, handle: FileHandle, found: BigIntStats) {
     this.#path = path;
     this.#handle = handle;
-    this.size = size;
+    this.size = Number(found.size);
+    this.#stamp = stampOf(found);
   }
 
   /** @throws DomainError `not_found` or `bad_request` when there is no file to send */
@@ -24,8 +27,8 @@ export class SourceFile {
         cause: error,
       });
     });
-    const found = await handle.stat();
-    if (found.isFile() && found.size > 0) return new SourceFile(path, handle, found.size);
+    const found = await handle.stat({ bigint: true });
+    if (found.isFile() && found.size > 0n) return new SourceFile(path, handle, found);
     await handle.close();
     throw new DomainError('bad_request', expected('a file that is not empty', 'the image', path), {
       reason: 'no_file',
@@ -55,6 +58,15 @@ export class SourceFile {
     return Readable.from(counted(chunks, onBytes), { objectMode: false, highWaterMark: TRANSFER.batch });
   }
 
+  /** @throws DomainError `conflict` when somebody has written to the file since it was opened */
+  async requireUnchanged(): Promise<void> {
+    if (stampOf(await this.#handle.stat({ bigint: true })) === this.#stamp) return;
+    throw new DomainError('conflict', `${this.#path} was changed while it was sent`, {
+      reason: 'file_changed',
+      remedy: 'Push it again when nobody writes to it any more.',
+    });
+  }
+
   async close(): Promise<void> {
     await this.#handle.close();
   }
@@ -74,6 +86,11 @@ export class SourceFile {
       buffersPassed(bytesRead);
     }
   }
+}
+
+/** Changes with every write. */
+function stampOf({ size, mtimeNs }: BigIntStats): string {
+  return `${size} ${mtimeNs}`;
 }
 
 async function* counted(chunks: AsyncIterable<Buffer>, onBytes: ((count: number) => void) | undefined) {

@@ -1,14 +1,8 @@
 import type { Readable } from 'node:stream';
-import {
-  CompletionAnswer,
-  MultipartAnswer,
-  PartAnswer,
-  UploadAnswer,
-  type UploadCompletion,
-} from '#libs/contract';
-import { type ByteRange, type Digest, DomainError, hexOf, splitIntoRanges } from '#libs/core';
+import { CompletionAnswer, UploadAnswer, type UploadCompletion } from '#libs/contract';
+import { type Digest, DomainError, hexOf } from '#libs/core';
 import type { HttpClient } from '../http.js';
-import { ResponseError } from '../http/failures.js';
+import { parseJson } from '../http/failures.js';
 import { TRANSFER } from './limits.js';
 import { persist, type RetryOptions } from './retry.js';
 import type { SourceFile } from './sourceFile.js';
@@ -18,8 +12,18 @@ export interface UploadJob {
   readonly image: string;
   readonly digest: Digest;
   readonly source: SourceFile;
+  /** `entity/collection/container`. */
+  readonly path: string;
+  /** Folder for what is remembered of an upload in parts; nothing is when absent. */
+  readonly memory: string | undefined;
   /** Bytes that the server has, so far. */
   readonly onSent: (bytes: number) => void;
+  /** Everything was sent; the server looks at it now. */
+  readonly onStoring?: (() => void) | undefined;
+  /** Told that what was sent before is of no use. */
+  readonly onAnew?: ((error: DomainError) => void) | undefined;
+  /** Told, when it fails, how many bytes the server keeps for the next attempt. */
+  readonly onKept?: ((bytes: number) => void) | undefined;
   readonly retry: RetryOptions;
 }
 
@@ -63,93 +67,8 @@ export async function uploadSingle(job: UploadJob): Promise<UploadCompletion | u
   return complete(job, `/v2/imagefile/${image}/_complete`, {});
 }
 
-/**
- * In parts, each repeated until it arrives (nos. 24–28). An upload that was interrupted goes on where it was, if the server
- * is one of ours. Undefined when the server knows no multipart upload: "404 → client falls back".
- */
-export async function uploadMultipart(
-  job: UploadJob,
-): Promise<{ completion: UploadCompletion | undefined } | undefined> {
-  const { http, image, source, onSent, retry } = job;
-  const path = `/v2/imagefile/${image}/_multipart`;
-  const started = await persist(async () => {
-    const request = { filesize: source.size, resume: true };
-    const answer = await http.request({ ...jsonCall('POST', path, request, retry), accept: [200, 201, 404] });
-    if (answer.status !== 404) return (await answer.json(MultipartAnswer)).data;
-    await answer.discard();
-    return undefined;
-  }, retry);
-  if (!started) return undefined;
-  const { uploadID, totalParts, partSize, options } = started;
-  const ranges = splitIntoRanges(source.size, partSize);
-  if (ranges.length !== totalParts)
-    throw new DomainError(
-      'unavailable',
-      `The server wants ${totalParts} parts of ${partSize} bytes for ${source.size} bytes`,
-      {
-        reason: 'bad_answer',
-      },
-    );
-  const tokens = receivedParts(options['received']);
-  let sent = 0;
-  for (const [index, range] of ranges.entries()) if (tokens.has(index + 1)) sent += lengthOf(range);
-  try {
-    for (const [index, range] of ranges.entries()) {
-      const number = index + 1;
-      if (tokens.has(number)) continue;
-      const before = sent;
-      const hashed = (options['s3compliant'] ?? 'true') === 'true';
-      tokens.set(
-        number,
-        await sendPart(job, {
-          path,
-          uploadID,
-          number,
-          range,
-          hashed,
-          onSent: (count) => onSent(before + count),
-        }),
-      );
-      sent += lengthOf(range);
-    }
-    const completedParts = ranges.map((_, index) => ({
-      partNumber: index + 1,
-      token: tokens.get(index + 1) ?? '',
-    }));
-    return { completion: await complete(job, `${path}_complete`, { uploadID, completedParts }) };
-  } catch (error) {
-    // What can go on later stays; what the server refused is of no use to anybody.
-    if (error instanceof ResponseError && error.httpStatus < 500) await abort(job, `${path}_abort`, uploadID);
-    throw error;
-  }
-}
-
-interface Part {
-  readonly path: string;
-  readonly uploadID: string;
-  readonly number: number;
-  readonly range: ByteRange;
-  readonly hashed: boolean;
-  readonly onSent: (bytes: number) => void;
-}
-
-async function sendPart(job: UploadJob, part: Part): Promise<string> {
-  const { http, source, retry } = job;
-  const { number: partNumber, range, uploadID, hashed } = part;
-  const length = lengthOf(range);
-  const sha256sum = hashed ? await source.partHash(range.start, length, retry.signal) : '';
-  return persist(async () => {
-    const request = { partSize: length, uploadID, partNumber, sha256sum };
-    const { data } = await http.sendJson('PUT', part.path, request, PartAnswer, call(retry));
-    let sent = 0;
-    const body = () => source.stream(range.start, length, (count) => part.onSent((sent += count)));
-    const headers = hashed ? { 'x-amz-content-sha256': sha256sum } : {};
-    return put(job, { url: data.presignedURL, body, length, headers });
-  }, retry);
-}
-
 /** PUT to a signed address: never with the token, exactly 200 (library contract rules 14 and 15). @returns the ETag */
-async function put(
+export async function put(
   { http, retry }: UploadJob,
   target: { url: string; body: () => Readable; length: number; headers: Record<string, string> },
 ): Promise<string> {
@@ -174,11 +93,13 @@ async function put(
 }
 
 /** "_complete may return 204 or empty"; hashing a large file may take its time. */
-async function complete(
-  { http, retry }: UploadJob,
+export async function complete(
+  { http, retry, source, onSent, onStoring }: UploadJob,
   url: string,
   value: object,
 ): Promise<UploadCompletion | undefined> {
+  onSent(source.size);
+  onStoring?.();
   return persist(async () => {
     const answer = await http.request({
       ...jsonCall('PUT', url, value, retry),
@@ -186,17 +107,12 @@ async function complete(
       headersTimeout: 0,
     });
     const text = await answer.text();
-    const parsed = CompletionAnswer.safeParse(text === '' ? undefined : JSON.parse(text));
+    const parsed = CompletionAnswer.safeParse(parseJson(text));
     return parsed.success ? parsed.data.data : undefined;
   }, retry);
 }
 
-async function abort(job: UploadJob, url: string, uploadID: string): Promise<void> {
-  const answer = await job.http.request(jsonCall('PUT', url, { uploadID }, {})).catch(() => undefined);
-  await answer?.discard();
-}
-
-function jsonCall(method: 'PUT' | 'POST', url: string, value: object, retry: RetryOptions) {
+export function jsonCall(method: 'PUT' | 'POST', url: string, value: object, retry: RetryOptions) {
   return {
     method,
     url,
@@ -206,7 +122,7 @@ function jsonCall(method: 'PUT' | 'POST', url: string, value: object, retry: Ret
   };
 }
 
-function call(retry: RetryOptions) {
+export function call(retry: RetryOptions) {
   return { repeatable: false, ...signalOf(retry) };
 }
 
@@ -214,26 +130,9 @@ function signalOf({ signal }: RetryOptions): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
 }
 
-function lengthOf({ start, end }: ByteRange): number {
-  return end - start + 1;
-}
-
 /** Only if the address says that the header was signed (library contract §6.1). */
 function wantsHash(url: string): boolean {
   return (URL.parse(url)?.searchParams.get('X-Amz-SignedHeaders') ?? '').includes('x-amz-content-sha256');
-}
-
-/** Parts that one of our servers has already: `{"1":"token"}`. */
-function receivedParts(text: string | undefined): Map<number, string> {
-  const parts = new Map<number, string>();
-  try {
-    const value: unknown = JSON.parse(text ?? '{}');
-    for (const [number, token] of Object.entries(value ?? {}))
-      if (typeof token === 'string') parts.set(Number(number), token);
-  } catch {
-    // A server of somebody else with an option of the same name: everything is sent.
-  }
-  return parts;
 }
 
 export const isLarge = (size: number): boolean => size > TRANSFER.singleMaximum;

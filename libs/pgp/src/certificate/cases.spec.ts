@@ -386,6 +386,11 @@ describe('79: a designated revoker', () => {
     ['named for something else', [revocation, ann.sign(0x1f, { hashed: [named(0x40)] })], find],
     ['that has revoked another key', [revoker.sign(0x20, { primary: mallory.key.body }), direct], find],
     ['in whose name somebody else signs', [forgedBy(mallory), direct], find],
+    [
+      'in whose place somebody else is found',
+      [forgedBy(mallory), direct],
+      async () => take([mallory.primary, ...mallory.userId('Mallory')]),
+    ],
   ])('does not revoke %s', async (_, packets, finder) => {
     const kept = await take([ann.primary, ...packets, ...rest], undefined, finder);
     expect([summarise(kept).revoked, texts(kept)]).toEqual([false, ['Ann']]);
@@ -415,6 +420,8 @@ describe('times', () => {
     const later = ann.userId('Ann', { hashed: [[9, uint(5000, 4)]], created: CREATED + 10 });
     const both = await take([ann.primary, ...later, ...ann.userId('Ann', { hashed: [expiring] })]);
     expect(summarise(both).expires).toBe(CREATED + 5000);
+    const sooner = ann.userId('Ann', { hashed: [expiring], created: CREATED + 20 });
+    expect(summarise(await take([ann.primary, ...sooner], both)).expires).toBe(CREATED + 1000);
   });
 
   it('80: where a signature ends before the key, the one before it counts from then on', async () => {
@@ -717,6 +724,14 @@ describe('limits', () => {
   });
 });
 
+const notation = (name: string, value: string): Buffer =>
+  Buffer.concat([
+    Buffer.of(0x80, 0, 0, 0),
+    uint(name.length, 2),
+    uint(value.length, 2),
+    Buffer.from(name + value),
+  ]);
+
 describe('self-signatures', () => {
   it('that are not for the public are left out', async () => {
     const local: MadeSubpacket = [4, Buffer.of(0)];
@@ -745,6 +760,41 @@ describe('self-signatures', () => {
     expect(summarise(await take([ann.primary, ann.sign(0x1f)])).userIds).toEqual([]);
     expect(summarise(await take([ann.primary, ann.sign(0x20)])).revoked).toBe(true);
     await expect(take([ann.primary, ...ann.encryptionSubkey()])).rejects.toThrow('no user id');
+  });
+
+  it.each<[string, Partial<SignatureOptions>]>([
+    [
+      'demand to be understood by whoever knows a subpacket that nobody knows',
+      { hashed: [[99, Buffer.of(1), true]] },
+    ],
+    ['demand that a notation is understood', { hashed: [[20, notation('a@b', 'c'), true]] }],
+    ['name somebody else beside their own key', { hashed: [[16, Buffer.alloc(8, 1)]] }],
+    [
+      'name a version that is not that of their key',
+      { hashed: [[33, Buffer.from(`03${ann.key.facts.fingerprint}`, 'hex')]] },
+    ],
+    ['hold another signature', { hashed: [[32, Buffer.alloc(30)]] }],
+    ['hold the hash of another signature', { hashed: [[31, Buffer.of(1, 8, 1)]] }],
+    ['do not say when they were made', { created: null }],
+  ])('that %s are left out', async (_, options) => {
+    expect(texts(await take([ann.primary, ...ann.userId('Ann'), ...ann.userId('Odd', options)]))).toEqual([
+      'Ann',
+    ]);
+  });
+
+  it('with a notation, or with what nobody knows and nobody has to know, are kept', async () => {
+    const hashed: MadeSubpacket[] = [
+      [20, notation('a@b', 'c')],
+      [99, Buffer.of(1)],
+    ];
+    expect(texts(await take([ann.primary, ...ann.userId('Odd', { hashed })]))).toEqual(['Odd']);
+  });
+
+  it('that say with which flags a subkey is revoked are left out: stock clients would refuse the key', async () => {
+    const subkey = makeEncryptionKey();
+    const revocation = ann.sign(0x28, { subkey, hashed: [[27, Buffer.of(2)]] });
+    const kept = await take([ann.primary, ...ann.userId('Ann'), ...ann.boundSubkey(subkey), revocation]);
+    expect(summarise(kept).subkeys.map(({ revoked: isGone }) => isGone)).toEqual([false]);
   });
 
   it('by a subkey are none of the primary key', async () => {

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '#libs/core';
 import { SIGNING } from '../packets/algorithms.js';
 import { badKey } from '../packets/fault.js';
@@ -19,13 +18,12 @@ import { type Certificate, isBound, type Proven, type Signed } from './component
 import { type Draft, drafted, idOf, keepBetter } from './draft.js';
 import { type FindRevoker, Revokers } from './revokers.js';
 import type { PlacedSignature, RawCertificate } from './split.js';
+import { Turns } from './turns.js';
 import { type Verified, verifiedIn } from './verified.js';
 import { SignatureVerifier, type Work, workForUpload } from './verifier.js';
 
 /** A signature may be this far ahead of our clock (keystore contract §3.2). */
 const FUTURE_SECONDS = 24 * 60 * 60;
-/** Signatures that are read between two turns of everybody else: about a millisecond. */
-const READ_IN_A_ROW = 100;
 
 export interface CleanOptions {
   /** How much may be checked; an own budget by default. */
@@ -69,6 +67,7 @@ class Cleaner {
   readonly #drafts = new Map<string, Draft>();
   readonly #revocations = new Map<string, Proven>();
   readonly #direct = new Map<string, Proven>();
+  readonly #turns = new Turns();
 
   constructor(
     private readonly raw: RawCertificate,
@@ -84,7 +83,11 @@ class Cleaner {
 
   async clean(): Promise<Certificate> {
     const { known } = this.options;
-    const placed = new Map(this.raw.components.map((packet) => [packet, this.#draft(packet)]));
+    const placed = new Map<Packet, Draft | undefined>();
+    for (const packet of this.raw.components) {
+      await this.#turns.after(packet.body.length);
+      placed.set(packet, this.#draft(packet));
+    }
     for (const { packet } of [...(known?.userIds ?? []), ...(known?.subkeys ?? [])]) this.#draft(packet);
     const { own, foreign } = await this.#candidates();
     const verified = new Map(known === undefined ? [] : verifiedIn(known));
@@ -119,8 +122,8 @@ class Cleaner {
   async #candidates(): Promise<{ own: Candidate[]; foreign: Candidate[] }> {
     const own = new Map<string, Candidate>();
     const foreign = new Map<string, Candidate>();
-    for (const [at, placed] of this.raw.signatures.entries()) {
-      if (at % READ_IN_A_ROW === READ_IN_A_ROW - 1) await nextTurn();
+    for (const placed of this.raw.signatures) {
+      await this.#turns.after(placed.body.length);
       const facts = attempt(() => readSignature(placed.body));
       if (facts === undefined || !facts.exportable || facts.created > this.latest) continue;
       // Signatures of others are not looked at: verifying them is what makes poisoned keys expensive (CVE-2019-13050).

@@ -41,10 +41,12 @@ export class Draft {
 
   asSubkey(): Subkey | undefined {
     const { facts } = this;
-    if (facts === undefined || this.#isEmpty) return undefined;
-    const component = this.#component;
-    const back = component.bindings.some((binding) => needsBack(binding, facts)) ? this.#back : undefined;
-    return { ...component, facts, back };
+    if (facts === undefined) return undefined;
+    const needing = [...this.#bindings.values()].filter((binding) => needsBack(binding, facts));
+    // Of what was stored by laxer rules a word may not be taken any more.
+    if (this.#back === undefined) for (const { claim } of needing) this.#bindings.delete(claim);
+    if (this.#isEmpty) return undefined;
+    return { ...this.#component, facts, back: needing.length > 0 ? this.#back : undefined };
   }
 
   get #isEmpty(): boolean {

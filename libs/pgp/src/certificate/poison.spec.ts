@@ -3,7 +3,7 @@ import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Packet, readPackets } from '../packets/reader.js';
 import { Tag } from '../packets/tags.js';
-import { CREATED as made, Owner } from '../testing/maker.js';
+import { CREATED as made, mpi as mpiOf, Owner } from '../testing/maker.js';
 import {
   type Certificate,
   cleanCertificate,
@@ -106,6 +106,7 @@ describe('what no signature covers', () => {
       ({ unhashed }) => ({ unhashed: Buffer.concat([junk(32, 50), unhashed]) }),
     ],
     ['with another count of bits', ({ value }) => ({ value: longer(value, 0) })],
+    ['with zeros before a number', ({ value }) => ({ value: longer(value, 2) })],
   ])('makes no other certificate: signatures %s are the same', async (_, change) => {
     const other = await clean(changed(change));
     expect(writeCertificate(other).equals(right)).toBe(true);
@@ -128,6 +129,40 @@ describe('what no signature covers', () => {
 
   function isBack(unhashed: Buffer): boolean {
     return unhashed.length > 40;
+  }
+});
+
+describe('a signature that anybody can make another one of', () => {
+  /** The order of NIST P-256: with the second number taken from it a signature is as good. */
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const owner = new Owner('nistP256');
+  const [userId, one] = owner.userId('Ann') as [Packet, Packet];
+  const body = Buffer.from(one.body);
+  // Of two numbers of 32 octets each, or a little less; the second one is the last.
+  const first = Math.ceil(body.readUInt16BE(bodyEnd(body)) / 8);
+  const at = bodyEnd(body) + 2 + first;
+  const negated = (order - BigInt(`0x${body.subarray(at + 2).toString('hex')}`))
+    .toString(16)
+    .padStart(64, '0');
+  const other = { ...one, body: Buffer.concat([body.subarray(0, at), mpiOf(Buffer.from(negated, 'hex'))]) };
+
+  it('is one signature, and the same whichever came first', async () => {
+    const [a, b] = [await clean([owner.primary, userId, one]), await clean([owner.primary, userId, other])];
+    expect(writeCertificate(a).equals(writeCertificate(b))).toBe(false);
+    const merged = [
+      mergeCertificates(a, b),
+      mergeCertificates(b, a),
+      await clean([owner.primary, userId, one, other]),
+      await clean([owner.primary, userId, other, one]),
+    ].map((whole) => writeCertificate(whole).toString('hex'));
+    expect(new Set(merged).size).toBe(1);
+    expect(readPackets(Buffer.from(merged[0] ?? '', 'hex'))).toHaveLength(3);
+  });
+
+  /** Where the numbers of a signature of version 4 begin. */
+  function bodyEnd(bytes: Buffer): number {
+    const hashed = 6 + bytes.readUInt16BE(4);
+    return hashed + 2 + bytes.readUInt16BE(hashed) + 2;
   }
 });
 
@@ -272,15 +307,46 @@ describe('a certificate that costs time', () => {
     await expect(clean([primary as Packet, ...others.toReversed()])).rejects.toThrow('too long');
   });
 
-  it('lets others have their turn between two signatures', async () => {
-    const many = forged(30);
+  it('for much that would have to be hashed is refused', async () => {
+    const owner = new Owner();
+    const large = Array.from({ length: 60 }, (_, at) =>
+      owner.sign(0x13, {
+        userId: Buffer.from('?'),
+        created: made + at,
+        hashed: [[100, Buffer.alloc(29_000)]],
+      }),
+    );
+    const ids = Array.from({ length: 200 }, (_, at): Packet => ({
+      tag: Tag.userId,
+      body: Buffer.from(`u${at}`),
+    }));
+    await expect(clean([owner.primary, ...ids, ...large])).rejects.toThrow('too long');
+  });
+
+  /** Turns that somebody else has while a certificate is looked at. */
+  async function turnsDuring(packets: readonly Packet[]): Promise<number> {
     let turns = 0;
     let timer = setImmediate(function again(): void {
       turns += 1;
       timer = setImmediate(again);
     });
-    await clean(many).catch(() => undefined);
+    await clean(packets).catch(() => undefined);
     clearImmediate(timer);
-    expect(turns).toBeGreaterThanOrEqual(30);
+    return turns;
+  }
+
+  it('lets others have their turn between two signatures', async () => {
+    expect(await turnsDuring(forged(30))).toBeGreaterThanOrEqual(30);
+  });
+
+  it('lets others have their turn while it is only read', async () => {
+    const stranger = new Owner();
+    const owner = new Owner();
+    const theirs = stranger.sign(0x10, { primary: owner.key.body, userId: Buffer.from('Ann') });
+    const signatures = Array.from({ length: 2000 }, () => theirs);
+    const subkeys = Array.from({ length: 2000 }, () => owner.encryptionSubkey()[0] as Packet);
+    const enough = 10;
+    for (const many of [signatures, subkeys])
+      expect(await turnsDuring([owner.primary, ...owner.userId('Ann'), ...many])).toBeGreaterThan(enough);
   });
 });

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Packet, readPackets, writePacket } from '../packets/reader.js';
 import { Tag } from '../packets/tags.js';
-import { Owner } from '../testing/maker.js';
+import { bytesOf, Owner } from '../testing/maker.js';
 import { Store } from '../testing/store.js';
 import { makeWorld, type Pair, packetsOf, type World } from '../testing/world.js';
+import { writeArmor } from './index.js';
 
 /* What is stored depends on what has come, and on nothing else: not on order, parts, copies, or what strangers did to it. */
 
@@ -102,6 +103,32 @@ describe.each(KINDS)('a certificate of %s', (_, world) => {
         await before.add(changed);
         await before.add(whole);
         expect(before.bytes).toBe(right);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+describe('an upload of which some bits were flipped', () => {
+  const [, world] = KINDS[0];
+  const bytes = bytesOf(packetsOf(world, world.pairs));
+  const armored = Buffer.from(writeArmor(bytes));
+
+  it.each([
+    ['in binary', bytes],
+    ['in armor', armored],
+  ])('%s changes nothing of what is stored, and says why in a sentence', async (_, upload) => {
+    const store = new Store(world.primary);
+    expect(await store.upload(Buffer.from(upload))).toBeUndefined();
+    const right = store.bytes;
+    const flips = fc.array(fc.nat(upload.length * 8 - 1), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(flips, async (bits) => {
+        const changed = Buffer.from(upload);
+        for (const bit of bits) changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        const refused = await store.upload(changed);
+        expect(refused === undefined || refused.length > 10).toBe(true);
+        expect(store.bytes).toBe(right);
       }),
       { numRuns: RUNS },
     );

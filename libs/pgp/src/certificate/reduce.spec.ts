@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { ManualClock } from '#libs/core';
 import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readPackets } from '../packets/reader.js';
+import { type Packet, readPackets } from '../packets/reader.js';
+import { Owner } from '../testing/maker.js';
 import {
   type Certificate,
   cleanCertificate,
   onlyRevoked,
+  type RawCertificate,
   readArmor,
   splitCertificates,
   summarise,
@@ -76,5 +78,34 @@ describe('a certificate that is taken away', () => {
     ]);
     const key = await openpgp.readKey({ binaryKey: bytes });
     expect(await key.isRevoked(undefined, undefined, clock.now())).toBe(true);
+  });
+
+  it('leaves with it what says that others may revoke it, and what version 6 needs', async () => {
+    const [owner, revoker] = [new Owner(), new Owner()];
+    const named = owner.sign(0x1f, {
+      hashed: [[12, Buffer.from(`8016${revoker.key.facts.fingerprint}`, 'hex')]],
+    });
+    const plain = owner.sign(0x1f, { created: CREATED.getTime() / 1000 + 1 });
+    const rest = async (packets: Packet[], known?: Certificate) => {
+      const [raw] = splitCertificates(packets) as [RawCertificate];
+      const findRevoker = async () => known;
+      const left = onlyRevoked(await cleanCertificate(raw, clock, { findRevoker }));
+      return left && readPackets(writeCertificate(left)).map(({ tag, body }) => (tag === 2 ? body[1] : tag));
+    };
+    const own = [owner.primary, owner.sign(0x20), named, plain, ...owner.userId('Ann')];
+    expect(await rest(own)).toEqual([6, 0x20]);
+    const [found] = splitCertificates([revoker.primary, ...revoker.userId('R')]) as [RawCertificate];
+    const theirs = [
+      owner.primary,
+      revoker.sign(0x20, { primary: owner.key.body }),
+      named,
+      plain,
+      ...owner.userId('Ann'),
+    ];
+    expect(await rest(theirs, await cleanCertificate(found, clock))).toEqual([6, 0x20, 0x1f]);
+    const six = new Owner('ed25519', { version: 6 });
+    expect(await rest([six.primary, six.sign(0x20), six.sign(0x1f), ...six.userId('Six')])).toEqual([
+      6, 0x20, 0x1f,
+    ]);
   });
 });

@@ -6,6 +6,7 @@ import {
   SignatureType,
   writeSignature,
 } from '../packets/signature.js';
+import { attempt } from './attempt.js';
 import { canonical } from './canonical.js';
 import type { Certificate, Proven } from './components.js';
 import { type Draft, drafted, keepBetter } from './draft.js';
@@ -13,7 +14,7 @@ import type { PlacedSignature, RawCertificate } from './split.js';
 
 /**
  * Takes a certificate apart that this program has cleaned and written before: nothing is verified again, and every signature stands
- * behind what it is over.
+ * behind what it is over. What would not be taken any more, because rules have become stricter, is left out.
  * @throws DomainError when it is none
  */
 export async function readCleanCertificate(raw: RawCertificate): Promise<Certificate> {
@@ -46,7 +47,8 @@ function keep(
   primary: KeyFacts,
   lists: Readonly<Record<number, Map<string, Proven>>>,
 ): void {
-  const facts = readSignature(body);
+  const facts = attempt(() => readSignature(body));
+  if (facts === undefined) return;
   const list = lists[facts.type];
   if (list !== undefined) keepBetter(list, { ...facts, issuer: issuerOf(facts, primary), body });
 }
@@ -57,10 +59,12 @@ function issuerOf(facts: SignatureFacts, primary: KeyFacts): string {
 }
 
 function keepOf(draft: Draft, { body }: PlacedSignature, signer: KeyFacts): void {
-  const facts = readSignature(body);
+  const facts = attempt(() => readSignature(body));
+  if (facts === undefined) return;
   const [word] = facts.embedded.unhashed;
-  if (word !== undefined && draft.facts !== undefined)
-    draft.offerBack({ ...readSignature(word), issuer: draft.facts.keyId, body: word });
+  const back = word && attempt(() => readSignature(word));
+  if (word !== undefined && back !== undefined && draft.facts !== undefined)
+    draft.offerBack({ ...back, issuer: draft.facts.keyId, body: word });
   const list = draft.listFor(facts.type);
   const own = word === undefined ? body : writeSignature(facts, signer);
   if (list !== undefined) keepBetter(list, { ...facts, issuer: signer.keyId, body: own });

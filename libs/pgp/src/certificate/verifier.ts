@@ -8,6 +8,7 @@ import type { SignatureFacts } from '../packets/signature.js';
 import type { Signed } from './components.js';
 import { hashedData } from './hashed.js';
 import { publicKeyOf } from './publicKey.js';
+import { Turns } from './turns.js';
 
 /** How much may still be checked; certificates of one upload share it. */
 export interface Work {
@@ -18,10 +19,9 @@ export function workForUpload(): Work {
   return { left: PACKET_LIMITS.work };
 }
 
-/** What it costs to hash, beside the signature that is then checked. */
+/** What it costs to hash, beside the signature that is then checked: something, and a unit for so many octets. */
 const HASH_COST = 0.03;
-/** Hashes between two turns of everybody else: about a millisecond. */
-const HASHES_IN_A_ROW = 300;
+const HASHED_OCTETS = 50_000;
 
 /** One signature at a time in the whole process, and everybody else's work between two of them. */
 let turn: Promise<unknown> = Promise.resolve();
@@ -38,7 +38,7 @@ function inTurn<T>(work: () => T): Promise<T> {
 export class SignatureVerifier {
   readonly #keys = new Map<KeyFacts, KeyObject | undefined>();
   readonly #work: Work;
-  #hashes = 0;
+  readonly #turns = new Turns();
 
   constructor(work: Work) {
     this.#work = work;
@@ -51,8 +51,9 @@ export class SignatureVerifier {
   async verify(signature: SignatureFacts, signed: Signed, signer: KeyFacts): Promise<boolean> {
     const known = hashUsed(signature);
     if (known === undefined || signature.algorithm !== signer.algorithm) return false;
-    await this.#spendHash();
     const data = hashedData(signature, signed);
+    this.#spend(HASH_COST + data.length / HASHED_OCTETS);
+    await this.#turns.after(data.length);
     const digest = hash(known.name, data, 'buffer');
     // Nearly always this tells that a signature is over something else, before any computing with keys.
     if (!digest.subarray(0, 2).equals(signature.left)) return false;
@@ -75,12 +76,6 @@ export class SignatureVerifier {
     } catch {
       return false;
     }
-  }
-
-  async #spendHash(): Promise<void> {
-    this.#spend(HASH_COST);
-    this.#hashes += 1;
-    if (this.#hashes % HASHES_IN_A_ROW === 0) await nextTurn();
   }
 
   #spend(units: number): void {

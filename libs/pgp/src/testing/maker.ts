@@ -9,8 +9,8 @@ import { Tag } from '../packets/tags.js';
  * Keys and signatures octet by octet, without any library: of every algorithm and version, and whatever somebody could send.
  */
 
-/** 2026-01-01. */
-export const CREATED = Date.parse('2026-01-01T00:00:00Z') / 1000;
+/** When keys are made: long ago by every clock. */
+export const CREATED = Date.parse('2020-01-01T00:00:00Z') / 1000;
 
 export const uint = (value: number, bytes: number): Buffer =>
   Buffer.from(value.toString(16).padStart(bytes * 2, '0'), 'hex');

@@ -11,6 +11,7 @@ import {
   writeWithheld,
 } from '../certificate/index.js';
 import { type Packet, readPackets } from '../packets/reader.js';
+import { readUpload, revocationFor } from '../upload/readUpload.js';
 
 export const clock = new ManualClock('2026-06-01T00:00:00Z');
 
@@ -37,9 +38,26 @@ export class Store {
   }
 
   /** Takes an upload in, each certificate of it by itself; others than this one are stored elsewhere. @returns why not */
-  async add(packets: readonly Packet[]): Promise<string | undefined> {
+  add(packets: readonly Packet[]): Promise<string | undefined> {
+    return this.#addAll(splitCertificates(packets));
+  }
+
+  /** The same of an upload in octets. */
+  async upload(octets: Uint8Array): Promise<string | undefined> {
+    try {
+      const { certificates, revocations } = readUpload(octets);
+      const known = await this.certificate();
+      const loose = known === undefined ? [] : revocations.map((one) => revocationFor(known, one));
+      return await this.#addAll([...certificates, ...loose]);
+    } catch (error) {
+      if (error instanceof DomainError) return error.message;
+      throw error;
+    }
+  }
+
+  async #addAll(certificates: readonly RawCertificate[]): Promise<string | undefined> {
     let refused: string | undefined;
-    for (const raw of splitCertificates(packets)) {
+    for (const raw of certificates) {
       if (!Buffer.from(raw.primary.body).equals(this.primary.body)) continue;
       try {
         await this.#take(raw);

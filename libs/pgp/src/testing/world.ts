@@ -51,6 +51,9 @@ function addUserIds(owner: Owner, add: Add): void {
     add(component, owner.sign(type, { userId: component.body, created, hashed }), type < 0x20);
   const often = userId('Ann <ann@example.org>');
   for (let n = 0; n < 7; n += 1) certify(often, 0x10 + (n % 4), day(n), [[25, Buffer.of(n % 2)]]);
+  // Of the same moment, so that their time does not order them.
+  certify(often, 0x12, day(6), [[25, Buffer.of(1)]]);
+  certify(often, 0x13, day(6));
   const back = userId('B\xf6rn');
   certify(back, 0x13, day(1));
   certify(back, 0x30, day(2), [[29, reason(32)]]);

@@ -234,3 +234,9 @@ it('an upload holds what was sent, octet by octet', () => {
     new Set(bodies.map((body) => body.toString('hex'))),
   );
 });
+
+it('a revocation that names many keys is looked for under few of them', () => {
+  const names = Array.from({ length: 100 }, (_, at): [number, Buffer] => [16, Buffer.alloc(8, at)]);
+  const revocation = ann.sign(0x20, { anonymous: true, unhashed: names });
+  expect(upload(bytesOf([revocation])).revocations[0]?.issuers).toHaveLength(4);
+});

@@ -30,6 +30,8 @@ const KEY_BLOCKS: ReadonlySet<string> = new Set(['PUBLIC KEY BLOCK', 'ARMORED FI
 const PRIVATE = Buffer.from('BEGIN PGP PRIVATE KEY');
 const COLON_BEGIN = Buffer.from(':-----BEGIN PGP');
 const BEGIN = Buffer.from('-----BEGIN PGP');
+/** Names of who made a signature that are looked for: its key id and its fingerprint, and room for a mistake. */
+const MOST_ISSUERS = 4;
 /** First octets of a primary key packet, public or secret, in either format. */
 const KEY_OCTETS: ReadonlySet<number> = new Set([0x94, 0x95, 0x96, 0x98, 0x99, 0x9a, 0xc5, 0xc6]);
 const REVOCATIONS: ReadonlySet<number> = new Set([
@@ -117,7 +119,8 @@ const nothing = (): DomainError =>
 function looseIn(packets: readonly Packet[]): LooseRevocation[] {
   return packets.flatMap(({ tag, body }) => {
     const facts = tag === Tag.signature ? attempt(() => readSignature(body)) : undefined;
-    return facts !== undefined && REVOCATIONS.has(facts.type) ? [{ body, issuers: facts.issuers.names }] : [];
+    if (facts === undefined || !REVOCATIONS.has(facts.type)) return [];
+    return [{ body, issuers: facts.issuers.names.slice(0, MOST_ISSUERS) }];
   });
 }
 

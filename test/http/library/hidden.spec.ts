@@ -1,0 +1,245 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AppAnswer } from '../../support/app.js';
+import { ReadsSeen, toldApart } from '../../support/hidden.js';
+import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
+
+const ROUNDS = 120;
+const NO_ID = ['1'.repeat(24), '2'.repeat(24)] as const;
+const NO_HASH = [`sha256.${'1'.repeat(64)}`, `sha256.${'2'.repeat(64)}`] as const;
+
+/** The same request for three things that a stranger sees none of: one is there, two are not. */
+interface Triple {
+  readonly ask: (what: string) => Promise<AppAnswer>;
+  readonly hidden: string;
+  readonly absent: readonly [string, string];
+}
+
+/** What is not there and what is not yours is answered in the same words, after the same work, in the same time. */
+describe('what is hidden in the library', () => {
+  let reads: ReadsSeen;
+  let world: World;
+  let triples: Readonly<Record<string, Triple>>;
+  beforeAll(async () => {
+    reads = await ReadsSeen.watch();
+    world = await startLibrary();
+    const { tester, other, anonymous } = world;
+    const entity = (await tester.entity('tester', { defaultPrivate: true })).body.data.id as string;
+    const collection = (await tester.collection(entity, 'vault')).body.data.id as string;
+    const secret = await testImage();
+    const { id: image, container } = await tester.push('tester/vault/secret', secret, { tags: ['v1'] });
+    // In a public place: an image whose upload has not ended is there for whoever may write alone.
+    const own = await world.admin.place('team/open/unfinished');
+    const unfinished = hashOf(await testImage());
+    const begun = (await world.admin.image(own, unfinished)).body.data.id as string;
+    await world.admin.tag(own, 'soon', begun);
+    const mine = await other.place('other/own/image');
+
+    const get = (client: StockClient, path: (what: string) => string) => (what: string) =>
+      client.get(path(what));
+    const change =
+      (method: string, path: (what: string) => string, body: (what: string) => object = () => ({})) =>
+      (what: string) =>
+        other.send(method, path(what), body(what));
+    const named = (ask: Triple['ask'], hidden: string, absent: Triple['absent']): Triple => ({
+      ask,
+      hidden,
+      absent,
+    });
+    const byId = (ask: Triple['ask'], hidden: string) => named(ask, hidden, NO_ID);
+    triples = {
+      'an entity': named(
+        get(other, (name) => `/v1/entities/${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'an entity, asked by nobody': named(
+        get(anonymous, (name) => `/v1/entities/${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'a collection': named(
+        get(other, (name) => `/v1/collections/tester/${name}`),
+        'vault',
+        ['vaulx', 'vauly'],
+      ),
+      'a container': named(
+        get(other, (name) => `/v1/containers/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'an image by tag': named(
+        get(other, (name) => `/v1/images/tester/vault/${name}:v1?arch=amd64`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'an image by hash': named(
+        get(other, (name) => `/v1/images/tester/vault/${name}:${hashOf(secret)}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'the file of an image': named(
+        get(anonymous, (name) => `/v1/imagefile/tester/vault/${name}:v1?arch=amd64`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'an image that is not uploaded, by hash': named(
+        get(other, (hash) => `/v1/images/team/open/unfinished:${hash}`),
+        unfinished,
+        NO_HASH,
+      ),
+      'an image that is not uploaded, by tag': named(
+        get(other, (tag) => `/v1/images/team/open/unfinished:${tag}?arch=amd64`),
+        'soon',
+        ['soox', 'sooy'],
+      ),
+      'an image that is not uploaded, by tag alone': named(
+        get(anonymous, (tag) => `/v1/imagefile/team/open/unfinished:${tag}`),
+        'soon',
+        ['soox', 'sooy'],
+      ),
+      'words of a search': named(
+        get(other, (word) => `/v1/search?value=${word}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'the tags of a container': byId(
+        get(other, (id) => `/v2/tags/${id}`),
+        container,
+      ),
+      'a tag that is set': byId(
+        change(
+          'POST',
+          (id) => `/v2/tags/${id}`,
+          () => ({ Arch: 'amd64', Tag: 'x', ImageID: NO_ID[0] }),
+        ),
+        container,
+      ),
+      'the image of a tag that is set': byId(
+        change(
+          'POST',
+          () => `/v2/tags/${mine}`,
+          (ImageID) => ({ Arch: 'amd64', Tag: 'x', ImageID }),
+        ),
+        image,
+      ),
+      'an image that is deleted': named(
+        change('DELETE', (name) => `/v1/images/tester/vault/${name}:v1?arch=amd64`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'the entity of a collection that is made': byId(
+        change(
+          'POST',
+          () => '/v1/collections',
+          (id) => ({ name: 'x', entity: id }),
+        ),
+        entity,
+      ),
+      'the collection of a container that is made': byId(
+        change(
+          'POST',
+          () => '/v1/containers',
+          (id) => ({ name: 'x', collection: id }),
+        ),
+        collection,
+      ),
+      'the container of an image that is made': byId(
+        change(
+          'POST',
+          () => '/v1/images',
+          (id) => ({ hash: NO_HASH[0], container: id }),
+        ),
+        container,
+      ),
+      'an image that is uploaded': byId(
+        change(
+          'POST',
+          (id) => `/v2/imagefile/${id}`,
+          () => ({ filesize: 5 }),
+        ),
+        image,
+      ),
+      'an upload that is completed': byId(
+        change('PUT', (id) => `/v2/imagefile/${id}/_complete`),
+        image,
+      ),
+    };
+  }, 60_000);
+  afterAll(() => world.stop());
+
+  const NAMES = [
+    'an entity',
+    'an entity, asked by nobody',
+    'a collection',
+    'a container',
+    'an image by tag',
+    'an image by hash',
+    'the file of an image',
+    'an image that is not uploaded, by hash',
+    'an image that is not uploaded, by tag',
+    'an image that is not uploaded, by tag alone',
+    'words of a search',
+    'the tags of a container',
+    'a tag that is set',
+    'the image of a tag that is set',
+    'an image that is deleted',
+    'the entity of a collection that is made',
+    'the collection of a container that is made',
+    'the container of an image that is made',
+    'an image that is uploaded',
+    'an upload that is completed',
+  ];
+
+  it('is tested in all these ways', () => {
+    expect(Object.keys(triples)).toEqual(NAMES);
+  });
+
+  it.each(NAMES)('%s: in the same words, after the same work', async (name) => {
+    const { ask, hidden, absent } = triples[name] ?? never();
+    const outcomes = [];
+    for (const what of [hidden, ...absent]) {
+      let answer: AppAnswer | undefined;
+      const done = await reads.of(async () => (answer = await ask(what)));
+      const { code, reason, message = '' } = answer?.body.error ?? {};
+      // What was asked for is in the words.
+      outcomes.push({ status: answer?.status, code, reason, message: message.replace(what, '…'), done });
+    }
+    expect(outcomes[0]?.status).toBe(name === 'words of a search' ? 200 : 404);
+    expect(outcomes[0]).toEqual(outcomes[1]);
+    expect(outcomes[2]).toEqual(outcomes[1]);
+  });
+
+  it('content that others have is asked for as if it were not there', async () => {
+    const secret = await testImage();
+    for (const container of ['one', 'two', 'three'])
+      await world.tester.push(`tester/vault/${container}`, secret);
+    const { id: collection } = (await world.other.get('/v1/collections/other/own')).body.data as {
+      id: string;
+    };
+    let count = 0;
+    const create = async (hash: string): Promise<AppAnswer> => {
+      const made = await world.other.container(collection, `content${(count += 1)}`);
+      return world.other.image(made.body.data.id as string, hash);
+    };
+    const outcomes = [];
+    for (const hash of [hashOf(secret), ...NO_HASH]) {
+      let answer: AppAnswer | undefined;
+      const done = await reads.of(async () => (answer = await create(hash)));
+      outcomes.push({ uploaded: answer?.body.data.uploaded as unknown, done });
+    }
+    expect(outcomes[0]).toEqual({ uploaded: false, done: outcomes[1]?.done });
+    expect(outcomes[2]).toEqual(outcomes[1]);
+  });
+
+  it('everything: in the same time', async () => {
+    const things = Object.entries(triples).map(([name, { ask, hidden, absent }]) => [
+      name,
+      { hidden: () => ask(hidden), absent: () => ask(absent[0]), control: () => ask(absent[1]) },
+    ]);
+    expect(await toldApart(Object.fromEntries(things), ROUNDS)).toEqual([]);
+  }, 120_000);
+});
+
+function never(): never {
+  throw new Error('There is no such case');
+}
