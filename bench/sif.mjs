@@ -68,10 +68,7 @@ function signatures() {
     signing.push(sign);
     verifying.push(verify);
   }
-  for (const [name, times] of [
-    ['sign', signing],
-    ['verify', verifying],
-  ]) {
+  for (const [name, times] of Object.entries({ sign: signing, verify: verifying })) {
     const ratio = median(times) / median(hashing);
     report(`${name} ${values.mebibytes} MiB`, {
       sing: `${median(times).toFixed(0)} ms`,
