@@ -36,7 +36,7 @@ describe('the command line', () => {
         ...['newpair', 'list', 'push', 'pull', 'search', 'import', 'export', 'remove'].map(
           (verb) => `key ${verb}`,
         ),
-        ...['list', 'header', 'dump'].map((verb) => `sif ${verb}`),
+        ...['add', 'del', 'dump', 'header', 'info', 'list', 'new', 'setprim'].map((verb) => `sif ${verb}`),
         ...['list', 'clean'].map((verb) => `cache ${verb}`),
         'sign',
         'verify',

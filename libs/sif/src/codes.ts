@@ -112,7 +112,7 @@ const MESSAGE_TYPE_NAMES = new Map<number, string>([
   [MessageType.rsaOaep, 'RSA-OAEP'],
 ]);
 
-/** Names of the bill-of-materials formats; their numbers count from 1. */
+/** Names of the bill-of-materials formats; their numbers count from 1. The last one only newer programs know. */
 export const SBOM_FORMATS = [
   'cyclonedx-json',
   'cyclonedx-xml',
@@ -122,6 +122,7 @@ export const SBOM_FORMATS = [
   'spdx-tag-value',
   'spdx-yaml',
   'syft-json',
+  'trivy-json',
 ] as const;
 
 /** The name of a data type in listings. */

@@ -1,4 +1,5 @@
 import { ManualClock } from '#libs/core';
+import { fingerprintOf, readKeys, type PgpKey } from '#libs/pgp';
 import { MemoryAccess, addObject, DataType, readSif } from '#libs/sif';
 import { describe, expect, it } from 'vitest';
 import { expectedImages, sifFixture, sifFixtureNames } from '../../../test/support/sif-fixtures.js';
@@ -6,7 +7,7 @@ import { FIXTURE_CLOCK, sifKey, sifPem, sifRing, verifyOptions } from '../../../
 import { hexDigest } from './digest.js';
 import { readPublicKey } from './dsse/key.js';
 import { descriptorIntegrityBytes, headerIntegrityBytes, relativeIdOf } from './integrity.js';
-import { pgpSigner } from './signer.js';
+import { pgpSigner, type Signer } from './signer.js';
 import { signImage } from './sign.js';
 import { verifyImage, type VerifyOptions } from './verify.js';
 
@@ -61,6 +62,39 @@ describe('verifyImage', () => {
   ])('says of %s why the signature is not valid', async (name, why) => {
     const { failure } = await verify(`images/${name}`);
     expect(failure).toMatchObject({ reason: 'signature_not_valid', message: expect.stringContaining(why) });
+  });
+
+  it('takes nothing for signed that an RSA key of 1024 bits signed', async () => {
+    const openpgp = await import('openpgp');
+    const config = { minRSABits: 1024 };
+    const date = new Date('2026-11-24T12:00:00Z');
+    const weak = await openpgp.generateKey({
+      type: 'rsa',
+      rsaBits: 1024,
+      userIDs: [{ name: 'Weak' }],
+      format: 'object',
+      date,
+      config,
+    });
+    const [key] = await readKeys(weak.publicKey.armor());
+    const signer: Signer = {
+      sign: async (metadata) => {
+        const message = await openpgp.createCleartextMessage({ text: metadata });
+        const signed = await openpgp.sign({ message, signingKeys: weak.privateKey, date, config });
+        return {
+          data: Buffer.from(signed),
+          hashType: 1,
+          entity: Buffer.from(fingerprintOf(key as PgpKey), 'hex'),
+        };
+      },
+    };
+    const access = new MemoryAccess(sifFixture('images/unsigned.sif'));
+    await signImage(access, { signer, clock });
+    const ring = { origin: 'local', find: async () => [key as PgpKey] } as const;
+    expect(await verifyImage(access, { clock, pgp: [ring] })).toMatchObject({
+      ok: false,
+      failure: { reason: 'signature_not_valid', message: expect.stringMatching(/2047|too weak/) },
+    });
   });
 
   it('accepts an image with PGP and DSSE signatures when it gets both kinds of keys', async () => {

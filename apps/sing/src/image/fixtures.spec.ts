@@ -125,7 +125,11 @@ describe('hostile images', () => {
       expect([command, status]).toEqual([command, refused || ours ? 1 : 0]);
     }
     const { status, stdout, stderr } = await sing('verify', '--local', name);
-    expect([status, stdout]).toEqual([255, '']);
+    expect([status, stdout, stderr]).toEqual([
+      255,
+      '',
+      expect.stringMatching(/^FATAL: {3}Failed to verify container: /m),
+    ]);
     // Where the stock program crashed, or read what must not be read, only the status can be the same.
     const said = kind !== 'R' && answers['verify']?.exit === 255 ? answers['verify'].error : '';
     expect(stderr).toContain(said);

@@ -3,6 +3,9 @@ import { resolve } from 'node:path';
 import { defineCommand, UsageError, type Surroundings } from '#libs/cli';
 import { systemClock } from '#libs/core';
 import type { Signer } from '#libs/signing';
+import { sayingThat } from './failed.js';
+
+const FAILED = 'Failed to sign container';
 
 export const sign = defineCommand({
   name: 'sign',
@@ -47,22 +50,21 @@ export const sign = defineCommand({
     ]);
     const path = resolve(ctx.cwd, args.image);
     // Before a passphrase is asked for: is it an image at all?
-    await withSifFile(path, readSif);
+    await sayingThat(FAILED, () => withSifFile(path, readSif));
     log.info(
       flags.key === undefined
         ? 'Signing image with PGP key material'
         : `Signing image with key material from '${flags.key}'`,
     );
-    const signer = await signerFor(ctx, flags);
-    await updateSifFile(path, (access) =>
-      signImage(access, {
-        signer,
-        clock: systemClock,
-        signal,
-        ...(flags['group-id'] === undefined ? {} : { groups: [flags['group-id']] }),
-        ...(flags['sif-id'] === undefined ? {} : { object: flags['sif-id'] }),
-      }),
-    );
+    const signer = await sayingThat(FAILED, () => signerFor(ctx, flags));
+    const options = {
+      signer,
+      clock: systemClock,
+      signal,
+      ...(flags['group-id'] === undefined ? {} : { groups: [flags['group-id']] }),
+      ...(flags['sif-id'] === undefined ? {} : { object: flags['sif-id'] }),
+    };
+    await sayingThat(FAILED, () => updateSifFile(path, (access) => signImage(access, options)));
     log.info(`Signature created and applied to image '${args.image}'`);
   },
 });

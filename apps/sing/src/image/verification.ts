@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Surroundings } from '#libs/cli';
 import { systemClock } from '#libs/core';
 import type { KeySource, Selection, VerifyResult } from '#libs/signing';
@@ -39,7 +40,7 @@ export async function verifyFile(place: Surroundings, request: VerifyRequest): P
   const { signal } = place;
   const dsse = [
     ...(publicKey === undefined ? [] : [readPublicKey(publicKey)]),
-    ...(certificate === undefined ? [] : [(await trustedKey(place, certificate)).key]),
+    ...(certificate === undefined ? [] : [await certifiedKey(place, certificate)]),
   ];
   const keys = dsse.length > 0 ? { dsse } : { pgp: await sources(place, local, url) };
   const result = await withSifFile(path, (access) =>
@@ -47,6 +48,12 @@ export async function verifyFile(place: Surroundings, request: VerifyRequest): P
   );
   for (const warning of result.warnings) place.log.warning(warning);
   return result;
+}
+
+async function certifiedKey(place: Surroundings, texts: CertificateTexts): Promise<KeyObject> {
+  const { key, subject } = await trustedKey(place, texts);
+  place.log.info(`The certificate is trusted: ${subject}`);
+  return key;
 }
 
 async function sources(place: Surroundings, local: boolean, url: string | undefined): Promise<KeySource[]> {

@@ -4,6 +4,7 @@ import { defineCommand, jsonFlag, UsageError } from '#libs/cli';
 import { expected } from '#libs/core';
 import { warnAll } from '../sif/open.js';
 import { urlFlag } from '../key/server.js';
+import { sayingThat } from './failed.js';
 
 export const verify = defineCommand({
   name: 'verify',
@@ -70,31 +71,42 @@ export const verify = defineCommand({
     const [{ verifyFile }, { coverageSentences, resultJson, signatureText, verificationError }] =
       await Promise.all([import('./verification.js'), import('#libs/signing')]);
     log.info(`Verifying image with ${material(flags.key, flags.certificate)}`);
-    const text = async (file: string | undefined) =>
+    const read = async (file: string | undefined) =>
       file === undefined ? undefined : readFile(resolve(ctx.cwd, file), 'utf8');
-    const certificate = await text(flags.certificate);
-    const result = await verifyFile(ctx, {
+    if (flags['ocsp-verify'] && flags.certificate === undefined)
+      log.warning(
+        'Nobody is asked whether a certificate was revoked: there is none',
+        'Name it with --certificate',
+      );
+    const certificate = await read(flags.certificate);
+    const selection = {
+      ...(flags['group-id'] === undefined ? {} : { groups: [positive('--group-id', flags['group-id'])] }),
+      ...(flags['sif-id'] === undefined ? {} : { objects: [positive('--sif-id', flags['sif-id'])] }),
+    };
+    const request = {
       path,
       local: flags.local,
       url: flags.url,
-      publicKey: await text(flags.key),
+      publicKey: await read(flags.key),
       certificate:
         certificate === undefined
           ? undefined
           : {
               certificate,
-              intermediates: await text(flags['certificate-intermediates']),
-              roots: await text(flags['certificate-roots']),
+              intermediates: await read(flags['certificate-intermediates']),
+              roots: await read(flags['certificate-roots']),
               ocsp: flags['ocsp-verify'],
             },
       all: flags.all,
       legacy: flags['legacy-insecure'],
       outside: true,
-      ...(flags['group-id'] === undefined ? {} : { groups: [positive('--group-id', flags['group-id'])] }),
-      ...(flags['sif-id'] === undefined ? {} : { objects: [positive('--sif-id', flags['sif-id'])] }),
-    });
+      ...selection,
+    };
+    const result = await sayingThat('Failed to verify container', () => verifyFile(ctx, request));
     if (flags.json) out.text(resultJson(result));
     else for (const report of result.signatures) out.text(`${signatureText(report)}\n`);
+    for (const { signatureId, keyId } of result.signatures)
+      if (keyId !== undefined) log.info(`Signature ${signatureId} was made with the key ${keyId}`);
     for (const { state, text } of coverageSentences(result)) {
       // Asking for a part of the image is no reason for a warning about the rest that others did sign.
       if (state === 'not_checked') log.info(text);
