@@ -301,6 +301,17 @@ describe('an upload that somebody else got hold of', () => {
   });
 });
 
+it('gives up when somebody else gets hold of its uploads again and again', async () => {
+  const server = await open(true);
+  server.before = (what, response) => {
+    if (what !== 'part 2') return false;
+    refuse(response, 409, 'no more', 'part_superseded');
+    return true;
+  };
+  expect((await push(server)).outcome).toMatchObject({ reason: 'part_superseded' });
+  expect(server.starts).toHaveLength(2);
+});
+
 describe('what is remembered of an upload', () => {
   /** A push to a server that does not list its parts: what it goes on with is what is remembered. */
   const sentAfter = async (change: () => Promise<unknown>, server: PartServer): Promise<number> => {

@@ -217,7 +217,7 @@ describe('connections that break', () => {
 
 describe('another process', () => {
   it('goes on with what one that was killed has left', async () => {
-    let left = 21 * MIB;
+    let left = 28 * MIB;
     // As much as that, and nothing more until the client is gone.
     const baseUrl = await serveImage((request, response) => {
       const range = readRange(request.headers.range, data.length);
@@ -236,7 +236,7 @@ describe('another process', () => {
     });
     const script = startScript('pull.script.ts', [baseUrl, sha(data), String(data.length), destination]);
     // The last batch may not be full.
-    await script.line((line) => Number(line.split(' ')[1]) >= 20 * MIB);
+    await script.line((line) => Number(line.split(' ')[1]) >= 27 * MIB);
     await script.end('SIGKILL');
     expect((await partialFiles(folder)).map(({ abandoned }) => abandoned)).toEqual([true]);
     await pull(clientOf(baseUrl));
