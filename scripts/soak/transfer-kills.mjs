@@ -86,7 +86,8 @@ export async function pullKills({ times, folder, random, size }) {
     );
     const expected = cached ? [hash] : [];
     const held = listOr(join(user.cache, 'library'));
-    if (held.join() !== expected.join()) throw new Error(`Expected ${expected} in the cache, got ${held}`);
+    if (held.join() !== expected.join())
+      throw new Error(`Expected ${expected.join()} in the cache, got ${held.join()}`);
     await untilNothing('open image data', server.openBlobs);
     return outcome;
   };

@@ -83,11 +83,14 @@ describe('Ctrl-C', () => {
     const { status, stderr } = await running;
     expect(status).toBe(130);
     expect(stderr).toMatch(/INFO: {4}\d\.\d MiB of 4\.0 MiB are kept: the same command goes on from there\./);
+    const asked: unknown[] = [];
     before = (request) => {
-      if (isFile(request)) expect(request.headers.range).toMatch(/^bytes=[1-9]/);
+      if (isFile(request)) asked.push(request.headers.range);
       return false;
     };
     await world.ok(['pull', '--disable-cache', 'a.sif', IMAGE]);
+    expect(asked.length).toBeGreaterThan(0);
+    for (const range of asked) expect(range).toMatch(/^bytes=[1-9]/);
     expect((await readFile(world.path('a.sif'))).equals(content)).toBe(true);
     expect(await partials()).toEqual([]);
   });
@@ -155,6 +158,7 @@ describe('connections at once', () => {
   it('are as many as the environment says', async () => {
     world.env['SING_DOWNLOAD_CONCURRENCY'] = '1';
     await world.ok(['pull', 'a.sif', IMAGE]);
+    expect(library.requested('/v1/imagefile/')).toBe(1);
   });
 });
 

@@ -286,6 +286,7 @@ describe('another process', () => {
       if (count === 3) writeFileSync(destination, data);
     });
     await pull(client, { connections: 1 });
+    expect((await readFile(destination)).equals(data)).toBe(true);
     await isWhole();
   });
 
