@@ -285,7 +285,7 @@ describe('another process', () => {
     const client = await library((_, _response, count) => {
       if (count === 3) writeFileSync(destination, data);
     });
-    await pull(client, { connections: 1 });
+    await expect(pull(client, { connections: 1 })).resolves.toMatchObject({ digest: sha(data) });
     await isWhole();
   });
 
