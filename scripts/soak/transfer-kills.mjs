@@ -84,10 +84,9 @@ export async function pullKills({ times, folder, random, size }) {
       'other files',
       readdirSync(user.work).filter((name) => name !== 'image.sif'),
     );
-    const expected = cached ? [hash] : [];
-    const held = listOr(join(user.cache, 'library'));
-    if (held.join() !== expected.join())
-      throw new Error(`Expected ${expected.join()} in the cache, got ${held.join()}`);
+    const expected = cached ? hash : '';
+    const held = listOr(join(user.cache, 'library')).join(' ');
+    if (held !== expected) throw new Error(`Expected ${expected} in the cache, got ${held}`);
     await untilNothing('open image data', server.openBlobs);
     return outcome;
   };

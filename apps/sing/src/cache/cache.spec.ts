@@ -50,6 +50,7 @@ describe('the cache', () => {
     await utimes(path, atime, mtime);
     expect(await cachedImage(place(), digestOf('image'))).toBeUndefined();
     expect(warnings).toContain('is damaged');
+    expect(await readdir(world.path('.singularity/cache/library'))).toEqual([]);
   });
 
   it('takes an image that the stock program put there after hashing it once', async () => {
@@ -74,7 +75,9 @@ describe('cache list and clean', () => {
     expect((await world.ok(['cache', 'clean', '--dry-run'])).stderr).toContain('Would remove library');
     expect((await world.run(['cache', 'clean'])).stderr).toContain('Answer with --force');
     expect(await cachedImage(place(), digestOf('image'))).toBeDefined();
+    expect(await readdir(world.path('.singularity/cache/verified'))).toHaveLength(1);
     await world.ok(['cache', 'clean', '--force']);
+    expect(await readdir(world.path('.singularity/cache/verified'))).toEqual([]);
     expect(await cachedImage(place(), digestOf('image'))).toBeUndefined();
   });
 

@@ -59,6 +59,17 @@ describe('pull', () => {
     expect(library.requested('/v1/images/demo/col/hello:1?arch=riscv64')).toBe(1);
   });
 
+  it('asks by the hash that was named, and names the file after it', async () => {
+    await world.ok(['pull', `library://demo/col/hello:${library.digest}`]);
+    expect(library.requested(`GET /v1/images/demo/col/hello:${library.digest}`)).toBe(1);
+    expect((await readFile(world.path(`hello_${library.digest}.sif`))).equals(content)).toBe(true);
+  });
+
+  it('asks for the bytes by their hash and with the token, whatever becomes of the tag', async () => {
+    await world.ok(['pull', 'a.sif', IMAGE]);
+    expect(library.requests).toContain(`GET /v1/imagefile/demo/col/hello:${library.digest} Bearer TOKEN`);
+  });
+
   it('leaves nothing of an image that the library does not have', async () => {
     const { status, stderr } = await world.run(['pull', 'image.sif', 'library://demo/col/missing:1']);
     expect([status, stderr]).toEqual([255, expect.stringContaining('does not exist in the library')]);
