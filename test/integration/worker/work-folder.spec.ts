@@ -93,10 +93,10 @@ describe('a claimed folder', () => {
   async function leftover(name: string): Promise<void> {
     const child = spawn('sleep', ['100']);
     const living = await claim();
-    const [machine, boot, namespace] = (await readlink(`${living.path}.lock`)).split(':');
+    const [machine, boot, namespace] = (await readlink(`${living.path}.lock`)).split('-');
     await living.remove();
     await mkdir(join(parent, name, 'work'), { recursive: true, mode: 0o700 });
-    await symlink([machine, boot, namespace, child.pid, '1'].join(':'), join(parent, `${name}.lock`));
+    await symlink([machine, boot, namespace, child.pid, '1'].join('-'), join(parent, `${name}.lock`));
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
