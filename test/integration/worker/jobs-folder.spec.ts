@@ -46,9 +46,9 @@ describe('the folder of a worker', () => {
     const lock = join(home, 'lock');
     let own = '';
     await withFileLock(lock, async () => void (own = await readlink(lock)));
-    const [machine, boot, namespace] = own.split(':');
-    await symlink([machine, boot, namespace, child.pid, '1'].join(':'), join(home, 'jobs/dead.lock'));
-    await symlink([machine, boot, namespace, child.pid, '1'].join(':'), join(home, 'jobs/gone.lock'));
+    const [machine, boot, namespace] = own.split('-');
+    await symlink([machine, boot, namespace, child.pid, '1'].join('-'), join(home, 'jobs/dead.lock'));
+    await symlink([machine, boot, namespace, child.pid, '1'].join('-'), join(home, 'jobs/gone.lock'));
     child.kill('SIGKILL');
     await once(child, 'exit');
     const next = worker();
