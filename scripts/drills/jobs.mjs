@@ -32,11 +32,17 @@ export async function jobs(options) {
     await world.start('worker');
 
     const { pid } = world.process('worker');
-    const idle = startedBy(pid);
+    const { running } = startedBy(pid);
+    const quiet = () =>
+      untilNothing('processes of a build that is over', () =>
+        startedBy(pid).running > running ? [pid] : [],
+      );
     await ended(world, done, ann);
-    await untilNothing('processes of a build that is over', () =>
-      startedBy(pid).running > idle.running ? [pid] : [],
-    );
+    await quiet();
+    const idle = startedBy(pid);
+    // One of its own is seen: so would be those of the others.
+    await ended(world, await submitBuild(world, ann), ann);
+    await quiet();
     const busy = startedBy(pid);
     if (busy.ended === idle.ended)
       throw new Error('Expected a build to start processes that are seen, saw none');
