@@ -39,7 +39,10 @@ function variables(program: Program): readonly string[] {
   return program.prefixes.flatMap((prefix) => keys.map((key) => `${prefix}_${key}`));
 }
 
-/** Words that ask for help, also by other names of commands, and groups without a verb. */
+/**
+ * Words that ask for help, also by other names of commands, and groups without a verb: those of the first level, since two
+ * words may be anything, and the small program is not to look for all of them.
+ */
 export function* helpLines(program: Program): Generator<readonly string[]> {
   yield* [[], ['help'], ['--help'], ['-h']];
   for (const { node, path } of everyPath(program.commands)) {
@@ -48,7 +51,7 @@ export function* helpLines(program: Program): Generator<readonly string[]> {
       [...path, '--help'],
       [...path, '-h'],
     ];
-    if (node.kind === 'group') yield path;
+    if (node.kind === 'group' && path.length === 1) yield path;
   }
 }
 
