@@ -16,6 +16,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     pool: 'forks',
+    // Most of the time of most tests is waiting for processes and disks. The default on two cores is one.
+    maxWorkers: 2,
     setupFiles: ['test/support/setup.ts'],
     reporters: ['default', './test/support/closing-line.reporter.ts'],
     projects: [
