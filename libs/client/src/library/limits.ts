@@ -4,8 +4,8 @@ export const TRANSFER = {
   singleMaximum: 64 * 1024 * 1024,
   /** A pull asks for ranges of this size; smaller files come in one. */
   range: 16 * 1024 * 1024,
-  /** Ranges at once. */
-  connections: 3,
+  /** Ranges at once: measured in ADR 18. */
+  connections: 4,
   /** Read from disk, hashed or written at once. */
   batch: 1024 * 1024,
   /** How often a part or range is tried before the whole gives up: long enough for a server to restart. */
