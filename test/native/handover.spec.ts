@@ -71,8 +71,8 @@ describe.skipIf(skipContainers())('verbs of Node', () => {
     env?: Readonly<Record<string, string>>,
     file?: string,
   ): z.infer<typeof Told> => {
-    const { stdout, stderr } = run(words, env, file);
-    expect(stderr).toBe('');
+    const { stdout, ...ended } = run(words, env, file);
+    expect(ended).toMatchObject({ status: 0, signal: null, stderr: '' });
     return Told.parse(JSON.parse(stdout));
   };
 

@@ -68,7 +68,10 @@ export function commandWithFuse(
 /** The environment of `runWithFuse`. */
 export const ENVIRONMENT = { HOME: '/var/tmp', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'dumb' };
 
-/** Runs the program as an ordinary user with /dev/fuse as wanted. */
+/**
+ * Runs the program as an ordinary user with /dev/fuse as wanted. It leads a process group of its own: a payload that signals its whole group reaches no program of
+ * another test, which has the same user.
+ */
 export async function runWithFuse(
   folder: string,
   device: FuseDevice,
@@ -79,6 +82,7 @@ export async function runWithFuse(
     cwd: '/',
     env: ENVIRONMENT,
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   const ended = new Promise<Pick<Ended, 'status' | 'signal'>>((settle, fail) => {
     child.once('error', fail);
