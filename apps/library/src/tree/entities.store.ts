@@ -16,6 +16,7 @@ const EntityDocument = z.object({
   held: z.number(),
   createdBy: z.string(),
   createdAt: z.string(),
+  updatedAt: z.string().optional(),
 });
 export type EntityDocument = z.infer<typeof EntityDocument>;
 export type Entity = Stored<EntityDocument>;
@@ -51,6 +52,16 @@ export class EntitiesStore {
 
   creation(id: string, entity: EntityDocument): Change {
     return this.#entities.write.insert(id, entity);
+  }
+
+  /** Compare and set. */
+  replacement({ id, revision }: Entity, value: EntityDocument): Change {
+    return this.#entities.write.replace(id, revision, value);
+  }
+
+  /** Compare and set. */
+  removal({ id, revision }: Entity): Change {
+    return this.#entities.write.delete(id, revision);
   }
 
   /**
