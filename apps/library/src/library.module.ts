@@ -15,6 +15,7 @@ import { EntitiesStore } from './tree/entities.store.js';
 import { FinishUploadService } from './uploads/finishUpload.service.js';
 import { ImagesController } from './images/images.controller.js';
 import { ImagesService } from './images/images.service.js';
+import { ProtectionService } from './images/protection.service.js';
 import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
 import { ChangesService } from './manage/changes.service.js';
@@ -94,6 +95,7 @@ import { UsageService } from './storage/usage.service.js';
     BegunService,
     TreeService,
     ImagesService,
+    ProtectionService,
     TagsService,
     UsageService,
     UploadsService,

@@ -150,6 +150,11 @@ export const AuditState = z.strictObject({
   place: z.string().max(AUDIT_LIMITS.subject).regex(VISIBLE).optional(),
   private: z.boolean().optional(),
   readOnly: z.boolean().optional(),
+  /** Patterns of tags. */
+  protectedTags: z
+    .array(z.string().regex(/^[A-Za-z0-9._*-]{1,128}$/))
+    .max(20)
+    .optional(),
   /** Of an entity, in bytes; 0 for no limit. */
   quota: z.number().int().nonnegative().optional(),
   /** What people call it; the organisation of a keyring. */

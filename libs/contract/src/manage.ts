@@ -14,11 +14,27 @@ const text = (maximum: number) => z.string().max(maximum).optional();
 const description = text(LIBRARY_TEXT_LIMITS.description);
 const customData = text(LIBRARY_TEXT_LIMITS.customData);
 
+/**
+ * Tags that can be set and neither moved nor removed: names in which `*` stands for anything. Those of an entity hold for all its
+ * containers.
+ */
+const protectedTags = z
+  .array(
+    z
+      .string()
+      .min(1)
+      .max(128)
+      .regex(/^[A-Za-z0-9._*-]+$/),
+  )
+  .max(20)
+  .optional();
+
 /** `PATCH /v1/manage/entities/{entity}`. `quota` in bytes, 0 for no limit: administrators only. */
 export const ChangeEntityRequest = z.object({
   description,
   customData,
   defaultPrivate: z.boolean().optional(),
+  protectedTags,
   quota: z.int().min(0).optional(),
 });
 export type ChangeEntityRequest = z.output<typeof ChangeEntityRequest>;
@@ -39,6 +55,7 @@ export const ChangeContainerRequest = z.object({
   customData,
   private: z.boolean().optional(),
   readOnly: z.boolean().optional(),
+  protectedTags,
 });
 export type ChangeContainerRequest = z.output<typeof ChangeContainerRequest>;
 
@@ -62,6 +79,7 @@ export const ListedContainer = z.object({
   ...listed,
   readOnly: z.boolean(),
   tags: z.number(),
+  protectedTags: z.array(z.string()),
   downloadCount: z.number(),
 });
 export type ListedContainer = z.output<typeof ListedContainer>;

@@ -379,10 +379,56 @@ describe.each([
     ).toMatchObject([{ tags: 1 }]);
   });
 
+  describe('a protected tag', () => {
+    it('is set once, and neither moved nor removed, by anybody', async () => {
+      const path = `${await newCollection()}/released`;
+      const [first, second] = [await testImage(), await testImage()];
+      const { container, id } = await world.tester.push(path, first, { tags: ['v1', 'latest'] });
+      const { id: later } = await world.tester.push(path, second, { tags: ['latest'] });
+      const changed = await change(`containers/${path}`, { protectedTags: ['v*', '2.0'] });
+      expect(changed.body.data.protectedTags).toEqual(['v*', '2.0']);
+      for (const client of [world.tester, world.admin]) {
+        const moved = await client.tag(container, 'v1', later);
+        expect(moved.body.error).toMatchObject({ code: 409, reason: 'tag_protected' });
+        expect(await statusOf(remove(`tags/${path}/v1`, client))).toBe(409);
+        expect(await statusOf(client.send('DELETE', `/v1/images/${path}:${hashOf(first)}`))).toBe(409);
+      }
+      // The same again is no change; a new one can be set, and what is not protected moves.
+      expect(await statusOf(world.tester.tag(container, 'v1', id))).toBe(200);
+      expect(await statusOf(world.tester.tag(container, 'v2', later))).toBe(200);
+      expect(await statusOf(world.tester.tag(container, 'latest', id))).toBe(200);
+      expect((await world.tester.get(`/v1/images/${path}:v1?arch=amd64`)).body.data.id).toBe(id);
+      await change(`containers/${path}`, { protectedTags: [] });
+      expect(await statusOf(world.tester.tag(container, 'v1', later))).toBe(200);
+    });
+
+    it('is protected by its entity, too; the container goes with it all the same', async () => {
+      const owner = await member('owner');
+      const { container } = await owner.push('guild/tools/saw', await testImage(), { tags: ['1.0'] });
+      await change('entities/guild', { protectedTags: ['*.*'] }, owner);
+      const { id } = await owner.push('guild/tools/saw', await testImage(), { tags: [] });
+      const writer = await member('writer');
+      expect((await writer.tag(container, '1.0', id)).body.error.message).toBe(
+        'The tag 1.0 is protected by "*.*": it stays with its image',
+      );
+      expect(await statusOf(change('entities/guild', { protectedTags: [] }, writer))).toBe(403);
+      expect(await statusOf(remove('containers/guild/tools/saw', owner))).toBe(200);
+    });
+
+    it.each([[['a b']], [['']], [['x'.repeat(129)]], [Array(21).fill('a')], ['v*']])(
+      'refuses the patterns %j',
+      async (protectedTags) => {
+        expect(await statusOf(change(`containers/${await newCollection('a')}/a`, { protectedTags }))).toBe(
+          400,
+        );
+      },
+    );
+  });
+
   it('the audit trail says who changed what, and what it was', async () => {
     const path = await newCollection('logged');
     await change(`containers/${path}/logged`, { private: true });
-    await change(`containers/${path}/logged`, { name: 'renamed' });
+    await change(`containers/${path}/logged`, { name: 'renamed', protectedTags: ['v*'] });
     await remove(`containers/${path}/renamed`);
     const token = String(world.admin.token);
     const first = await waitForEntries(world.app, token, `subject=${path}/logged`, 3);
@@ -399,7 +445,7 @@ describe.each([
         action: 'container.change',
         name: `${path}/logged`,
         before: { private: true, readOnly: false, name: 'logged' },
-        after: { private: true, readOnly: false, name: 'renamed' },
+        after: { private: true, readOnly: false, name: 'renamed', protectedTags: ['v*'] },
       },
       {
         action: 'container.change',

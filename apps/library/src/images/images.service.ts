@@ -8,6 +8,7 @@ import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { deleted, pushed } from '../events.js';
+import { ProtectionService } from './protection.service.js';
 import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
 import { missing, NOTHING } from '../missing.js';
@@ -53,6 +54,7 @@ export class ImagesService {
     private readonly containers: ContainersStore,
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
+    private readonly protection: ProtectionService,
     private readonly trail: Trail,
   ) {}
 
@@ -136,11 +138,12 @@ export class ImagesService {
 
   /**
    * Deletes the record, all its tags in all architectures, and the content when nobody else needs it. What it was is returned.
-   * @throws DomainError `not_found`, `forbidden`
+   * @throws DomainError `not_found`, `forbidden`; `conflict` while one of its tags is protected
    */
   async remove(reference: ImageReference, arch: string | undefined, actor: Actor): Promise<FoundImage> {
     const found = await this.find(reference, arch, actor);
     enforce(mayDelete(actor, containerSubject(found.container)), () => missing('image', describe(reference)));
+    await this.protection.requireRemovable(found.image, found.container);
     await this.removeStored(found.image.id, found.image.value.hash, actor);
     return found;
   }

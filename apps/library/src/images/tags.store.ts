@@ -69,6 +69,19 @@ export class TagsStore {
     return this.#tags.scan('byContainer', { equal: [container], limit, ...place });
   }
 
+  /** All tags of an image, of every architecture. */
+  async allNamesOf(image: string): Promise<string[]> {
+    const names = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const place = cursor === undefined ? {} : { cursor };
+      const page = await this.#tags.scan('byImage', { equal: [image], limit: 1000, ...place });
+      for (const { value } of page.items) names.add(value.tag);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return [...names];
+  }
+
   /** The tags of an image that an answer lists. */
   async namesOf(image: string): Promise<string[]> {
     const tags = await this.ofImage(image, LIMITS.tagsInAnswer);

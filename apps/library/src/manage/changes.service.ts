@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
-import type { Actor, ChangeCollectionRequest, ChangeEntityRequest } from '#libs/contract';
+import type { Actor, AuditState, ChangeCollectionRequest, ChangeEntityRequest } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { DATABASE, type Database } from '../database.store.js';
@@ -52,11 +52,10 @@ export class ChangesService {
         const value = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
         const audience = audienceOf(id, value.defaultPrivate);
         const found = { kind: 'entity', name: before.name, target: id, audience } as const;
-        const state = ({ defaultPrivate, quota }: Entity['value']) => ({ private: defaultPrivate, quota });
         return [
           this.entities.replacement(entity, value),
           ...(value.defaultPrivate === before.defaultPrivate ? [] : this.terms.creation(found)),
-          this.trail.write(changed({ subject, actor, before: state(before), after: state(value) })),
+          this.trail.write(changed({ subject, actor, before: stateOf(before), after: stateOf(value) })),
         ];
       },
     });
@@ -109,4 +108,9 @@ export class ChangesService {
       for (const { id } of open) await this.containerChanges.close(id, actor);
     }
   }
+}
+
+function stateOf({ defaultPrivate, quota, protectedTags = [] }: Entity['value']): AuditState {
+  const patterns = protectedTags.length === 0 ? {} : { protectedTags };
+  return { private: defaultPrivate, quota, ...patterns };
 }

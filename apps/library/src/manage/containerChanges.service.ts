@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
-import type { Actor, ChangeContainerRequest } from '#libs/contract';
+import type { Actor, AuditState, ChangeContainerRequest } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Change, DATABASE, type Database } from '../database.store.js';
@@ -126,6 +126,6 @@ function pathOf({ entityName, collectionName }: ContainerDocument, name: string)
   return `${entityName}/${collectionName}/${name}`;
 }
 
-function stateOf({ private: isPrivate, readOnly, name }: ContainerDocument) {
-  return { private: isPrivate, readOnly, name };
+function stateOf({ private: isPrivate, readOnly, name, protectedTags = [] }: ContainerDocument): AuditState {
+  return { private: isPrivate, readOnly, name, ...(protectedTags.length === 0 ? {} : { protectedTags }) };
 }

@@ -12,9 +12,18 @@ export function listedCollection({ id, value }: Collection): ListedCollection {
 }
 
 export function listedContainer({ id, value }: Container): ListedContainer {
-  const { name, description, readOnly, size, tags, downloadCount } = value;
+  const { name, description, readOnly, size, tags, downloadCount, protectedTags = [] } = value;
   const counters = { size, tags, downloadCount };
-  return { id, name, description, private: value.private, readOnly, ...counters, ...times(value) };
+  return {
+    id,
+    name,
+    description,
+    private: value.private,
+    readOnly,
+    protectedTags: [...protectedTags],
+    ...counters,
+    ...times(value),
+  };
 }
 
 export function listedImage({ image: { id, value }, tags }: ImageWithTags): ListedImage {

@@ -6,6 +6,7 @@ import { type Change, commitPlan, DATABASE, type Database } from '../database.st
 import { removed, untagged } from '../events.js';
 import { ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
+import { ProtectionService } from '../images/protection.service.js';
 import { TagsStore } from '../images/tags.store.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
@@ -35,6 +36,7 @@ export class RemovalsService {
     private readonly images: ImagesStore,
     private readonly imagesService: ImagesService,
     private readonly tags: TagsStore,
+    private readonly protection: ProtectionService,
     private readonly trail: Trail,
   ) {}
 
@@ -106,11 +108,12 @@ export class RemovalsService {
   /**
    * The tag, and not the image that has it.
    * @param arch undefined: in every architecture
-   * @throws DomainError `not_found`, `forbidden`
+   * @throws DomainError `not_found`, `forbidden`; `conflict` when it is protected
    */
   async removeTag(path: string, tag: string, arch: string | undefined, actor: Actor): Promise<void> {
     const container = await this.tree.container(path, actor);
     enforce(mayDelete(actor, containerSubject(container)), () => missing('container', path));
+    await this.protection.requireMovable(container, [tag]);
     const found = await commitPlan(this.database, async () => {
       const tags = (await this.tags.ofName(container.id, tag, LIMITS.tagsPerCommit)).filter(
         ({ value }) => arch === undefined || value.arch === arch,

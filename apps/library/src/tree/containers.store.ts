@@ -25,6 +25,8 @@ const ContainerDocument = z.object({
   tags: z.number(),
   /** Whose list it is in, as of {@link audienceOf}. */
   audience: z.string().optional(),
+  /** Patterns: tags that stay where they are. */
+  protectedTags: z.array(z.string()).optional(),
   /** Names from before that may still lead here, oldest first. */
   formerNames: z.array(z.string()).optional(),
   createdBy: z.string(),

@@ -14,6 +14,8 @@ const EntityDocument = z.object({
   size: z.number(),
   /** `size` and what open uploads have reserved: what the quota limits. */
   held: z.number(),
+  /** Patterns: tags that stay where they are, in all its containers. */
+  protectedTags: z.array(z.string()).optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
