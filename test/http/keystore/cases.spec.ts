@@ -821,6 +821,24 @@ describe.each([
     });
     expect((await world.lookup('op=stats')).body).toContain('SCS keystore');
     expect((await world.lookup('op=stats&options=json')).body).toMatchObject({ reads: 'everybody' });
+    // What may be asked and sent; how many keys there are it does not say.
+    expect((await world.app.request('/pks/stats')).body).toEqual({
+      software: 'SCS keystore',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      reads: 'everybody',
+      anonymous: 'nothing',
+      rates: { addsPerHour: 1_000_000, searchesPerSecond: 1_000_000, getsPerSecond: 1_000_000 },
+      limits: { uploadBytes: 2_097_152, certificateBytes: 65_536, certificates: 10 },
+    });
+    expect(lines((await world.lookup('op=stats')).body)).toEqual([
+      expect.stringMatching(/^SCS keystore \d/),
+      'reads: everybody',
+      'anonymous uploads: nothing',
+      'uploads of an account in an hour: 1000000',
+      'searches from an address in a second: 1000000',
+      'keys fetched from an address in a second: 1000000',
+      '',
+    ]);
     for (const path of ['/pks/stats', '/pks/lookup?op=stats'])
       expect((await world.app.request(path, { headers: { accept: 'text/html' } })).body).toContain(
         '<h1>Keys</h1>',
@@ -845,9 +863,19 @@ describe.each([
     );
   });
 
+  it('14: a browser that asks for what is not offered gets a page, too', async () => {
+    const { status, headers } = await world.lookup('op=hget&search=x', { accept: 'text/html' });
+    expect([status, headers['content-type']]).toEqual([501, 'text/html; charset=utf-8']);
+  });
+
   it('nothing of a query is a header or a line of the log that it could have written', () => {
     const log = readFileSync(join(world.app.home, 'log/test.log'), 'utf8');
-    for (const line of log.trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
+    const levels = log
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { level: number }).level);
+    // Nor is anything that a client did wrong, 501 included, an error of the server.
+    expect(Math.max(...levels)).toBeLessThan(50);
   });
 });
 

@@ -58,6 +58,10 @@ function* linesOf(text: Uint8Array): Generator<Uint8Array, void, void> {
   }
 }
 
+/** What a block is called to whoever sent it. A label that no program writes is not repeated: it is whatever somebody wanted to have repeated. */
+export const labelOf = (type: string): string =>
+  /^[A-Z ,/0-9]{1,40}$/.test(type) ? `a PGP ${type}` : 'a block with an unknown label';
+
 /** The words of a line of dashes; undefined for any other line. */
 function labelIn(line: Uint8Array, beginning: Buffer): string | undefined {
   if (line.length > beginning.length + MOST_LABEL || !startsWith(line, beginning)) return undefined;
@@ -95,7 +99,7 @@ function readBlock(type: string, lines: readonly Uint8Array[], fault: string | u
     else reader.add(line.subarray(0, endOfBase64(line)));
   }
   if (!reader.isWhole) wrong ??= 'holds no base64, or not all of it';
-  const what = wrong === undefined ? undefined : badKey(`A PGP ${type} ${wrong}`);
+  const what = wrong === undefined ? undefined : badKey(`In the upload ${labelOf(type)} ${wrong}`);
   return { type, bytes: reader.bytes, fault: what };
 }
 
