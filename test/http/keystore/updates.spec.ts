@@ -81,8 +81,8 @@ describe.each([
   it('52: user ids add up, and an older copy takes none away', async () => {
     const owner = new Owner();
     const [one, two] = [owner.userId('One'), owner.userId('Two', { created: CREATED + 1 })];
-    const names = async (): Promise<(string | undefined)[]> =>
-      (await listed(owner)).slice(1).map((line) => line.split(':')[1]);
+    const names = async (): Promise<string[]> =>
+      (await listed(owner)).slice(1).map((line) => line.split(':')[1] ?? '');
     await world.added(block(owner.primary, ...one));
     expect((await world.add(block(owner.primary, ...two))).body).toBe(`${hex(owner)} updated\n`);
     const both = await served(owner);
