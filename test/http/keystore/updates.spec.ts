@@ -269,6 +269,91 @@ describe.each([
     expect([many.status, many.body.error.reason]).toEqual([413, 'too_many_keys']);
   });
 
+  it('76, 81, 82, 83, 88, 92: what cannot be kept is refused, and told why', async () => {
+    const owner = new Owner('rsa2048');
+    const { body } = owner.key;
+    const [id, certification] = owner.userId('Ann') as [Packet, Packet];
+    const broken = { tag: 2, body: Buffer.from(certification.body) };
+    broken.body.writeUInt8(broken.body.readUInt8(20) ^ 1, 20);
+    const later = Math.floor(Date.now() / 1000) + 2 * 86_400;
+    const key = (version: number, algorithm: number): Packet => ({
+      tag: 6,
+      body: Buffer.concat([Buffer.of(version), body.subarray(1, 5), Buffer.of(algorithm), body.subarray(6)]),
+    });
+    const nothing = 'has no user id that its own signature confirms';
+    for (const [packets, message] of [
+      [[owner.primary, id, broken], nothing],
+      [[owner.primary, ...owner.userId('Ann', { created: later })], nothing],
+      [[key(3, 1), id, certification], 'version 3 are not supported'],
+      [[key(5, 1), id, certification], 'version 5 are not supported'],
+      [[key(4, 30), id, certification], 'algorithm 30 cannot be verified'],
+      [[owner.primary, ...owner.userId('Ann', { hash: 1 })], nothing],
+      [[key(4, 17), id, certification], 'DSA'],
+    ] as const) {
+      const answer = await world.add(block(...packets));
+      expect([answer.status, answer.body.error]).toEqual([
+        422,
+        { code: 422, reason: 'bad_openpgp_data', message: expect.stringContaining(message) },
+      ]);
+    }
+    expect((await world.lookup(`op=get&search=0x${hex(owner)}`)).status).toBe(404);
+  });
+
+  it('70, 73, 74, 77, 78, 85, 89: what does not belong to a key goes, and the rest is served', async () => {
+    const [owner, other] = [new Owner(), new Owner()];
+    const [id, certification] = owner.userId('Ann') as [Packet, Packet];
+    const clean = [owner.primary, id, certification, ...owner.encryptionSubkey()];
+    await world.added(block(...clean));
+    const before = await served(owner);
+    const theirs = makeKey('ed25519Legacy');
+    const [, stuffed = certification] = owner.userId('Ann', { unhashed: [[100, Buffer.alloc(20_000)]] });
+    const five = Buffer.concat([
+      Buffer.of(5),
+      Buffer.alloc(4),
+      Buffer.of(18, 0, 0, 0, 60),
+      Buffer.alloc(60, 1),
+    ]);
+    const sent = [
+      ...clean,
+      stuffed,
+      ...Array.from({ length: 300 }, (_, at) =>
+        other.sign(0x10, { primary: owner.key.body, userId: id.body, created: CREATED + at }),
+      ),
+      other.sign(0x20, { primary: owner.key.body }),
+      { tag: 17, body: Buffer.alloc(3000, 1) },
+      ...owner.userId('a'.repeat(1025)),
+      ...owner.boundSubkey(theirs.body, { hashed: [[27, Buffer.of(2)]] }),
+      ...owner.boundSubkey(five),
+    ];
+    expect((await world.add(block(...sent))).body).toBe(`${hex(owner)} unchanged\n`);
+    expect(await served(owner)).toBe(before);
+    expect(await flags(owner)).toEqual(['', '']);
+  });
+
+  it('80, 87: an expired key is served as such, and a short one with a warning for people', async () => {
+    const [over, short] = [new Owner(), new Owner('rsa1024')];
+    await world.added(
+      block(over.primary, ...over.userId('Over', { hashed: [[9, Buffer.from([0, 0, 3, 232])]] })),
+    );
+    expect((await listed(over))[0]).toBe(`pub:${hex(over)}:22:256:${CREATED}:${CREATED + 1000}:e`);
+    expect((await world.add(block(short.primary, ...short.userId('Short')))).status).toBe(200);
+    expect((await listed(short))[0]).toBe(`pub:${hex(short)}:1:1024:${CREATED}::`);
+    const accept = 'text/html';
+    const page = await world.lookup(`op=index&search=0x${hex(short)}`, { accept });
+    expect(page.body).toContain('<th scope="row">Warning</th>');
+    expect((await world.lookup(`op=index&search=0x${hex(over)}`, { accept })).body).not.toContain('Warning');
+  });
+
+  it('86: keys of every kind are served as they came', async () => {
+    for (const kind of ['rsa2048', 'dsa2048', 'nistP384', 'brainpoolP256r1', 'secp256k1', 'ed448'] as const) {
+      const owner = new Owner(kind);
+      const sent = [owner.primary, ...owner.userId(kind), ...owner.signingSubkey(makeKey(kind))];
+      await world.added(block(...sent));
+      expect((await packetsOf(owner)).map(({ tag }) => tag)).toEqual([6, 13, 2, 14, 2]);
+      expect(await served(owner)).toBe(block(...(await cleaned(sent))));
+    }
+  });
+
   it('79: a designated revoker revokes when it is stored here, and not before', async () => {
     const [owner, revoker] = [new Owner(), new Owner()];
     const named = owner.sign(0x1f, {
