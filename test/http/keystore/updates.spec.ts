@@ -341,6 +341,12 @@ describe.each([
     const accept = 'text/html';
     const page = await world.lookup(`op=index&search=0x${hex(short)}`, { accept });
     expect(page.body).toContain('<th scope="row">Warning</th>');
+    const dsa = new Owner('dsa1024');
+    await world.added(block(dsa.primary, ...dsa.userId('Short, too')));
+    for (const operation of ['index', 'vindex'])
+      expect((await world.lookup(`op=${operation}&search=0x${hex(dsa)}`, { accept })).body).toContain(
+        'Warning',
+      );
     expect((await world.lookup(`op=index&search=0x${hex(over)}`, { accept })).body).not.toContain('Warning');
   });
 

@@ -41,7 +41,7 @@ function keyOf(certificate: StoredCertificate, details: CertificateDetails | und
 <p><code>${grouped(hex)}</code></p>
 <table>
 <tr><th scope="row">Key</th><td>${kindOf(algorithm, bits)}, made ${day(created)}${expires === undefined ? '' : markup`, ends ${day(expires)}`}</td></tr>
-${weakness(details?.weak === true || (algorithm <= 3 && bits < 2048))}
+${weakness(details?.weak === true || (BY_BITS.has(algorithm) && bits < 2048))}
 ${userIds.map(
   ({ text, revoked, confirmed }, index) =>
     markup`<tr><th scope="row">Name</th><td><bdi>${writtenOut(text)}</bdi>${revoked ? ' (revoked)' : ''}${confirmed === true ? ' (address of an account here)' : ''}${signatures(details?.userIds[index])}</td></tr>`,
@@ -86,6 +86,9 @@ function weakness(weak: boolean): Html {
     ? markup`<tr><th scope="row">Warning</th><td>This key, or what it has signed about itself, can be forged by who has the means: it is too short, or uses SHA-1.</td></tr>`
     : markup``;
 }
+
+/** RSA and DSA, whose strength is their length. */
+const BY_BITS: ReadonlySet<number> = new Set([1, 2, 3, 17]);
 
 const grouped = (hex: string): string => hex.replace(/(.{4})(?=.)/g, '$1 ');
 
