@@ -131,6 +131,74 @@ describe('a certificate that is flooded (CVE-2019-13050)', () => {
   });
 });
 
+describe('a certificate that is to grow', () => {
+  const notation = (length: number): MadeSubpacket => [
+    20,
+    Buffer.concat([
+      Buffer.alloc(4),
+      uint(3, 2),
+      uint(length, 2),
+      Buffer.from('a@b'),
+      Buffer.alloc(length, 0x61),
+    ]),
+  ];
+  let world: HkpWorld;
+  beforeAll(async () => {
+    world = await hkpWorld();
+  });
+  afterAll(() => world.stop());
+  const sizeOf = async (owner: Owner): Promise<number> => {
+    const { body } = await world.lookup(`op=get&search=0x${hex(owner)}`);
+    return readArmor(body as string)[0]?.length ?? 0;
+  };
+  const add = (owner: Owner, ...packets: Packet[]): Promise<AppAnswer> =>
+    send(world, bytesOf([owner.primary, ...packets]));
+
+  it('keeps five signatures of everything, however often others come', async () => {
+    const owner = new Owner();
+    const sizes: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const many = Array.from({ length: 20 }, (_, at) =>
+        owner.userId('Ann', { created: CREATED + round * 20 + at }),
+      );
+      expect((await add(owner, ...many.flat(), owner.sign(0x1f, { created: CREATED + round }))).status).toBe(
+        200,
+      );
+      sizes.push(await sizeOf(owner));
+    }
+    // Numbers of signatures have leading zeros now and then.
+    expect(Math.max(...sizes)).toBeLessThan(1500);
+  });
+
+  it('is refused beyond 64 KiB, and stays as it was', async () => {
+    const owner = new Owner();
+    const part = (at: number): Packet[] => owner.userId(`Part ${at}`, { hashed: [notation(28_000)] });
+    await add(owner, ...part(0), ...part(1));
+    const before = await sizeOf(owner);
+    const { status, body } = await add(owner, ...part(2));
+    expect([status, body.error.code, body.error.reason]).toEqual([413, 413, 'too_large']);
+    expect(await sizeOf(owner)).toBe(before);
+  });
+
+  it('can be revoked, however large it is: a revocation is always taken', async () => {
+    const filled = (owner: Owner, last: number): Packet[] => [
+      ...owner.userId('One', { hashed: [notation(28_000)] }),
+      ...owner.userId('Two', { hashed: [notation(28_000)] }),
+      ...owner.userId('Three', { hashed: [notation(last)] }),
+    ];
+    const [sample, full] = [new Owner(), new Owner()];
+    await add(sample, ...filled(sample, 1000));
+    const last = 1000 + 64 * 1024 - (await sizeOf(sample)) - 30;
+    expect((await add(full, ...filled(full, last))).status).toBe(200);
+    expect(await sizeOf(full)).toBeGreaterThan(64 * 1024 - 60);
+    for (let n = 0; n < 7; n += 1)
+      expect((await send(world, bytesOf([full.sign(0x20, { created: CREATED + n })]))).status).toBe(200);
+    const { body } = await world.lookup(`op=index&options=mr&search=0x${hex(full)}`);
+    expect((body as string).split('\n')[1]).toMatch(/:r$/);
+    expect(await sizeOf(full)).toBeLessThan(66 * 1024);
+  });
+});
+
 describe('what lies about its size', () => {
   const owner = new Owner();
   const [id] = owner.userId('Ann') as [Packet];
