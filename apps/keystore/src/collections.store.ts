@@ -113,7 +113,11 @@ export const CHANGES = {
 } as const satisfies CollectionSpec<ChangeDocument>;
 
 /** The highest sequence number. Its revision changes with everything that a change of a certificate must not miss. */
-const Counter = z.object({ head: z.number().int() });
+const Counter = z.object({
+  head: z.number().int(),
+  /** How many certificates there are. A database that was made before they were counted does not say. */
+  keys: z.number().int().optional(),
+});
 export type Counter = z.infer<typeof Counter>;
 export const COUNTERS = {
   name: 'counters',

@@ -4,6 +4,7 @@ import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
 import { CLOCK, LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
+import { AddCounts } from './add-counts.js';
 import { AddController } from './add.controller.js';
 import { BlocksController } from './blocks.controller.js';
 import { BlocksService } from './blocks.service.js';
@@ -18,9 +19,11 @@ import { ExpiryStore } from './expiry.store.js';
 import { Hkp2Controller } from './hkp2/controller.js';
 import { ImportService } from './import.service.js';
 import { InTime } from './in-time.js';
+import { KeyNumbers } from './key-numbers.js';
 import { KeyringsController } from './keyrings.controller.js';
 import { KeyringsService } from './keyrings.service.js';
 import { KeyringsStore } from './keyrings.store.js';
+import { KeysCount } from './keys-count.store.js';
 import { KeysController } from './keys.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { LookupService } from './lookup.service.js';
@@ -73,6 +76,9 @@ import { WkdController } from './wkd/controller.js';
       useFactory: async (secrets: SecretsStore) => new PageTokens(await secrets.get('page-tokens')),
     },
     InTime,
+    AddCounts,
+    KeyNumbers,
+    KeysCount,
     ChangesStore,
     ChangeEvents,
     SecretsStore,

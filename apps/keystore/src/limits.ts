@@ -31,6 +31,9 @@ export const LIMITS = {
   checkedPart: 200,
   checkedAtOnce: 16,
   checkAttempts: 5,
+  /** Index entries that are counted at a time, and keys that end soon up to which they are counted. */
+  countedAtOnce: 1000,
+  countedExpiring: 1000,
   /** Certificates that one thread checks at a time in bulk, threads at most, and milliseconds without work after which they end. */
   verifiedAtOnce: 20,
   verifyThreads: 8,

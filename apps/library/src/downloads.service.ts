@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor } from '#libs/contract';
 import { DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
-import { LOG, type Logger } from '#libs/server';
+import { type ByteSource, LOG, type Logger, Metrics } from '#libs/server';
 import { BegunService } from './begun.service.js';
 import { ContainersStore } from './containers.store.js';
 import { ImagesService } from './images.service.js';
@@ -24,13 +24,28 @@ export interface Download {
 /** The bytes of images. */
 @Injectable()
 export class DownloadsService {
+  readonly #sent;
+  readonly #pulls;
+
   constructor(
+    metrics: Metrics,
     @Inject(LOG) private readonly log: Logger,
     private readonly blobs: BlobStore,
     private readonly images: ImagesService,
     private readonly containers: ContainersStore,
     private readonly begun: BegunService,
-  ) {}
+  ) {
+    this.#sent = metrics.counter({
+      name: 'scs_library_sent_bytes_total',
+      help: 'Bytes of images that were sent',
+      labels: {},
+    });
+    this.#pulls = metrics.counter({
+      name: 'scs_library_pulls_total',
+      help: 'Downloads that began with the first byte',
+      labels: {},
+    });
+  }
 
   /**
    * @param headers of the request
@@ -62,8 +77,21 @@ export class DownloadsService {
     };
   }
 
+  /** The source, with what is read of it counted as sent. */
+  counted(source: BlobReader): ByteSource {
+    return {
+      size: source.size,
+      read: async (target, position) => {
+        const bytes = await source.read(target, position);
+        this.#sent({}, bytes);
+        return bytes;
+      },
+    };
+  }
+
   /** After a download from the first byte on. Never fails: the number is informational. */
   async count(container: string): Promise<void> {
+    this.#pulls({});
     await this.containers
       .countDownload(container)
       .catch((error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`));

@@ -17,6 +17,7 @@ import { ImagesController } from './images.controller.js';
 import { ImagesService } from './images.service.js';
 import { ImagesStore } from './images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
+import { LibraryNumbers } from './library-numbers.js';
 import { NamesStore } from './names.store.js';
 import { SearchController } from './search.controller.js';
 import { SearchService } from './search.service.js';
@@ -84,6 +85,7 @@ import { UsageService } from './usage.service.js';
     TermsStore,
     UploadsStore,
     BegunService,
+    LibraryNumbers,
     TreeService,
     ImagesService,
     TagsService,
