@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import { freePort, type StartedApp } from './app.js';
+import type { TestDatabase } from './databases.js';
 
 /** Settings that switch the metrics on, on a free port. */
 export async function metricsOn(): Promise<Record<string, string>> {
@@ -66,4 +67,10 @@ function ordered(series: string): string {
   const [name = ''] = series.split('{', 1);
   const labels = labelsOf(series).toSorted();
   return labels.length === 0 ? name : `${name}{${labels.join(',')}}`;
+}
+
+/** A database of an app whose metrics are on. */
+export async function withMetrics(open: () => Promise<TestDatabase>): Promise<TestDatabase> {
+  const { env, stop } = await open();
+  return { env: { ...env, ...(await metricsOn()) }, stop };
 }
