@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { request } from 'undici';
 import { freePort, type StartedApp } from './app.js';
 import type { TestDatabase } from './databases.js';
@@ -15,7 +16,7 @@ export async function askMetrics(
 ): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
   const { port = 0 } = app.config.metrics ?? {};
   const answer = await request(`https://localhost:${port}${path}`, {
-    method: method as 'GET',
+    method,
     dispatcher: app.dispatcher,
   });
   return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
@@ -71,6 +72,16 @@ function ordered(series: string): string {
 
 /** A database of an app whose metrics are on. */
 export async function withMetrics(open: () => Promise<TestDatabase>): Promise<TestDatabase> {
-  const { env, stop } = await open();
-  return { env: { ...env, ...(await metricsOn()) }, stop };
+  const database = await open();
+  return { env: { ...database.env, ...(await metricsOn()) }, stop: () => database.stop() };
+}
+
+/** Names of ours that the guide for operators does not say. */
+export function undocumented(text: string): string[] {
+  const guide = readFileSync(new URL('../../docs/guide/operate.md', import.meta.url), 'utf8');
+  const names = [...text.matchAll(/^# TYPE (scs_\w+) /gm)].map(([, name = '']) => name);
+  if (names.length === 0) throw new Error('Expected metrics of ours, got none');
+  return names.filter(
+    (name) => !guide.includes(`\`${name}\``) && !/^scs_\w+_audit_entries_total$/.test(name),
+  );
 }

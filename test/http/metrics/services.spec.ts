@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DONE, TestBuilder } from '../../support/builder.js';
 import { sqliteDatabase } from '../../support/databases.js';
-import { askMetrics, Numbers, withMetrics } from '../../support/metrics.js';
+import { askMetrics, Numbers, undocumented, withMetrics } from '../../support/metrics.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 import { PASSWORD, World as AuthWorld } from '../auth/world.js';
 import { startLibrary, testImage, type World as LibraryWorld } from '../library/world.js';
@@ -44,6 +44,7 @@ describe('metrics of auth', () => {
 
   it('name nobody', async () => {
     const { text } = await askMetrics(world.app);
+    expect(undocumented(text)).toEqual([]);
     for (const label of new Numbers(text).labels)
       expect(label).not.toMatch(/user\d|admin"|[0-9a-f]{16}|eyJ/i);
     expect(text).not.toContain(world.admin);
@@ -76,7 +77,9 @@ describe('metrics of the library', () => {
 
   it('do not count what was refused', async () => {
     const before = (await Numbers.of(world.app)).get('scs_library_pushes_total');
-    await expect(world.other.push('tester/tools/two', await testImage())).rejects.toThrow();
+    const container = await world.tester.place('tester/tools/two');
+    const { status } = await world.other.image(container, `sha256.${'a'.repeat(64)}`);
+    expect(status).toBe(403);
     expect((await Numbers.of(world.app)).get('scs_library_pushes_total')).toBe(before);
   });
 
@@ -87,6 +90,7 @@ describe('metrics of the library', () => {
     const numbers = await Numbers.of(world.app);
     expect(numbers.sum('scs_http_requests_total', 'route="/v1/images/*"', 'status="4xx"')).toBe(20);
     expect(numbers.series.length - before).toBeLessThan(20);
+    expect(undocumented((await askMetrics(world.app)).text)).toEqual([]);
     for (const label of numbers.labels) expect(label).not.toMatch(/tester|tools|[0-9a-f]{16}/i);
   });
 });
@@ -130,6 +134,7 @@ describe('metrics of the builder', () => {
     await builder.cancel(cancelled, ann);
     expect([await ended('complete'), await ended('failed'), await ended('cancelled')]).toEqual([1, 1, 1]);
     const numbers = await Numbers.of(builder.app);
+    expect(undocumented((await askMetrics(builder.app)).text)).toEqual([]);
     expect(numbers.get('scs_builder_wait_seconds_count')).toBe(3);
     expect(numbers.get('scs_builder_run_seconds_count')).toBe(2);
     for (const label of numbers.labels) expect(label).not.toMatch(/[0-9a-f]{16}/i);
