@@ -28,6 +28,9 @@ import { KeysController } from './keys.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { LookupService } from './lookup.service.js';
 import { OwnersService } from './owners.service.js';
+import { NoticesController } from './notices.controller.js';
+import { NoticesService } from './notices.service.js';
+import { NoticesStore } from './notices.store.js';
 import { PageTokens } from './page-tokens.js';
 import { Rates } from './rates.js';
 import { Reads } from './reads.js';
@@ -49,6 +52,7 @@ import { WkdController } from './wkd/controller.js';
     WkdController,
     ChangesController,
     BlocksController,
+    NoticesController,
     KeysController,
     KeyringsController,
     UpkeepController,
@@ -75,6 +79,13 @@ import { WkdController } from './wkd/controller.js';
       inject: [SecretsStore],
       useFactory: async (secrets: SecretsStore) => new PageTokens(await secrets.get('page-tokens')),
     },
+    {
+      provide: NoticesStore,
+      inject: [DATABASE, Trail, CLOCK],
+      useFactory: (database: Database, trail: Trail, clock: Clock) =>
+        new NoticesStore(database, trail, clock),
+    },
+    NoticesService,
     InTime,
     AddCounts,
     KeyNumbers,

@@ -84,7 +84,9 @@ describe('SCS_METRICS_PORT', () => {
   });
 
   it('speaks TLS with the certificate of the instance', async () => {
-    await expect(request(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow(/closed|reset|socket|expected/i);
+    await expect(request(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow(
+      /closed|reset|socket|expected/i,
+    );
     const { status, headers } = await askMetrics(app);
     expect(status).toBe(200);
     expect(headers).toMatchObject({ 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
