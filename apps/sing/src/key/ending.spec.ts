@@ -2,7 +2,6 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { newTestKey, type TestKey } from '../../../../test/support/pgp-keys.js';
 import { SIF_FIXTURES } from '../../../../test/support/sif-fixtures.js';
 import { World } from '../testing/world.js';
 
@@ -14,20 +13,40 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
+interface Pair {
+  readonly fingerprint: string;
+  readonly secret: openpgp.PrivateKey;
+  readonly revocation: string;
+}
+
+/** A pair that was made a minute ago. @param ends seconds from now; never when absent */
+async function pairOf(name: string, ends?: number): Promise<Pair> {
+  const { privateKey, revocationCertificate: revocation } = await openpgp.generateKey({
+    userIDs: [{ name, email: `${name.toLowerCase()}@example.org` }],
+    type: 'ecc',
+    curve: 'ed25519Legacy',
+    date: new Date(Date.now() - 60_000),
+    ...(ends !== undefined && { keyExpirationTime: ends + 60 }),
+    config: { v6Keys: false },
+    format: 'object',
+  });
+  return { fingerprint: privateKey.getFingerprint(), secret: privateKey, revocation };
+}
+
 const imported = async (armored: string): Promise<void> => {
   await writeFile(world.path('key.asc'), armored);
   await world.ok(['key', 'import', 'key.asc']);
 };
 const dayOf = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString().slice(0, 10);
-const warningOf = ({ fingerprint }: TestKey, days: number): string =>
+const warningOf = ({ fingerprint }: Pair, days: number): string =>
   `The key ${fingerprint.toUpperCase()} ends on ${dayOf(days * DAY)}`;
 
 describe('a key of the own ring that ends soon', () => {
   it('is named by list, with what helps, while the listing stays as it was', async () => {
     const [soon, later, never] = [
-      await newTestKey('Soon', { expiresIn: 10 * DAY }),
-      await newTestKey('Later', { expiresIn: 40 * DAY }),
-      await newTestKey('Never'),
+      await pairOf('Soon', 10 * DAY),
+      await pairOf('Later', 40 * DAY),
+      await pairOf('Never'),
     ];
     for (const { secret } of [soon, later, never]) await imported(secret.armor());
     for (const flags of [[], ['--secret']]) {
@@ -41,19 +60,21 @@ describe('a key of the own ring that ends soon', () => {
   });
 
   it('is not named by list when it is somebody else’s, or revoked', async () => {
-    const [foreign, revoked] = [
-      await newTestKey('Foreign', { expiresIn: 10 * DAY }),
-      await newTestKey('Revoked', { expiresIn: 10 * DAY }),
-    ];
-    await imported(foreign.armored);
+    const [foreign, revoked] = [await pairOf('Foreign', 10 * DAY), await pairOf('Revoked', 10 * DAY)];
+    await imported(foreign.secret.toPublic().armor());
     await imported(revoked.secret.armor());
-    await imported(await revoked.revoked());
+    const { publicKey } = await openpgp.revokeKey({
+      key: revoked.secret.toPublic(),
+      revocationCertificate: revoked.revocation,
+      format: 'armored',
+    });
+    await imported(publicKey);
     expect((await world.ok(['key', 'list'])).stderr).not.toContain('WARNING');
   });
 
   it('is named by sign, which signs with it all the same', async () => {
     await copyFile(join(SIF_FIXTURES, 'images/unsigned.sif'), world.path('image.sif'));
-    const key = await newTestKey('Signer', { expiresIn: 5 * DAY });
+    const key = await pairOf('Signer', 5 * DAY);
     await imported(key.secret.armor());
     const { stderr } = await world.ok(['sign', 'image.sif']);
     expect(stderr).toContain(warningOf(key, 5));
@@ -61,7 +82,7 @@ describe('a key of the own ring that ends soon', () => {
   });
 
   it('is named no more when it came anew with a later end, as the remedy says', async () => {
-    const key = await newTestKey('Renewed', { expiresIn: 5 * DAY });
+    const key = await pairOf('Renewed', 5 * DAY);
     await imported(key.secret.armor());
     const { privateKey } = await openpgp.reformatKey({
       privateKey: key.secret,
