@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { messageOf } from '#libs/core';
 import type { Collection } from '#libs/documents';
 import { LOG, type Logger } from '#libs/server';
@@ -15,9 +15,11 @@ import { LIMITS } from './limits.js';
 
 /** How many certificates there are: counted in the commit of every change, and never by looking at them. */
 @Injectable()
-export class KeysCount implements OnApplicationBootstrap {
+export class KeysCount implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #certificates: Collection<StoredCertificate, CertificateIndex>;
   readonly #counters: Collection<Counter, never>;
+  #counting: Promise<void> | undefined;
+  #closing = false;
 
   constructor(
     @Inject(DATABASE) database: Database,
@@ -34,7 +36,15 @@ export class KeysCount implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    this.begin().catch((error: unknown) => this.log.warn(`The keys were not counted: ${messageOf(error)}`));
+    this.#counting = this.begin().catch((error: unknown) => {
+      this.log.warn(`The keys were not counted: ${messageOf(error)}`);
+    });
+  }
+
+  /** Before the module closes the database. */
+  async onApplicationShutdown(): Promise<void> {
+    this.#closing = true;
+    await this.#counting;
   }
 
   /** Counts once what was stored before certificates were counted. What changes meanwhile begins it anew. */
@@ -42,15 +52,18 @@ export class KeysCount implements OnApplicationBootstrap {
     for (let attempt = 0; attempt < LIMITS.checkAttempts; attempt += 1) {
       const counter = await this.#counters.get(CHANGES_COUNTER);
       if (counter === undefined || counter.value.keys !== undefined) return;
-      const value = { ...counter.value, keys: await this.#count() };
+      const keys = await this.#count();
+      if (keys === undefined) return;
+      const value = { ...counter.value, keys };
       if ((await this.#counters.replace(CHANGES_COUNTER, counter.revision, value)) === 'replaced') return;
     }
   }
 
-  async #count(): Promise<number> {
+  /** @returns undefined when the service stops meanwhile: the next start begins anew */
+  async #count(): Promise<number | undefined> {
     let count = 0;
     let from: string | undefined;
-    for (;;) {
+    while (!this.#closing) {
       const limit = LIMITS.countedAtOnce;
       const found = await this.#certificates.keys('byFingerprint', {
         limit,
@@ -62,5 +75,6 @@ export class KeysCount implements OnApplicationBootstrap {
       // A blank is less than any digit: what follows this very fingerprint.
       from = `${last.id} `;
     }
+    return undefined;
   }
 }

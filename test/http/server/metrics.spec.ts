@@ -69,6 +69,14 @@ describe('SCS_METRICS_PORT', () => {
     await other.stop();
   });
 
+  it('closes with the process', async () => {
+    const on = await metricsOn();
+    const other = await startApp({ modules: [], env: { ...env, ...on } });
+    expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.1')).toBe('open');
+    await other.stop();
+    expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.1')).toBe('ECONNREFUSED');
+  });
+
   it('is one port, that of nobody else, and says so when it is taken', async () => {
     const taken = await freePort();
     for (const [name, value] of [
