@@ -119,6 +119,12 @@ module.exports = {
       from: { path: '^(apps|libs/server)/', pathNot: ['\\.store\\.ts$', '\\.module\\.ts$', '\\.spec\\.ts$'] },
       to: { path: '^libs/documents/' },
     },
+    onlyIn(
+      'prom-client-in-metrics',
+      'Services count with what libs/server gives them, whose labels are closed lists.',
+      ['prom-client'],
+      ['^libs/server/src/metrics/'],
+    ),
     onlyIn('bullmq-in-queue', 'One place knows the queue.', ['bullmq', 'ioredis'], ['^libs/queue/']),
     {
       name: 'addon-by-its-index',

@@ -14,6 +14,7 @@ import {
   workForUpload,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
+import { AddCounts } from './add-counts.js';
 import { CertificatesStore } from './certificates.store.js';
 import { keyEvent } from './events.js';
 import { handleOf } from './handles.js';
@@ -45,6 +46,7 @@ export class SubmitService {
 
   constructor(
     private readonly certificates: CertificatesStore,
+    private readonly adds: AddCounts,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -59,7 +61,12 @@ export class SubmitService {
     try {
       this.#begin(who);
       try {
-        return await this.#accounts.run(who, () => this.#submit(keys, by));
+        const results = await this.#accounts.run(who, () => this.#submit(keys, by));
+        for (const { outcome } of results) this.adds.count(outcome);
+        return results;
+      } catch (error) {
+        this.adds.refused(error);
+        throw error;
       } finally {
         this.#end(who);
       }

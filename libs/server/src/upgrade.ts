@@ -69,6 +69,11 @@ export class UpgradeRouter {
     return this.#routes.map(({ segments }) => segments.join('/'));
   }
 
+  /** How many websockets are open. */
+  get open(): number {
+    return this.#sockets.clients.size;
+  }
+
   /** Registers `handler` for a path whose `:name` segments match one segment each. */
   route(path: string, handler: UpgradeHandler, options: UpgradeRouteOptions = {}): void {
     this.#routes.push({ ...options, segments: path.split('/'), handler });

@@ -109,6 +109,14 @@ const KEY_OF_PEOPLE: Rule = {
 const KEY: Rule = { ...KEY_OF_PEOPLE, exchanged: 'this service' };
 /** Whoever owns or brought it, and no job of theirs. */
 const KEY_CHANGE: Rule = { ...KEY_OF_PEOPLE, by: 'token', scope: 'keystore:write', mayPublic: 'reader' };
+/** What the owner of a key was told of it: to nobody else, administrators neither, is there anything. */
+const NOTICE: Rule = {
+  ...KEY_CHANGE,
+  may: 'owner',
+  sees: 'owner',
+  rank: 'nobody',
+  objects: ['own', "another person's"],
+};
 /** For members of the organisation; for all others there is none. */
 const KEYRING: Rule = { ...KEY_CHANGE, objects: ['own', 'private'] };
 
@@ -250,6 +258,16 @@ export const ACCESS = {
       lists: true,
       objects: ['own', 'public', "another person's"],
     },
+    'GET /v1/keys/notices': {
+      ...KEY,
+      by: 'token',
+      may: 'owner',
+      sees: 'owner',
+      rank: 'nobody',
+      lists: true,
+      objects: NOTICE.objects,
+    },
+    'PUT /v1/keys/notices/{fingerprint}': NOTICE,
     'GET /v1/keys/{fingerprint}': KEY,
     // Who only brought it takes back no more than that.
     'DELETE /v1/keys/{fingerprint}': KEY_CHANGE,

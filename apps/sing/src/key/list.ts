@@ -46,6 +46,9 @@ export const keyList = defineCommand({
       if (info.revoked) ctx.out.line('   Revoked');
       if (kind === 'public' && own.has(info.fingerprint)) ctx.out.line('   You have the private key');
     }
+    const { warnOfEnds } = await import('./ending.js');
+    const mine = keys.filter((_, index) => own.has(infos[index]?.fingerprint ?? ''));
+    await warnOfEnds(ctx, mine, () => true);
     if (infos.length === 0) ctx.log.info('There is no key yet. Make one: sing key newpair');
   },
 });

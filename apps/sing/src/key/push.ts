@@ -18,6 +18,8 @@ export const keyPush = defineCommand({
       return keystore.add(armorKey(key), { signal: ctx.signal });
     });
     if (said !== '') ctx.log.verbose(`The key server says: ${said}`);
+    const { warnOfEnd } = await import('./ending.js');
+    await warnOfEnd(ctx, key);
     ctx.log.info(`Public key of ${await titleOf(key)} pushed.`);
   },
 });
