@@ -11,6 +11,7 @@ import { sign } from './image/sign.js';
 import { verify } from './image/verify.js';
 import { installation } from './installation.js';
 import { keyGroup } from './key/index.js';
+import { keyServerGroup } from './keyserver/index.js';
 import { remoteGroup } from './remote/index.js';
 import { sifGroup } from './sif/index.js';
 import { version } from './version.js';
@@ -42,6 +43,7 @@ export const sing = defineProgram({
     sign,
     verify,
     keyGroup,
+    keyServerGroup,
     remoteGroup,
     cacheGroup,
     sifGroup,
@@ -54,7 +56,6 @@ export const sing = defineProgram({
     checkpoint: 'Let the program in the container write its own checkpoints',
     config: 'Settings are flags and variables of the environment: sing help exec',
     instance: 'Keep a program running in the background with: sing exec IMAGE PROGRAM &',
-    keyserver: 'Name another keystore with --url: sing help key search',
     oci: 'Start containers with: sing exec, sing run, sing shell',
     overlay: 'Make a folder of this machine writable in the container: sing exec --bind DIR IMAGE PROGRAM',
     plugin: 'What sing can do is built in: sing help',

@@ -1,12 +1,12 @@
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import type { Surroundings } from '#libs/cli';
-import { DomainError, systemClock, systemCode } from '#libs/core';
+import { systemClock } from '#libs/core';
 import type { AskOcsp, KeySource, TrustedKey } from '#libs/signing';
 import { openKeyRing } from '../key/ring.js';
-import { withKeystore } from '../key/server.js';
+import { askInOrder } from '../key/server.js';
 import { Session } from '../session.js';
+import { isTrustedFile } from '../trusted-file.js';
 
 /** Keys of the person's own ring. */
 export async function ringSource(place: Surroundings): Promise<KeySource> {
@@ -39,38 +39,29 @@ export async function globalSource(
   folder: string,
 ): Promise<KeySource | undefined> {
   const path = join(folder, GLOBAL_RING);
-  try {
-    const [file, { uid: owner }] = await Promise.all([lstat(path), lstat(folder)]);
-    if (!file.isFile()) throw untrusted(path, 'be a regular file');
-    if (file.uid !== 0 && file.uid !== owner)
-      throw untrusted(path, 'belong to root or to the owner of the installation');
-    if ((file.mode & 0o022) !== 0) throw untrusted(path, 'not be writable by group or others');
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
+  if (!(await isTrustedFile(path))) return undefined;
   const { RingFile } = await import('#libs/pgp');
   const ring = new RingFile(path, { private: false, warn: (message) => log.warning(message) });
   return { origin: 'global', find: (keyId) => ring.publicKeysById(keyId) };
 }
 
-const untrusted = (path: string, rule: string) =>
-  new DomainError('forbidden', `The key ring ${path} must ${rule}`, {
-    reason: 'untrusted_key_ring',
-    remedy: 'Everybody here trusts the keys in it: ask who administers this machine.',
-  });
-
-/** "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). */
+/**
+ * "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). Several are asked in their
+ * order; one that answers with something that is no key has no answer.
+ */
 export function serverSource(place: Surroundings, url: string | undefined): KeySource {
   return {
     origin: 'remote',
     find: (keyId) =>
-      withKeystore(place, url, async (keystore) => {
-        const { readKeys } = await import('#libs/pgp');
-        const answer = await keystore.get(`0x${keyId.toLowerCase()}`, { signal: place.signal });
-        return answer === undefined ? [] : readKeys(answer);
-      }),
+      askInOrder(place, url, async (http) => {
+        const [{ KeystoreClient }, { readKeys }] = await Promise.all([
+          import('#libs/client'),
+          import('#libs/pgp'),
+        ]);
+        const options = { signal: place.signal };
+        const answer = await new KeystoreClient(http).get(`0x${keyId.toLowerCase()}`, options);
+        return answer === undefined ? undefined : readKeys(answer);
+      }).then((keys) => keys ?? []),
   };
 }
 

@@ -1,7 +1,7 @@
 import { defineCommand } from '#libs/cli';
 import { DomainError, expected } from '#libs/core';
 import { KEY_FAILURE, openKeyRing, titleOf } from './ring.js';
-import { searchText, urlFlag, withKeystore } from './server.js';
+import { askInOrder, searchText, urlFlag } from './server.js';
 
 export const keyPull = defineCommand({
   name: 'pull',
@@ -25,21 +25,22 @@ export const keyPull = defineCommand({
       );
     }
     const { isSecret, matchesKey, parseKeyQuery, readKeys } = await import('#libs/pgp');
-    const answer = await withKeystore(ctx, ctx.flags.url, (keystore) =>
-      keystore.get(search.toLowerCase(), { signal: ctx.signal }),
-    );
-    if (answer === undefined) {
-      throw new DomainError('not_found', `The key server has no key ${ctx.args.fingerprint}`, {
-        reason: 'key_not_found',
-      });
-    }
-    // A server that answers with another key than was asked for must not get it into the ring.
+    const { KeystoreClient } = await import('#libs/client');
     const query = parseKeyQuery(search);
-    const keys = await readKeys(answer);
-    const [key, second] = keys.filter((each) => !isSecret(each) && matchesKey(each, query));
-    if (key === undefined) {
+    const found = await askInOrder(ctx, ctx.flags.url, async (http) => {
+      const answer = await new KeystoreClient(http).get(search.toLowerCase(), { signal: ctx.signal });
+      if (answer === undefined) return undefined;
+      // A server that answers with another key than was asked for must not get it into the ring.
+      const keys = (await readKeys(answer)).filter((each) => !isSecret(each) && matchesKey(each, query));
+      if (keys.length > 0) return keys;
       throw new DomainError('unavailable', 'The key server answered with another key than was asked for', {
         reason: 'wrong_key',
+      });
+    });
+    const [key, second] = found ?? [];
+    if (key === undefined) {
+      throw new DomainError('not_found', `The key server has no key ${ctx.args.fingerprint}`, {
+        reason: 'key_not_found',
       });
     }
     if (second !== undefined) {
