@@ -1,8 +1,8 @@
 import type { AuditEvent, Caller } from '#libs/audit';
 import type { Actor, AuditState } from '#libs/contract';
-import type { Container } from './containers.store.js';
-import type { ImageDocument } from './images.store.js';
-import type { Upload } from './uploads.store.js';
+import type { Container } from './tree/containers.store.js';
+import type { ImageDocument } from './images/images.store.js';
+import type { Upload } from './uploads/uploads.store.js';
 
 /** What the audit trail of the library says. */
 

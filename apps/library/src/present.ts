@@ -1,8 +1,8 @@
-import type { Collection } from './collections.store.js';
-import type { Container } from './containers.store.js';
-import type { Entity } from './entities.store.js';
-import type { Image } from './images.store.js';
-import { type ArchTags, withoutArch } from './tags.service.js';
+import type { Collection } from './tree/collections.store.js';
+import type { Container } from './tree/containers.store.js';
+import type { Entity } from './tree/entities.store.js';
+import type { Image } from './images/images.store.js';
+import { type ArchTags, withoutArch } from './images/tags.service.js';
 
 /*
  * Stored documents → answers (library contract §4). Ids are strings, sizes numbers, times RFC 3339 with zone or absent

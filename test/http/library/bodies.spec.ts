@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CollectionsStore } from '#apps/library/src/collections.store';
-import { ContainersStore } from '#apps/library/src/containers.store';
-import { EntitiesStore } from '#apps/library/src/entities.store';
-import { ImagesStore } from '#apps/library/src/images.store';
+import { CollectionsStore } from '#apps/library/src/tree/collections.store';
+import { ContainersStore } from '#apps/library/src/tree/containers.store';
+import { EntitiesStore } from '#apps/library/src/tree/entities.store';
+import { ImagesStore } from '#apps/library/src/images/images.store';
 import { LibraryModule } from '#apps/library/src/library.module';
-import { TagsStore } from '#apps/library/src/tags.store';
-import { UploadsStore } from '#apps/library/src/uploads.store';
+import { TagsStore } from '#apps/library/src/images/tags.store';
+import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { routesOf } from '#libs/server';
 import type { AppAnswer } from '../../support/app.js';
 import { asQuery, comparable, extraFields } from '../../support/extra-fields.js';

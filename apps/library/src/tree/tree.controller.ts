@@ -2,10 +2,10 @@ import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { type Actor, CollectionRequest, ContainerRequest, EntityRequest } from '#libs/contract';
 import { parseNamePath } from '#libs/core';
 import { Anonymous, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
-import { DEFAULTS } from './limits.js';
-import { roleIn } from './policy.js';
-import { presentCollection, presentContainer, presentEntity } from './present.js';
-import { TagsService } from './tags.service.js';
+import { DEFAULTS } from '../limits.js';
+import { roleIn } from '../policy.js';
+import { presentCollection, presentContainer, presentEntity } from '../present.js';
+import { TagsService } from '../images/tags.service.js';
 import { TreeService } from './tree.service.js';
 
 /** Entities, collections and containers (library contract §5 nos. 5–11). */

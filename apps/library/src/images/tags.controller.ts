@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { type Actor, ArchTagRequest, TagRequest } from '#libs/contract';
 import { AfterExpiry, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { parseArch } from './archQuery.js';
-import { BegunService } from './begun.service.js';
+import { BegunService } from '../uploads/begun.service.js';
 import { TagsService, withoutArch } from './tags.service.js';
 
 /** Stock clients list and set tags at the end of a push: the token may have expired during the upload. */

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
-import { type Change, DATABASE, type Database } from './database.store.js';
-import { LIMITS } from './limits.js';
+import { type Change, DATABASE, type Database } from '../database.store.js';
+import { LIMITS } from '../limits.js';
 
 const ContainerDocument = z.object({
   /** Ids, and the names that lead here: names of parents do not change. */

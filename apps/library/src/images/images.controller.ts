@@ -3,10 +3,10 @@ import { type Actor, ImageRequest } from '#libs/contract';
 import { DomainError, parseImagePath } from '#libs/core';
 import { AfterExpiry, Anonymous, Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { archOfQuery } from './archQuery.js';
-import { BegunService } from './begun.service.js';
+import { BegunService } from '../uploads/begun.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
-import { DEFAULTS, LIMITS } from './limits.js';
-import { presentImage } from './present.js';
+import { DEFAULTS, LIMITS } from '../limits.js';
+import { presentImage } from '../present.js';
 import { TagsStore } from './tags.store.js';
 
 type Query_ = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection as DocumentCollection, CollectionSpec } from '#libs/documents';
-import { type Change, DATABASE, type Database } from './database.store.js';
+import { type Change, DATABASE, type Database } from '../database.store.js';
 import { searchTerms } from './searchTerms.js';
 
 export type SearchKind = 'entity' | 'collection' | 'container';

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
-import { type Change, DATABASE, type Database } from './database.store.js';
-import { NOTHING } from './missing.js';
+import { type Change, DATABASE, type Database } from '../database.store.js';
+import { NOTHING } from '../missing.js';
 
 const ImageDocument = z.object({
   /** Id. */

@@ -11,15 +11,15 @@ import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#
 import { CLOCK } from '#libs/server';
 import { type Collection, CollectionsStore } from './collections.store.js';
 import { type Container, ContainersStore } from './containers.store.js';
-import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
-import { created } from './events.js';
-import { LIMITS } from './limits.js';
-import { missing, NOTHING } from './missing.js';
+import { created } from '../events.js';
+import { LIMITS } from '../limits.js';
+import { missing, NOTHING } from '../missing.js';
 import { NamesStore } from './names.store.js';
-import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from './policy.js';
+import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from '../policy.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
-import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
+import { EVERYBODY, type SearchKind, TermsStore } from '../search/terms.store.js';
 
 /** Entities, collections and containers: finding them and making them. Making one again finds it. */
 @Injectable()

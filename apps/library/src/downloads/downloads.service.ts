@@ -4,12 +4,12 @@ import { type BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor } from '#libs/contract';
 import { DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
 import { LOG, type Logger } from '#libs/server';
-import { BegunService } from './begun.service.js';
-import { ContainersStore } from './containers.store.js';
-import { ImagesService } from './images.service.js';
-import { missing } from './missing.js';
-import { enforce, mayDownload } from './policy.js';
-import { containerSubject } from './subjects.js';
+import { BegunService } from '../uploads/begun.service.js';
+import { ContainersStore } from '../tree/containers.store.js';
+import { ImagesService } from '../images/images.service.js';
+import { missing } from '../missing.js';
+import { enforce, mayDownload } from '../policy.js';
+import { containerSubject } from '../tree/subjects.js';
 
 export interface Download {
   /** Close it when it was sent. */

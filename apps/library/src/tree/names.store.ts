@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection, CollectionSpec } from '#libs/documents';
-import { type Change, DATABASE, type Database } from './database.store.js';
+import { type Change, DATABASE, type Database } from '../database.store.js';
 
 /** The second way to an entity, collection or container: its path is the id, lower-case. */
 const NameDocument = z.object({ target: z.string() });

@@ -3,10 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Actor, DOWNLOAD_PROOF_HEADER } from '#libs/contract';
 import { parseImagePath } from '#libs/core';
 import { AfterExpiry, Anonymous, Audience, CurrentActor, sendSource } from '#libs/server';
-import { archOfQuery } from './archQuery.js';
-import { BegunService } from './begun.service.js';
+import { archOfQuery } from '../images/archQuery.js';
+import { BegunService } from '../uploads/begun.service.js';
 import { DownloadsService } from './downloads.service.js';
-import { DEFAULTS } from './limits.js';
+import { DEFAULTS } from '../limits.js';
 
 /** The bytes of an image (library contract §5 no. 19): 200 in one stream, or the range that was asked for. */
 @Controller()

@@ -2,11 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { BlobStore } from '#libs/blobs';
 import { type Clock, DomainError, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
-import { CollectionsStore } from './collections.store.js';
-import { type Container, ContainersStore } from './containers.store.js';
+import { CollectionsStore } from '../tree/collections.store.js';
+import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { ContentsStore } from './contents.store.js';
-import type { Change } from './database.store.js';
-import { EntitiesStore, type Entity } from './entities.store.js';
+import type { Change } from '../database.store.js';
+import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 
 interface Use {
   readonly entity: Entity;

@@ -2,11 +2,11 @@ import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } fro
 import { BlobStore } from '#libs/blobs';
 import { type Clock, messageOf } from '#libs/core';
 import { CLOCK, LOG, type Logger } from '#libs/server';
-import { DATABASE, type Database } from './database.store.js';
-import { FinishUploadService } from './finishUpload.service.js';
-import { ImagesStore } from './images.store.js';
-import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
-import { type Upload, UploadsStore } from './uploads.store.js';
+import { DATABASE, type Database } from '../database.store.js';
+import { FinishUploadService } from '../uploads/finishUpload.service.js';
+import { ImagesStore } from '../images/images.store.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { type Upload, UploadsStore } from '../uploads/uploads.store.js';
 import { UsageService } from './usage.service.js';
 
 /** Finishes or takes back what a crash interrupted, before the port opens, and gives back what nobody goes on with. */

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { Actor } from '#libs/contract';
 import { DomainError, expected } from '#libs/core';
-import { type Collection, CollectionsStore } from './collections.store.js';
-import { type Container, ContainersStore } from './containers.store.js';
-import { EntitiesStore, type Entity } from './entities.store.js';
-import type { FoundImage } from './images.service.js';
-import { ImagesStore } from './images.store.js';
-import { LIMITS } from './limits.js';
-import { isAdministrator, mayRead, placeOf } from './policy.js';
+import { type Collection, CollectionsStore } from '../tree/collections.store.js';
+import { type Container, ContainersStore } from '../tree/containers.store.js';
+import { EntitiesStore, type Entity } from '../tree/entities.store.js';
+import type { FoundImage } from '../images/images.service.js';
+import { ImagesStore } from '../images/images.store.js';
+import { LIMITS } from '../limits.js';
+import { isAdministrator, mayRead, placeOf } from '../policy.js';
 import { matchesPath, readSearchText, type SearchText } from './searchTerms.js';
-import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
+import { collectionSubject, containerSubject, entitySubject } from '../tree/subjects.js';
 import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
-import { TreeService } from './tree.service.js';
+import { TreeService } from '../tree/tree.service.js';
 
 export interface SearchQuery {
   readonly value: string;

@@ -3,16 +3,16 @@ import { type Caller, Trail } from '#libs/audit';
 import { BlobStore, type BlobUpload } from '#libs/blobs';
 import { type Clock, DomainError, KeyedLock, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
-import { ContainersStore } from './containers.store.js';
-import { ContentsStore } from './contents.store.js';
-import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
-import { EntitiesStore } from './entities.store.js';
-import { pushed, uploader } from './events.js';
-import { type ImageFacts, readImageFacts } from './imageFacts.js';
-import { ImagesStore } from './images.store.js';
-import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
+import { ContainersStore } from '../tree/containers.store.js';
+import { ContentsStore } from '../storage/contents.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
+import { EntitiesStore } from '../tree/entities.store.js';
+import { pushed, uploader } from '../events.js';
+import { type ImageFacts, readImageFacts } from '../images/imageFacts.js';
+import { ImagesStore } from '../images/images.store.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
-import { UsageService } from './usage.service.js';
+import { UsageService } from '../storage/usage.service.js';
 
 interface Outcome {
   readonly writes: readonly Change[];

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection, CollectionSpec, Stored } from '#libs/documents';
-import { type Change, DATABASE, type Database } from './database.store.js';
+import { type Change, DATABASE, type Database } from '../database.store.js';
 
 const EntityDocument = z.object({
   name: z.string(),

@@ -4,13 +4,13 @@ import { Trail } from '#libs/audit';
 import type { Actor, ImageRequest } from '#libs/contract';
 import { type Clock, DomainError, type ImageReference, newObjectId, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
-import { type Container, ContainersStore } from './containers.store.js';
-import { type Change, commitPlan, DATABASE, type Database } from './database.store.js';
-import { EntitiesStore, type Entity } from './entities.store.js';
-import { deleted, pushed } from './events.js';
+import { type Container, ContainersStore } from '../tree/containers.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
+import { EntitiesStore, type Entity } from '../tree/entities.store.js';
+import { deleted, pushed } from '../events.js';
 import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
-import { DEFAULT_ARCH, LIMITS } from './limits.js';
-import { missing, NOTHING } from './missing.js';
+import { DEFAULT_ARCH, LIMITS } from '../limits.js';
+import { missing, NOTHING } from '../missing.js';
 import {
   admit,
   enforce,
@@ -19,11 +19,11 @@ import {
   maySeeUnfinished,
   mayWrite,
   type Subject,
-} from './policy.js';
-import { containerSubject } from './subjects.js';
+} from '../policy.js';
+import { containerSubject } from '../tree/subjects.js';
 import { TagsStore } from './tags.store.js';
-import { TreeService } from './tree.service.js';
-import { UsageService } from './usage.service.js';
+import { TreeService } from '../tree/tree.service.js';
+import { UsageService } from '../storage/usage.service.js';
 
 /** An image with the container that it lies in. */
 export interface FoundImage {

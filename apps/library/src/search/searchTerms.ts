@@ -1,4 +1,4 @@
-import { LIMITS } from './limits.js';
+import { LIMITS } from '../limits.js';
 
 /**
  * Everything that a name can be found by: all its endings of at least three characters, so that a search for any part of a

@@ -13,19 +13,19 @@ import {
 } from '#libs/core';
 import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
 import { BegunService } from './begun.service.js';
-import type { Container } from './containers.store.js';
-import { ContentsStore } from './contents.store.js';
-import { commitPlan, DATABASE, type Database, TryAgain } from './database.store.js';
-import { EntitiesStore } from './entities.store.js';
+import type { Container } from '../tree/containers.store.js';
+import { ContentsStore } from '../storage/contents.store.js';
+import { commitPlan, DATABASE, type Database, TryAgain } from '../database.store.js';
+import { EntitiesStore } from '../tree/entities.store.js';
 import { FinishUploadService } from './finishUpload.service.js';
-import { type FoundImage, ImagesService } from './images.service.js';
-import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
-import { missing } from './missing.js';
-import { enforce, isWriter, mayWrite } from './policy.js';
-import { containerSubject } from './subjects.js';
+import { type FoundImage, ImagesService } from '../images/images.service.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { missing } from '../missing.js';
+import { enforce, isWriter, mayWrite } from '../policy.js';
+import { containerSubject } from '../tree/subjects.js';
 import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
 import { type UploadGrant, UploadUrls } from './uploadUrls.js';
-import { overQuota, UsageService } from './usage.service.js';
+import { overQuota, UsageService } from '../storage/usage.service.js';
 
 /** How a client has to send a file. */
 export interface StartedUpload {

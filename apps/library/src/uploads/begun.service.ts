@@ -2,9 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type Actor, DOWNLOAD_PROOF_HEADER, TOKEN_LIMITS } from '#libs/contract';
 import type { Clock } from '#libs/core';
 import { CLOCK, refused } from '#libs/server';
-import { type BegunDownload, DownloadProofs } from './downloadProofs.js';
-import type { FoundImage } from './images.service.js';
-import { LIBRARY_LIMITS, type LibraryLimits } from './limits.js';
+import { type BegunDownload, DownloadProofs } from '../downloads/downloadProofs.js';
+import type { FoundImage } from '../images/images.service.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;

@@ -1,7 +1,7 @@
 import type { Collection } from './collections.store.js';
 import type { Container } from './containers.store.js';
 import type { Entity } from './entities.store.js';
-import type { Subject } from './policy.js';
+import type { Subject } from '../policy.js';
 
 /** What policy has to know of a stored object. An entity whose things are private by default is itself no one's business. */
 export function entitySubject({ value }: Entity): Subject {

@@ -2,13 +2,13 @@ import { Controller, Get, Query } from '@nestjs/common';
 import type { Actor } from '#libs/contract';
 import { DomainError, expected } from '#libs/core';
 import { Anonymous, Audience, CurrentActor } from '#libs/server';
-import { parseArch } from './archQuery.js';
-import { LIMITS } from './limits.js';
-import { roleIn } from './policy.js';
-import { presentCollection, presentContainer, presentEntity, presentImage } from './present.js';
+import { parseArch } from '../images/archQuery.js';
+import { LIMITS } from '../limits.js';
+import { roleIn } from '../policy.js';
+import { presentCollection, presentContainer, presentEntity, presentImage } from '../present.js';
 import { type SearchQuery, SearchService } from './search.service.js';
-import { TagsService } from './tags.service.js';
-import { TagsStore } from './tags.store.js';
+import { TagsService } from '../images/tags.service.js';
+import { TagsStore } from '../images/tags.store.js';
 
 /** `GET /v1/search` (library contract §5 no. 29 and §6.4). */
 @Controller()

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
-import { type Change, DATABASE, type Database, TryAgain } from './database.store.js';
-import { LIMITS } from './limits.js';
+import { type Change, DATABASE, type Database, TryAgain } from '../database.store.js';
+import { LIMITS } from '../limits.js';
 
 /** A blob that somebody needs. It may be removed only by whoever turns the last claim into `removing`. */
 const ContentDocument = z.object({

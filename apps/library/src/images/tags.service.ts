@@ -3,17 +3,17 @@ import { Trail } from '#libs/audit';
 import type { Actor } from '#libs/contract';
 import { type Clock, DomainError, expected, isTag } from '#libs/core';
 import { CLOCK } from '#libs/server';
-import { BegunService } from './begun.service.js';
-import { type Container, ContainersStore } from './containers.store.js';
-import { commitPlan, DATABASE, type Database } from './database.store.js';
-import { tagged } from './events.js';
+import { BegunService } from '../uploads/begun.service.js';
+import { type Container, ContainersStore } from '../tree/containers.store.js';
+import { commitPlan, DATABASE, type Database } from '../database.store.js';
+import { tagged } from '../events.js';
 import { type Image, ImagesStore } from './images.store.js';
-import { DEFAULT_ARCH, LIMITS } from './limits.js';
-import { missing } from './missing.js';
-import { enforce, mayListTags, mayWrite } from './policy.js';
-import { containerSubject } from './subjects.js';
+import { DEFAULT_ARCH, LIMITS } from '../limits.js';
+import { missing } from '../missing.js';
+import { enforce, mayListTags, mayWrite } from '../policy.js';
+import { containerSubject } from '../tree/subjects.js';
 import { type Tag, TagsStore } from './tags.store.js';
-import { TreeService } from './tree.service.js';
+import { TreeService } from '../tree/tree.service.js';
 
 /** `{arch: {tag: image id}}`. */
 export type ArchTags = Readonly<Record<string, Readonly<Record<string, string>>>>;
