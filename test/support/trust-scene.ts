@@ -16,6 +16,10 @@ const LARGE = [
   'dd if=/dev/urandom of=/large bs=1048576 count=66',
 ].join('\n');
 
+/** A build whose base must be signed by somebody. */
+const signedBy = (fingerprint: string): string =>
+  ['bootstrap: library', 'from: ann/signed/hello:1', `fingerprints: ${fingerprint}`, ''].join('\n');
+
 /**
  * Ann uses all services: keys, builds, a push and a pull, and somebody who has none of her keys verifies her image. All that is
  * hers is private. Bob may do all that she may, with what is his own.
@@ -98,6 +102,8 @@ export class TrustScene {
     await laptop.singOk('pull', 'hello.sif', hello);
     await laptop.singOk('sign', 'hello.sif');
     await laptop.singOk('push', 'hello.sif', 'library://ann/signed/hello:1');
+    writeFileSync(laptop.path('signed.def'), signedBy(fingerprint));
+    await laptop.singOk('build', '--remote', 'library://ann/demo/signed:1', laptop.path('signed.def'));
     const other = await this.#machine();
     await other.singOk('pull', 'hello.sif', 'library://ann/signed/hello:1');
     await other.singOk('verify', 'hello.sif');

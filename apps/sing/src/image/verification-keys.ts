@@ -3,6 +3,7 @@ import { getCACertificates } from 'node:tls';
 import type { Surroundings } from '#libs/cli';
 import { systemClock } from '#libs/core';
 import type { AskOcsp, KeySource, TrustedKey } from '#libs/signing';
+import { quick } from '../key/asking.js';
 import { openKeyRing } from '../key/ring.js';
 import { askInOrder } from '../key/server.js';
 import { Session } from '../session.js';
@@ -49,19 +50,24 @@ export async function globalSource(
  * "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). Several are asked in their
  * order; one that answers with something that is no key has no answer.
  */
-export function serverSource(place: Surroundings, url: string | undefined): KeySource {
+export function serverSource(place: Surroundings, url: string | undefined, hurried: boolean): KeySource {
   return {
     origin: 'remote',
-    find: (keyId) =>
-      askInOrder(place, url, async (http) => {
-        const [{ KeystoreClient }, { readKeys }] = await Promise.all([
+    find: async (keyId) => {
+      const patient = hurried ? quick(place) : place;
+      const found = await askInOrder(patient, url, async (http) => {
+        const [{ KeystoreClient }, { serverKeySource }] = await Promise.all([
           import('#libs/client'),
-          import('#libs/pgp'),
+          import('#libs/signing'),
         ]);
-        const options = { signal: place.signal };
-        const answer = await new KeystoreClient(http).get(`0x${keyId.toLowerCase()}`, options);
-        return answer === undefined ? undefined : readKeys(answer);
-      }).then((keys) => keys ?? []),
+        const keystore = new KeystoreClient(http);
+        const keys = await serverKeySource((search) => keystore.get(search, { signal: patient.signal })).find(
+          keyId,
+        );
+        return keys.length === 0 ? undefined : keys;
+      });
+      return found ?? [];
+    },
   };
 }
 
