@@ -1,12 +1,12 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseDefinition } from '#libs/deffile';
-import { withSifFile } from '#libs/sif';
-import { verifyImage } from '#libs/signing';
+import { MemoryAccess, withSifFile } from '#libs/sif';
+import { pgpSigner, signImage, verifyImage } from '#libs/signing';
 import { SIF_FIXTURES, sifFixture } from '../../../../test/support/sif-fixtures.js';
-import { FIXTURE_CLOCK, sifRing } from '../../../../test/support/sif-keys.js';
+import { FIXTURE_CLOCK, sifKey, sifRing } from '../../../../test/support/sif-keys.js';
 import { WorkFolder } from '../work-folder.js';
 import type { VerifyBase } from './base.js';
 import { fetchBases } from './fetch.js';
@@ -27,6 +27,7 @@ beforeEach(async () => {
   verified = [];
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await workFolder.remove();
   await rm(folder, { recursive: true });
 });
@@ -83,12 +84,28 @@ describe('fingerprints: of a base', () => {
     await expect(fetch(library(image, fingerprints))).rejects.toThrow(message);
   });
 
+  it('are not those who signed a part of it', async () => {
+    const partly: VerifyBase = async (path) => {
+      const access = new MemoryAccess(await readFile(path));
+      const signer = pgpSigner({ key: await sifKey('b', 'secret'), clock: FIXTURE_CLOCK });
+      await signImage(access, { signer, clock: FIXTURE_CLOCK, groups: [2] });
+      return verifyImage(access, { pgp: [sifRing()], clock: FIXTURE_CLOCK });
+    };
+    await fetch(library('multi-group-signed', A), { verify: partly });
+    await expect(fetch(library('multi-group-signed', B), { verify: partly })).rejects.toMatchObject({
+      message: expect.stringContaining('required entities') as string,
+      remedy: `Not signed, or not all of it, by: ${B}`,
+    });
+  });
+
   it('are checked for each stage, also when the base is the same', async () => {
     const stages = `${library('signed')}stage: one\n%post\ntrue\n${library('signed', B)}stage: two\n`;
     await expect(fetch(stages)).rejects.toThrow('required entities');
   });
 
   it('are checked for files of this machine, in a copy that nobody else changes', async () => {
+    // Whoever is not root could use the file where it is.
+    vi.spyOn(process as { getuid: () => number }, 'getuid').mockReturnValue(1000);
     await writeFile(join(folder, 'own/base.sif'), sifFixture('images/signed.sif'));
     const text = `bootstrap: localimage\nfrom: base.sif\nfingerprints: ${A}\n`;
     const [path = ''] = Object.values(await fetch(text));
