@@ -7,6 +7,7 @@ import {
   objectsOfType,
   readObject,
   readSif,
+  rootEncryption,
   rootPartition,
   withSifFile,
 } from '#libs/sif';
@@ -78,6 +79,11 @@ async function openSif(
       });
     });
     const root = rootPartition(image);
+    const encrypted = rootEncryption(image);
+    if (encrypted !== undefined)
+      throw buildFailure(`${from} is encrypted (${encrypted}) and cannot be a base`, {
+        remedy: 'Name the image that it was made from, before it was encrypted.',
+      });
     if (root.fileSystem !== FileSystem.squashfs) {
       throw buildFailure(`${from} holds a file system that cannot be unpacked here, only squashfs can`);
     }

@@ -46,7 +46,10 @@ function imageFile(facts: Facts, writable: boolean): ImageFile {
   checkArchitecture(facts);
   if (partition.fileSystem === 'encrypted') {
     if (!configuration.allowEncrypted) throw refuse('encrypted SIF');
-    throw notOffered('running an encrypted image');
+    throw notOffered(
+      `${image.path} is encrypted: running such an image`,
+      'singularity and apptainer run it with its passphrase or key; sing inspect shows what is not encrypted',
+    );
   }
   if (partition.fileSystem !== 'squashfs')
     throw notOffered(`an image with the file system ${partition.fileSystem}`);
