@@ -45,6 +45,7 @@ describe('the command line', () => {
         'sign',
         'verify',
         'inspect',
+        'run-help',
         'push',
         'pull',
         'delete',

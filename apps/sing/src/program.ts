@@ -6,6 +6,7 @@ import { deleteImage } from './image/delete.js';
 import { inspect } from './image/inspect.js';
 import { pull } from './image/pull.js';
 import { push } from './image/push.js';
+import { runHelp } from './image/run-help.js';
 import { search } from './image/search.js';
 import { sign } from './image/sign.js';
 import { verify } from './image/verify.js';
@@ -36,6 +37,7 @@ export const sing = defineProgram({
     build,
     ...actionCommands,
     inspect,
+    runHelp,
     pull,
     push,
     search,

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -153,6 +153,16 @@ describe('inspect', () => {
     expect((await world.ok(['inspect', '--app', 'tool', '-d', 'image.sif'])).stdout).toBe(
       'bootstrap: scratch\n',
     );
+  });
+
+  it('is run-help for the help text alone', async () => {
+    expect((await world.ok(['run-help', 'root'])).stdout).toBe('How to use it\n');
+    await rm(world.path('root/.singularity.d/runscript.help'));
+    expect((await world.ok(['run-help', 'root'])).stdout).toBe(
+      'No help sections were defined for this image\n',
+    );
+    const { status, stderr } = await world.run(['run-help', '--app', 'tool', 'root']);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('Could not locate')]);
   });
 
   it('shows what stands in an image as it is, and lets it steer no terminal', async () => {

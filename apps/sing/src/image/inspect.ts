@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { defineCommand, jsonFlag, printable } from '#libs/cli';
-import { DomainError } from '#libs/core';
+import { appNamed } from './app.js';
 import type { Attributes } from './metadata.js';
 
 const NOTHING: Readonly<Record<string, string>> = {
@@ -84,15 +84,4 @@ const KEYS = ['deffile', 'runscript', 'startscript', 'test', 'helpfile', 'enviro
 /** What is asked about an app stands below its name, as in the whole image; the definition is that of the image. */
 function ofApp(name: string, { deffile, ...attributes }: Attributes): Attributes {
   return { apps: { [name]: attributes }, ...(deffile === undefined ? {} : { deffile }) };
-}
-
-function appNamed(attributes: Attributes, name: string): Attributes {
-  const app = attributes.apps?.[name];
-  if (app !== undefined) return app;
-  const known = Object.keys(attributes.apps ?? {}).join(', ');
-  throw new DomainError('not_found', 'Could not locate the container application', {
-    reason: 'unknown_app',
-    exitCode: 1,
-    remedy: known === '' ? 'The image has no apps' : `Apps of the image: ${known}`,
-  });
 }
