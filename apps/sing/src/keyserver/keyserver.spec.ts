@@ -126,6 +126,7 @@ describe('keyserver list', () => {
     await world.ok(['keyserver', 'add', '-i', keys.url]);
     await world.ok(['keyserver', 'login', '-i', '--password-stdin', keys.url], { stdin: 'T\n' });
     await world.ok(['keyserver', 'add', 'https://keys.example.org']);
+    await world.ok(['keyserver', 'add', '--insecure', 'hkps://self.example.org']);
     const { stdout, stderr } = await world.ok(['keyserver', 'list']);
     const width = Math.max(keys.url.length, 'https://keys.example.org'.length);
     expect(stdout).toContain(
@@ -134,6 +135,7 @@ describe('keyserver list', () => {
         `   #1  ${site.padEnd(width)}  no TLS`,
         `   #2  ${keys.url.padEnd(width)}  no TLS  +`,
         `   #3  ${'https://keys.example.org'.padEnd(width)}  🔒 TLS`,
+        `   #4  ${'hkps://self.example.org'.padEnd(width)}  TLS, any certificate`,
       ].join('\n'),
     );
     expect(stdout).toContain('\naway\n  (unable to fetch associated keyserver info for this endpoint)');

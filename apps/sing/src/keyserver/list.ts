@@ -89,8 +89,12 @@ function print(
   }
   const width = Math.max(...servers.map(({ uri }) => printable(uri).length));
   for (const [index, { uri, insecure, loggedIn }] of servers.entries()) {
-    const safe = !insecure && /^(?:https|hkps):/i.test(uri);
-    const words = [`#${index + 1}`, printable(uri).padEnd(width), safe ? '🔒 TLS' : 'no TLS'];
+    const words = [`#${index + 1}`, printable(uri).padEnd(width), protection(uri, insecure)];
     out.line(`   ${[...words, loggedIn ? '+' : ''].join('  ').trimEnd()}`);
   }
+}
+
+function protection(uri: string, insecure: boolean): string {
+  if (!/^(?:https|hkps):/i.test(uri)) return 'no TLS';
+  return insecure ? 'TLS, any certificate' : '🔒 TLS';
 }

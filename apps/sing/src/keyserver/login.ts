@@ -96,7 +96,7 @@ async function tryIt(place: Surroundings, { uri, insecure }: KeyServerEntry, aut
     throw new DomainError('unauthorized', `The key server ${uri} does not accept this: ${error.message}`, {
       reason: 'bad_login',
       cause: error,
-      remedy: 'Nothing was stored. Without a user name it has to be a token.',
+      remedy: 'Nothing was stored. Key servers of SCS take a token, also in the place of a password.',
     });
   } finally {
     await session.close();

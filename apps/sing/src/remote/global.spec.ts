@@ -130,6 +130,18 @@ describe('remotes of all users', () => {
     await world.ok(['remote', 'use', 'lab']);
   });
 
+  it('leave the instance of this machine to whoever chose it', async () => {
+    await write(SITE);
+    await world.instance({ url: 'https://localhost:8443', token: 'T' });
+    expect(await list()).toMatchObject([
+      { name: 'local', active: false },
+      { name: 'site', active: true },
+    ]);
+    await world.ok(['remote', 'use', 'local']);
+    expect(await list()).toMatchObject([{ name: 'local', active: true }, { name: 'site' }]);
+    expect(await ownFile()).not.toContain('Token: T');
+  });
+
   it('of which one is exclusive have the only key servers, also by address', async () => {
     let url = '';
     const site = await world.site((_request, response) => response.writeHead(404).end('{}'));

@@ -1,6 +1,6 @@
 import { defineCommand } from '#libs/cli';
 import { changeGlobalFile, changeRemoteFile, type RemoteFile } from '../remotes/remote-file.js';
-import { listRemotes, refuseOthers, remoteNamed } from '../remotes/remotes.js';
+import { listRemotes, refuseOthers, remoteNamed, uriForFile } from '../remotes/remotes.js';
 import { globalFlag, notGlobal } from './global.js';
 
 export const remoteUse = defineCommand({
@@ -25,13 +25,18 @@ export const remoteUse = defineCommand({
       );
       return;
     }
-    const { remotes, exclusive } = await listRemotes(ctx);
+    const { remotes, exclusive, preset } = await listRemotes(ctx);
     const remote = remoteNamed(remotes, args.name);
     refuseOthers(exclusive, args.name);
-    // The instance of this machine is in no file: it is used when none of the file's is.
-    await changeRemoteFile(ctx, (file) =>
-      file.withActive(remote.origin === 'instance' ? undefined : remote.name),
-    );
+    await changeRemoteFile(ctx, (file) => {
+      if (remote.origin === 'file') return file.withActive(remote.name);
+      // The instance of this machine is in no file: it is used when none of the files' is.
+      if (preset === remote.name) return file.withActive(undefined);
+      const { frontend, insecure } = remote;
+      return file
+        .with(remote.name, { uri: uriForFile(frontend, insecure), insecure })
+        .withActive(remote.name);
+    });
     log.info(`"${remote.name}" is used from now on.`);
   },
 });

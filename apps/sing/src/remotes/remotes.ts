@@ -42,6 +42,8 @@ export interface RemoteList {
   readonly active: string | undefined;
   /** The one that the administrator allows alone; undefined: all of them may be used. */
   readonly exclusive: string | undefined;
+  /** The one that is used by whoever chose none. */
+  readonly preset: string | undefined;
 }
 
 type Place = Pick<Surroundings, 'env' | 'cwd' | 'log' | 'globals'>;
@@ -91,8 +93,8 @@ export async function listRemotes(place: Place): Promise<RemoteList> {
       });
   }
   const exclusive = everybodys.names.find((name) => everybodys.get(name)?.exclusive === true);
-  const chosen = exclusive ?? file.active ?? everybodys.active;
-  return { remotes, active: chosen ?? (instance === undefined ? undefined : LOCAL), exclusive };
+  const preset = everybodys.active ?? (instance === undefined ? undefined : LOCAL);
+  return { remotes, active: exclusive ?? file.active ?? preset, exclusive, preset };
 }
 
 type Entry = readonly [name: string, entry: RemoteEntry, global: boolean];

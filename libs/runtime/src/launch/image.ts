@@ -48,7 +48,7 @@ function imageFile(facts: Facts, writable: boolean): ImageFile {
     if (!configuration.allowEncrypted) throw refuse('encrypted SIF');
     throw notOffered(
       `${image.path} is encrypted: running such an image`,
-      'singularity and apptainer run it with its passphrase or key; sing inspect shows what is not encrypted',
+      'run it with singularity or apptainer and its passphrase or key, or see what is not encrypted with sing inspect',
     );
   }
   if (partition.fileSystem !== 'squashfs')
