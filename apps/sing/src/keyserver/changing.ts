@@ -24,7 +24,7 @@ export async function comparer(): Promise<Same> {
 }
 
 /** The remote that is meant. @throws DomainError when there is none */
-export async function chosenRemote(place: Surroundings, name: string | undefined): Promise<Remote> {
+async function chosenRemote(place: Surroundings, name: string | undefined): Promise<Remote> {
   return name === undefined ? currentRemote(place) : remoteNamed((await listRemotes(place)).remotes, name);
 }
 
