@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection, CollectionSpec, ScanResult, Stored } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { NOTHING } from '../missing.js';
 
@@ -65,6 +65,15 @@ export class ImagesStore {
   async ofContainer(container: string, limit: number): Promise<readonly Image[]> {
     return (await this.#images.scan('byContainer', { equal: [container], direction: 'descending', limit }))
       .items;
+  }
+
+  /** Newest first, page by page. @throws DomainError `bad_request` for a cursor of another list */
+  page(
+    container: string,
+    { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  ): Promise<ScanResult<ImageDocument>> {
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#images.scan('byContainer', { equal: [container], direction: 'descending', limit, ...place });
   }
 
   /** Images whose hash begins with these characters, in any container. */
