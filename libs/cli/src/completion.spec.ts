@@ -55,12 +55,13 @@ describe('bash completion', () => {
     expect(complete('tool', '--remote', 'key', 'k')).toEqual(['key', 'keys']);
     expect(complete('tool', '-r', 'lab', '-d', 'key', 'l')).toEqual(['list']);
     expect(complete('tool', '--remote', '=', 'lab', 'key', 'l')).toEqual(['list']);
-    expect(complete('tool', '--remote', 'lab')).not.toContain('key');
   });
 
   it('offers files for arguments and for values of flags', () => {
     expect(complete('tool', 'key', 'remove', 'package.j')).toEqual(['package.json']);
     expect(complete('tool', 'key', 'list', '-u', 'package.j')).toEqual(['package.json']);
+    expect(complete('tool', '--remote', 'package.j')).toEqual(['package.json']);
+    expect(complete('tool', '-r', 'k')).not.toContain('key');
   });
 
   it('offers commands behind help, and nothing else', () => {
