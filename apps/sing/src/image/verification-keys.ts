@@ -4,7 +4,7 @@ import type { Surroundings } from '#libs/cli';
 import { systemClock } from '#libs/core';
 import type { AskOcsp, KeySource, TrustedKey } from '#libs/signing';
 import { quick } from '../key/asking.js';
-import { openKeyRing } from '../key/ring.js';
+import { GLOBAL_RING, openKeyRing } from '../key/ring.js';
 import { askInOrder } from '../key/server.js';
 import { Session } from '../session.js';
 import { isTrustedFile } from '../trusted-file.js';
@@ -27,8 +27,6 @@ export function unlessRevoked(place: Surroundings, url: string | undefined, sour
     },
   };
 }
-
-const GLOBAL_RING = 'global-pgp-public';
 
 /**
  * Keys that the administrator of an installation trusts for everybody (SIF contract §2.9); none when there is no such file.

@@ -1,6 +1,6 @@
 import { defineCommand } from '#libs/cli';
 import { DomainError, expected } from '#libs/core';
-import { KEY_FAILURE, openKeyRing, titleOf } from './ring.js';
+import { globalRingFlag, KEY_FAILURE, openRing, titleOf } from './ring.js';
 import { askInOrder, searchText, urlFlag } from './server.js';
 
 export const keyPull = defineCommand({
@@ -8,7 +8,7 @@ export const keyPull = defineCommand({
   summary: 'fetch a public key from the key server into your key ring',
   failureStatus: KEY_FAILURE,
   positionals: [{ name: 'fingerprint', summary: 'fingerprint or key id' }],
-  flags: urlFlag,
+  flags: { ...globalRingFlag, ...urlFlag },
   examples: [
     {
       line: 'sing key pull 7605BC2716168DF057D6C600ACEEC62C8BD91BEE',
@@ -16,6 +16,8 @@ export const keyPull = defineCommand({
     },
   ],
   async run(ctx) {
+    // Before anything is asked: may it be changed at all?
+    const ring = await openRing(ctx, { global: ctx.flags.global, change: true });
     const search = searchText(ctx.args.fingerprint);
     if (!search.startsWith('0x')) {
       throw new DomainError(
@@ -49,7 +51,6 @@ export const keyPull = defineCommand({
         remedy: 'Ask for the whole fingerprint',
       });
     }
-    const ring = await openKeyRing(ctx);
     const [outcome] = await ring.import([key]);
     const words = {
       added: 'fetched',
