@@ -31,6 +31,7 @@ describe('the keys that all users trust', () => {
     as(0);
     await world.ok(['key', 'import', '--global', PUBLIC]);
     expect((await stat(ring())).mode & 0o777).toBe(0o644);
+    expect((await stat(etc.folder)).mode & 0o005).toBe(0o005);
     as(1000);
     expect((await world.ok(['key', 'list', '-g'])).stdout).toContain(`(${ring()})`);
     expect(JSON.parse((await world.ok(['key', 'list', '-g', '--json'])).stdout)).toMatchObject({
