@@ -23,6 +23,7 @@ import { ContainerChangesService } from './manage/containerChanges.service.js';
 import { ListsController } from './manage/lists.controller.js';
 import { ListsService } from './manage/lists.service.js';
 import { ManageController } from './manage/manage.controller.js';
+import { RetentionService } from './manage/retention.service.js';
 import { RemovalsService } from './manage/removals.service.js';
 import { NamesStore } from './tree/names.store.js';
 import { SearchController } from './search/search.controller.js';
@@ -107,6 +108,7 @@ import { UsageService } from './storage/usage.service.js';
     ChangesService,
     ContainerChangesService,
     RemovalsService,
+    RetentionService,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

@@ -61,6 +61,7 @@ export function presentContainer({ id, value }: Container, tags: ArchTags): obje
     private: value.private,
     readOnly,
     protectedTags: value.protectedTags ?? [],
+    retention: value.retention ?? null,
     ...times(value),
   };
 }

@@ -14,20 +14,41 @@ const text = (maximum: number) => z.string().max(maximum).optional();
 const description = text(LIBRARY_TEXT_LIMITS.description);
 const customData = text(LIBRARY_TEXT_LIMITS.customData);
 
+/** A tag, in which `*` stands for any characters. */
+const TagPattern = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9._*-]+$/);
+
+/** Tags that can be set and neither moved nor removed. Those of an entity hold for all its containers. */
+const protectedTags = z.array(TagPattern).max(20).optional();
+
 /**
- * Tags that can be set and neither moved nor removed: names in which `*` stands for anything. Those of an entity hold for all its
- * containers.
+ * Which images of a container are kept: what any of the rules keeps. `keepLast`: the newest ones of each architecture.
+ * `keepDays`: what was pushed or pulled within so many days. `keepTags`: what has one of these tags, as patterns.
  */
-const protectedTags = z
-  .array(
-    z
-      .string()
-      .min(1)
-      .max(128)
-      .regex(/^[A-Za-z0-9._*-]+$/),
-  )
-  .max(20)
-  .optional();
+export const Retention = z
+  .object({
+    keepLast: z.int().min(1).max(10_000).optional(),
+    keepDays: z.int().min(1).max(36_500).optional(),
+    keepTags: z.array(TagPattern).min(1).max(20).optional(),
+  })
+  .refine((rules) => Object.values(rules).some((rule) => rule !== undefined), {
+    error: 'Expected keepLast, keepDays or keepTags: without a rule nothing would be kept',
+  });
+export type Retention = z.output<typeof Retention>;
+
+/**
+ * `POST /v1/manage/retention/…`: without `dryRun: false` it says what would be removed, by the rules of the container or by those given
+ * here; with it the rules of the container are applied.
+ */
+export const RetentionRequest = z
+  .object({ dryRun: z.boolean().default(true), rules: Retention.optional() })
+  .refine(({ dryRun, rules }) => dryRun || rules === undefined, {
+    error: 'Expected no rules beside dryRun=false: those of the container are applied',
+  });
+export type RetentionRequest = z.output<typeof RetentionRequest>;
 
 /** `PATCH /v1/manage/entities/{entity}`. `quota` in bytes, 0 for no limit: administrators only. */
 export const ChangeEntityRequest = z.object({
@@ -56,6 +77,8 @@ export const ChangeContainerRequest = z.object({
   private: z.boolean().optional(),
   readOnly: z.boolean().optional(),
   protectedTags,
+  /** null: everything is kept. */
+  retention: Retention.nullable().optional(),
 });
 export type ChangeContainerRequest = z.output<typeof ChangeContainerRequest>;
 
@@ -110,6 +133,31 @@ export const ListedTag = z.object({
   updatedAt: z.string(),
 });
 export type ListedTag = z.output<typeof ListedTag>;
+
+/** What the rules of a container say of an image; `kept` is null for one that is removed. `pulledAt` is a day. */
+export const RetainedImage = z.object({
+  id: z.string(),
+  hash: z.string(),
+  arch: z.string().nullable(),
+  size: z.number(),
+  tags: z.array(z.string()),
+  createdAt: z.string(),
+  pulledAt: z.string().nullable(),
+  kept: z.enum(['last', 'days', 'tag', 'protected']).nullable(),
+});
+export type RetainedImage = z.output<typeof RetainedImage>;
+
+/** `removed` counts images, `bytes` is what they have, whoever else has the same. */
+export const RetentionAnswer = envelope(
+  z.object({
+    dryRun: z.boolean(),
+    rules: Retention,
+    removed: z.number(),
+    bytes: z.number(),
+    images: z.array(RetainedImage),
+  }),
+);
+export type RetentionAnswer = z.output<typeof RetentionAnswer>;
 
 export const CollectionsList = envelope(z.array(ListedCollection));
 export const ContainersList = envelope(z.array(ListedContainer));

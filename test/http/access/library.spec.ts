@@ -109,6 +109,10 @@ describeAccess('library', () => LibraryThings.prepare(), {
     path: `/v1/manage/containers/${about.world.of(about).place}`,
     json: { fullDescription: '# Tools' },
   }),
+  'POST /v1/manage/retention/{entity}/{collection}/{container}': (about) => ({
+    path: `/v1/manage/retention/${about.world.of(about).place}`,
+    json: { rules: { keepLast: 1 } },
+  }),
   // There is something in it.
   'DELETE /v1/manage/entities/{entity}': (about) => ({
     method: 'DELETE',

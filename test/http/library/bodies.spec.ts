@@ -273,6 +273,13 @@ const CASES: Readonly<Record<string, Case>> = {
     const address = `/v1/manage/containers/${await pathOf(sent, place.container)}?${query}`;
     return [statusAndBody(await sent.owner.send('PATCH', address, body)), await stored(sent, place)];
   },
+  'POST /v1/manage/retention/:entity/:collection/:container': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra(), rules: { ...extra(), keepLast: 1 } };
+    const address = `/v1/manage/retention/${await pathOf(sent, place.container)}?${query}`;
+    return [statusAndBody(await sent.owner.send('POST', address, body)), await stored(sent, place)];
+  },
   'PUT /v2/upload/:upload/:part': async (sent) => {
     const { world, query } = sent;
     const made = await newUpload(sent);

@@ -425,6 +425,77 @@ describe.each([
     );
   });
 
+  describe('rules for what is kept', () => {
+    it('say what they would remove, and remove it when they are told to', async () => {
+      const path = `${await newCollection()}/nightly`;
+      const images = [];
+      for (const tag of ['v1', 'old', 'older', 'new']) {
+        clock.advance(1000);
+        const bytes = await testImage();
+        images.push({ tag, bytes, ...(await world.tester.push(path, bytes, { tags: [tag] })) });
+      }
+      const used = async () => (await world.tester.get('/v1/entities/tester')).body.data.size as number;
+      const before = await used();
+      const rules = { keepLast: 1, keepTags: ['v*'] };
+      const run = (body: object) => world.tester.send('POST', `/v1/manage/retention/${path}`, body);
+      expect((await run({})).body.error).toMatchObject({ code: 409, reason: 'no_retention' });
+      const planned = (await run({ rules })).body.data;
+      expect(planned).toMatchObject({ dryRun: true, rules, removed: 2 });
+      expect(planned.images).toMatchObject([
+        { tags: ['new'], kept: 'last' },
+        { tags: ['older'], kept: null },
+        { tags: ['old'], kept: null },
+        { tags: ['v1'], kept: 'tag' },
+      ]);
+      expect((await run({ rules, dryRun: false })).status).toBe(400);
+      await change(`containers/${path}`, { retention: rules });
+      expect((await run({})).body.data).toMatchObject({ removed: 2 });
+      expect(await used()).toBe(before);
+      const done = (await run({ dryRun: false })).body.data;
+      expect(done).toMatchObject({ dryRun: false, removed: 2, bytes: before - (await used()) });
+      const left = (await world.tester.get(`/v1/manage/images/${path}`)).body.data as { tags: string[] }[];
+      expect(left.map(({ tags }) => tags)).toEqual([['new'], ['v1']]);
+      await change(`containers/${path}`, { retention: null });
+      expect((await run({})).status).toBe(409);
+    });
+
+    it('are for owners', async () => {
+      await (await member('owner')).place('guild/tools/rules');
+      const writer = await member('writer');
+      const run = writer.send('POST', '/v1/manage/retention/guild/tools/rules', { rules: { keepLast: 1 } });
+      expect(await statusOf(run)).toBe(403);
+      expect(
+        await statusOf(change('containers/guild/tools/rules', { retention: { keepLast: 1 } }, writer)),
+      ).toBe(403);
+    });
+
+    it.each([
+      {},
+      { keepLast: 0 },
+      { keepDays: 1.5 },
+      { keepTags: [] },
+      { keepTags: ['a b'] },
+      { keepFirst: 1 },
+    ])('refuse %j', async (retention) => {
+      expect(await statusOf(change(`containers/${await newCollection('a')}/a`, { retention }))).toBe(400);
+    });
+
+    // A day later: other tokens than those of the world have ended.
+    it('know when somebody has pulled an image', async () => {
+      const path = `${await newCollection()}/pulled`;
+      const { id } = await world.tester.push(path, await testImage(), { tags: ['1'] });
+      await world.tester.push(path, await testImage(), { tags: ['2'] });
+      const rules = { keepDays: 1 };
+      clock.advance(24 * 3600 * 1000);
+      await world.anonymous.get(`/v1/imagefile/${path}:1?arch=amd64`);
+      await vi.waitFor(async () => {
+        const { body } = await world.tester.send('POST', `/v1/manage/retention/${path}`, { rules });
+        expect(body.data.images).toContainEqual(expect.objectContaining({ id, kept: 'days' }));
+        expect(body.data).toMatchObject({ removed: 1 });
+      });
+    });
+  });
+
   it('the audit trail says who changed what, and what it was', async () => {
     const path = await newCollection('logged');
     await change(`containers/${path}/logged`, { private: true });

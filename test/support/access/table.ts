@@ -322,6 +322,7 @@ export const ACCESS = {
     'PATCH /v1/manage/entities/{entity}': WRITE,
     'PATCH /v1/manage/collections/{entity}/{collection}': WRITE,
     'PATCH /v1/manage/containers/{entity}/{collection}/{container}': WRITE,
+    'POST /v1/manage/retention/{entity}/{collection}/{container}': REMOVE,
     'DELETE /v1/manage/entities/{entity}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,

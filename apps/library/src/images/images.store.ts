@@ -19,6 +19,8 @@ const ImageDocument = z.object({
   signed: z.boolean(),
   encrypted: z.boolean(),
   fingerprints: z.array(z.string()),
+  /** The last day on which somebody pulled it. */
+  pulledAt: z.string().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
 });
@@ -87,6 +89,16 @@ export class ImagesStore {
       this.#hashes.write.insert(hashId(image.container, image.hash), { image: id }),
       this.#images.write.insert(id, image),
     ];
+  }
+
+  /**
+   * Remembers the day of a pull: one write for each image and day. Informational, like the count: whoever was faster has said it.
+   * @param day `YYYY-MM-DDT00:00:00.000Z`
+   */
+  async notePull(id: string, day: string): Promise<void> {
+    const image = await this.#images.get(id);
+    if (image === undefined || image.value.pulledAt === day) return;
+    await this.#images.replace(id, image.revision, { ...image.value, pulledAt: day });
   }
 
   /** Compare and set. */

@@ -13,10 +13,15 @@ export class ProtectionService {
     private readonly tags: TagsStore,
   ) {}
 
-  /** @throws DomainError `conflict` when one of the tags is protected */
-  async requireMovable({ value }: Container, tags: readonly string[]): Promise<void> {
+  /** What the container and its entity protect. */
+  async patternsOf({ value }: Container): Promise<readonly string[]> {
     const entity = await this.entities.get(value.entity);
-    const patterns = [...(value.protectedTags ?? []), ...(entity?.value.protectedTags ?? [])];
+    return [...(value.protectedTags ?? []), ...(entity?.value.protectedTags ?? [])];
+  }
+
+  /** @throws DomainError `conflict` when one of the tags is protected */
+  async requireMovable(container: Container, tags: readonly string[]): Promise<void> {
+    const patterns = await this.patternsOf(container);
     for (const tag of tags) {
       const pattern = protectionOf(tag, patterns);
       if (pattern !== undefined) throw protectedTag(tag, pattern);

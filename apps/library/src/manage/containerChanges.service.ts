@@ -45,7 +45,10 @@ export class ContainerChangesService {
       plan: async (container) => {
         enforce(mayChange(actor, containerSubject(container), request), absent);
         const parent = request.private === false ? await this.#openParent(container) : [];
-        return [...parent, ...(await this.#writes(container, given(request), actor))];
+        const { retention, ...rest } = given(request);
+        // null: the rules go.
+        const rules = retention === undefined ? {} : { retention: retention ?? undefined };
+        return [...parent, ...(await this.#writes(container, { ...rest, ...rules }, actor))];
       },
     });
   }

@@ -1,10 +1,12 @@
-import { Body, Controller, Delete, HttpCode, Param, Patch, Query } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import {
   type Actor,
   ChangeCollectionRequest,
   ChangeContainerRequest,
   ChangeEntityRequest,
   MANAGE_PATH,
+  type RetentionAnswer,
+  RetentionRequest,
 } from '#libs/contract';
 import { Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { archOfQuery } from '../images/archQuery.js';
@@ -13,6 +15,7 @@ import { presentCollection, presentContainer, presentEntity } from '../present.j
 import { ChangesService } from './changes.service.js';
 import { ContainerChangesService } from './containerChanges.service.js';
 import { type ContainerParams, pathOf } from './paths.js';
+import { RetentionService } from './retention.service.js';
 import { RemovalsService } from './removals.service.js';
 
 /** What owners and writers change and remove. The answers are those of the routes that stock clients use. */
@@ -23,6 +26,7 @@ export class ManageController {
     private readonly changes: ChangesService,
     private readonly containerChanges: ContainerChangesService,
     private readonly removals: RemovalsService,
+    private readonly retention: RetentionService,
     private readonly tags: TagsService,
   ) {}
 
@@ -61,6 +65,18 @@ export class ManageController {
   ): Promise<object> {
     const container = await this.containerChanges.change(pathOf(params), request, actor);
     return { data: presentContainer(container, await this.tags.ofContainer(container)) };
+  }
+
+  @Post('retention/:entity/:collection/:container')
+  @HttpCode(200)
+  @Requires('library:delete')
+  @Audited('image.delete')
+  async retain(
+    @Param() params: ContainerParams,
+    @Body(new JsonBody(RetentionRequest)) request: RetentionRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<RetentionAnswer> {
+    return { data: await this.retention.run(pathOf(params), request, actor) };
   }
 
   @Delete('entities/:entity')

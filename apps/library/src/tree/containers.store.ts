@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { Retention } from '#libs/contract';
 import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { justBehind, type Stretch } from './audiences.js';
@@ -27,6 +28,8 @@ const ContainerDocument = z.object({
   audience: z.string().optional(),
   /** Patterns: tags that stay where they are. */
   protectedTags: z.array(z.string()).optional(),
+  /** Which images are kept; absent: all of them. */
+  retention: Retention.optional(),
   /** Names from before that may still lead here, oldest first. */
   formerNames: z.array(z.string()).optional(),
   createdBy: z.string(),
