@@ -32,7 +32,8 @@ const appMayUse = {
   keystore: service,
   library: service,
   builder: service,
-  worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime'],
+  // It checks who signed the base of a build, with the one verifier.
+  worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime', 'sif', 'signing'],
   web: ['client', 'cli', 'config', 'server', 'contract', 'core'],
   // `scs audit --offline` reads the databases of an instance that is stopped; `scs keys import` tells certificates of a dump apart.
   scs: ['client', 'cli', 'config', 'contract', 'core', 'audit', 'documents', 'pgp'],

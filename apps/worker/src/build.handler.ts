@@ -165,6 +165,9 @@ export class BuildHandler implements JobHandler {
         context,
         pull: (from, library, pullSignal) =>
           this.connections.pullBase({ ticket, from, library, folder: folder.path, signal: pullSignal }),
+        verify: (path, options) => this.connections.verifyBase(path, options.signal),
+        // Whether others are signed well is for those to see who use the image.
+        verifyAll: false,
         localFiles: undefined,
         // For root's builds the ids are strangers to it and the folder is private; a user's builds have the user's own id.
         hidden: process.getuid?.() === 0 ? [] : [this.config.home],

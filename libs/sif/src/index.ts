@@ -1,3 +1,4 @@
+export { rootEncryption } from './encryption.js';
 export { readExactly, SliceAccess, type RandomAccess, type ReadAccess } from './access/access.js';
 export { FileAccess, type FileMode } from './access/file.js';
 export { MemoryAccess } from './access/memory.js';

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import type { BuildLog, ClaimedFolder, PullBase, WorkFolder } from '#libs/build';
 import { DomainError, messageOf } from '#libs/core';
+import type { VerifyResult } from '#libs/signing';
 import { usableTemporaryFolder } from '../folders.js';
 import { localDestination } from './destination.js';
 import { readSource } from './source.js';
@@ -50,6 +51,8 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       workFolder,
       context: packed === undefined ? undefined : { archive, workingDirectory: cwd },
       pull: pullInto(place, workFolder, flags),
+      verify: (path, { required }) => verifyBase(place, path, required),
+      verifyAll: true,
       localFiles: cwd,
       hidden: [],
       processes: undefined,
@@ -138,6 +141,14 @@ function pullInto(
     await fetchToFile(place, request, { path, overwrite: false });
     return path;
   };
+}
+
+/** With the keys of the installation, of the own ring and of the key servers: as `sing verify` does. */
+async function verifyBase(place: Surroundings, path: string, required: boolean): Promise<VerifyResult> {
+  const { verifyFile } = await import('../image/verification.js');
+  const result = await verifyFile(place, { path, local: false, hurried: !required });
+  // They were told already.
+  return { ...result, warnings: [] };
 }
 
 function logOf({ log, out }: Surroundings): BuildLog {

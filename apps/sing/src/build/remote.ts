@@ -126,7 +126,7 @@ async function builderFor(session: Session, url: string | undefined): Promise<Bu
 async function libraryOf(session: Session, url: string | undefined): Promise<HttpClient> {
   const own = await session.uri('library');
   const named = url?.replace(/\/+$/, '') ?? own;
-  return named === own ? session.service('library') : session.at(named, { authorize: false });
+  return named === own ? session.service('library') : session.elsewhere(named);
 }
 
 /** Packs and sends what %files names; returns the digest, or undefined when there is nothing to send. */

@@ -196,6 +196,13 @@ describe('search', () => {
     expect(library.requested('signed=true')).toBe(1);
   });
 
+  it('says when the library has more than it tells', async () => {
+    expect((await world.ok(['search', 'hello'])).stderr).toBe('');
+    library.more = true;
+    expect((await world.ok(['search', 'hello'])).stderr).toContain('The library has more than it tells');
+    expect(JSON.parse((await world.ok(['search', '-j', 'hello'])).stdout)).toMatchObject({ more: true });
+  });
+
   it('wants three characters', async () => {
     const { status, stderr } = await world.run(['search', 'ab']);
     expect([status, stderr]).toEqual([1, expect.stringContaining('3 characters or more')]);

@@ -70,7 +70,7 @@ export async function withLibrary<T>(
         reason: 'exclusive_remote',
       });
     }
-    return work(new LibraryClient(await session.at(named, { authorize: false })), session);
+    return work(new LibraryClient(await session.elsewhere(named)), session);
   });
 }
 

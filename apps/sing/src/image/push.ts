@@ -1,18 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { defineCommand, formatSize, jsonFlag, type Surroundings } from '#libs/cli';
+import { defineCommand, formatSize, jsonFlag, type Surroundings, UsageError } from '#libs/cli';
 import { DomainError, expected, parsePushReference } from '#libs/core';
 import type { PushResult } from '#libs/client';
+import type { VerifyResult } from '#libs/signing';
 import { uploadsFolder } from '../cache/store.js';
 import type { Session } from '../session.js';
 import { libraryFlags, withLibrary } from './library.js';
+import { shareSignerKeys } from './signer-keys.js';
 import { PhaseBars, tellingRetries, tellKept } from './transfers.js';
 
 export const push = defineCommand({
   name: 'push',
   summary: 'send an image to the library',
   description:
-    'The image must be signed and verify, unless --allow-unsigned says otherwise. Nothing is sent that the library has. After a failure, or when it is killed, the same command goes on where it was.',
+    'The image must be signed and verify, unless --allow-unsigned says otherwise. Says whether others find the keys of the signers, and offers to push those that they do not. ' +
+    'Nothing is sent that the library has. After a failure, or when it is killed, the same command goes on where it was.',
   positionals: [
     { name: 'file', summary: 'SIF file' },
     { name: 'image', summary: 'library://entity/collection/container:tag; several tags with commas' },
@@ -24,12 +27,20 @@ export const push = defineCommand({
       env: ['ALLOW_UNSIGNED'],
       summary: 'send it though it does not verify',
     },
+    'with-key': {
+      type: 'boolean',
+      summary: 'also push the public keys of the signers, from your key ring, where the keystore lacks them',
+    },
     description: { type: 'string', short: 'D', value: 'TEXT', summary: 'what the image is' },
     library: libraryFlags.library,
     ...jsonFlag,
   },
   examples: [
     { line: 'sing push hello.sif library://admin/demo/hello:1,latest', summary: 'with two tags' },
+    {
+      line: 'sing push --with-key hello.sif library://admin/demo/hello:1',
+      summary: 'so that everybody can verify it',
+    },
     { line: 'sing push -U hello.sif library://admin/demo/hello:test', summary: 'without a signature' },
   ],
   async run(ctx) {
@@ -43,9 +54,17 @@ export const push = defineCommand({
     const { host, ...target } = parsePushReference(args.image);
     const path = resolve(ctx.cwd, args.file);
     const arch = await architectureOf(path);
-    if (!flags['allow-unsigned']) await requireSignature(ctx, path);
+    if (flags['allow-unsigned'] && flags['with-key'])
+      throw new UsageError(
+        'push',
+        '--with-key is for images that are signed; use either that or --allow-unsigned',
+      );
+    if (flags['allow-unsigned']) log.warning('Skipping container verification');
+    const signatures = flags['allow-unsigned'] ? undefined : await requireSignatures(ctx, path);
     await withLibrary(ctx, { library: flags.library, host, noHttps: false }, async (library, session) => {
       session.requireToken();
+      const signers =
+        signatures && (await shareSignerKeys(ctx, session, signatures, { withKey: flags['with-key'] }));
       const { pushImage } = await import('#libs/client');
       const { size } = await stat(path);
       const bars = new PhaseBars(progress, {
@@ -72,7 +91,10 @@ export const push = defineCommand({
       }
       report(ctx, session, result);
       log.info(`Pushed ${args.file} to ${args.image}`);
-      if (flags.json) out.json({ images: [described(session, { file: path, arch, ...target }, result)] });
+      if (flags.json) {
+        const image = described(session, { file: path, arch, ...target }, result);
+        out.json({ images: [{ ...image, verified: signers !== undefined, signers: signers ?? [] }] });
+      }
     });
   },
 });
@@ -90,10 +112,11 @@ async function architectureOf(path: string): Promise<string> {
   });
 }
 
-async function requireSignature(place: Surroundings, path: string): Promise<void> {
+/** @throws DomainError unless every signature is good */
+async function requireSignatures(place: Surroundings, path: string): Promise<VerifyResult['signatures']> {
   const { verifyFile } = await import('./verification.js');
   const result = await verifyFile(place, { path, local: false });
-  if (result.ok) return;
+  if (result.ok) return result.signatures;
   throw new DomainError(
     'forbidden',
     `Unable to upload container: unable to verify signature: ${result.failure?.message ?? 'no good signature'}`,
