@@ -189,6 +189,8 @@ describe.each([
     ['19: 600 bytes', `op=get&search=${'a'.repeat(600)}`, 400],
     ['29: a domain', 'op=index&search=@example.org', 400],
     ['29: a domain as a word', 'op=index&search=example.org', 404],
+    ['29: a part of a domain', 'op=index&search=example', 404],
+    ['29: a domain to get', 'op=get&search=%3C@example.org%3E', 400],
     ['32: nothing found', 'op=index&options=mr&search=nobodyatall', 404],
   ])('%s', async (_, query, status) => {
     const answer = await world.lookup(query);
