@@ -1,13 +1,12 @@
 import { Controller, Get, Header, Param, Put, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { type Actor, type KeyNoticeAnswer, type KeyNoticesAnswer, ListQuery } from '#libs/contract';
-import { Audience, Checked, CurrentActor, Requires } from '#libs/server';
+import { Checked, CurrentActor, Requires } from '#libs/server';
 import { FingerprintParam } from './keys.controller.js';
 import { NoticesService } from './notices.service.js';
 
-/** What an account was told about the ends of its keys. */
+/** What an account was told about the ends of its keys: for people, and no job of theirs. */
 @Controller('v1/keys/notices')
-@Audience('keystore')
 export class NoticesController {
   constructor(private readonly notices: NoticesService) {}
 

@@ -66,6 +66,11 @@ describe('SCS_METRICS_PORT', () => {
     const other = await startApp({ modules: [], env: { ...env, ...on, SCS_METRICS_HOST: '127.0.0.2' } });
     expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.2')).toBe('open');
     expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.1')).toBe('ECONNREFUSED');
+    // And its certificate is good for that address.
+    const answer = await request(`https://127.0.0.2:${on['SCS_METRICS_PORT']}/metrics`, {
+      dispatcher: other.dispatcher,
+    });
+    expect([answer.statusCode, await answer.body.text()]).toEqual([200, expect.stringContaining('scs_')]);
     await other.stop();
   });
 

@@ -259,7 +259,7 @@ export const ACCESS = {
       objects: ['own', 'public', "another person's"],
     },
     'GET /v1/keys/notices': {
-      ...KEY,
+      ...KEY_OF_PEOPLE,
       by: 'token',
       may: 'owner',
       sees: 'owner',
