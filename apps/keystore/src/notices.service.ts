@@ -12,7 +12,7 @@ import { LIMITS } from './limits.js';
 import { NoticesStore } from './notices.store.js';
 import { presentNotice } from './present-key.js';
 
-/** Tells people that their keys end, at a start and every hour (ADR 20). */
+/** Tells people that their keys end, at a start and every hour (ADR 25). */
 @Injectable()
 export class NoticesService
   implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
