@@ -191,7 +191,8 @@ function withRemedy(error: unknown, remote: Remote): unknown {
   });
 }
 
-function isLoopback(address: string): boolean {
+/** Whether an address is on this machine. */
+export function isLoopback(address: string): boolean {
   const { hostname } = new URL(address);
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
