@@ -76,7 +76,7 @@ export class Authorization {
     const header = answer.headers['www-authenticate'];
     const challenges = parseChallenges(header === undefined ? [] : [header].flat());
     this.#asking ??= this.#meet(challenges, signal).finally(() => (this.#asking = undefined));
-    return (await this.#asking) && this.#header?.value !== shown;
+    return this.#asking;
   }
 
   async #meet(challenges: readonly Challenge[], signal: AbortSignal | undefined): Promise<boolean> {

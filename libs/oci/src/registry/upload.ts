@@ -11,6 +11,9 @@ export interface BlobUpload {
   readonly retry: RetryOptions;
 }
 
+/** How often everything is sent again: a registry that is wrong each time is not believed for ever. */
+const TIMES_ANEW = 3;
+
 /** An upload that was opened. */
 interface Session {
   /** Where the next piece goes. */
@@ -29,23 +32,37 @@ export async function uploadBlob(registry: RegistryClient, upload: BlobUpload): 
   const { source, digest, retry } = upload;
   let piece = Number.POSITIVE_INFINITY;
   let session: Session | undefined;
+  let begun = 0;
   await persist(async (progressed) => {
+    if (session === undefined) begun += 1;
     session = session === undefined ? await open(registry, retry) : await resume(registry, session, retry);
-    while (session.received < source.size) {
-      const before = session.received;
-      try {
-        await send(registry, upload, session, Math.min(piece, source.size - before));
-      } catch (error) {
-        const tooLarge = error instanceof ResponseError && error.httpStatus === 413;
-        if (!tooLarge || piece <= REGISTRY_LIMITS.piece || source.size <= REGISTRY_LIMITS.piece) throw error;
-        piece = REGISTRY_LIMITS.piece;
-        session = await open(registry, retry);
-        continue;
+    const resumed = session.received > 0;
+    try {
+      while (session.received < source.size) {
+        await send(registry, upload, session, Math.min(piece, source.size - session.received));
+        progressed();
       }
-      if (session.received > before) progressed();
+      await close(registry, session, digest, retry);
+    } catch (error) {
+      if (begun > TIMES_ANEW || !mayBeginAnew(error, { resumed, piece })) throw error;
+      // Only the answer was lost: the upload is over, and its blob is there.
+      if (resumed && (await registry.hasBlob(digest, retry.signal))) return;
+      if (error.code === 'too_large') piece = REGISTRY_LIMITS.piece;
+      session = undefined;
+      throw new DomainError('unavailable', error.message, { reason: 'sent_anew', cause: error });
     }
-    await close(registry, session, digest, retry);
   }, retry);
+}
+
+/** Whether the next attempt has to begin at the beginning: what the registry has is not what it should have, or too much at once. */
+function mayBeginAnew(
+  error: unknown,
+  { resumed, piece }: { resumed: boolean; piece: number },
+): error is DomainError {
+  if (!(error instanceof DomainError)) return false;
+  if (error.reason === 'other_count') return true;
+  if (!(error instanceof ResponseError) || error.httpStatus >= 500) return false;
+  return error.code === 'too_large' ? piece > REGISTRY_LIMITS.piece : resumed;
 }
 
 async function open(registry: RegistryClient, { signal }: RetryOptions): Promise<Session> {
@@ -118,7 +135,7 @@ async function send(
   const received = receivedOf(answer);
   if (received !== undefined && received !== end + 1)
     throw new DomainError('unavailable', `The registry says that it has ${received} bytes of ${end + 1}`, {
-      reason: 'cut_off',
+      reason: 'other_count',
     });
   session.received = end + 1;
   session.pending = false;
