@@ -260,7 +260,7 @@ describe('a push', () => {
       request.once('end', () => response.writeHead(202, { location: request.url ?? '', range: '0-2' }).end());
       return true;
     };
-    await expect(push(content)).rejects.toMatchObject({ reason: 'other_count' });
+    await expect(push(content)).rejects.toMatchObject({ reason: 'upload_fails' });
     expect(registry.lines.filter((line) => line.startsWith('PATCH'))).toHaveLength(4);
   });
 

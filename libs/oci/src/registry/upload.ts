@@ -44,7 +44,9 @@ export async function uploadBlob(registry: RegistryClient, upload: BlobUpload): 
       }
       await close(registry, session, digest, retry);
     } catch (error) {
-      if (begun > TIMES_ANEW || !mayBeginAnew(error, { resumed, piece })) throw error;
+      if (!mayBeginAnew(error, { resumed, piece })) throw error;
+      if (begun > TIMES_ANEW)
+        throw new DomainError('unprocessable', error.message, { reason: 'upload_fails', cause: error });
       // Only the answer was lost: the upload is over, and its blob is there.
       if (resumed && (await registry.hasBlob(digest, retry.signal))) return;
       if (error.code === 'too_large') piece = REGISTRY_LIMITS.piece;
