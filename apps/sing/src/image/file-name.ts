@@ -24,4 +24,9 @@ export async function fileNameOf(reference: string): Promise<string> {
   }
 }
 
+/** A reference for messages: what stands behind the path of an address may be a key, and messages end up in logs. */
+export function shownReference(reference: string): string {
+  return /^https?:/.test(reference) ? reference.replace(/[?#].*$/s, '') : reference;
+}
+
 const named = (name: string | undefined, tag: string): string => `${name ?? 'image'}_${tag}.sif`;

@@ -4,7 +4,7 @@ import { messageOf, refuseExisting } from '#libs/core';
 import { registryAccess, registryFlags } from '../registry/flags.js';
 import type { Fetched } from './fetch.js';
 import { archFlag, libraryFlags } from './library.js';
-import { fileNameOf } from './file-name.js';
+import { fileNameOf, shownReference } from './file-name.js';
 
 export const pull = defineCommand({
   name: 'pull',
@@ -59,7 +59,7 @@ export const pull = defineCommand({
       },
       { path, overwrite: flags.force },
     );
-    ctx.log.info(`Pulled ${args.image} to ${path}`);
+    ctx.log.info(`Pulled ${shownReference(args.image)} to ${path}`);
     const arch = await architectureIn(path, fetched);
     if (flags.arch !== undefined && arch !== undefined && arch !== flags.arch)
       ctx.log.warning(`The image is for ${arch}, and not for ${flags.arch}`);
