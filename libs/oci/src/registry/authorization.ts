@@ -104,7 +104,7 @@ export class Authorization {
     const { login, open, registry } = this.#place;
     const realm = realmOf(parameters.get('realm') ?? '', registry);
     const service = parameters.get('service');
-    const scope = parameters.get('scope') ?? this.#scope;
+    const scope = scopeFor(parameters.get('scope'), this.#scope);
     const credentials = await this.#who();
     const http = await open(realm.origin);
     const answer = await http.request({
@@ -130,6 +130,14 @@ export class Authorization {
       Math.max(expires_in ?? 0, REGISTRY_LIMITS.tokenSeconds) * 1000 - REGISTRY_LIMITS.tokenMargin;
     return { value: `Bearer ${value}`, until: Date.now() + lasts };
   }
+}
+
+/**
+ * What a token is asked for. A registry names what one request needs; the own words are for all that is going to be done, so that one
+ * token does. Some call it something else altogether, `aws` for example.
+ */
+function scopeFor(named: string | undefined, own: string | undefined): string | undefined {
+  return named === undefined || named.startsWith('repository:') ? (own ?? named) : named;
 }
 
 /**

@@ -111,6 +111,20 @@ describe('who asks', () => {
     });
   });
 
+  it.each([
+    ['repository:a/b:pull', 'repository:a/b:pull,push'],
+    ['aws', 'aws'],
+  ])('asks for all that is going to be done, whatever one request needs: %s', async (named, expected) => {
+    const asked: (string | null)[] = [];
+    const tokens = await serve((request, response) => {
+      asked.push(new URL(request.url ?? '', 'http://x').searchParams.get('scope'));
+      response.end('{"token":"T1"}');
+    });
+    wants('Bearer T1', `Bearer realm="${tokens}/token",scope="${named}"`);
+    await client(ANN, ':1', 'pull,push').manifest([OCI_MANIFEST]);
+    expect(asked).toEqual([expected]);
+  });
+
   it('is asked anew when a token ends in the middle', async () => {
     let count = 0;
     const tokens = await serve((_, response) => response.end(`{"token":"T${(count += 1)}"}`));
