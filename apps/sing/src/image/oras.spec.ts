@@ -262,6 +262,7 @@ describe('who somebody is at a registry', () => {
 
   it('says no other file than the one that was named', async () => {
     await ownFile(auths({ [host]: 'own:file' }));
+    await dockerFile(auths({ [host]: 'docker:file' }));
     await writeFile(world.path('auth.json'), auths({ [host]: 'named:file' }));
     world.env['SINGULARITY_AUTHFILE'] = world.path('auth.json');
     await world.ok(['pull', 'a.sif', image]);

@@ -85,6 +85,8 @@ describe('an image on a web server', () => {
     expect(fetches()).toHaveLength(1);
     expect(requests.at(-1)?.headers['if-none-match']).toBe('"v1"');
     expect(await same('b.sif')).toBe(true);
+    await world.ok(['pull', 'c.sif', `${url}#part`]);
+    expect(fetches()).toHaveLength(1);
   });
 
   it.each([
@@ -112,6 +114,28 @@ describe('an image on a web server', () => {
     change();
     await world.ok(['pull', 'b.sif', url]);
     expect(await same('b.sif')).toBe(true);
+    expect(fetches().map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
+  });
+
+  it.each([
+    ['says nothing about versions', () => ({})],
+    // Within this second it may change once more.
+    ['says a date that is now', () => ({ 'last-modified': new Date().toUTCString() })],
+  ])('is begun anew after a broken connection to a server that %s', async (_, saying) => {
+    content = Buffer.concat([content, Buffer.alloc(8 * 1024 * 1024, 'x')]);
+    version = saying();
+    const old = content;
+    let broken = false;
+    before = (request, response) => {
+      if (request.headers.range !== undefined || broken) return false;
+      broken = true;
+      response.writeHead(200, { ...version, 'content-length': old.length });
+      response.write(old.subarray(0, 3_000_000), () => response.destroy());
+      content = Buffer.from(old).fill('y', 100_000);
+      return true;
+    };
+    await world.ok(['pull', 'a.sif', url]);
+    expect(await same('a.sif')).toBe(true);
     expect(fetches().map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
   });
 
