@@ -1,40 +1,9 @@
 import type { Surroundings } from '#libs/cli';
-import { DomainError, systemCode, type Digest } from '#libs/core';
-import { cachedImage, cachePath, markCached, type ContentType } from '../cache/store.js';
-import type { RegistryAccess } from '../registry/flags.js';
-import { programMode, type Target } from './transfers.js';
+import { cachedImage, cachePath, markCached } from '../cache/store.js';
+import type { Fetched, FetchRequest, FoundImage } from './found-image.js';
+import { copied, sayingHowToMakeRoom } from './from-cache.js';
+import type { Target } from './transfers.js';
 import { transportOf } from './transport.js';
-
-export interface FetchRequest {
-  /** `library://…`, `oras://…`, `https://…` */
-  readonly reference: string;
-  readonly library: string | undefined;
-  readonly arch: string | undefined;
-  readonly useCache: boolean;
-  /** Also says whether TLS is wanted. */
-  readonly access: RegistryAccess;
-}
-
-export interface Fetched {
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-  /** Undefined when nobody has said it: then it is in the image. */
-  readonly arch: string | undefined;
-  /** Whether it was in the cache: nothing was transferred. */
-  readonly cached: boolean;
-}
-
-/** An image that was found by its name; its hash is known before it is fetched. */
-export interface FoundImage {
-  /** Its place in the cache. */
-  readonly type: ContentType;
-  readonly digest: Digest;
-  readonly size: number;
-  readonly arch: string | undefined;
-  /** Fetches it to a file that appears whole or not at all, and checks its hash. */
-  download(target: Target): Promise<void>;
-}
 
 /** Fetches an image into the cache unless it is there; returns its path. Its hash was checked. */
 export async function fetchToCache(place: Surroundings, request: FetchRequest): Promise<string> {
@@ -91,35 +60,4 @@ async function toCache(place: Surroundings, image: FoundImage): Promise<string> 
   await sayingHowToMakeRoom(() => image.download({ path, overwrite: true }));
   await markCached(place, digest, type);
   return path;
-}
-
-/** Runs what writes into the cache: a disk that is full there is another matter than one that the person has chosen. */
-export async function sayingHowToMakeRoom<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof DomainError) || error.reason !== 'disk_full') throw error;
-    throw new DomainError('out_of_space', error.message, {
-      reason: error.reason,
-      remedy:
-        'Make room with sing cache clean, keep the cache on another disk (SING_CACHEDIR), or pull with --disable-cache',
-      cause: error,
-    });
-  }
-}
-
-/** Copies an image out of the cache. @returns whether it was still there */
-export async function copied(
-  source: string,
-  { digest, size }: { readonly digest: Digest; readonly size: number },
-  { path: destination, overwrite }: Target,
-): Promise<boolean> {
-  const { placeCopy } = await import('#libs/client');
-  try {
-    await placeCopy(source, { destination, digest, size }, { overwrite, mode: programMode() });
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' && (error as NodeJS.ErrnoException).path === source) return false;
-    throw error;
-  }
 }

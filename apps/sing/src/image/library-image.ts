@@ -10,7 +10,7 @@ import {
   type LibraryReference,
 } from '#libs/core';
 import { goArchitecture } from '../session.js';
-import type { FetchRequest, FoundImage } from './fetch.js';
+import type { FetchRequest, FoundImage } from './found-image.js';
 import { withLibrary } from './library.js';
 import { receiving, type Target } from './transfers.js';
 

@@ -1,7 +1,7 @@
 import type { Surroundings } from '#libs/cli';
 import { goArchitecture } from '../session.js';
 import { withRegistry } from '../registry/open.js';
-import type { FetchRequest, FoundImage } from './fetch.js';
+import type { FetchRequest, FoundImage } from './found-image.js';
 import { receiving } from './transfers.js';
 
 /** Looks a SIF file up in a registry (runtime contract §1.7, `oras://`). */

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { defineCommand, jsonFlag, printable, UsageError, type Surroundings } from '#libs/cli';
 import { messageOf, refuseExisting } from '#libs/core';
 import { registryAccess, registryFlags } from '../registry/flags.js';
-import type { Fetched } from './fetch.js';
+import type { Fetched } from './found-image.js';
 import { archFlag, libraryFlags } from './library.js';
 import { fileNameOf, shownReference } from './file-name.js';
 

@@ -4,7 +4,8 @@ import { DomainError, messageOf, parseContentRange } from '#libs/core';
 import { findWebEntry, rememberWebEntry, webEntryName, type WebEntry } from '../cache/web-entry.js';
 import { cachePath } from '../cache/store.js';
 import { Session } from '../session.js';
-import { copied, sayingHowToMakeRoom, type Fetched } from './fetch.js';
+import type { Fetched } from './found-image.js';
+import { copied, sayingHowToMakeRoom } from './from-cache.js';
 import { receiving, type Target } from './transfers.js';
 
 /** Bytes beyond the end of its data that an image may have: what was deleted, and paddings that old programs did not count. */

@@ -15,7 +15,7 @@ function addressOf(host: string, noHttps: boolean): string {
 }
 
 /** The command that logs in to a registry. */
-export function loginLine(host: string): string {
+function loginLine(host: string): string {
   return `sing registry login oras://${host}`;
 }
 
