@@ -112,6 +112,7 @@ export class Authorization {
       query: { service, scope, ...(credentials === undefined ? {} : { account: credentials.username }) },
       ...(credentials === undefined ? {} : { headers: { authorization: basicHeader(credentials) } }),
       accept: [200, 400, 401, 403, 404],
+      timeout: REGISTRY_LIMITS.documentTime,
       ...(signal === undefined ? {} : { signal }),
     });
     if (answer.status !== 200)

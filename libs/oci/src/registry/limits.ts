@@ -10,6 +10,8 @@ export const REGISTRY_LIMITS = {
   challengeParameters: 16,
   /** Answer of a token service. */
   token: 256 * 1024,
+  /** Milliseconds for a manifest or a token to be there: it may come byte by byte. */
+  documentTime: 120_000,
   /** Bytes of a refusal that are looked at. */
   error: 64 * 1024,
   /** A file with credentials, and how many registries it may name. */

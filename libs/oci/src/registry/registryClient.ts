@@ -82,6 +82,7 @@ export class RegistryClient {
       url: this.path(`manifests/${wanted ?? referenceWord(this.#reference)}`),
       headers: { accept: types.join(', ') },
       accept: [200],
+      timeout: REGISTRY_LIMITS.documentTime,
       ...signalOf(signal),
     });
     const bytes = await answer.bytes(REGISTRY_LIMITS.manifest);
@@ -151,6 +152,7 @@ export async function checkLogin(
       url: '/v2/',
       ...(authorizationHeader === undefined ? {} : { headers: { authorization: authorizationHeader } }),
       accept: [200, 401, 403, 404],
+      timeout: REGISTRY_LIMITS.documentTime,
       ...signalOf(signal),
     });
   const first = await ask();

@@ -117,7 +117,8 @@ async function send(
     headers: {
       'content-type': 'application/octet-stream',
       'content-length': String(length),
-      'content-range': `${start}-${end}`,
+      // Whole, it is sent as stock programs send it: not every registry knows pieces.
+      ...(length === source.size ? {} : { 'content-range': `${start}-${end}` }),
     },
     body: () => {
       let sent = start;
