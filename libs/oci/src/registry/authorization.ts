@@ -57,8 +57,8 @@ export class Authorization {
 
   /** The value of `Authorization`, renewed when it is about to end; undefined while nobody has asked for one. */
   async header(signal?: AbortSignal): Promise<string | undefined> {
-    if (this.#header !== undefined && this.#header.until <= Date.now() && this.#challenge !== undefined)
-      await this.#meet([this.#challenge], signal);
+    const ends = this.#header !== undefined && this.#header.until <= Date.now();
+    if (ends && this.#challenge !== undefined) await this.#once([this.#challenge], signal);
     return this.#header?.value;
   }
 
@@ -75,8 +75,11 @@ export class Authorization {
     if (this.#header !== undefined && this.#header.value !== shown) return true;
     const header = answer.headers['www-authenticate'];
     const challenges = parseChallenges(header === undefined ? [] : [header].flat());
-    this.#asking ??= this.#meet(challenges, signal).finally(() => (this.#asking = undefined));
-    return this.#asking;
+    return this.#once(challenges, signal);
+  }
+
+  #once(challenges: readonly Challenge[], signal: AbortSignal | undefined): Promise<boolean> {
+    return (this.#asking ??= this.#meet(challenges, signal).finally(() => (this.#asking = undefined)));
   }
 
   async #meet(challenges: readonly Challenge[], signal: AbortSignal | undefined): Promise<boolean> {

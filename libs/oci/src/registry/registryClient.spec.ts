@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   FakeRegistry,
   OCI_MANIFEST,
@@ -135,6 +135,29 @@ describe('who asks', () => {
     wants('Bearer T2', challenge);
     expect(await one.hasBlob(ociDigest(content))).toBe(true);
     expect(count).toBe(2);
+  });
+
+  it('has its token renewed before it ends, once for all requests', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      let count = 0;
+      const tokens = await serve((_, response) =>
+        response.end(`{"token":"T${(count += 1)}","expires_in":300}`),
+      );
+      wants('Bearer T1', `Bearer realm="${tokens}/token"`);
+      const one = client();
+      await one.manifest([OCI_MANIFEST]);
+      vi.setSystemTime(Date.now() + 289_000);
+      await one.hasBlob(ociDigest(content));
+      expect(count).toBe(1);
+      registry.before = () => false;
+      vi.setSystemTime(Date.now() + 2_000);
+      await Promise.all([one.hasBlob(ociDigest(content)), one.hasBlob(ociDigest(content))]);
+      expect(count).toBe(2);
+      expect(authorizations().slice(-2)).toEqual(['Bearer T2', 'Bearer T2']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('gets one token for many requests at once', async () => {
