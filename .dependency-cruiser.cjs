@@ -13,7 +13,8 @@ const mayUse = {
   pgp: ['core'],
   signing: ['core', 'sif', 'pgp'],
   client: ['core', 'contract'],
-  oci: ['core', 'contract'],
+  // A registry is asked with the HTTP client and the transfers of the others: one place knows proxies, certificates and ranges.
+  oci: ['core', 'contract', 'client'],
   cli: ['core', 'contract'],
   runtime: ['core'],
   build: ['core', 'contract', 'deffile', 'sif', 'runtime', 'oci', 'client', 'signing'],

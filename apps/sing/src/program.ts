@@ -13,6 +13,7 @@ import { verify } from './image/verify.js';
 import { installation } from './installation.js';
 import { keyGroup } from './key/index.js';
 import { keyServerGroup } from './keyserver/index.js';
+import { registryGroup } from './registry/index.js';
 import { remoteGroup } from './remote/index.js';
 import { sifGroup } from './sif/index.js';
 import { version } from './version.js';
@@ -47,6 +48,7 @@ export const sing = defineProgram({
     keyGroup,
     keyServerGroup,
     remoteGroup,
+    registryGroup,
     cacheGroup,
     sifGroup,
     version,
@@ -61,6 +63,5 @@ export const sing = defineProgram({
     oci: 'Start containers with: sing exec, sing run, sing shell',
     overlay: 'Make a folder of this machine writable in the container: sing exec --bind DIR IMAGE PROGRAM',
     plugin: 'What sing can do is built in: sing help',
-    registry: 'Images come from a library: sing help pull',
   },
 });

@@ -5,6 +5,8 @@ import type { BuildLog, ClaimedFolder, PullBase, WorkFolder } from '#libs/build'
 import { DomainError, messageOf } from '#libs/core';
 import type { VerifyResult } from '#libs/signing';
 import { usableTemporaryFolder } from '../folders.js';
+import { refuseBuildSource } from '../image/transport.js';
+import { registryAccess } from '../registry/flags.js';
 import { localDestination } from './destination.js';
 import { readSource } from './source.js';
 
@@ -25,6 +27,7 @@ export interface LocalBuild {
 /** Builds on this machine, without privilege, in an enclosure of its own. */
 export async function buildLocally(place: Surroundings, build: LocalBuild): Promise<void> {
   const { flags } = build;
+  refuseBuildSource(build.source);
   const destination = await localDestination(place, build.output, flags.force);
   const [source, buildArguments] = await Promise.all([
     readSource(place, build.source),
@@ -137,6 +140,7 @@ function pullInto(
       library: library ?? flags.library,
       arch: undefined,
       useCache: !flags['disable-cache'],
+      access: registryAccess({}),
     };
     await fetchToFile(place, request, { path, overwrite: false });
     return path;

@@ -78,7 +78,7 @@ export async function buildRemotely(place: Surroundings, build: RemoteBuild): Pr
       return;
     }
     const [{ fetchBuilt }, { LibraryClient }] = await Promise.all([
-      import('../image/fetch.js'),
+      import('../image/library-image.js'),
       import('#libs/client'),
     ]);
     const library = new LibraryClient(await libraryOf(session, finished.libraryURL));

@@ -90,7 +90,7 @@ describe('pull', () => {
   });
 
   it.each([
-    ['docker://alpine', 'Expected library://…'],
+    ['alpine', 'Expected library://…, oras://… or https://…'],
     ['library://a/b/c/d/e', 'Expected'],
   ])('of %s is refused with a sentence', async (reference, message) => {
     const { status, stderr } = await world.run(['pull', 'image.sif', reference]);

@@ -14,7 +14,7 @@ export const libraryFlags = {
   'no-https': {
     type: 'boolean',
     env: ['NOHTTPS', 'NO_HTTPS'],
-    summary: 'speak plain HTTP to a library that is named by its host',
+    summary: 'speak plain HTTP to a registry, or to a library that is named by its host',
   },
 } as const satisfies Flags;
 
