@@ -1,3 +1,4 @@
+import type { Digest } from '#libs/core';
 import type { BlobKey, TemporaryKey } from './layout.js';
 
 /** Reads a committed blob. What was opened stays readable until it is closed, also when the blob is removed meanwhile. */
@@ -27,6 +28,15 @@ export interface TemporaryListing {
   readonly modifiedAt: Date;
 }
 
+/** A committed blob, as a list of all of them says it. */
+export interface BlobListing {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** When its bytes were stored. */
+  readonly storedAt: Date;
+}
+
 /**
  * A place for blobs. Drivers contain storage code only: what is asked of them has been checked by BlobStore, and what they
  * throw is put into words there.
@@ -42,12 +52,18 @@ export interface BlobDriver {
   openTemporary(key: TemporaryKey, options: { readonly create: boolean }): Promise<TemporaryBlob | undefined>;
   /**
    * Makes flushed bytes the blob `to`, atomically, and resolves when that survives a power failure. When the blob is there
-   * already it stays and the bytes are dropped. Nobody writes them any more; they may still be open.
+   * already it stays and the bytes are dropped, unless it has another size or `replace` says that it is damaged: then the bytes
+   * take its place, at no moment of which there is no blob. Nobody writes them any more; they may still be open.
    */
-  publish(from: TemporaryKey, to: BlobKey): Promise<void>;
+  publish(from: TemporaryKey, to: BlobKey, options?: { readonly replace: boolean }): Promise<void>;
   /** Removes uncommitted bytes; silently when there are none. */
   discard(key: TemporaryKey): Promise<void>;
   listTemporaries(): Promise<readonly TemporaryListing[]>;
+  /**
+   * Committed blobs in the order of their digests, behind `after` (which need not be there any more) or from the first on. Fewer
+   * than `limit` only at the end. What else lies in the place is not listed.
+   */
+  list(after: Digest | undefined, limit: number): Promise<readonly BlobListing[]>;
   /** Bytes that can still be stored, or undefined when nobody knows. */
   freeBytes(): Promise<number | undefined>;
 }

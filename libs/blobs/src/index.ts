@@ -1,4 +1,4 @@
-export type { BlobReader } from './driver.js';
+export type { BlobListing, BlobReader } from './driver.js';
 export { BLOB_LIMITS } from './limits.js';
 export * from './open.js';
 export { PartWriter } from './partWriter.js';

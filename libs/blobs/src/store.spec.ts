@@ -1,13 +1,13 @@
 import { type Digest, digestFromHex, DomainError } from '#libs/core';
 import fc from 'fast-check';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BlobDriver } from './driver.js';
 import { FileBlobDriver } from './fileDriver.js';
-import { blobKey } from './layout.js';
+import { blobKey, temporaryKey } from './layout.js';
 import { MemoryBlobDriver } from './memoryDriver.js';
 import { BlobStore } from './store.js';
 import type { BlobUpload } from './upload.js';
@@ -308,6 +308,62 @@ describe.each(['memory', 'file'] as const)('a blob store on the %s driver', (kin
     });
   });
 
+  it('replaces a blob of the same size when it is said to be damaged, and only then', async () => {
+    const data = Buffer.from('twice');
+    const push = async (id: string, options?: { replace: boolean }) => {
+      const upload = store.upload({ id, size: data.length, partSize: data.length });
+      await sendPart(upload, 1, data);
+      await upload.commit(digestOf(data), options);
+    };
+    // Stands in for a disk that forgets: other bytes under this name.
+    const temporary = temporaryKey('upload', 'rot');
+    const file = await driver.openTemporary(temporary, { create: true });
+    await file?.write([Buffer.from('tw1ce')], 0);
+    await file?.close();
+    await driver.publish(temporary, blobKey(digestOf(data)));
+    const reader = await store.open(digestOf(data));
+    await push('p1');
+    expect((await contentOf(store, digestOf(data))).toString()).toBe('tw1ce');
+    await push('p2', { replace: true });
+    expect((await contentOf(store, digestOf(data))).toString()).toBe('twice');
+    const target = Buffer.alloc(5);
+    await reader.read(target, 0);
+    expect(target.toString()).toBe('tw1ce');
+    await reader.close();
+  });
+
+  it('lists blobs by digest, a part at a time, and nothing that is not committed', async () => {
+    expect(await store.list(undefined, 10)).toEqual([]);
+    const digests: Digest[] = [];
+    for (let number = 0; number < 40; number += 1) {
+      const writer = await store.write({ limit: 10 });
+      await writer.write([Buffer.alloc(number % 7, number)]);
+      digests.push((await writer.commit()).digest);
+    }
+    const open = await store.write({ limit: 10 });
+    const wanted = [...new Set(digests)].sort();
+    const listed: Digest[] = [];
+    for (
+      let page = await store.list(undefined, 3);
+      page.length > 0;
+      page = await store.list(listed.at(-1), 3)
+    ) {
+      listed.push(...page.map(({ digest }) => digest));
+      for (const { digest, size, storedAt } of page) {
+        expect(size).toBe(await store.sizeOf(digest));
+        expect(Math.abs(storedAt.getTime() - Date.now())).toBeLessThan(60_000);
+      }
+    }
+    expect(listed).toEqual(wanted);
+    await open.cancel();
+    // A place goes on also when what was there has been removed.
+    await store.remove(wanted[4] as Digest);
+    expect((await store.list(wanted[4], 1))[0]?.digest).toBe(wanted[5]);
+    expect(await store.list(wanted.at(-1), 1000)).toEqual([]);
+    for (const limit of [0, 1001, 1.5])
+      await expect(store.list(undefined, limit)).rejects.toThrow(/^Expected/);
+  });
+
   it('lets a reader go on when the blob is removed', async () => {
     const writer = await store.write({ limit: 10 });
     await writer.write([Buffer.from('content')]);
@@ -387,14 +443,33 @@ function failing(driver: BlobDriver, code: string): BlobDriver {
     open: (key) => driver.open(key),
     remove: (key) => driver.remove(key),
     openTemporary,
-    publish: (from, to) => driver.publish(from, to),
+    publish: (from, to, options) => driver.publish(from, to, options),
     discard: (key) => driver.discard(key),
     listTemporaries: () => driver.listTemporaries(),
+    list: (after, limit) => driver.list(after, limit),
     freeBytes: () => driver.freeBytes(),
   };
 }
 
 describe('the file driver', () => {
+  it('lists blobs and nothing else that somebody has put beside them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'scs-blobs-'));
+    try {
+      const store = new BlobStore(await FileBlobDriver.open(folder));
+      const writer = await store.write({ limit: 10 });
+      await writer.write([Buffer.from('blob')]);
+      const { digest } = await writer.commit();
+      const beside = join(folder, blobKey(digest), '..');
+      await writeFile(join(folder, 'sha256', 'README'), 'x');
+      await writeFile(join(beside, 'notes'), 'x');
+      await mkdir(join(beside, `${digest.slice(7, 9)}${'0'.repeat(62)}`));
+      await symlink('/dev/null', join(beside, `${digest.slice(7, 9)}${'1'.repeat(62)}`));
+      expect(await store.list(undefined, 10)).toMatchObject([{ digest, size: 4 }]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('makes folders and files that nobody else can read', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'scs-blobs-'));
     const before = process.umask(0);

@@ -2,12 +2,13 @@ import {
   type Clock,
   type Digest,
   DomainError,
+  expected,
   hexOf,
   newObjectId,
   parseDigest,
   systemClock,
 } from '#libs/core';
-import type { BlobDriver, BlobReader } from './driver.js';
+import type { BlobDriver, BlobListing, BlobReader } from './driver.js';
 import { inWords } from './failures.js';
 import { blobKey, readTemporaryKey, temporaryKey } from './layout.js';
 import { BLOB_LIMITS } from './limits.js';
@@ -62,6 +63,14 @@ export class BlobStore {
   async remove(digest: Digest): Promise<boolean> {
     const key = blobKey(parseDigest(digest));
     return this.#run(() => this.#driver.remove(key));
+  }
+
+  /** Blobs in the order of their digests: those behind `after`, fewer than `limit` only at the end. For whoever looks at all of them. */
+  async list(after: Digest | undefined, limit: number): Promise<readonly BlobListing[]> {
+    const from = after === undefined ? undefined : parseDigest(after);
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > BLOB_LIMITS.listed)
+      throw new RangeError(expected(`1 to ${BLOB_LIMITS.listed}`, 'the limit of a list', limit));
+    return this.#run(() => this.#driver.list(from, limit));
   }
 
   /** Begins a blob that arrives in one stream; `limit` bytes at most. @throws DomainError `out_of_space` */
