@@ -119,6 +119,12 @@ module.exports = {
       from: { path: '^(apps|libs/server)/', pathNot: ['\\.store\\.ts$', '\\.module\\.ts$', '\\.spec\\.ts$'] },
       to: { path: '^libs/documents/' },
     },
+    onlyIn(
+      's3-in-blobs',
+      'The object store lives behind the blob port.',
+      ['@aws-sdk'],
+      ['^libs/blobs/src/s3/'],
+    ),
     onlyIn('bullmq-in-queue', 'One place knows the queue.', ['bullmq', 'ioredis'], ['^libs/queue/']),
     {
       name: 'addon-by-its-index',

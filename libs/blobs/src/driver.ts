@@ -1,19 +1,34 @@
 import type { Digest } from '#libs/core';
 import type { BlobKey, TemporaryKey } from './layout.js';
 
-/** Reads a committed blob. What was opened stays readable until it is closed, also when the blob is removed meanwhile. */
+/**
+ * Reads a committed blob. What was opened stays readable until it is closed, also when the blob is removed or replaced meanwhile;
+ * where a driver cannot keep it, reading fails. It never gives the bytes of anything else.
+ */
 export interface BlobReader {
   /** Bytes of the blob. */
   readonly size: number;
+  /** Says that the bytes from `start` to `end` (the last one) are read next, one after the other: a driver may ask for them at once. */
+  expect?(start: number, end: number): void;
   /** Fills `target` from `position` on; returns how many bytes were read, fewer only at the end. */
   read(target: Buffer, position: number): Promise<number>;
   close(): Promise<void>;
 }
 
+/** A piece of bytes that are not committed, written from its beginning to its end. It is over after `keep` or `drop`. */
+export interface TemporaryPiece {
+  /** Appends all of `chunks`. One call at a time; the chunks may be reused when it resolves. */
+  write(chunks: readonly Buffer[]): Promise<void>;
+  /** Resolves when the piece is there for whoever opens the bytes next, after a kill of this process too. */
+  keep(): Promise<void>;
+  /** Gives the piece up: what was written of it may be there or not. Resolves when nothing of it is under way any more. */
+  drop(): Promise<void>;
+}
+
 /** Bytes that are not committed yet, open for writing at any position. */
 export interface TemporaryBlob {
-  /** Writes all of `chunks` one after the other from `position` on. The chunks may be reused when it resolves. */
-  write(chunks: readonly Buffer[], position: number): Promise<void>;
+  /** Begins to write at `start`, `length` bytes at most. A piece that is written again has the same beginning. */
+  begin(start: number, length: number): TemporaryPiece;
   read(target: Buffer, position: number): Promise<number>;
   /** Bytes up to the highest position that was written. */
   size(): Promise<number>;
@@ -42,7 +57,7 @@ export interface BlobListing {
  * throw is put into words there.
  */
 export interface BlobDriver {
-  readonly name: 'file' | 'memory';
+  readonly name: 'file' | 'memory' | 's3';
   /** Bytes of a committed blob, or undefined when there is none. */
   sizeOf(key: BlobKey): Promise<number | undefined>;
   open(key: BlobKey): Promise<BlobReader | undefined>;
@@ -66,4 +81,10 @@ export interface BlobDriver {
   list(after: Digest | undefined, limit: number): Promise<readonly BlobListing[]>;
   /** Bytes that can still be stored, or undefined when nobody knows. */
   freeBytes(): Promise<number | undefined>;
+  /** Removes what killed processes have left until `before` that is neither a blob nor uncommitted bytes; for drivers that have such. */
+  tidy?(before: Date): Promise<void>;
+  /** Rejects when the place cannot be reached, for drivers whose place is elsewhere. */
+  ping?(): Promise<void>;
+  /** An address from which anybody may read the blob during `seconds`; undefined where the site has not chosen to hand them out. */
+  addressOf?(key: BlobKey, seconds: number): Promise<string | undefined>;
 }

@@ -13,7 +13,14 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { BlobDriver, BlobListing, BlobReader, TemporaryBlob, TemporaryListing } from './driver.js';
+import type {
+  BlobDriver,
+  BlobListing,
+  BlobReader,
+  TemporaryBlob,
+  TemporaryListing,
+  TemporaryPiece,
+} from './driver.js';
 import {
   blobKey,
   type BlobKey,
@@ -178,14 +185,21 @@ class FileTemporary implements TemporaryBlob {
     this.#handle = handle;
   }
 
-  async write(chunks: readonly Buffer[], position: number): Promise<void> {
-    let rest = chunks;
-    let at = position;
-    while (rest.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(rest, at);
-      at += bytesWritten;
-      rest = dropBytes(rest, bytesWritten);
-    }
+  /** What is written is in the file at once, and a killed process has written it. */
+  begin(start: number): TemporaryPiece {
+    let at = start;
+    return {
+      write: async (chunks) => {
+        let rest = chunks;
+        while (rest.length > 0) {
+          const { bytesWritten } = await this.#handle.writev(rest, at);
+          at += bytesWritten;
+          rest = dropBytes(rest, bytesWritten);
+        }
+      },
+      keep: async () => undefined,
+      drop: async () => undefined,
+    };
   }
 
   async read(target: Buffer, position: number): Promise<number> {

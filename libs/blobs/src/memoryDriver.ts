@@ -1,5 +1,12 @@
 import type { Digest } from '#libs/core';
-import type { BlobDriver, BlobListing, BlobReader, TemporaryBlob, TemporaryListing } from './driver.js';
+import type {
+  BlobDriver,
+  BlobListing,
+  BlobReader,
+  TemporaryBlob,
+  TemporaryListing,
+  TemporaryPiece,
+} from './driver.js';
 import { blobKey, type BlobKey, readBlobKey, type TemporaryKey } from './layout.js';
 
 interface Bytes {
@@ -84,7 +91,19 @@ class MemoryTemporary implements TemporaryBlob {
     this.#bytes = bytes;
   }
 
-  async write(chunks: readonly Buffer[], position: number): Promise<void> {
+  begin(start: number): TemporaryPiece {
+    let at = start;
+    return {
+      write: async (chunks) => {
+        at = this.#write(chunks, at);
+      },
+      keep: async () => undefined,
+      drop: async () => undefined,
+    };
+  }
+
+  /** @returns the position behind what was written */
+  #write(chunks: readonly Buffer[], position: number): number {
     const bytes = this.#bytes;
     const end = chunks.reduce((sum, chunk) => sum + chunk.length, position);
     if (end > bytes.data.length) {
@@ -96,6 +115,7 @@ class MemoryTemporary implements TemporaryBlob {
     for (const chunk of chunks) at += chunk.copy(bytes.data, at);
     bytes.length = Math.max(bytes.length, end);
     bytes.modifiedAt = new Date();
+    return end;
   }
 
   async read(target: Buffer, position: number): Promise<number> {
