@@ -99,7 +99,7 @@ export function s3Settings(server: TestS3, more: Partial<S3Settings> = {}): S3Se
     publicEndpoint: undefined,
     accessKeyId,
     secretAccessKey: { reveal: () => secretAccessKey },
-    ca: undefined,
+    caFile: undefined,
     ...more,
   };
 }

@@ -5,4 +5,4 @@ export { PartWriter } from './partWriter.js';
 export { BlobStore, type SweepOptions } from './store.js';
 export { BlobWriter } from './streamWriter.js';
 export { BlobUpload, partCount, type UploadShape } from './upload.js';
-export { readS3Url, type S3Settings } from './s3/settings.js';
+export type { S3Settings } from './s3/settings.js';

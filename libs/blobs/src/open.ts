@@ -1,6 +1,6 @@
-import { DomainError, expected, messageOf } from '#libs/core';
+import { DomainError, expected, messageOf, readS3Url, S3_URL_FORM } from '#libs/core';
 import { isAbsolute } from 'node:path';
-import { readS3Url, type S3Settings } from './s3/settings.js';
+import type { S3Settings } from './s3/settings.js';
 import { BlobStore } from './store.js';
 
 /** Keeps blobs in memory: for tests. */
@@ -16,16 +16,7 @@ export async function openBlobs(url: string, s3?: S3Settings): Promise<BlobStore
     const { MemoryBlobDriver } = await import('./memoryDriver.js');
     return new BlobStore(new MemoryBlobDriver());
   }
-  if (url.startsWith('s3:')) {
-    const place = readS3Url(url);
-    if (s3 === undefined)
-      throw new DomainError('bad_request', expected('credentials', 'the object store', 'none'), {
-        reason: 'bad_blobs_url',
-      });
-    // Loaded where it is needed: it is large.
-    const { S3BlobDriver } = await import('./s3/s3Driver.js');
-    return new BlobStore(await S3BlobDriver.open(place, s3));
-  }
+  if (url.startsWith('s3:')) return openStore(url, s3);
   const folder = url.startsWith('file:') ? url.slice('file:'.length).replace(/^\/\/(?=\/)/, '') : '';
   if (!isAbsolute(folder))
     throw new DomainError(
@@ -45,4 +36,17 @@ export async function openBlobs(url: string, s3?: S3Settings): Promise<BlobStore
       cause: error,
     });
   }
+}
+
+async function openStore(url: string, settings: S3Settings | undefined): Promise<BlobStore> {
+  const place = readS3Url(url);
+  if (place === undefined || settings === undefined)
+    throw new DomainError(
+      'bad_request',
+      expected(`${S3_URL_FORM}, with a key`, 'the address of the blobs', url),
+      { reason: 'bad_blobs_url' },
+    );
+  // Loaded where it is needed: the library behind it is large.
+  const { S3BlobDriver } = await import('./s3/s3Driver.js');
+  return new BlobStore(await S3BlobDriver.open(place, settings));
 }

@@ -6,7 +6,8 @@ import {
   type MultipartUpload,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import type { Digest } from '#libs/core';
+import type { Digest, S3Place } from '#libs/core';
+import { readFile } from 'node:fs/promises';
 import type { BlobDriver, BlobListing, BlobReader, TemporaryBlob, TemporaryListing } from '../driver.js';
 import {
   blobKey,
@@ -21,7 +22,7 @@ import { failureOf } from './failures.js';
 import { S3_LIMITS } from './limits.js';
 import { areWhole, sizeOfPieces, storedKey } from './pieces.js';
 import { joinPieces } from './publish.js';
-import type { S3Place, S3Settings } from './settings.js';
+import type { S3Settings } from './settings.js';
 import { S3Space } from './space.js';
 import { type S3Object, S3Stream } from './stream.js';
 import { S3Temporary } from './temporary.js';
@@ -49,7 +50,9 @@ export class S3BlobDriver implements BlobDriver {
    * @throws DomainError `unavailable` with a sentence about endpoint, bucket or credentials
    */
   static async open(place: S3Place, settings: S3Settings): Promise<S3BlobDriver> {
-    const space = new S3Space(place, settings);
+    const { caFile } = settings;
+    const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
+    const space = new S3Space(place, settings, ca);
     const driver = new S3BlobDriver(space);
     await driver.#ask(S3_LIMITS.attempts);
     const probe = `${INCOMING}/probe`;

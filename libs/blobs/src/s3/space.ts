@@ -5,12 +5,13 @@ import {
   type ServiceInputTypes,
   type ServiceOutputTypes,
 } from '@aws-sdk/client-s3';
+import type { S3Place } from '#libs/core';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import { failureOf, inS3Words, isAbsent, isPassing } from './failures.js';
 import { S3_LIMITS } from './limits.js';
-import type { S3Place, S3Settings } from './settings.js';
+import type { S3Settings } from './settings.js';
 
 /** A command of the library. */
 type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = Parameters<
@@ -45,12 +46,13 @@ export class S3Space {
   readonly #public: S3Client | undefined;
   readonly #name: string;
 
-  constructor({ bucket, prefix }: S3Place, settings: S3Settings) {
+  /** @param ca authorities in PEM, instead of the public ones */
+  constructor({ bucket, prefix }: S3Place, settings: S3Settings, ca: string | undefined) {
     this.bucket = bucket;
     this.#prefix = prefix;
-    this.#client = clientOf(settings, settings.endpoint);
+    this.#client = clientOf(settings, settings.endpoint, ca);
     this.#public =
-      settings.publicEndpoint === undefined ? undefined : clientOf(settings, settings.publicEndpoint);
+      settings.publicEndpoint === undefined ? undefined : clientOf(settings, settings.publicEndpoint, ca);
     this.#name = `s3://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`} at ${settings.endpoint ?? `Amazon S3, ${settings.region}`}`;
   }
 
@@ -132,7 +134,7 @@ export async function backOff(attempt: number): Promise<void> {
   await pause(longest * (0.5 + Math.random() / 2));
 }
 
-function clientOf(settings: S3Settings, endpoint: string | undefined): S3Client {
+function clientOf(settings: S3Settings, endpoint: string | undefined, ca: string | undefined): S3Client {
   const agent = { keepAlive: true, maxSockets: S3_LIMITS.connections };
   return new S3Client({
     region: settings.region,
@@ -155,7 +157,7 @@ function clientOf(settings: S3Settings, endpoint: string | undefined): S3Client 
       httpsAgent: new HttpsAgent({
         ...agent,
         minVersion: 'TLSv1.2',
-        ...(settings.ca === undefined ? {} : { ca: settings.ca, allowPartialTrustChain: true }),
+        ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
       }),
     },
   });
