@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { readS3Url, type S3Place } from '#libs/core';
 import { S3BlobDriver } from '../../libs/blobs/src/s3/s3Driver.js';
 import { blobSuite } from '../../libs/blobs/src/testing/blobs.suite.js';
 import { skipped } from '../support/needs.js';
-import { lackingS3, s3Settings, startS3, type TestS3 } from '../support/versitygw.js';
+import { lackingS3, s3Place, s3Settings, startS3, type TestS3 } from '../support/versitygw.js';
 
 const reason = lackingS3();
 
@@ -17,7 +16,7 @@ describe.skipIf(reason)(`a blob store in an object store${skipped(reason)}`, () 
   blobSuite({
     kind: 's3',
     open: async () => {
-      const place = placeOf(server.newUrl());
+      const place = s3Place(server.newUrl());
       const open = () => S3BlobDriver.open(place, s3Settings(server));
       return { driver: await open(), restart: open, remove: async () => undefined };
     },
@@ -25,9 +24,3 @@ describe.skipIf(reason)(`a blob store in an object store${skipped(reason)}`, () 
     runs: 10,
   });
 });
-
-function placeOf(url: string): S3Place {
-  const place = readS3Url(url);
-  if (!place) throw new Error(`Expected an address, got ${url}`);
-  return place;
-}

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { S3Settings } from '#libs/blobs';
+import { readS3Url, type S3Place } from '#libs/core';
 import { testCache } from './cache.js';
 import { freePort, type ServerProcess, startServer } from './child.js';
 import { VERSITYGW, versitygw } from './go-tools.js';
@@ -102,6 +103,13 @@ export function s3Settings(server: TestS3, more: Partial<S3Settings> = {}): S3Se
     caFile: undefined,
     ...more,
   };
+}
+
+/** The place that an address names. */
+export function s3Place(url: string): S3Place {
+  const place = readS3Url(url);
+  if (place === undefined) throw new Error(`Expected the address of a bucket, got ${url}`);
+  return place;
 }
 
 function givenS3(url: URL): TestS3 {

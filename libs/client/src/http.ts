@@ -44,6 +44,8 @@ export interface RequestOptions {
   readonly accept?: readonly number[];
   /** False: a redirect is an answer like any other. */
   readonly follow?: boolean;
+  /** Told with every redirect that is followed, before it is. */
+  readonly onRedirect?: (answer: Pick<Answer, 'header'>) => void;
   /** May be sent again after a failure of the network; true by default for everything but POST and PATCH. */
   readonly repeatable?: boolean;
   /** Milliseconds until the whole answer must be there; no limit when absent. */
@@ -169,6 +171,7 @@ export class HttpClient {
       const answer = await this.#once(options, hop, signal);
       if (options.follow === false || !isRedirect(answer.status)) return answer;
       if (accepted(options, answer.status) && options.accept !== undefined) return answer;
+      options.onRedirect?.(answer);
       await answer.discard();
       if (redirects >= CLIENT_LIMITS.redirects) {
         throw new DomainError('unavailable', `${this.#base.origin} redirects without end`, {

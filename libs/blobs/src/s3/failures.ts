@@ -52,11 +52,12 @@ const STRANGERS = new Set([
   'AuthorizationHeaderMalformed',
   'ExpiredToken',
   'InvalidToken',
+  // versitygw answers so, with 404.
+  'XAdminUserNotFound',
 ]);
 
 export function isAbsent(error: unknown): boolean {
-  const { code, status } = failureOf(error);
-  return ABSENT.has(code) || (status === 404 && code !== 'NoSuchBucket' && code !== 'NoSuchUpload');
+  return ABSENT.has(failureOf(error).code);
 }
 
 /** Whether it is worth asking again in a moment. Every request of the driver may be repeated. */

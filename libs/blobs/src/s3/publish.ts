@@ -1,7 +1,7 @@
 import { CopyObjectCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3';
 import { failureOf } from './failures.js';
 import { S3_LIMITS } from './limits.js';
-import type { StoredPiece } from './pieces.js';
+import { sizeOfPieces, type StoredPiece } from './pieces.js';
 import type { S3Space } from './space.js';
 import { S3Stream } from './stream.js';
 import { changed } from './temporary.js';
@@ -20,20 +20,21 @@ interface Copy {
 /**
  * Makes one object of pieces that follow each other, in the store itself: it appears whole or not at all. A piece that is not
  * any more what it was makes it fail.
+ * @param most bytes that are copied at once
  */
 export async function joinPieces(
   space: S3Space,
   begun: BegunUploads,
   pieces: readonly StoredPiece[],
   to: string,
+  most = S3_LIMITS.copy,
 ): Promise<void> {
   const total = pieces.reduce((sum, { size }) => sum + size, 0);
   const [first] = pieces;
   try {
-    if (first !== undefined && pieces.length === 1 && total <= S3_LIMITS.copy)
-      await copyWhole(space, first, to);
+    if (first !== undefined && pieces.length === 1 && total <= most) await copyWhole(space, first, to);
     else if (pieces.slice(0, -1).every(({ size }) => size >= S3_LIMITS.smallestPart))
-      await copyParts(space, begun, copiesOf(pieces, total), { to, total });
+      await copyParts(space, begun, copiesOf(pieces, most), { to, total });
     else await writeAnew(space, begun, pieces, { to, total });
   } catch (error) {
     throw failureOf(error).code === CHANGED ? changed() : error;
@@ -48,8 +49,9 @@ async function copyWhole(space: S3Space, { key, etag }: StoredPiece, to: string)
 }
 
 /** Ranges that a store copies in reasonable time, all but the last one large enough for S3, and not too many of them. */
-function copiesOf(pieces: readonly StoredPiece[], total: number): Copy[] {
-  const most = Math.max(S3_LIMITS.copy, 2 * Math.ceil(total / S3_LIMITS.parts));
+export function copiesOf(pieces: readonly StoredPiece[], wanted: number): Copy[] {
+  const total = sizeOfPieces(pieces);
+  const most = Math.max(wanted, 2 * Math.ceil(total / S3_LIMITS.parts));
   return pieces.flatMap((piece) => {
     const count = Math.max(1, Math.ceil(piece.size / most));
     const length = Math.ceil(piece.size / count);

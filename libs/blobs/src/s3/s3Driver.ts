@@ -23,7 +23,7 @@ import { S3_LIMITS } from './limits.js';
 import { areWhole, sizeOfPieces, storedKey } from './pieces.js';
 import { joinPieces } from './publish.js';
 import type { S3Settings } from './settings.js';
-import { S3Space } from './space.js';
+import { type SendOptions, S3Space } from './space.js';
 import { type S3Object, S3Stream } from './stream.js';
 import { S3Temporary } from './temporary.js';
 import { abortMultipart, type BegunUploads, headOf } from './writer.js';
@@ -54,7 +54,7 @@ export class S3BlobDriver implements BlobDriver {
     const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
     const space = new S3Space(place, settings, ca);
     const driver = new S3BlobDriver(space);
-    await driver.#ask(S3_LIMITS.attempts);
+    await driver.#ask();
     const probe = `${INCOMING}/probe`;
     await driver.#put(probe);
     await driver.#remove(probe);
@@ -147,17 +147,17 @@ export class S3BlobDriver implements BlobDriver {
   }
 
   async ping(): Promise<void> {
-    await this.#ask(1);
+    await this.#ask({ attempts: 1 });
   }
 
   addressOf(key: BlobKey, seconds: number): Promise<string | undefined> {
     return this.#space.addressOf(key, seconds);
   }
 
-  async #ask(attempts: number): Promise<void> {
+  async #ask(options: SendOptions = {}): Promise<void> {
     const { Bucket, Key } = this.#space.at(`${COMMITTED}/`);
     const command = new ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 });
-    await this.#space.send(command, { attempts });
+    await this.#space.send(command, options);
   }
 
   /**

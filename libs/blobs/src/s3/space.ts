@@ -45,10 +45,12 @@ export class S3Space {
   readonly #client: S3Client;
   readonly #public: S3Client | undefined;
   readonly #name: string;
+  readonly #attempts: number;
 
   /** @param ca authorities in PEM, instead of the public ones */
   constructor({ bucket, prefix }: S3Place, settings: S3Settings, ca: string | undefined) {
     this.bucket = bucket;
+    this.#attempts = settings.attempts ?? S3_LIMITS.attempts;
     this.#prefix = prefix;
     this.#client = clientOf(settings, settings.endpoint, ca);
     this.#public =
@@ -77,7 +79,7 @@ export class S3Space {
    */
   async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: Command<I, O>,
-    { time = S3_LIMITS.answerTime, attempts = S3_LIMITS.attempts, known = [] }: SendOptions = {},
+    { time = S3_LIMITS.answerTime, attempts = this.#attempts, known = [] }: SendOptions = {},
   ): Promise<O> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -88,6 +90,13 @@ export class S3Space {
         await backOff(attempt);
       }
     }
+  }
+
+  /** Waits before the next attempt; says no when there have been enough. */
+  async again(attempt: number): Promise<boolean> {
+    if (attempt >= this.#attempts) return false;
+    await backOff(attempt);
+    return true;
   }
 
   /** A failure that is no answer to {@link send}, as a sentence. */
@@ -129,7 +138,7 @@ export class S3Space {
 }
 
 /** Waits before the next attempt: longer each time, and not as long as everybody else. */
-export async function backOff(attempt: number): Promise<void> {
+async function backOff(attempt: number): Promise<void> {
   const longest = Math.min(S3_LIMITS.longestPause, S3_LIMITS.firstPause * 2 ** (attempt - 1));
   await pause(longest * (0.5 + Math.random() / 2));
 }

@@ -3,7 +3,7 @@ import { DomainError } from '#libs/core';
 import type { Readable } from 'node:stream';
 import { failureOf, isAbsent, isPassing } from './failures.js';
 import { S3_LIMITS } from './limits.js';
-import { backOff, type S3Space } from './space.js';
+import type { S3Space } from './space.js';
 
 /** One object in one state: a store gives no bytes of another one. */
 export interface S3Object {
@@ -47,8 +47,7 @@ export class S3Stream {
       } catch (error) {
         this.close();
         if (isAbsent(error) || failureOf(error).code === 'PreconditionFailed') throw vanished();
-        if (attempt >= S3_LIMITS.attempts || !isPassing(error)) throw this.#space.inWords(error);
-        await backOff(attempt);
+        if (!isPassing(error) || !(await this.#space.again(attempt))) throw this.#space.inWords(error);
         attempt += 1;
       }
     }

@@ -210,15 +210,19 @@ class SegmentBuffers {
 }
 const buffers = new SegmentBuffers();
 
-/** The object of a key; undefined when there is none. */
+/**
+ * The object of a key; undefined when there is none. An answer without a body does not say what it is that is absent, the object,
+ * the bucket or the account of the service: only a list without it says that.
+ */
 export async function headOf(space: S3Space, key: string): Promise<S3Object | undefined> {
   try {
     const { ContentLength, ETag } = await space.send(new HeadObjectCommand(space.at(key)));
     return { key, size: ContentLength ?? 0, etag: ETag ?? '' };
   } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
+    if (!isAbsent(error)) throw error;
   }
+  for await (const found of space.list(key, { page: 1 })) if (found.key === key) return found;
+  return undefined;
 }
 
 /** Gives an upload of several parts up. Silently when it is not there any more. */
