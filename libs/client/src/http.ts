@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import type WebSocket from 'ws';
 import type { z } from 'zod';
+import { DOWNLOAD_PROOF_HEADER } from '#libs/contract';
 import { DomainError, expected } from '#libs/core';
 import { Answer } from './http/answer.js';
 import { Connections, type ConnectionOptions } from './http/connections.js';
@@ -223,6 +224,7 @@ export class HttpClient {
     // CVE-2022-23538: a token is for the server it was given for; a redirect or a handed-out address gets none.
     if (url.origin !== this.#base.origin) {
       delete headers['authorization'];
+      delete headers[DOWNLOAD_PROOF_HEADER];
     } else if (options.authorize !== false && token !== undefined && token !== '') {
       headers['authorization'] = `Bearer ${token}`;
     }

@@ -31,19 +31,20 @@ export class DownloadsController {
     const download = await this.downloads.find(reference, archOfQuery(query), actor, request.headers);
     const { etag, container, proof } = download;
     if (proof !== undefined) reply.header(DOWNLOAD_PROOF_HEADER, proof);
+    const begins = request.method === 'GET' && !/^bytes=[1-9-]/.test(request.headers.range ?? '');
     const address = request.method === 'GET' ? await this.downloads.addressOf(download) : undefined;
-    if (address === undefined) {
-      const source = await this.downloads.open(download);
-      try {
-        await sendSource(request, reply, source, { contentType: 'application/octet-stream', etag });
-      } finally {
-        await source.close();
-      }
-    } else {
+    if (address !== undefined) {
+      if (begins) await this.downloads.count(container);
       // 303 and nothing else: stock clients keep their token from where it leads (library contract §6.2).
       await reply.code(303).header('location', address).header('cache-control', 'no-store').send();
+      return;
     }
-    if (request.method === 'GET' && !/^bytes=[1-9-]/.test(request.headers.range ?? ''))
-      await this.downloads.count(container);
+    const source = await this.downloads.open(download);
+    try {
+      await sendSource(request, reply, source, { contentType: 'application/octet-stream', etag });
+    } finally {
+      await source.close();
+    }
+    if (begins) await this.downloads.count(container);
   }
 }
