@@ -198,6 +198,36 @@ describe.skipIf(reason)(`an object store that fails${skipped(reason)}`, () => {
     expect((await contentOf(store, digestOf(data))).equals(data)).toBe(true);
   });
 
+  it.each([
+    ['that is there', false],
+    ['of before', true],
+  ])(
+    'knows an object that was joined by its parts, when the store says that there is no such upload: one %s',
+    async (_, isOld) => {
+      const store = new BlobStore(await through(3));
+      const data = randomBytes(9 * MIB);
+      const upload = store.upload({ id: 'twice', size: data.length, partSize: data.length });
+      // Of the same size, at the same place.
+      if (isOld) await sendPart(upload, 1, randomBytes(data.length));
+      let asked = 0;
+      proxy.fate = ({ method, url: path }) => {
+        if (method !== 'POST' || !path.includes('uploadId=')) return 'arrives';
+        asked += 1;
+        return asked === 1 && !isOld ? 'lost' : { status: 404, code: 'NoSuchUpload' };
+      };
+      const sent = await sendPart(upload, 1, data).then(
+        () => 'kept',
+        () => 'refused',
+      );
+      expect(sent).toBe(isOld ? 'refused' : 'kept');
+      expect(asked).toBe(isOld ? 1 : 2);
+      proxy.fate = () => 'arrives';
+      await sendPart(upload, 1, data);
+      await upload.commit(digestOf(data));
+      expect((await contentOf(store, digestOf(data))).equals(data)).toBe(true);
+    },
+  );
+
   it('does not take what it may not see for what is not there', async () => {
     const store = new BlobStore(await through());
     const writer = await store.write({ limit: 10 });

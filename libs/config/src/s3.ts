@@ -28,8 +28,9 @@ export function s3Of(settings: Partial<Settings>): S3Settings | undefined {
 }
 
 /**
- * What is wrong with the way to the object store. Images travel to it and from it: by https, except on this machine. A
- * request over http shows no secret, its signature is good for that request alone.
+ * What is wrong with the way to the object store. Images travel to it and from it, and what it gives is not checked again: https,
+ * on this machine too, where whoever may run a program can listen on its port when it is down. With SCS_INSECURE_HTTP=yes plain
+ * HTTP on this machine, as for services.
  * @param given whether a setting has a value, right or wrong
  */
 export function s3Faults(settings: Partial<Settings>, given: (name: keyof Settings) => boolean): string[] {
@@ -43,8 +44,11 @@ export function s3Faults(settings: Partial<Settings>, given: (name: keyof Settin
       if (given(name)) faults.push(`Expected an s3:// address in SCS_BLOBS_URL with ${name}, got none`);
   for (const name of ['SCS_S3_ENDPOINT', 'SCS_S3_PUBLIC_ENDPOINT'] as const) {
     const url = settings[name];
-    if (url?.startsWith('http:') !== true || isLocal(url)) continue;
-    faults.push(`${expected('an https address', name, url)}: images would travel unencrypted`);
+    if (url?.startsWith('http:') !== true) continue;
+    if (settings.SCS_INSECURE_HTTP === true && isLocal(url)) continue;
+    faults.push(
+      `${expected('an https address', name, url)}: images would travel unencrypted, and anybody could pose as the store`,
+    );
   }
   return faults;
 }

@@ -156,8 +156,7 @@ const data = z.object({
     example: 's3://images/scs',
   }),
   SCS_S3_ENDPOINT: setting(Endpoint, {
-    about:
-      'Where the services reach the object store. http only on this machine. Default: that of Amazon for the region.',
+    about: 'Where the library reaches the object store, by https. Default: that of Amazon for the region.',
     example: 'https://minio.example.org:9000',
   }),
   SCS_S3_REGION: setting(Region, {
@@ -180,7 +179,7 @@ const data = z.object({
   }),
   SCS_S3_PUBLIC_ENDPOINT: setting(Endpoint, {
     about:
-      'Where clients reach the same object store. With it the bytes of an image come from there, by a signed address; without it they come through the library. https, except on this machine.',
+      'Where clients reach the same object store. With it the bytes of an image come from there, by a signed address; without it they come through the library. By https.',
     example: 'https://s3.example.org',
   }),
 });

@@ -223,13 +223,18 @@ describe('the object store', () => {
     expect(faultsOf({ ...store, [name]: 'http://minio.example.org:9000' })).toContain(
       `Expected an https address for ${name}, got "http://minio.example.org:9000": images would travel unencrypted`,
     );
+    expect(faultsOf({ ...store, [name]: 'http://127.0.0.1:9000' })).toContain('Expected an https address');
+    const asked = { ...store, SCS_INSECURE_HTTP: 'yes' };
+    expect(faultsOf({ ...asked, [name]: 'http://minio.example.org:9000' })).toContain(
+      'Expected an https address',
+    );
+    expect(faultsOf({ ...asked, [name]: 'http://127.0.0.1:9000' })).toBe('');
     expect(faultsOf({ ...store, [name]: 'https://minio.example.org/path' })).toContain('without path');
-    expect(faultsOf({ ...store, [name]: 'http://127.0.0.1:9000' })).toBe('');
     expect(faultsOf({ ...store, [name]: 'https://minio.example.org:9000' })).toBe('');
   });
 
   it('is no address of the machine for clients on others', () => {
-    const local = { ...store, SCS_S3_PUBLIC_ENDPOINT: 'http://127.0.0.1:9000' };
+    const local = { ...store, SCS_S3_PUBLIC_ENDPOINT: 'https://127.0.0.1:9000' };
     expect(loadConfig(local).warnings).toEqual([]);
     expect(loadConfig({ ...local, SCS_HOST: '0.0.0.0' }).warnings).toEqual([
       expect.stringContaining('downloads from other machines will fail'),
