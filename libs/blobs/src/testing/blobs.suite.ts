@@ -9,7 +9,7 @@ import { BlobStore } from '../store.js';
 import type { BlobUpload } from '../upload.js';
 
 /** A place for blobs that the behaviour suite is run on. */
-export interface BlobPlace {
+interface BlobPlace {
   readonly driver: BlobDriver;
   /** The same place after the process was started anew. */
   restart(): Promise<BlobDriver>;
