@@ -15,8 +15,16 @@ import { EntitiesStore } from './tree/entities.store.js';
 import { FinishUploadService } from './uploads/finishUpload.service.js';
 import { ImagesController } from './images/images.controller.js';
 import { ImagesService } from './images/images.service.js';
+import { ProtectionService } from './images/protection.service.js';
 import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
+import { ChangesService } from './manage/changes.service.js';
+import { ContainerChangesService } from './manage/containerChanges.service.js';
+import { ListsController } from './manage/lists.controller.js';
+import { ListsService } from './manage/lists.service.js';
+import { ManageController } from './manage/manage.controller.js';
+import { RetentionService } from './manage/retention.service.js';
+import { RemovalsService } from './manage/removals.service.js';
 import { NamesStore } from './tree/names.store.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchService } from './search/search.service.js';
@@ -44,6 +52,8 @@ import { UsageService } from './storage/usage.service.js';
     UploadsController,
     DownloadsController,
     SearchController,
+    ListsController,
+    ManageController,
   ],
   providers: [
     {
@@ -86,6 +96,7 @@ import { UsageService } from './storage/usage.service.js';
     BegunService,
     TreeService,
     ImagesService,
+    ProtectionService,
     TagsService,
     UsageService,
     UploadsService,
@@ -93,6 +104,11 @@ import { UsageService } from './storage/usage.service.js';
     DownloadsService,
     SearchService,
     SweepService,
+    ListsService,
+    ChangesService,
+    ContainerChangesService,
+    RemovalsService,
+    RetentionService,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

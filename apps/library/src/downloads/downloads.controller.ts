@@ -29,12 +29,12 @@ export class DownloadsController {
   ): Promise<void> {
     const reference = parseImagePath(path, DEFAULTS);
     const download = await this.downloads.find(reference, archOfQuery(query), actor, request.headers);
-    const { etag, container, proof } = download;
+    const { etag, proof } = download;
     if (proof !== undefined) reply.header(DOWNLOAD_PROOF_HEADER, proof);
     const begins = request.method === 'GET' && !/^bytes=[1-9-]/.test(request.headers.range ?? '');
     const address = request.method === 'GET' ? await this.downloads.addressOf(download) : undefined;
     if (address !== undefined) {
-      if (begins) await this.downloads.count(container);
+      if (begins) await this.downloads.count(download);
       // 303 and nothing else: stock clients keep their token from where it leads (library contract §6.2).
       await reply.code(303).header('location', address).header('cache-control', 'no-store').send();
       return;
@@ -45,6 +45,6 @@ export class DownloadsController {
     } finally {
       await source.close();
     }
-    if (begins) await this.downloads.count(container);
+    if (begins) await this.downloads.count(download);
   }
 }

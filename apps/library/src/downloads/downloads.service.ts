@@ -14,6 +14,7 @@ import { CLOCK, LOG, type Logger } from '#libs/server';
 import { BegunService } from '../uploads/begun.service.js';
 import { ContainersStore } from '../tree/containers.store.js';
 import { type FoundImage, ImagesService } from '../images/images.service.js';
+import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, mayDownload } from '../policy.js';
@@ -25,6 +26,7 @@ export interface Download {
   /** Strong: it is the hash of the bytes. */
   readonly etag: string;
   readonly container: string;
+  readonly image: string;
   /** For {@link DOWNLOAD_PROOF_HEADER} of the answer. */
   readonly proof: string | undefined;
   /** Milliseconds for which an address of the bytes may be good. */
@@ -39,7 +41,8 @@ export class DownloadsService {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
-    private readonly images: ImagesService,
+    private readonly imagesService: ImagesService,
+    private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
     private readonly begun: BegunService,
   ) {}
@@ -55,7 +58,7 @@ export class DownloadsService {
     actor: Actor | undefined,
     headers: IncomingHttpHeaders,
   ): Promise<Download> {
-    const found = await this.images.find(reference, arch, actor);
+    const found = await this.imagesService.find(reference, arch, actor);
     await this.begun.requireCaused(actor, found, headers);
     const { image, container } = found;
     const absent = () => missing('image', image.value.hash);
@@ -70,6 +73,7 @@ export class DownloadsService {
       digest: parseDigest(hash),
       etag: `"${hash}"`,
       container: container.id,
+      image: image.id,
       proof: this.begun.proofOf(actor, found, headers),
       addressTime: this.#addressTime(found, actor),
     };
@@ -94,9 +98,10 @@ export class DownloadsService {
   }
 
   /** After a download from the first byte on. Never fails: the number is informational. */
-  async count(container: string): Promise<void> {
-    await this.containers
-      .countDownload(container)
-      .catch((error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`));
+  async count({ container, image }: Download): Promise<void> {
+    const day = `${this.clock.now().toISOString().slice(0, 10)}T00:00:00.000Z`;
+    await Promise.all([this.containers.countDownload(container), this.images.notePull(image, day)]).catch(
+      (error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`),
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection, CollectionSpec, ScanResult, Stored } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { NOTHING } from '../missing.js';
 
@@ -19,6 +19,8 @@ const ImageDocument = z.object({
   signed: z.boolean(),
   encrypted: z.boolean(),
   fingerprints: z.array(z.string()),
+  /** The last day on which somebody pulled it. */
+  pulledAt: z.string().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
 });
@@ -67,6 +69,15 @@ export class ImagesStore {
       .items;
   }
 
+  /** Newest first, page by page. @throws DomainError `bad_request` for a cursor of another list */
+  page(
+    container: string,
+    { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  ): Promise<ScanResult<ImageDocument>> {
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#images.scan('byContainer', { equal: [container], direction: 'descending', limit, ...place });
+  }
+
   /** Images whose hash begins with these characters, in any container. */
   async withHash(beginning: string, limit: number): Promise<readonly Image[]> {
     return (await this.#images.scan('byHash', { from: beginning, before: `${beginning}g`, limit })).items;
@@ -78,6 +89,16 @@ export class ImagesStore {
       this.#hashes.write.insert(hashId(image.container, image.hash), { image: id }),
       this.#images.write.insert(id, image),
     ];
+  }
+
+  /**
+   * Remembers the day of a pull: one write for each image and day. Informational, like the count: whoever was faster has said it.
+   * @param day `YYYY-MM-DDT00:00:00.000Z`
+   */
+  async notePull(id: string, day: string): Promise<void> {
+    const image = await this.#images.get(id);
+    if (image === undefined || image.value.pulledAt === day) return;
+    await this.#images.replace(id, image.revision, { ...image.value, pulledAt: day });
   }
 
   /** Compare and set. */

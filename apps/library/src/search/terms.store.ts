@@ -5,9 +5,6 @@ import { type Change, DATABASE, type Database } from '../database.store.js';
 import { searchTerms } from './searchTerms.js';
 
 export type SearchKind = 'entity' | 'collection' | 'container';
-/** Who finds what is public: everybody. What is private is found by members of its entity, whose id the audience is. */
-export const EVERYBODY = '';
-
 const TermDocument = z.object({
   audience: z.string(),
   kind: z.enum(['entity', 'collection', 'container']),
@@ -53,5 +50,13 @@ export class TermsStore {
     return searchTerms(name).map((term) =>
       this.#terms.write.put(`${target}/${term.length}`, { audience, kind, term, target }),
     );
+  }
+
+  /** @param kept the name that the object has from now on: its terms are written in any case */
+  removal(name: string, target: string, kept = ''): Change[] {
+    const lengths = new Set(searchTerms(kept).map((term) => term.length));
+    return searchTerms(name)
+      .filter((term) => !lengths.has(term.length))
+      .map((term) => this.#terms.write.delete(`${target}/${term.length}`));
   }
 }

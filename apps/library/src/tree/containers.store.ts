@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { Retention } from '#libs/contract';
 import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
+import { justBehind, type Stretch } from './audiences.js';
 import { LIMITS } from '../limits.js';
 
 const ContainerDocument = z.object({
@@ -22,25 +24,35 @@ const ContainerDocument = z.object({
   stars: z.number(),
   /** How many tags there are, over all architectures. */
   tags: z.number(),
+  /** Whose list it is in, as of {@link audienceOf}. */
+  audience: z.string().optional(),
+  /** Patterns: tags that stay where they are. */
+  protectedTags: z.array(z.string()).optional(),
+  /** Which images are kept; absent: all of them. */
+  retention: Retention.optional(),
+  /** Names from before that may still lead here, oldest first. */
+  formerNames: z.array(z.string()).optional(),
   createdBy: z.string(),
   createdAt: z.string(),
+  updatedAt: z.string().optional(),
 });
 export type ContainerDocument = z.infer<typeof ContainerDocument>;
 export type Container = Stored<ContainerDocument>;
 
+type Index = 'byCollection';
 const CONTAINERS = {
   name: 'containers',
   schema: ContainerDocument,
-  indexes: {},
+  indexes: { byCollection: { fields: ['collection', 'audience', 'name'] } },
 } as const satisfies CollectionSpec<ContainerDocument>;
 
 /** Containers by id. */
 @Injectable()
 export class ContainersStore {
-  readonly #containers: DocumentCollection<ContainerDocument, never>;
+  readonly #containers: DocumentCollection<ContainerDocument, Index>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#containers = database.collection<ContainerDocument, never>(CONTAINERS);
+    this.#containers = database.collection<ContainerDocument, Index>(CONTAINERS);
   }
 
   get(id: string): Promise<Container | undefined> {
@@ -53,6 +65,31 @@ export class ContainersStore {
 
   creation(id: string, container: ContainerDocument): Change {
     return this.#containers.write.insert(id, container);
+  }
+
+  /** By name, behind `after`: of one audience, so that nobody waits for what they may not see. */
+  async ofCollection(
+    collection: string,
+    audience: string,
+    { after, limit }: Stretch,
+  ): Promise<readonly Container[]> {
+    const range = { from: justBehind(after), limit };
+    return (await this.#containers.scan('byCollection', { equal: [collection, audience], ...range })).items;
+  }
+
+  /** Compare and set. */
+  replacement({ id, revision }: Container, value: ContainerDocument): Change {
+    return this.#containers.write.replace(id, revision, value);
+  }
+
+  /** Compare and set. */
+  removal({ id, revision }: Container): Change {
+    return this.#containers.write.delete(id, revision);
+  }
+
+  /** Fails with `missing` when it is gone; and whoever is about to remove it looks again at what is in it. */
+  stillThere(id: string): Change {
+    return this.using(id, 0);
   }
 
   using(id: string, bytes: number): Change {

@@ -14,8 +14,11 @@ const EntityDocument = z.object({
   size: z.number(),
   /** `size` and what open uploads have reserved: what the quota limits. */
   held: z.number(),
+  /** Patterns: tags that stay where they are, in all its containers. */
+  protectedTags: z.array(z.string()).optional(),
   createdBy: z.string(),
   createdAt: z.string(),
+  updatedAt: z.string().optional(),
 });
 export type EntityDocument = z.infer<typeof EntityDocument>;
 export type Entity = Stored<EntityDocument>;
@@ -51,6 +54,16 @@ export class EntitiesStore {
 
   creation(id: string, entity: EntityDocument): Change {
     return this.#entities.write.insert(id, entity);
+  }
+
+  /** Compare and set. */
+  replacement({ id, revision }: Entity, value: EntityDocument): Change {
+    return this.#entities.write.replace(id, revision, value);
+  }
+
+  /** Compare and set. */
+  removal({ id, revision }: Entity): Change {
+    return this.#entities.write.delete(id, revision);
   }
 
   /**
