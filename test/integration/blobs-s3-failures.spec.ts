@@ -162,6 +162,20 @@ describe.skipIf(reason)(`an object store that fails${skipped(reason)}`, () => {
       await expect(store.ping()).rejects.toMatchObject({ reason: 's3_unavailable' });
     });
 
+    it('is not waited for for ever', async () => {
+      const settings = s3Settings(server, { endpoint: proxy.endpoint, attempts: 3, answerTime: 300 });
+      const store = new BlobStore(await S3BlobDriver.open(s3Place(url), settings));
+      const data = randomBytes(1000);
+      const upload = store.upload({ id: 'hangs', size: data.length, partSize: data.length });
+      let hanging = 2;
+      proxy.fate = () => ((hanging -= 1) >= 0 ? 'hangs' : 'arrives');
+      await sendPart(upload, 1, data);
+      expect(hanging).toBe(-1);
+      await upload.commit(digestOf(data));
+      proxy.fate = () => 'hangs';
+      await expect(store.sizeOf(digestOf(data))).rejects.toMatchObject({ reason: 's3_unavailable' });
+    });
+
     it('has no space for a part, which can be sent again', async () => {
       const store = new BlobStore(await through());
       const data = randomBytes(100);
@@ -261,14 +275,14 @@ describe.skipIf(reason)(`an object store that fails${skipped(reason)}`, () => {
   });
 
   it('leaves, killed at any step, a blob or an upload that goes on', async () => {
-    const data = randomBytes(11 * MIB);
+    const data = randomBytes(5 * MIB + 1000);
     const digest = digestOf(data);
     const outcomes = new Set<string>();
     let done = false;
     for (let steps = 0; !done; steps += 1) {
       const id = `kill${steps}`;
       url = server.newUrl();
-      const shape = { id, size: data.length, partSize: 6 * MIB };
+      const shape = { id, size: data.length, partSize: 5 * MIB };
       proxy.fate = () => 'arrives';
       const store = new BlobStore(await through(1));
       const upload = store.upload(shape);

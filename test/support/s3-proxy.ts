@@ -4,12 +4,13 @@ import type { AddressInfo } from 'node:net';
 
 /**
  * What happens to a request on its way: it arrives; the connection breaks before it arrives; it arrives and the answer is lost;
- * the answer breaks off after some bytes; or another answer comes.
+ * nobody ever answers; the answer breaks off after some bytes; or another answer comes.
  */
 export type Fate =
   | 'arrives'
   | 'cut'
   | 'lost'
+  | 'hangs'
   | { readonly after: number }
   | { readonly status: number; readonly code: string };
 
@@ -40,7 +41,8 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     proxy.seen.push(passing);
     const fate = proxy.fate(passing);
     request.on('error', () => undefined);
-    if (fate === 'cut') request.socket.destroy();
+    if (fate === 'hangs') request.resume();
+    else if (fate === 'cut') request.socket.destroy();
     else if (typeof fate === 'object' && 'status' in fate) refuse(request, response, fate);
     else
       void (proxy.hold(passing) ?? Promise.resolve()).then(() =>

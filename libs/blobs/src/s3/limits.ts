@@ -21,6 +21,8 @@ export const S3_LIMITS = {
   attempts: 8,
   firstPause: 200,
   longestPause: 5000,
+  /** What took so long already is not tried again. */
+  patience: 2 * 60_000,
   connectTime: 5000,
   /** Until an answer begins; sending adds a second for each MiB. */
   answerTime: 60_000,

@@ -8,7 +8,7 @@ import { changed } from './temporary.js';
 import { type BegunUploads, Multipart, S3Writer } from './writer.js';
 
 const CHANGED = 'PreconditionFailed';
-const OPTIONS = { time: S3_LIMITS.longAnswerTime, known: [CHANGED] };
+const OPTIONS = { isLong: true, known: [CHANGED] };
 
 /** What is copied at once. */
 interface Copy {

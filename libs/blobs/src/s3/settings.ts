@@ -9,6 +9,7 @@ export interface S3Settings {
   readonly secretAccessKey: { reveal(): string };
   /** Certificate authorities in PEM by which the store is trusted, instead of the public ones. */
   readonly caFile: string | undefined;
-  /** Attempts of a request, where tests have less time. */
+  /** Attempts of a request, and milliseconds until an answer begins, where tests have less time. */
   readonly attempts?: number;
+  readonly answerTime?: number;
 }

@@ -13,14 +13,18 @@ import { failureOf, inS3Words, isAbsent, isPassing } from './failures.js';
 import { S3_LIMITS } from './limits.js';
 import type { S3Settings } from './settings.js';
 
+const MIB = 1024 * 1024;
+
 /** A command of the library. */
 type Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = Parameters<
   typeof S3Client.prototype.send<I, O>
 >[0];
 
 export interface SendOptions {
-  /** Milliseconds until the answer begins. */
-  readonly time?: number;
+  /** Bytes that are sent along: they take their time. */
+  readonly bytes?: number;
+  /** The store has to copy or join bytes before it answers. */
+  readonly isLong?: boolean;
   readonly attempts?: number;
   /** Codes of failures that the caller deals with: they are thrown as they are. */
   readonly known?: readonly string[];
@@ -46,11 +50,13 @@ export class S3Space {
   readonly #public: S3Client | undefined;
   readonly #name: string;
   readonly #attempts: number;
+  readonly #answerTime: number;
 
   /** @param ca authorities in PEM, instead of the public ones */
   constructor({ bucket, prefix }: S3Place, settings: S3Settings, ca: string | undefined) {
     this.bucket = bucket;
     this.#attempts = settings.attempts ?? S3_LIMITS.attempts;
+    this.#answerTime = settings.answerTime ?? S3_LIMITS.answerTime;
     this.#prefix = prefix;
     this.#client = clientOf(settings, settings.endpoint, ca);
     this.#public =
@@ -79,14 +85,17 @@ export class S3Space {
    */
   async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: Command<I, O>,
-    { time = S3_LIMITS.answerTime, attempts = this.#attempts, known = [] }: SendOptions = {},
+    { bytes = 0, isLong = false, attempts = this.#attempts, known = [] }: SendOptions = {},
   ): Promise<O> {
+    const requestTimeout = isLong ? S3_LIMITS.longAnswerTime : this.#answerTime + (bytes / MIB) * 1000;
+    const started = performance.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#client.send(command, { requestTimeout: time });
+        return await this.#client.send(command, { requestTimeout });
       } catch (error) {
         if (isAbsent(error) || known.includes(failureOf(error).code)) throw error;
-        if (attempt >= attempts || !isPassing(error)) throw inS3Words(error, this.#name);
+        const over = attempt >= attempts || performance.now() - started > S3_LIMITS.patience;
+        if (over || !isPassing(error)) throw inS3Words(error, this.#name);
         await backOff(attempt);
       }
     }

@@ -59,7 +59,7 @@ export class Multipart {
         Body: bytes,
         ContentLength: bytes.length,
       }),
-      { time: sendingTime(bytes.length) },
+      { bytes: bytes.length },
     );
     this.has(number, ETag);
   }
@@ -75,7 +75,7 @@ export class Multipart {
           UploadId: this.id,
           MultipartUpload: { Parts: named },
         }),
-        { time: S3_LIMITS.longAnswerTime },
+        { isLong: true },
       )
       .then(
         (answer) => answer.ETag ?? '',
@@ -153,7 +153,7 @@ export class S3Writer {
           ContentLength: body.length,
           ContentType: CONTENT_TYPE,
         }),
-        { time: sendingTime(body.length) },
+        { bytes: body.length },
       );
       this.#end();
       return { key: this.#key, size: this.#size, etag: ETag };
@@ -243,8 +243,4 @@ function joinedEtag(etags: readonly string[]): string {
   const hash = createHash('md5');
   for (const etag of etags) hash.update(Buffer.from(etag.replaceAll('"', ''), 'hex'));
   return `"${hash.digest('hex')}-${etags.length}"`;
-}
-
-function sendingTime(bytes: number): number {
-  return S3_LIMITS.answerTime + Math.ceil((bytes / MIB) * 1000);
 }
