@@ -127,6 +127,12 @@ module.exports = {
       ['prom-client'],
       ['^libs/server/src/metrics/'],
     ),
+    onlyIn(
+      's3-in-blobs',
+      'The object store lives behind the blob port.',
+      ['@aws-sdk'],
+      ['^libs/blobs/src/s3/'],
+    ),
     onlyIn('bullmq-in-queue', 'One place knows the queue.', ['bullmq', 'ioredis'], ['^libs/queue/']),
     {
       name: 'addon-by-its-index',

@@ -31,6 +31,8 @@ export function siftool(): Promise<string> {
   });
 }
 
+export const VERSITYGW = 'v1.8.0';
+
 const SCS_BUILD = {
   'v0.9.19': ['HnLhzVbV+tn8XHj4giCcMoLF39wcZaJrw44yR9SiYKk=', 'woisJVTWN60QoeXgv7UeRxSoOnnKls4ABQRtg/C02dk='],
   'v0.9.21': ['fzVrPBWUT181IiczXSeIo9DyTrGMzG9R2li48SmiFC8=', 'vSCVNJ2uWjRprw8qE1ZflySheEdMA9QRRq+VWCTT5vM='],
@@ -40,6 +42,16 @@ const SCS_BUILD = {
 export function scsBuild(version: keyof typeof SCS_BUILD): Promise<string> {
   const [sum, modSum] = SCS_BUILD[version];
   return moduleProgram('scs-build', { path: 'github.com/sylabs/scs-build-client', version, sum, modSum });
+}
+
+/** An object store that speaks S3, over a folder: what the S3 driver of the blobs is tested on. */
+export function versitygw(): Promise<string> {
+  return moduleProgram('versitygw', {
+    path: 'github.com/versity/versitygw',
+    version: VERSITYGW,
+    sum: 'au+wI+aybno/STsQiSm35Uu6Q6iK5MWReQxgO6SEMFc=',
+    modSum: 'OxcWzwHy0xd9yUjfBneYnqmOwOgyq4QpzpobLsXMQRU=',
+  });
 }
 
 /** test/e2e/go/integrity: the Go library that `singularity` signs and verifies images with. */

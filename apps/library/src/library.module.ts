@@ -69,7 +69,7 @@ import { UsageService } from './storage/usage.service.js';
     {
       provide: BlobStore,
       inject: [ScsConfig],
-      useFactory: (config: ScsConfig) => openBlobs(config.blobsUrl),
+      useFactory: (config: ScsConfig) => openBlobs(config.blobsUrl, config.s3),
     },
     {
       provide: UploadUrls,
@@ -116,9 +116,11 @@ import { UsageService } from './storage/usage.service.js';
 export class LibraryModule implements OnApplicationShutdown {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
+    blobs: BlobStore,
     readiness: Readiness,
   ) {
     readiness.register('library database', () => database.ping());
+    readiness.register('library blobs', () => blobs.ping());
   }
 
   /** The same with other bounds, for tests at their edges. */

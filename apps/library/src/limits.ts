@@ -15,6 +15,12 @@ export const LIMITS = {
   /** A signed upload URL, and the proof that a download was begun, is good for this long at most. */
   uploadUrl: 24 * 60 * 60 * 1000,
   /**
+   * An address of the object store for the bytes of a private image is good for this long, and for as long as a pull takes that
+   * gets so many bytes in a second; for what everybody may have, as long as `uploadUrl`. Stock clients use it to the end of the pull.
+   */
+  privateAddress: 10 * 60 * 1000,
+  slowestPull: 1024 * 1024,
+  /**
    * What follows an upload, tags and the pull of what was built, may be done with a token that has expired during it for this long.
    * Shorter than `uploadMemory`.
    */

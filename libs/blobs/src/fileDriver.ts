@@ -1,8 +1,9 @@
-import { systemCode } from '#libs/core';
+import { type Digest, systemCode } from '#libs/core';
 import { constants } from 'node:fs';
 import {
   access,
   type FileHandle,
+  lstat,
   mkdir,
   open,
   readdir,
@@ -12,8 +13,23 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { BlobDriver, BlobReader, TemporaryBlob, TemporaryListing } from './driver.js';
-import { type BlobKey, INCOMING, readTemporaryKey, type TemporaryKey } from './layout.js';
+import type {
+  BlobDriver,
+  BlobListing,
+  BlobReader,
+  TemporaryBlob,
+  TemporaryListing,
+  TemporaryPiece,
+} from './driver.js';
+import {
+  blobKey,
+  type BlobKey,
+  COMMITTED,
+  INCOMING,
+  readBlobKey,
+  readTemporaryKey,
+  type TemporaryKey,
+} from './layout.js';
 
 /** Nobody but the service reads its files; what they contain may be private. */
 const FOLDER_MODE = 0o700;
@@ -33,7 +49,7 @@ export class FileBlobDriver implements BlobDriver {
   /** Makes the folders that are missing. @throws the system's error when they cannot be made or written */
   static async open(root: string): Promise<FileBlobDriver> {
     await mkdir(join(root, INCOMING), { recursive: true, mode: FOLDER_MODE });
-    await mkdir(join(root, 'sha256'), { recursive: true, mode: FOLDER_MODE });
+    await mkdir(join(root, COMMITTED), { recursive: true, mode: FOLDER_MODE });
     await syncFolder(root);
     await access(join(root, INCOMING), constants.W_OK | constants.X_OK);
     return new FileBlobDriver(root);
@@ -71,14 +87,18 @@ export class FileBlobDriver implements BlobDriver {
     );
   }
 
-  async publish(from: TemporaryKey, to: BlobKey): Promise<void> {
+  async publish(
+    from: TemporaryKey,
+    to: BlobKey,
+    { replace }: { readonly replace: boolean } = { replace: false },
+  ): Promise<void> {
     const source = join(this.#root, from);
     const target = join(this.#root, to);
     const folder = dirname(target);
     await this.#make(folder);
     const there = await this.sizeOf(to);
     // A blob of another size under this name would be a damaged one: the checked bytes replace it.
-    if (there !== undefined && there === (await stat(source)).size) await unlink(source);
+    if (!replace && there !== undefined && there === (await stat(source)).size) await unlink(source);
     else await rename(source, target);
     // Also when somebody else renamed it a moment ago: whoever acknowledges has to know that it stays.
     await syncFolder(folder);
@@ -109,6 +129,27 @@ export class FileBlobDriver implements BlobDriver {
       const known = readTemporaryKey(`${INCOMING}/${name}`);
       const found = known && (await absentAsUndefined(() => stat(join(this.#root, known.key))));
       if (known && found) listings.push({ key: known.key, modifiedAt: found.mtime });
+    }
+    return listings;
+  }
+
+  async list(after: Digest | undefined, limit: number): Promise<readonly BlobListing[]> {
+    const listings: BlobListing[] = [];
+    const last = after === undefined ? '' : blobKey(after);
+    for (const folder of (await readdir(join(this.#root, COMMITTED))).sort()) {
+      // A folder is read at once: it has every 256th blob.
+      if (`${COMMITTED}/${folder}` < dirname(last)) continue;
+      const keys = (await namesIn(join(this.#root, COMMITTED, folder)))
+        .map((name) => `${COMMITTED}/${folder}/${name}`)
+        .filter((key) => key > last)
+        .sort();
+      for (const key of keys) {
+        const digest = readBlobKey(key);
+        const found = digest && (await absentAsUndefined(() => lstat(join(this.#root, key))));
+        if (!digest || !found?.isFile()) continue;
+        listings.push({ digest, size: found.size, storedAt: found.mtime });
+        if (listings.length === limit) return listings;
+      }
     }
     return listings;
   }
@@ -144,14 +185,21 @@ class FileTemporary implements TemporaryBlob {
     this.#handle = handle;
   }
 
-  async write(chunks: readonly Buffer[], position: number): Promise<void> {
-    let rest = chunks;
-    let at = position;
-    while (rest.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(rest, at);
-      at += bytesWritten;
-      rest = dropBytes(rest, bytesWritten);
-    }
+  /** What is written is in the file at once, and a killed process has written it. */
+  begin(start: number): TemporaryPiece {
+    let at = start;
+    return {
+      write: async (chunks) => {
+        let rest = chunks;
+        while (rest.length > 0) {
+          const { bytesWritten } = await this.#handle.writev(rest, at);
+          at += bytesWritten;
+          rest = dropBytes(rest, bytesWritten);
+        }
+      },
+      keep: async () => undefined,
+      drop: async () => undefined,
+    };
   }
 
   async read(target: Buffer, position: number): Promise<number> {
@@ -198,6 +246,16 @@ async function syncFolder(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Nothing where there is no folder of that name. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return [];
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Digest, DomainError, expected, hexOf } from '#libs/core';
+import { type Digest, digestFromHex, DomainError, expected, hexOf } from '#libs/core';
 
 /*
  * The layout of a blob store, the same for every driver. All keys are made here.
@@ -16,12 +16,21 @@ export type TemporaryKey = string & { readonly [brand]: 'TemporaryKey' };
 
 /** The folder of everything that is not committed. */
 export const INCOMING = 'incoming';
+/** The folder of all committed blobs. */
+export const COMMITTED = 'sha256';
+const BLOB = /^sha256\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/;
 const ID = /^[a-z0-9]{1,64}$/;
 const TEMPORARY = /^incoming\/(upload|stream)-([a-z0-9]{1,64})$/;
 
 export function blobKey(digest: Digest): BlobKey {
   const hex = hexOf(digest);
-  return `sha256/${hex.slice(0, 2)}/${hex}` as BlobKey;
+  return `${COMMITTED}/${hex.slice(0, 2)}/${hex}` as BlobKey;
+}
+
+/** What a key of {@link blobKey} names; undefined for anything else that lies in a store. */
+export function readBlobKey(key: string): Digest | undefined {
+  const hex = BLOB.exec(key)?.[2];
+  return hex === undefined ? undefined : digestFromHex(hex);
 }
 
 /** @throws DomainError `bad_request` for an id that could be more than one path component */

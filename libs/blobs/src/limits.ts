@@ -10,4 +10,6 @@ export const BLOB_LIMITS = {
   reserveBytes: 64 * 1024 * 1024,
   /** Written bytes after which the disk is asked to begin writing them back, so that the last flush is short. */
   flushEvery: 32 * 1024 * 1024,
+  /** Blobs of one list, as S3 bounds it. */
+  listed: 1000,
 } as const;

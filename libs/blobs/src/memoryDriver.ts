@@ -1,5 +1,13 @@
-import type { BlobDriver, BlobReader, TemporaryBlob, TemporaryListing } from './driver.js';
-import type { BlobKey, TemporaryKey } from './layout.js';
+import type { Digest } from '#libs/core';
+import type {
+  BlobDriver,
+  BlobListing,
+  BlobReader,
+  TemporaryBlob,
+  TemporaryListing,
+  TemporaryPiece,
+} from './driver.js';
+import { blobKey, type BlobKey, readBlobKey, type TemporaryKey } from './layout.js';
 
 interface Bytes {
   data: Buffer;
@@ -10,15 +18,15 @@ interface Bytes {
 /** Keeps blobs in the memory of the process: for tests. */
 export class MemoryBlobDriver implements BlobDriver {
   readonly name = 'memory';
-  readonly #blobs = new Map<BlobKey, Buffer>();
+  readonly #blobs = new Map<BlobKey, { readonly data: Buffer; readonly storedAt: Date }>();
   readonly #temporaries = new Map<TemporaryKey, Bytes>();
 
   async sizeOf(key: BlobKey): Promise<number | undefined> {
-    return this.#blobs.get(key)?.length;
+    return this.#blobs.get(key)?.data.length;
   }
 
   async open(key: BlobKey): Promise<BlobReader | undefined> {
-    const data = this.#blobs.get(key);
+    const data = this.#blobs.get(key)?.data;
     return (
       data && {
         size: data.length,
@@ -42,12 +50,16 @@ export class MemoryBlobDriver implements BlobDriver {
     return new MemoryTemporary(bytes);
   }
 
-  async publish(from: TemporaryKey, to: BlobKey): Promise<void> {
+  async publish(
+    from: TemporaryKey,
+    to: BlobKey,
+    { replace }: { readonly replace: boolean } = { replace: false },
+  ): Promise<void> {
     const bytes = this.#temporaries.get(from);
     if (!bytes) throw new Error(`Expected the bytes ${from}, got nothing`);
     this.#temporaries.delete(from);
-    if (this.#blobs.get(to)?.length !== bytes.length)
-      this.#blobs.set(to, bytes.data.subarray(0, bytes.length));
+    if (replace || this.#blobs.get(to)?.data.length !== bytes.length)
+      this.#blobs.set(to, { data: bytes.data.subarray(0, bytes.length), storedAt: bytes.modifiedAt });
   }
 
   async discard(key: TemporaryKey): Promise<void> {
@@ -56,6 +68,15 @@ export class MemoryBlobDriver implements BlobDriver {
 
   async listTemporaries(): Promise<readonly TemporaryListing[]> {
     return [...this.#temporaries].map(([key, { modifiedAt }]) => ({ key, modifiedAt }));
+  }
+
+  async list(after: Digest | undefined, limit: number): Promise<readonly BlobListing[]> {
+    const last = after === undefined ? '' : blobKey(after);
+    const keys = [...this.#blobs.keys()].filter((key) => key > last).sort();
+    return keys.slice(0, limit).flatMap((key) => {
+      const [digest, blob] = [readBlobKey(key), this.#blobs.get(key)];
+      return digest && blob ? [{ digest, size: blob.data.length, storedAt: blob.storedAt }] : [];
+    });
   }
 
   async freeBytes(): Promise<number | undefined> {
@@ -70,7 +91,19 @@ class MemoryTemporary implements TemporaryBlob {
     this.#bytes = bytes;
   }
 
-  async write(chunks: readonly Buffer[], position: number): Promise<void> {
+  begin(start: number): TemporaryPiece {
+    let at = start;
+    return {
+      write: async (chunks) => {
+        at = this.#write(chunks, at);
+      },
+      keep: async () => undefined,
+      drop: async () => undefined,
+    };
+  }
+
+  /** @returns the position behind what was written */
+  #write(chunks: readonly Buffer[], position: number): number {
     const bytes = this.#bytes;
     const end = chunks.reduce((sum, chunk) => sum + chunk.length, position);
     if (end > bytes.data.length) {
@@ -82,6 +115,7 @@ class MemoryTemporary implements TemporaryBlob {
     for (const chunk of chunks) at += chunk.copy(bytes.data, at);
     bytes.length = Math.max(bytes.length, end);
     bytes.modifiedAt = new Date();
+    return end;
   }
 
   async read(target: Buffer, position: number): Promise<number> {

@@ -1,5 +1,5 @@
 import { DomainError, expected } from '#libs/core';
-import type { TemporaryBlob } from './driver.js';
+import type { TemporaryBlob, TemporaryPiece } from './driver.js';
 import { BLOB_LIMITS } from './limits.js';
 import type { LiveHash } from './rollingHash.js';
 
@@ -22,6 +22,7 @@ export interface PartHost {
 /** Writes one part of an upload from its beginning to its end. It is over after `finish` or `cancel`. */
 export class PartWriter {
   readonly #host: PartHost;
+  readonly #piece: TemporaryPiece;
   readonly #stop = new AbortController();
   #written = 0;
   #flushed = 0;
@@ -31,6 +32,7 @@ export class PartWriter {
 
   constructor(host: PartHost) {
     this.#host = host;
+    this.#piece = host.file.begin(host.place.start, host.place.length);
   }
 
   /** Aborts when the part is taken over by somebody else or its upload ends: whoever feeds it lets go of its source. */
@@ -46,12 +48,12 @@ export class PartWriter {
   async write(chunks: readonly Buffer[]): Promise<void> {
     this.#throwIfOver();
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    const { place, file, hash } = this.#host;
+    const { place, hash } = this.#host;
     if (this.#written + bytes > place.length) {
       await this.cancel();
       throw wrongLength(place.length, `at least ${this.#written + bytes}`);
     }
-    const writing = this.#host.run(() => file.write(chunks, place.start + this.#written));
+    const writing = this.#host.run(() => this.#piece.write(chunks));
     this.#busy = writing.catch(() => undefined);
     // The disk works while the processor hashes the same chunks.
     hash?.update(chunks);
@@ -66,7 +68,8 @@ export class PartWriter {
   }
 
   /**
-   * Ends the part. @throws DomainError `unprocessable` when bytes are missing; the part is then cancelled
+   * Ends the part: it survives a kill of this process. After a failure the part is cancelled.
+   * @throws DomainError `unprocessable` when bytes are missing, `out_of_space`, `conflict` when it was taken over meanwhile
    */
   async finish(): Promise<void> {
     this.#throwIfOver();
@@ -75,6 +78,15 @@ export class PartWriter {
       await this.cancel();
       throw wrongLength(place.length, this.#written);
     }
+    const keeping = this.#host.run(() => this.#piece.keep());
+    this.#busy = keeping.catch(() => undefined);
+    try {
+      await keeping;
+    } catch (error) {
+      await this.cancel();
+      throw error;
+    }
+    this.#throwIfOver();
     hash?.keep();
     await this.#end();
   }
@@ -84,13 +96,15 @@ export class PartWriter {
     if (this.#over) return this.#over;
     this.#host.hash?.revert();
     this.#stop.abort(superseded());
-    await this.#end();
+    await this.#end(() => this.#piece.drop());
   }
 
-  #end(): Promise<void> {
+  #end(last: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     this.#over ??= (async () => {
       await this.#busy;
       await this.#flushing;
+      // What cannot be removed now is left to the sweep.
+      await last().catch(() => undefined);
       await this.#host.release();
     })();
     return this.#over;

@@ -2,12 +2,13 @@ import {
   type Clock,
   type Digest,
   DomainError,
+  expected,
   hexOf,
   newObjectId,
   parseDigest,
   systemClock,
 } from '#libs/core';
-import type { BlobDriver, BlobReader } from './driver.js';
+import type { BlobDriver, BlobListing, BlobReader } from './driver.js';
 import { inWords } from './failures.js';
 import { blobKey, readTemporaryKey, temporaryKey } from './layout.js';
 import { BLOB_LIMITS } from './limits.js';
@@ -51,10 +52,7 @@ export class BlobStore {
   async open(digest: Digest): Promise<BlobReader> {
     const key = blobKey(parseDigest(digest));
     const reader = await this.#run(() => this.#driver.open(key));
-    if (!reader)
-      throw new DomainError('not_found', `The blob ${hexOf(digest)} is not in the store`, {
-        reason: 'blob_not_found',
-      });
+    if (!reader) throw blobNotFound(digest);
     return reader;
   }
 
@@ -62,6 +60,14 @@ export class BlobStore {
   async remove(digest: Digest): Promise<boolean> {
     const key = blobKey(parseDigest(digest));
     return this.#run(() => this.#driver.remove(key));
+  }
+
+  /** Blobs in the order of their digests: those behind `after`, fewer than `limit` only at the end. For whoever looks at all of them. */
+  async list(after: Digest | undefined, limit: number): Promise<readonly BlobListing[]> {
+    const from = after === undefined ? undefined : parseDigest(after);
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > BLOB_LIMITS.listed)
+      throw new RangeError(expected(`1 to ${BLOB_LIMITS.listed}`, 'the limit of a list', limit));
+    return this.#run(() => this.#driver.list(from, limit));
   }
 
   /** Begins a blob that arrives in one stream; `limit` bytes at most. @throws DomainError `out_of_space` */
@@ -118,9 +124,29 @@ export class BlobStore {
     });
   }
 
+  /**
+   * An address from which anybody may read the blob during `seconds`, past this process; undefined where the store hands out none.
+   * @throws DomainError `not_found` when there is no such blob
+   */
+  async addressOf(digest: Digest, seconds: number): Promise<string | undefined> {
+    const driver = this.#driver;
+    if (driver.addressOf === undefined) return undefined;
+    const key = blobKey(parseDigest(digest));
+    const address = await this.#run(async () => driver.addressOf?.(key, seconds));
+    // Whoever follows it writes what comes into the image, errors too: there has to be something.
+    if (address !== undefined && (await this.sizeOf(digest)) === undefined) throw blobNotFound(digest);
+    return address;
+  }
+
+  /** @throws DomainError `unavailable` when the place of the blobs cannot be reached */
+  async ping(): Promise<void> {
+    await this.#run(async () => this.#driver.ping?.());
+  }
+
   /** Removes the bytes of uploads that nobody wants any more; says how many. Anything under way here stays. */
   async sweep(options: SweepOptions): Promise<number> {
     const before = options.before ?? this.#clock.now();
+    await this.#run(async () => this.#driver.tidy?.(before));
     let removed = 0;
     for (const { key, modifiedAt } of await this.#run(() => this.#driver.listTemporaries())) {
       const known = readTemporaryKey(key);
@@ -138,4 +164,10 @@ export class BlobStore {
   #run<T>(action: () => Promise<T>): Promise<T> {
     return inWords(this.#driver.name, action);
   }
+}
+
+function blobNotFound(digest: Digest): DomainError {
+  return new DomainError('not_found', `The blob ${hexOf(digest)} is not in the store`, {
+    reason: 'blob_not_found',
+  });
 }

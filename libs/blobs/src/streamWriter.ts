@@ -1,6 +1,6 @@
 import { type Digest, digestFromHex, DomainError, expected } from '#libs/core';
 import { createHash } from 'node:crypto';
-import type { BlobDriver, TemporaryBlob } from './driver.js';
+import type { BlobDriver, TemporaryBlob, TemporaryPiece } from './driver.js';
 import { inWords } from './failures.js';
 import { blobKey, type TemporaryKey } from './layout.js';
 
@@ -12,6 +12,7 @@ export class BlobWriter {
   readonly #driver: BlobDriver;
   readonly #key: TemporaryKey;
   readonly #file: TemporaryBlob;
+  readonly #piece: TemporaryPiece;
   readonly #limit: number;
   readonly #onEnd: () => void;
   readonly #hash = createHash('sha256');
@@ -29,6 +30,7 @@ export class BlobWriter {
     this.#driver = options.driver;
     this.#key = options.key;
     this.#file = options.file;
+    this.#piece = options.file.begin(0, options.limit);
     this.#limit = options.limit;
     this.#onEnd = options.onEnd;
   }
@@ -51,7 +53,7 @@ export class BlobWriter {
           'too_large',
           expected(`at most ${this.#limit} bytes`, 'the upload', this.#size + bytes),
         );
-      const writing = inWords(this.#driver.name, () => this.#file.write(chunks, this.#size));
+      const writing = inWords(this.#driver.name, () => this.#piece.write(chunks));
       for (const chunk of chunks) this.#hash.update(chunk);
       await writing;
     } catch (error) {
@@ -89,6 +91,7 @@ export class BlobWriter {
           },
         );
       await inWords(this.#driver.name, async () => {
+        await this.#piece.keep();
         await this.#file.flush();
         await this.#file.close();
         await this.#driver.publish(this.#key, blobKey(digest));
@@ -106,6 +109,7 @@ export class BlobWriter {
   async cancel(): Promise<void> {
     if (this.#over) return;
     this.#over = true;
+    await this.#piece.drop().catch(() => undefined);
     await this.#file.close();
     await inWords(this.#driver.name, () => this.#driver.discard(this.#key));
     this.#onEnd();

@@ -124,13 +124,14 @@ export class BlobUpload {
   /**
    * Makes the bytes the blob `digest`, durably. Parts still under way are stopped. When it throws, nothing is visible and
    * the upload can be committed again or cancelled.
+   * @param options `replace`: also when there is a blob of this digest and size, because that one is damaged
    * @throws DomainError `unprocessable` when length or hash are wrong, `gone`, `out_of_space`
    */
-  async commit(digest: Digest): Promise<void> {
+  async commit(digest: Digest, options: { readonly replace: boolean } = { replace: false }): Promise<void> {
     await this.#whileSealed(async () => {
       await this.#check(digest);
       await this.#using((file) => file.flush());
-      await this.#run(() => this.#driver.publish(this.#key, blobKey(digest)));
+      await this.#run(() => this.#driver.publish(this.#key, blobKey(digest), options));
       this.#state = 'ended';
       this.#onEnd();
     });

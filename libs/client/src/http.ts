@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import type WebSocket from 'ws';
 import type { z } from 'zod';
+import { DOWNLOAD_PROOF_HEADER } from '#libs/contract';
 import { DomainError, expected } from '#libs/core';
 import { Answer } from './http/answer.js';
 import { Connections, type ConnectionOptions } from './http/connections.js';
@@ -46,6 +47,8 @@ export interface RequestOptions {
   readonly accept?: readonly number[];
   /** False: a redirect is an answer like any other. */
   readonly follow?: boolean;
+  /** Told with every redirect that is followed, before it is. */
+  readonly onRedirect?: (answer: Pick<Answer, 'header'>) => void;
   /** May be sent again after a failure of the network; true by default for everything but POST and PATCH. */
   readonly repeatable?: boolean;
   /** Milliseconds until the whole answer must be there; no limit when absent. */
@@ -172,6 +175,7 @@ export class HttpClient {
       const answer = await this.#once(options, hop, signal);
       if (options.follow === false || !isRedirect(answer.status)) return answer;
       if (accepted(options, answer.status) && options.accept !== undefined) return answer;
+      options.onRedirect?.(answer);
       await answer.discard();
       if (redirects >= CLIENT_LIMITS.redirects) {
         throw new DomainError('unavailable', `${this.#base.origin} redirects without end`, {
@@ -224,6 +228,7 @@ export class HttpClient {
     // CVE-2022-23538: a token is for the server it was given for; a redirect or a handed-out address gets none.
     if (url.origin !== this.#base.origin) {
       delete headers['authorization'];
+      delete headers[DOWNLOAD_PROOF_HEADER];
     } else if (options.authorize !== false && authorization !== undefined) {
       headers['authorization'] = authorization;
     }

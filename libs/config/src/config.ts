@@ -36,6 +36,19 @@ export interface MetricsSettings {
   readonly port: number;
 }
 
+/** The object store of the blobs. */
+export interface S3Settings {
+  /** No slash at its end; undefined: Amazon's own for the region. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  /** Where clients reach the same store; undefined: they do not, and bytes come through the library. */
+  readonly publicEndpoint: string | undefined;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: Secret;
+  /** Authorities by which the store is trusted, instead of the public ones. */
+  readonly caFile: string | undefined;
+}
+
 /** What the keystore lets people do. */
 export interface KeystoreSettings {
   readonly reads: KeystoreReads;
@@ -69,6 +82,7 @@ export interface ConfigValues {
   readonly redis: RedisSettings | undefined;
   readonly redisUrl: Secret | undefined;
   readonly blobsUrl: string;
+  readonly s3: S3Settings | undefined;
   readonly logLevel: string;
   readonly metrics: MetricsSettings | undefined;
   readonly httpPort: number | undefined;
@@ -98,8 +112,10 @@ export class ScsConfig {
   readonly tls: TlsSettings;
   /** The queue server; undefined = there is none, and remote builds are not offered. */
   readonly redis: RedisSettings | undefined;
-  /** `file:<folder>`. */
+  /** `file:<folder>` or `s3://<bucket>/<prefix>`. */
   readonly blobsUrl: string;
+  /** The object store, for the latter. */
+  readonly s3: S3Settings | undefined;
   readonly logLevel: string;
   /** Undefined = off. */
   readonly metrics: MetricsSettings | undefined;
@@ -128,6 +144,7 @@ export class ScsConfig {
     this.tls = values.tls;
     this.redis = values.redis;
     this.blobsUrl = values.blobsUrl;
+    this.s3 = values.s3;
     this.logLevel = values.logLevel;
     this.metrics = values.metrics;
     this.httpPort = values.httpPort;

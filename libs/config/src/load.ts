@@ -12,6 +12,7 @@ import {
 import { databaseUrls } from './databases.js';
 import { installation } from './installation.js';
 import { redisAddress, redisOf } from './redis-url.js';
+import { s3Faults, s3Of, s3Warnings } from './s3.js';
 import { Secret } from './secret.js';
 import { ADDRESSED, NEEDS, SERVICES, type AddressedService, type Service } from './services.js';
 import { GROUPS, notesOf, Settings, type SettingName } from './settings.js';
@@ -56,7 +57,7 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
   const port = settings.SCS_PORT ?? 8443;
   const insecureHttp = settings.SCS_INSECURE_HTTP ?? false;
   checkTogether(settings, { host, port, insecureHttp, services }, raw, faults);
-  faults.push(...transportFaults(settings));
+  faults.push(...transportFaults(settings), ...s3Faults(settings, (name) => raw[name] !== undefined));
   const redisUrl = redisAddress(settings);
   if (faults.length > 0) throw wrongSettings(faults);
   return new ScsConfig({
@@ -75,13 +76,19 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     redis: redisOf(redisUrl),
     redisUrl: redisUrl === undefined ? undefined : new Secret(redisUrl),
     blobsUrl: settings.SCS_BLOBS_URL ?? `file:${join(home, 'data', 'library', 'blobs')}`,
+    s3: s3Of(settings),
     logLevel: settings.SCS_LOG_LEVEL ?? 'info',
     metrics: metricsOf(settings),
     httpPort: settings.SCS_HTTP_PORT,
     trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
     buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
     keystore: keystoreOf(settings),
-    warnings: [...unknownNames(env), ...proxyWarnings(settings), ...metricsWarnings(settings)],
+    warnings: [
+      ...unknownNames(env),
+      ...proxyWarnings(settings),
+      ...metricsWarnings(settings),
+      ...s3Warnings(settings, host),
+    ],
   });
 }
 

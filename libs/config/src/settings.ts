@@ -7,6 +7,7 @@ import {
   BuildNetwork,
   DatabaseUrl,
   Domains,
+  Endpoint,
   Host,
   KeystoreAnonymous,
   KeystoreReads,
@@ -16,6 +17,8 @@ import {
   Port,
   Rate,
   RedisUrl,
+  Region,
+  S3Word,
   ServiceList,
   YesNo,
 } from './values.js';
@@ -148,8 +151,36 @@ const data = z.object({
     example: '/etc/scs/tls/redis-ca.pem',
   }),
   SCS_BLOBS_URL: setting(BlobsUrl, {
-    about: 'Image data: file:<folder>. Default: in SCS_HOME/data.',
-    example: 'file:/srv/scs/blobs',
+    about:
+      'Image data: file:<folder>, or s3://<bucket>/<prefix> in an object store (with SCS_S3_…). Default: a folder in SCS_HOME/data.',
+    example: 's3://images/scs',
+  }),
+  SCS_S3_ENDPOINT: setting(Endpoint, {
+    about: 'Where the library reaches the object store, by https. Default: that of Amazon for the region.',
+    example: 'https://minio.example.org:9000',
+  }),
+  SCS_S3_REGION: setting(Region, {
+    about: 'The region of the bucket, as requests name it. Default: us-east-1.',
+    example: 'eu-central-1',
+  }),
+  SCS_S3_ACCESS_KEY_ID: setting(S3Word, {
+    about: 'The name of the key with which the bucket is listed, read, written and deleted in.',
+    example: 'scs',
+    secret: true,
+  }),
+  SCS_S3_SECRET_ACCESS_KEY: setting(S3Word, {
+    about: 'The key itself.',
+    example: 'password',
+    secret: true,
+  }),
+  SCS_S3_CA_FILE: setting(AbsolutePath, {
+    about: 'Certificate authorities in PEM by which the object store is trusted, instead of the public ones.',
+    example: '/etc/scs/tls/s3-ca.pem',
+  }),
+  SCS_S3_PUBLIC_ENDPOINT: setting(Endpoint, {
+    about:
+      'Where clients reach the same object store. With it the bytes of an image come from there, by a signed address; without it they come through the library. By https.',
+    example: 'https://s3.example.org',
   }),
 });
 

@@ -184,3 +184,66 @@ describe('SCS_TRUSTED_PROXIES', () => {
     expect(loadConfig({ ...env, SCS_TRUSTED_PROXIES: '127.0.0.1' }).warnings).toEqual([]);
   });
 });
+
+describe('the object store', () => {
+  const store = {
+    SCS_BLOBS_URL: 's3://images/scs',
+    SCS_S3_ACCESS_KEY_ID: 'scs',
+    SCS_S3_SECRET_ACCESS_KEY: 'hunter2hunter2',
+  };
+
+  it('is where the blobs are', () => {
+    const { blobsUrl, s3 } = loadConfig({ ...store, SCS_S3_ENDPOINT: 'https://minio.example.org:9000/' });
+    expect(blobsUrl).toBe('s3://images/scs');
+    expect(s3).toMatchObject({
+      endpoint: 'https://minio.example.org:9000',
+      region: 'us-east-1',
+      publicEndpoint: undefined,
+      accessKeyId: 'scs',
+    });
+    expect([s3?.secretAccessKey.reveal(), String(s3?.secretAccessKey)]).toEqual(['hunter2hunter2', '***']);
+    expect(loadConfig({}).s3).toBeUndefined();
+  });
+
+  it.each(['SCS_S3_ACCESS_KEY_ID', 'SCS_S3_SECRET_ACCESS_KEY'])('is not asked without %s', (name) => {
+    expect(faultsOf({ ...store, [name]: '' })).toContain(
+      `Expected ${name} with an s3:// address in SCS_BLOBS_URL, got nothing`,
+    );
+  });
+
+  it('is not forgotten in the address of the blobs', () => {
+    const { SCS_BLOBS_URL: _, ...rest } = store;
+    expect(faultsOf(rest)).toContain(
+      'Expected an s3:// address in SCS_BLOBS_URL with SCS_S3_ACCESS_KEY_ID, got none',
+    );
+    expect(faultsOf({ SCS_BLOBS_URL: 's3://Images' })).toContain('or s3://<bucket>');
+  });
+
+  it.each(['SCS_S3_ENDPOINT', 'SCS_S3_PUBLIC_ENDPOINT'])('is reached by https: %s', (name) => {
+    expect(faultsOf({ ...store, [name]: 'http://minio.example.org:9000' })).toContain(
+      `Expected an https address for ${name}, got "http://minio.example.org:9000": images would travel unencrypted`,
+    );
+    expect(faultsOf({ ...store, [name]: 'http://127.0.0.1:9000' })).toContain('Expected an https address');
+    const asked = { ...store, SCS_INSECURE_HTTP: 'yes' };
+    expect(faultsOf({ ...asked, [name]: 'http://minio.example.org:9000' })).toContain(
+      'Expected an https address',
+    );
+    expect(faultsOf({ ...asked, [name]: 'http://127.0.0.1:9000' })).toBe('');
+    expect(faultsOf({ ...store, [name]: 'https://minio.example.org/path' })).toContain('without path');
+    expect(faultsOf({ ...store, [name]: 'https://minio.example.org:9000' })).toBe('');
+  });
+
+  it('is no address of the machine for clients on others', () => {
+    const local = { ...store, SCS_S3_PUBLIC_ENDPOINT: 'https://127.0.0.1:9000' };
+    expect(loadConfig(local).warnings).toEqual([]);
+    expect(loadConfig({ ...local, SCS_HOST: '0.0.0.0' }).warnings).toEqual([
+      expect.stringContaining('downloads from other machines will fail'),
+    ]);
+  });
+
+  it('shows no key in an error', () => {
+    const message = faultsOf({ ...store, SCS_S3_SECRET_ACCESS_KEY: 'hunter2 hunter2' });
+    expect(message).toContain('SCS_S3_SECRET_ACCESS_KEY');
+    expect(message).not.toContain('hunter2');
+  });
+});

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { readS3Url, S3_URL_FORM } from '#libs/core';
 import { parseMongoUrl } from './mongo-url.js';
 import { SERVICES, type Service } from './services.js';
 
@@ -108,12 +109,28 @@ export const RedisUrl = z.string().refine(
   { error: 'unix:/path/to/socket, redis://… or rediss://… (with % written as %25)' },
 );
 
-/** Where image data is kept. */
+/** Where image data is kept: a folder, or a bucket of an object store. */
 export const BlobsUrl = z
   .string()
-  .refine((text) => text.startsWith('file:/') && !text.startsWith('file://'), {
-    error: 'file:<absolute folder>',
-  });
+  .refine(
+    (text) => (text.startsWith('file:/') && !text.startsWith('file://')) || readS3Url(text) !== undefined,
+    { error: `file:<absolute folder>, or ${S3_URL_FORM}` },
+  );
+
+/** A server that speaks S3: its buckets are below it. */
+export const Endpoint = BaseUrl.refine((url) => new URL(url).origin === url, {
+  error: 'an http or https URL without path, credentials, query and fragment',
+});
+
+/** What a key of S3 consists of: anything that can be in a header. */
+export const S3Word = z.string().refine((text) => /^[\x21-\x7e]{1,256}$/.test(text), {
+  error: 'letters, digits and signs without spaces',
+});
+
+/** The name of a region. */
+export const Region = z.string().refine((text) => /^[a-z0-9-]{1,64}$/.test(text), {
+  error: 'lower-case letters, digits and hyphens',
+});
 
 export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
   error: 'trace, debug, info, warn, error or fatal',

@@ -14,5 +14,6 @@ export * from './placed-file.js';
 export * from './private-socket.js';
 export * from './process-name.js';
 export * from './rootTree.js';
+export * from './s3-url.js';
 export * from './system-errors.js';
 export * from './turns.js';

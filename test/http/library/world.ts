@@ -31,6 +31,8 @@ export interface WorldOptions {
   readonly home?: string;
   readonly authority?: TestAuthority;
   readonly clock?: Clock;
+  /** More settings. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A library with its own database and blobs on disk; the tokens are real, their authority is in the test. */
@@ -45,7 +47,12 @@ export async function startLibrary(options: WorldOptions = {}): Promise<World> {
   }
   const app = await startApp({
     modules: [options.limits ? LibraryModule.with(options.limits) : LibraryModule, authority.module()],
-    env: { SCS_SERVICES: 'library', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
+    env: {
+      SCS_SERVICES: 'library',
+      SCS_AUTH_URL: 'https://localhost:1',
+      ...database.env,
+      ...options.env,
+    },
     ...(options.home === undefined ? {} : { home: options.home }),
     ...(clock === undefined ? {} : { clock }),
   });

@@ -8,7 +8,10 @@ import { BegunService } from '../uploads/begun.service.js';
 import { DownloadsService } from './downloads.service.js';
 import { DEFAULTS } from '../limits.js';
 
-/** The bytes of an image (library contract §5 no. 19): 200 in one stream, or the range that was asked for. */
+/**
+ * The bytes of an image (library contract §5 no. 19): 200 in one stream, the range that was asked for, or 303 to the object store
+ * where the site wants that.
+ */
 @Controller()
 @Audience('library')
 export class DownloadsController {
@@ -25,9 +28,18 @@ export class DownloadsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const reference = parseImagePath(path, DEFAULTS);
-    const download = await this.downloads.open(reference, archOfQuery(query), actor, request.headers);
-    const { source, etag, proof } = download;
+    const download = await this.downloads.find(reference, archOfQuery(query), actor, request.headers);
+    const { etag, proof } = download;
     if (proof !== undefined) reply.header(DOWNLOAD_PROOF_HEADER, proof);
+    const begins = request.method === 'GET' && !/^bytes=[1-9-]/.test(request.headers.range ?? '');
+    const address = request.method === 'GET' ? await this.downloads.addressOf(download) : undefined;
+    if (address !== undefined) {
+      if (begins) await this.downloads.count(download);
+      // 303 and nothing else: stock clients keep their token from where it leads (library contract §6.2).
+      await reply.code(303).header('location', address).header('cache-control', 'no-store').send();
+      return;
+    }
+    const source = await this.downloads.open(download);
     try {
       await sendSource(request, reply, this.downloads.counted(source), {
         contentType: 'application/octet-stream',
@@ -36,7 +48,6 @@ export class DownloadsController {
     } finally {
       await source.close();
     }
-    if (request.method === 'GET' && !/^bytes=[1-9-]/.test(request.headers.range ?? ''))
-      await this.downloads.count(download);
+    if (begins) await this.downloads.count(download);
   }
 }

@@ -2,25 +2,35 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { type BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor } from '#libs/contract';
-import { type Clock, DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
+import {
+  type Clock,
+  type Digest,
+  DomainError,
+  type ImageReference,
+  messageOf,
+  parseDigest,
+} from '#libs/core';
 import { type ByteSource, CLOCK, LOG, type Logger, Metrics } from '#libs/server';
 import { BegunService } from '../uploads/begun.service.js';
 import { ContainersStore } from '../tree/containers.store.js';
-import { ImagesService } from '../images/images.service.js';
+import { type FoundImage, ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, mayDownload } from '../policy.js';
 import { containerSubject } from '../tree/subjects.js';
 
+/** An image that the caller may have the bytes of. */
 export interface Download {
-  /** Close it when it was sent. */
-  readonly source: BlobReader;
+  readonly digest: Digest;
   /** Strong: it is the hash of the bytes. */
   readonly etag: string;
   readonly container: string;
   readonly image: string;
   /** For {@link DOWNLOAD_PROOF_HEADER} of the answer. */
   readonly proof: string | undefined;
+  /** Milliseconds for which an address of the bytes may be good. */
+  readonly addressTime: number;
 }
 
 /** The bytes of images. */
@@ -33,6 +43,7 @@ export class DownloadsService {
     metrics: Metrics,
     @Inject(LOG) private readonly log: Logger,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
     private readonly imagesService: ImagesService,
     private readonly images: ImagesStore,
@@ -56,7 +67,7 @@ export class DownloadsService {
    * @throws DomainError `not_found`, `forbidden`, `unauthorized` for an expired token with which this download was not begun,
    *   `unprocessable` for what is no image (library contract case 70)
    */
-  async open(
+  async find(
     reference: ImageReference,
     arch: string | undefined,
     actor: Actor | undefined,
@@ -74,11 +85,12 @@ export class DownloadsService {
       });
     const { hash } = image.value;
     return {
-      source: await this.blobs.open(parseDigest(hash)),
+      digest: parseDigest(hash),
       etag: `"${hash}"`,
       container: container.id,
       image: image.id,
       proof: this.begun.proofOf(actor, found, headers),
+      addressTime: this.#addressTime(found, actor),
     };
   }
 
@@ -92,6 +104,24 @@ export class DownloadsService {
         return bytes;
       },
     };
+  }
+
+  /** The bytes. Close them when they were sent. */
+  open({ digest }: Download): Promise<BlobReader> {
+    return this.blobs.open(digest);
+  }
+
+  /** A signed address that the bytes are read from, where the site hands such out. */
+  addressOf({ digest, addressTime }: Download): Promise<string | undefined> {
+    return this.blobs.addressOf(digest, Math.max(1, Math.floor(addressTime / 1000)));
+  }
+
+  /** Nobody can take an address back: for private images it is good for one pull, and ends with what a token can still do. */
+  #addressTime({ image, container }: FoundImage, actor: Actor | undefined): number {
+    const { privateAddress, slowestPull, uploadUrl } = this.limits;
+    if (actor === undefined || mayDownload(undefined, containerSubject(container)).allowed) return uploadUrl;
+    const pull = privateAddress + (image.value.size / slowestPull) * 1000;
+    return Math.min(pull, uploadUrl, this.begun.lastMoment(actor) - this.clock.now().getTime());
   }
 
   /** After a download from the first byte on. Never fails: the number is informational. */

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startScript } from '../../../../test/support/script.js';
-import { LibraryImage } from '#libs/contract';
+import { DOWNLOAD_PROOF_HEADER, LibraryImage } from '#libs/contract';
 import { parseDigest, processName, readRange } from '#libs/core';
 import { HttpClient } from '../http.js';
 import { closeServers, serve } from '../testing/servers.js';
@@ -101,6 +101,25 @@ describe('a pull', () => {
     const last = { done: data.length, total: data.length };
     expect(seen.findLast(({ phase }) => phase === 'receiving')).toMatchObject(last);
     expect(seen.at(-1)).toEqual({ phase: 'checking', ...last });
+  });
+
+  it('tells the library with every range that it has begun, also where the bytes come from elsewhere', async () => {
+    const store = await serveImage();
+    const proofs: unknown[] = [];
+    const base = await serve((request, response) => {
+      proofs.push(request.headers[DOWNLOAD_PROOF_HEADER]);
+      response
+        .writeHead(303, { location: `${store}/x`, [DOWNLOAD_PROOF_HEADER]: `proof ${proofs.length}` })
+        .end();
+    });
+    await pull(clientOf(base), { connections: 1 });
+    await isWhole();
+    expect(proofs).toEqual([undefined, 'proof 1', 'proof 2']);
+    expect(requests.map((headers) => headers[DOWNLOAD_PROOF_HEADER])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('takes the whole file from a server that ignores ranges, and asks once', async () => {

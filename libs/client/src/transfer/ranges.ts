@@ -128,6 +128,10 @@ async function ask(job: Job, { start, end }: ByteRange): Promise<Answer> {
     },
     accept: [200, 206],
     repeatable: false,
+    // Where the bytes come from somewhere else, the library speaks in its redirect.
+    onRedirect: (redirect) => {
+      job.proof = redirect.header(DOWNLOAD_PROOF_HEADER) ?? job.proof;
+    },
     ...(job.retry.signal === undefined ? {} : { signal: job.retry.signal }),
   });
   try {

@@ -7,6 +7,8 @@ import { STREAM_LIMITS } from './limits.js';
 /** Bytes that can be read at any position. */
 export interface ByteSource {
   readonly size: number;
+  /** Told before the bytes from `start` to `end` (the last one) are read, one after the other. */
+  expect?(start: number, end: number): void;
   /** Fills `target` from `position` on; fewer bytes only at the end. */
   read(target: Buffer, position: number): Promise<number>;
 }
@@ -76,6 +78,7 @@ async function writeRange(
   const buffers: Buffer[] = [];
   const underway: Promise<boolean>[] = [];
   response.setTimeout(STREAM_LIMITS.sendIdleTime, () => response.destroy());
+  source.expect?.(range.start, range.end);
   try {
     let position = range.start;
     for (let turn = 0; position <= range.end; turn += 1) {

@@ -26,12 +26,14 @@ describe('streaming', () => {
   let port: number;
   let outcomes: Outcome[];
   let received: Buffer[];
+  let told: (readonly [number, number])[];
   let receive: ReceiveOptions;
   let sink: (chunks: readonly Buffer[]) => Promise<void>;
 
   beforeEach(async () => {
     outcomes = [];
     received = [];
+    told = [];
     receive = { limit: 100 * 1024 * 1024 };
     sink = async (chunks) => void received.push(...chunks.map((chunk) => Buffer.copyBytesFrom(chunk)));
     app = fastify();
@@ -44,6 +46,7 @@ describe('streaming', () => {
     app.get('/file', (request, reply) => {
       const source = {
         size: file.length,
+        expect: (start: number, end: number) => void told.push([start, end]),
         read: async (target: Buffer, at: number) => file.copy(target, 0, at),
       };
       reply.header('x-more', 'yes');
@@ -99,6 +102,7 @@ describe('streaming', () => {
       expect(answer.status).toBe(206);
       expect(answer.headers['content-range']).toBe(`bytes ${start}-${end}/${file.length}`);
       expect(answer.body.equals(file.subarray(start, end + 1))).toBe(true);
+      expect(told).toEqual([[start, end]]);
     });
 
     it('answers a range outside with 416, the size and the error envelope', async () => {
