@@ -173,9 +173,12 @@ function tellGrowth(what, ours, growth) {
 
 /** Rounds on all servers in turn; of each the medians of rate, latencies in ms and processor time of a request in µs. */
 async function interleaved(runs) {
-  const measure = async ({ server, script }, time = seconds) => {
+  const measure = async (run, time = seconds) => {
+    const { server, script, asked = 0 } = run;
     const before = processorTimeOf(server.pid);
-    const result = await load({ base: server.url, script, seconds: time, connections });
+    const result = await load({ base: server.url, script, skip: asked, seconds: time, connections });
+    // What was asked before might be in memory still.
+    run.asked = asked + result.requests;
     const work = (processorTimeOf(server.pid) - before) * 1000;
     return { ...result, p50: result.median, work: work / result.requests };
   };

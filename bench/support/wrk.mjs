@@ -18,6 +18,7 @@ local requests = {}
 local at = 0
 function init(arguments)
   for index, path in ipairs(paths) do requests[index] = wrk.format("GET", path) end
+  at = tonumber(arguments[1])
 end
 function request()
   at = at % #requests + 1
@@ -35,11 +36,12 @@ end
 
 /**
  * Puts load on a server: closed loop, one thread, keep-alive connections.
+ * @param skip paths that an earlier round has asked for: it goes on behind them
  * @returns requests, requests per second, and milliseconds of the median and the slowest hundredth
  * @throws Error when an answer is not a success: then there is nothing to compare
  */
-export async function load({ base, script, seconds, connections }) {
-  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, base];
+export async function load({ base, script, skip, seconds, connections }) {
+  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, base, '--', String(skip)];
   const { stdout } = await run('wrk', words).catch((error) => {
     throw error.code === 'ENOENT' ? new Error('wrk is missing: apt-get install wrk') : error;
   });
