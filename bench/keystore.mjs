@@ -5,8 +5,8 @@
 // For each size an instance of its own, which scripts/up started with its default settings, access log included, but for how
 // often one address may ask. `scs keys import` brings it the certificates, whose signatures the keystore verifies; then it is
 // started anew. Each kind of question is compared with the least that Nest on Fastify can do: a route that answers a constant of
-// the same size, with the same headers, over the same transport. Asked for are all keys in no order, so that most answers have to
-// be read from the database; and a thousand of them again and again, which are kept in memory.
+// the same size, with the same headers, over the same transport. Asked for are all keys at random, of which some are kept in memory;
+// and a thousand of them again and again.
 //
 // All servers are processes of their own; wrk (Debian) asks them in interleaved rounds, one after the other. Medians are printed:
 // the rate, also as ratio to the bare route = 1 (more is better), half of the requests and the slowest hundredth, and the
@@ -134,7 +134,7 @@ async function startKeystore(size, people) {
 
 async function compare({ what, of, rate, growth, most, at }, stores, bare) {
   const runs = stores.map((store) => {
-    const paths = shuffled(store.people).slice(0, most).map(of);
+    const paths = store.people.slice(0, most).map(of);
     return { server: store, script: writeRequests(folder.path, `${at}-${store.size}`, paths) };
   });
   const constant = { server: bare, script: writeRequests(folder.path, `${at}-bare`, [bare.paths[at]]) };
@@ -173,17 +173,15 @@ function tellGrowth(what, ours, growth) {
 
 /** Rounds on all servers in turn; of each the medians of rate, latencies in ms and processor time of a request in µs. */
 async function interleaved(runs) {
-  const measure = async (run, time = seconds) => {
-    const { server, script, asked = 0 } = run;
+  const measure = async ({ server, script }, round, time = seconds) => {
     const before = processorTimeOf(server.pid);
-    const result = await load({ base: server.url, script, skip: asked, seconds: time, connections });
-    // What was asked before might be in memory still.
-    run.asked = asked + result.requests;
+    // Another round asks for others: what was asked before may be in memory still.
+    const result = await load({ base: server.url, script, seed: round + 1, seconds: time, connections });
     const work = (processorTimeOf(server.pid) - before) * 1000;
     return { ...result, p50: result.median, work: work / result.requests };
   };
-  for (const run of runs) await measure(run, WARM_UP);
-  return inRounds(runs, (run) => measure(run));
+  for (const run of runs) await measure(run, rounds, WARM_UP);
+  return inRounds(runs, measure);
 }
 
 async function inRounds(runs, measure) {
@@ -285,18 +283,6 @@ async function startBare({ instance, people }) {
   // The same length of request as the keystore gets.
   const paths = KINDS.map(({ of, at }) => of(people[0]).replace('lookup', String(at)));
   return { url, base: url, pid: server.pid, instance, paths };
-}
-
-/** In an order that nobody foresees, the same in every run: a multiplicative generator (Lehmer) draws. */
-function shuffled(all) {
-  const list = [...all];
-  let seed = 20_261_126;
-  for (let at = list.length - 1; at > 0; at -= 1) {
-    seed = (seed * 48_271) % 2_147_483_647;
-    const other = seed % (at + 1);
-    [list[at], list[other]] = [list[other], list[at]];
-  }
-  return list;
 }
 
 function secondsSince(began) {
