@@ -40,7 +40,7 @@ end
  * @param seed decides which paths are drawn, in which order
  * @param skip in place of a seed: all paths one after the other, behind so many
  * @returns requests, requests per second, and milliseconds of the median and the slowest hundredth
- * @throws Error when an answer is not a success: then there is nothing to compare
+ * @throws Error when an answer is not a success, or none came: then there is nothing to compare
  */
 export async function load({ base, script, seed, skip, seconds, connections }) {
   const order = skip === undefined ? ['random', String(seed)] : ['row', String(skip)];
@@ -49,7 +49,7 @@ export async function load({ base, script, seed, skip, seconds, connections }) {
     throw error.code === 'ENOENT' ? new Error('wrk is missing: apt-get install wrk') : error;
   });
   const result = JSON.parse(/^RESULT (.*)$/m.exec(stdout)?.[1] ?? '{}');
-  if (result.wrong !== 0) throw new Error(`Expected successes from ${base}, got ${stdout}`);
+  if (result.wrong !== 0 || result.requests === 0) throw new Error(`Expected successes from ${base}, got ${stdout}`);
   return {
     requests: result.requests,
     rate: (result.requests * 1e6) / result.microseconds,
