@@ -49,7 +49,8 @@ export async function load({ base, script, seed, skip, seconds, connections }) {
     throw error.code === 'ENOENT' ? new Error('wrk is missing: apt-get install wrk') : error;
   });
   const result = JSON.parse(/^RESULT (.*)$/m.exec(stdout)?.[1] ?? '{}');
-  if (result.wrong !== 0 || result.requests === 0) throw new Error(`Expected successes from ${base}, got ${stdout}`);
+  if (result.wrong !== 0 || result.requests === 0)
+    throw new Error(`Expected successes from ${base}, got ${stdout}`);
   return {
     requests: result.requests,
     rate: (result.requests * 1e6) / result.microseconds,

@@ -59,6 +59,8 @@ export const LIMITS = {
   /** Certificates in one page of a listing, where the request does not say how many. */
   listed: 256,
   listedMost: 500,
+  /** Certificates with each word of a search that are counted first, to find the rarest; as many as are listed where all have more. */
+  counted: 16,
   /** Certificates in one page that people read. */
   shown: 50,
   /** Certificates with the rarest word of a search that one request looks at, and how many at a time. */
