@@ -30,6 +30,11 @@ export function memoryOf(pid) {
   return Number(/^Pss: +(\d+) kB/m.exec(readOrNothing(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) / 1024;
 }
 
+/** MiB of memory that a process has, with all that it shares with others. */
+export function residentOf(pid) {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readOrNothing(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
+}
+
 /** Milliseconds that the threads of a process have worked so far, in the program and in the system. */
 export function processorTimeOf(pid) {
   const stat = readOrNothing(`/proc/${pid}/stat`);

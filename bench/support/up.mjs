@@ -44,3 +44,9 @@ export async function ownInstance(folder, env = {}) {
     down: () => script('down'),
   };
 }
+
+/** What a command of `scs` of this checkout prints, in the environment of an instance. */
+export async function scs(instance, words) {
+  const { stdout } = await run(join(checkout, 'bin/scs'), words, { env: instance.env });
+  return stdout;
+}

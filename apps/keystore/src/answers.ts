@@ -15,34 +15,66 @@ export interface Answer {
   readonly name: string;
 }
 
-/** What an entry takes beside its two texts, about. */
-const ENTRY_BYTES = 400;
+/** What is kept of an answer beside its text, and what each handle that leads to it takes, about. */
+const KEPT_BYTES = 250;
+const HANDLE_BYTES = 100;
+/** The part of all blocks that is the oldest: what is asked for there moves to the newest before it has to go. */
+const OLD = 1 / 4;
+
+/** Texts that came one after the other, and go together. */
+interface Block {
+  /** Counts blocks. */
+  readonly number: number;
+  readonly octets: Buffer;
+  used: number;
+  /** Bytes besides the texts. */
+  beside: number;
+  /** What leads here, and may since lead elsewhere. */
+  readonly handles: string[];
+  readonly etags: string[];
+}
+
+/** An answer without its text, which is a part of a block. */
+interface Kept extends Omit<Answer, 'body'> {
+  readonly block: Block;
+  readonly start: number;
+  readonly end: number;
+}
 
 /**
- * Finished answers of `op=get` by the handle that they were asked by, within a bound of bytes. Two generations: what is asked
- * for again moves to the young one; when that has half of the bytes it becomes the old one, and the old one goes.
+ * Finished answers of `op=get` by the handle that they were asked by, within a bound of bytes. Texts are outside of the heap of
+ * JavaScript, where the collector of garbage neither moves nor counts them, and once for all handles that lead to them. Where there
+ * is no room the oldest block of them goes; what is asked for while it is in the older ones moves to the newest.
  *
  * Nothing that was changed is given out: whoever changes a certificate lets go of the answers of all its handles, those that it
  * had and those that it has, before the change is acknowledged. An answer that was being read meanwhile is not taken in.
  */
 export class Answers {
-  readonly #half: number;
-  #young = new Map<string, Answer>();
-  #old = new Map<string, Answer>();
-  #youngBytes = 0;
+  readonly #bytes: number;
+  readonly #blockBytes: number;
+  readonly #byHandle = new Map<string, Kept>();
+  /** Strong validators are equal for equal texts only. */
+  readonly #byEtag = new Map<string, Kept>();
+  #blocks: Block[] = [];
+  #beside = 0;
   #changes = 0;
 
-  /** @param bytes of all answers together; 0 = none is kept */
-  constructor(bytes: number) {
-    this.#half = bytes / 2;
+  /**
+   * @param bytes of all answers together; 0 = none is kept
+   * @param blockBytes of the texts that go together; a longer one is not kept
+   */
+  constructor(bytes: number, blockBytes = 1024 * 1024) {
+    this.#bytes = bytes;
+    this.#blockBytes = blockBytes;
   }
 
   get(handle: string): Answer | undefined {
-    const young = this.#young.get(handle);
-    if (young !== undefined) return young;
-    const old = this.#old.get(handle);
-    if (old !== undefined) this.#add(handle, old);
-    return old;
+    const kept = this.#byHandle.get(handle);
+    if (kept === undefined) return undefined;
+    const { block, start, end, etag, modified, name } = kept;
+    const answer = { body: block.octets.toString('latin1', start, end), etag, modified, name };
+    if (this.#isOld(kept)) this.#add(handle, answer);
+    return answer;
   }
 
   /** To be asked before an answer is read, and given to {@link put} with it. */
@@ -58,26 +90,67 @@ export class Answers {
   /** Called when a certificate with these handles was changed, and before anybody is told so. */
   forget(handles: Iterable<string>): void {
     this.#changes += 1;
-    for (const handle of handles) {
-      const young = this.#young.get(handle);
-      if (young !== undefined) this.#youngBytes -= sizeOf(handle, young);
-      this.#young.delete(handle);
-      this.#old.delete(handle);
-    }
+    for (const handle of handles) this.#byHandle.delete(handle);
+  }
+
+  /** Bytes that are held now: of all blocks, whether or not they are full, and beside them. */
+  get bytes(): number {
+    return this.#blocks.length * this.#blockBytes + this.#beside;
   }
 
   #add(handle: string, answer: Answer): void {
-    const bytes = sizeOf(handle, answer);
-    if (bytes > this.#half || this.#young.has(handle)) return;
-    if (this.#youngBytes + bytes > this.#half) {
-      this.#old = this.#young;
-      this.#young = new Map();
-      this.#youngBytes = 0;
-    }
-    this.#young.set(handle, answer);
-    this.#youngBytes += bytes;
+    // ASCII: as many octets as characters.
+    if (answer.body.length > this.#blockBytes || this.#blockBytes > this.#bytes) return;
+    const known = this.#byEtag.get(answer.etag);
+    const isThere = known?.modified.milliseconds === answer.modified.milliseconds && !this.#isOld(known);
+    const kept = isThere ? known : this.#write(answer);
+    this.#byHandle.set(handle, kept);
+    kept.block.handles.push(handle);
+    // Handles may be in any script.
+    this.#charge(kept.block, HANDLE_BYTES + handle.length * 2);
+    while (this.bytes > this.#bytes) this.#drop();
+  }
+
+  #write({ body, ...said }: Answer): Kept {
+    const block = this.#blockFor(body.length);
+    const start = block.used;
+    block.used += block.octets.write(body, start, 'latin1');
+    const kept = { ...said, block, start, end: block.used };
+    this.#byEtag.set(said.etag, kept);
+    block.etags.push(said.etag);
+    this.#charge(block, KEPT_BYTES);
+    return kept;
+  }
+
+  #blockFor(length: number): Block {
+    const newest = this.#blocks.at(-1);
+    if (newest !== undefined && newest.used + length <= this.#blockBytes) return newest;
+    const full = this.bytes + this.#blockBytes > this.#bytes;
+    const octets = (full ? this.#drop() : undefined) ?? Buffer.allocUnsafeSlow(this.#blockBytes);
+    const number = (newest?.number ?? 0) + 1;
+    const block: Block = { number, octets, used: 0, beside: 0, handles: [], etags: [] };
+    this.#blocks.push(block);
+    return block;
+  }
+
+  #charge(block: Block, bytes: number): void {
+    block.beside += bytes;
+    this.#beside += bytes;
+  }
+
+  /** Lets go of the oldest block. @returns its memory, which nothing refers to any more */
+  #drop(): Buffer | undefined {
+    const block = this.#blocks.shift();
+    if (block === undefined) return undefined;
+    this.#beside -= block.beside;
+    for (const handle of block.handles)
+      if (this.#byHandle.get(handle)?.block === block) this.#byHandle.delete(handle);
+    for (const etag of block.etags) if (this.#byEtag.get(etag)?.block === block) this.#byEtag.delete(etag);
+    return block.octets;
+  }
+
+  #isOld({ block }: Kept): boolean {
+    if (this.bytes + this.#blockBytes <= this.#bytes) return false;
+    return block.number - (this.#blocks[0]?.number ?? 0) < Math.floor(this.#blocks.length * OLD);
   }
 }
-
-/** Handles may be in any script; answers are ASCII. */
-const sizeOf = (handle: string, { body }: Answer): number => handle.length * 2 + body.length + ENTRY_BYTES;

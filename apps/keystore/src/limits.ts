@@ -68,6 +68,8 @@ export const LIMITS = {
   /** Certificates in one page of a listing, where the request does not say how many. */
   listed: 256,
   listedMost: 500,
+  /** Certificates with each word of a search that are counted first, to find the rarest; as many as are listed where all have more. */
+  counted: 16,
   /** Certificates in one page that people read. */
   shown: 50,
   /** Certificates with the rarest word of a search that one request looks at, and how many at a time. */
@@ -77,8 +79,8 @@ export const LIMITS = {
   pageToken: 1024,
   /** Words under which one certificate is found, over all its user ids. */
   indexedWords: 200,
-  /** Bytes of finished answers that are kept in memory: those of 50,000 small keys. */
-  answerBytes: 64 * 1024 * 1024,
+  /** Bytes of finished answers that are kept in memory as they are asked for: those of 100,000 small keys. */
+  answerBytes: 192 * 1024 * 1024,
   /** Bytes of an e-mail address that is looked up. */
   handleBytes: 254,
   /** Milliseconds after which a look-up or an upload is given up: stock clients hang up after five seconds (contract §1.1). */

@@ -13,6 +13,7 @@ import { PageTokens } from './page-tokens.js';
 describe('a search by words', () => {
   let database: Database;
   let lookups: LookupService;
+  const tokens = new PageTokens(Buffer.alloc(32));
   const MANY = LIMITS.listed + 50;
 
   async function add(store: CertificatesStore, n: number, names: readonly string[]): Promise<void> {
@@ -45,8 +46,8 @@ describe('a search by words', () => {
     database = await openDocuments(TEMPORARY_DATABASE, { service: 'keystore' });
     const trail = new Trail({ documents: database, service: 'keystore', clock: systemClock });
     const store = new CertificatesStore(database, trail, systemClock);
-    lookups = new LookupService(store, new PageTokens(Buffer.alloc(32)), systemClock, Metrics.off());
-    const names = (n: number): string => `Common Also${n % 2} Number${n}`;
+    lookups = new LookupService(store, tokens, systemClock, Metrics.off());
+    const names = (n: number): string => `Common Also${n % 2} Number${n}${n % 10 === 0 ? '' : ' Most'}`;
     await Promise.all(Array.from({ length: MANY }, (_, n) => add(store, n + 1, [names(n + 1)])));
     await add(store, MANY + 1, ['Common Rare', 'Other Name']);
   });
@@ -88,6 +89,17 @@ describe('a search by words', () => {
     } while (token !== undefined);
     expect(new Set(all).size).toBe(count);
     expect(all).toHaveLength(count);
+  });
+
+  it.each([
+    [['common', 'most'], 1],
+    [['most', 'common'], 0],
+    [['common', 'also1', 'most'], 1],
+  ])('walks along the rarest of %j, also where more than a page have each', async (words, rarest) => {
+    const searches = [{ kind: 'words', words } as const];
+    // A page that is full says along what the next one goes.
+    const { next = '' } = await lookups.list(searches, 1);
+    expect(tokens.read(JSON.stringify(searches), next)).toMatchObject({ walked: rarest });
   });
 
   it.each([[['rare', 'number1']], [['common', 'nothing']], [['nothing']]])(

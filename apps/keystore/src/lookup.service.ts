@@ -180,10 +180,19 @@ export class LookupService {
 
   async #rarest(handles: readonly string[]): Promise<number> {
     if (handles.length === 1) return 0;
-    const counts = await Promise.all(
-      handles.map(async (handle) => (await this.certificates.find(handle, LIMITS.listed)).length),
-    );
-    return counts.indexOf(Math.min(...counts));
+    for (const limit of [LIMITS.counted, LIMITS.listed]) {
+      const found = await Promise.all(handles.map((handle) => this.certificates.find(handle, limit)));
+      const counts = found.map(({ length }) => length);
+      const fewest = Math.min(...counts);
+      if (fewest < limit) return counts.indexOf(fewest);
+      // All words of a certificate have one place. Where many have each word, the rarest is the one whose last is the furthest.
+      const furthest = found
+        .map((list) => list.at(-1))
+        .toSorted(byPlace)
+        .at(-1);
+      if (limit === LIMITS.listed) return found.findIndex((list) => list.at(-1) === furthest);
+    }
+    return 0;
   }
 
   /**
@@ -270,6 +279,12 @@ export function modifiedOf(certificates: readonly StoredCertificate[]): Moment {
 
 const notFound = (): DomainError =>
   new DomainError('not_found', 'No matching keys found', { reason: 'key_not_found' });
+
+/** The order in which one handle finds certificates. */
+function byPlace(a: FoundHandle | undefined, b: FoundHandle | undefined): number {
+  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
+  return a.place - b.place || (a.fingerprint < b.fingerprint ? -1 : 1);
+}
 
 /** The handle that a search asks for; words ask for several. */
 function handleIn(search: Search): string | undefined {

@@ -4,12 +4,28 @@ import type { CheckedWrite, Increment } from './driver.js';
 import { collectionKeys, type KeyTypes } from './keys.js';
 import type { CollectionSpec, Write, WriteMaker } from './port.js';
 
-/** What stands behind each Write that a WriteMaker made. A look-alike has nothing here and is refused by `commit`. */
-const checkedWrites = new WeakMap<Write, CheckedWrite>();
+/** A Write with what stands behind it, which nobody else can put there: a look-alike is refused by `commit`. */
+class MadeWrite implements Write {
+  readonly collection: string;
+  readonly kind: Write['kind'];
+  readonly id: string;
+  readonly #checked: CheckedWrite;
+
+  constructor(checked: CheckedWrite) {
+    this.collection = checked.collection.name;
+    this.kind = checked.kind;
+    this.id = checked.id;
+    this.#checked = checked;
+  }
+
+  static behind(write: Write): CheckedWrite | undefined {
+    return #checked in write ? write.#checked : undefined;
+  }
+}
 
 /** @throws TypeError for a write that no WriteMaker made */
 export function checkedWrite(write: Write): CheckedWrite {
-  const checked = checkedWrites.get(write);
+  const checked = MadeWrite.behind(write);
   if (checked === undefined)
     throw new TypeError(expected('a write made by Collection.write', 'commit', JSON.stringify(write)));
   return checked;
@@ -78,9 +94,7 @@ export class CheckedWriteMaker<D extends object> implements WriteMaker<D> {
   }
 
   #make(write: Omit<CheckedWrite, 'collection'>): Write {
-    const handle: Write = { collection: this.#plan.name, kind: write.kind, id: write.id };
-    checkedWrites.set(handle, { collection: this.#plan, ...write });
-    return handle;
+    return new MadeWrite({ collection: this.#plan, ...write });
   }
 }
 
