@@ -27,7 +27,8 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
   const account = 'error' in found ? null : found;
   const environment = environmentMap(host.environment());
   const image = openImage(host, absolutePath(workingDirectory, options.image), options);
-  const launch: LaunchPaths = { account, configuration, environment, workingDirectory };
+  const { effectiveUid } = identity;
+  const launch: LaunchPaths = { effectiveUid, account, configuration, environment, workingDirectory };
   const paths = new Map<AbsolutePath, FileStatus | null>();
   for (const path of wantedPaths(options, launch)) {
     const status = host.status(path);

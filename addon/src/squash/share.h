@@ -1,0 +1,20 @@
+// A start's side of a shared image server.
+#pragma once
+
+#include "keeper.h"
+
+namespace sing {
+
+struct ShareRequest {
+  ImagePart part;
+  std::string source, mountPoint;
+  /// Where the sockets are.
+  std::string folder;
+  uint64_t idleSeconds = 0;
+};
+
+/// A copy of the mount of the image, attached nowhere, from the server that the starts of this user share; started when there is none. Never waits
+/// for longer than a few seconds; a server that does not answer by then loses its name, so that the next start makes a new one.
+Outcome<Descriptor> shareImage(const ShareRequest& request);
+
+}  // namespace sing
