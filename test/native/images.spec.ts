@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, runSing, skipContainers } from '../support/containers.js';
-import { commandWithFuse, ENVIRONMENT, makeSquashfs, runWithFuse, skipFuse } from '../support/fuse.js';
+import {
+  commandWithFuse,
+  ENVIRONMENT,
+  makeSquashfs,
+  runWithFuse,
+  serverIdle,
+  skipFuse,
+} from '../support/fuse.js';
+import type { FuseDevice } from '../support/fuse.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { sifFixture, sifFixtureNames } from '../support/sif-fixtures.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -12,7 +20,7 @@ import { temporaryFolder } from '../support/temporary.js';
 /** What a program inside the tiny fixtures prints, and how it is called. */
 const HELLO = ['/bin/hello'];
 
-// Image files, by every way in which one can be opened: served by the own FUSE server, unpacked, and by the kernel as root.
+// Image files, by every way in which one can be opened by a start alone: served by a FUSE server of its own, unpacked, and by the kernel as root.
 describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   let folder = '';
   let remove = async (): Promise<void> => undefined;
@@ -30,36 +38,31 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   afterAll(() => remove());
 
   const image = (name: string): string => images.get(name) ?? '';
+  const run = (device: FuseDevice, words: readonly string[]): ReturnType<typeof runWithFuse> =>
+    runWithFuse(folder, device, [...serverIdle(folder, 0), ...words]);
   const leftOvers = (): string[] => [
     ...processesWith(folder),
-    ...processesWith('sing-image'),
     ...readdirSync('/tmp').filter((name) => name.startsWith('sing-') && !name.startsWith('sing-core')),
     ...readdirSync('/var/tmp').filter((name) => name.startsWith('sing-')),
   ];
   const nothingIsLeft = (): Promise<void> => eventually('nothing of the container to be left', leftOvers);
 
   it.each(['gzip', 'zstd', 'xz', 'lz4', 'lzo'])('a squashfs with %s is served by FUSE', async (name) => {
-    const ended = await runWithFuse(folder, 'open', [
-      'exec',
-      image(name),
-      'sh',
-      '-c',
-      'cat /etc/marker; id -u',
-    ]);
+    const ended = await run('open', ['exec', image(name), 'sh', '-c', 'cat /etc/marker; id -u']);
     expect(ended).toEqual({ status: 0, signal: null, stdout: `in the image\n${ordinaryId()}\n`, stderr: '' });
     await nothingIsLeft();
   });
 
   it('without FUSE the image is unpacked for the run into a folder that only its owner can enter, and removed', async () => {
     const look = 'cat /etc/marker; stat -c "%a %U" /tmp/sing-* /var/tmp/sing-* 2>/dev/null';
-    const ended = await runWithFuse(folder, 'closed', ['exec', image('zstd'), 'sh', '-c', look]);
+    const ended = await run('closed', ['exec', image('zstd'), 'sh', '-c', look]);
     expect(ended.stdout).toMatch(/^in the image\n700 /);
     await nothingIsLeft();
   });
 
   it('a payload that is killed leaves neither server, mount nor unpacked image', async () => {
     for (const device of ['open', 'closed'] as const) {
-      const ended = await runWithFuse(folder, device, ['exec', image('gzip'), 'sh', '-c', 'kill -9 $$']);
+      const ended = await run(device, ['exec', image('gzip'), 'sh', '-c', 'kill -9 $$']);
       expect(ended.signal).toBe('SIGKILL');
       await nothingIsLeft();
     }
@@ -68,13 +71,14 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   it('the server outlives signals that the payload catches', async () => {
     const script =
       'trap "cat /etc/marker" TERM; kill -TERM $$; kill -TERM 0; cat /etc/group >/dev/null && echo alive';
-    const ended = await runWithFuse(folder, 'open', ['exec', image('gzip'), 'sh', '-c', script]);
+    const ended = await run('open', ['exec', image('gzip'), 'sh', '-c', script]);
     expect(ended.stdout).toContain('alive');
   });
 
   it('a reader sees the end of the output when the payload closes it, although payload and server go on', async () => {
     const script = 'echo last; exec >&- 2>&-; while :; do sleep 0.05; done';
     const [program = '', ...args] = commandWithFuse(folder, 'open', [
+      ...serverIdle(folder, 0),
       'exec',
       image('gzip'),
       'sh',
@@ -112,7 +116,7 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
     ])('%s runs', async (name) => {
       const path = join(folder, name.replaceAll('/', '-'));
       writeFileSync(path, sifFixture(name));
-      const ended = await runWithFuse(folder, 'open', ['exec', path, ...HELLO]);
+      const ended = await run('open', ['exec', path, ...HELLO]);
       expect(ended).toMatchObject({ status: 0, stderr: '' });
       expect(ended.stdout).not.toBe('');
     });
@@ -122,7 +126,7 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
       async (name) => {
         const path = join(folder, name.replaceAll('/', '-'));
         writeFileSync(path, sifFixture(name));
-        const ended = await runWithFuse(folder, 'open', ['exec', path, ...HELLO]);
+        const ended = await run('open', ['exec', path, ...HELLO]);
         const refused = ended.status === 255 && /^FATAL: {3}\S.{10,}\n$/.test(ended.stderr);
         expect([ended, ended.signal === null && (ended.status === 0 || refused)]).toEqual([ended, true]);
       },
@@ -147,7 +151,7 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
       writeFileSync(path, bytes);
       const results: unknown[] = [];
       for (const device of ['open', 'closed'] as const) {
-        const { signal, status, stderr } = await runWithFuse(folder, device, ['exec', path, '/bin/x']);
+        const { signal, status, stderr } = await run(device, ['exec', path, '/bin/x']);
         results.push([
           signal,
           status,

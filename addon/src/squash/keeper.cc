@@ -27,7 +27,7 @@ constexpr uint64_t capSysAdmin = uint64_t{1} << 21;
 constexpr uint64_t keeperMemory = 256u << 20;
 constexpr int64_t second = 1000;
 /// A server that has not answered by then is taken for stopped.
-constexpr int64_t longestSilence = second;
+constexpr int64_t longestSilence = 3 * second;
 /// A start sends its request right after it has connected.
 constexpr int64_t longestRequest = 5 * second;
 /// Starts beyond these are served, but not waited for: their mounts stay all the same.
@@ -83,9 +83,6 @@ class Keeper {
   };
 
   Status makeMount() {
-    auto ready = receiveMessage(server_.get());
-    if (!ready) return refused("The image server ended before it had read the image");
-    if (!ready->text.empty()) return refused(ready->text);
     plan::Namespaces own;
     own.user.emplace();
     own.user->uidMap = {{geteuid(), geteuid(), 1}};
@@ -94,6 +91,10 @@ class Keeper {
     SING_TRY(enterNamespaces(own, nobody));
     SING_TRY(setPropagation(false));
     SING_TRY(mountImage());
+    // The image was read meanwhile.
+    auto ready = receiveMessage(server_.get());
+    if (!ready) return refused("The image server ended before it had read the image");
+    if (!ready->text.empty()) return refused(ready->text);
     SING_TRY(limitCapabilities(capSysAdmin));
     return confine(Confinement::keeper, {.sockets = folder_.folder(), .above = folder_.above()}, keeperMemory);
   }
@@ -114,7 +115,8 @@ class Keeper {
     auto mounted = newFuseMount(fuse.get(), work_.source, false, {.readOnly = true, .nosuid = true, .nodev = true});
     if (!mounted) return mounted.fault();
     SING_TRY(attach(mounted->get(), target.get()));
-    SING_TRY(sendMessage(server_.get(), "serve", {fuse.get()}));
+    // A server that is gone left its reason.
+    [[maybe_unused]] const auto ordered = sendMessage(server_.get(), "serve", {fuse.get()});
     if (fchdir(root->get()) != 0) return failed("enter the own root");
     SING_TRY(changeRoot());
     mount_ = std::move(*mounted);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <functional>
+#include <latch>
 #include <string>
 #include <thread>
 
@@ -29,7 +31,8 @@ bool enlargeCaches(sqfs* fs) {
 }
 
 /// Says that this process is alive, as often as it is asked. Ends when nobody asks any more.
-void answerCalls(int line) {
+void answerCalls(int line, std::latch& begun) {
+  begun.count_down();
   while (receiveMessage(line)) {
     if (!sendMessage(line, "")) return;
   }
@@ -55,7 +58,10 @@ int ServedImage::serve(int fuse, int line) {
   // Everything that takes a right is done: the image is open, and mounted.
   if (!limitCapabilities(0)) return 1;
   if (!confinePaths(Confinement::server, {}, memoryLimit)) return 1;
-  if (line >= 0) std::thread(answerCalls, line).detach();
+  // A thread begins with system calls that the filter forbids.
+  std::latch begun(line >= 0 ? 1 : 0);
+  if (line >= 0) std::thread(answerCalls, line, std::ref(begun)).detach();
+  begun.wait();
   if (!confineCalls(Confinement::server)) return 1;
   return fuse_session_loop(session) == 0 ? 0 : 1;
 }

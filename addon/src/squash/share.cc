@@ -13,8 +13,6 @@ namespace sing {
 
 namespace {
 
-/// Milliseconds. A server that is being started reads the image's tables first.
-constexpr int longestAnswer = 5000;
 /// How often a server may end just when it is asked.
 constexpr int attempts = 3;
 
@@ -38,13 +36,13 @@ Outcome<Descriptor> reachServer(const SocketFolder& folder, const KeeperWork& wo
 }
 
 /// Nothing: the server ended before it answered.
-Outcome<std::optional<Descriptor>> ask(int connection, const std::string& key) {
+Outcome<std::optional<Descriptor>> ask(int connection, const std::string& key, int patience) {
   const Descriptor self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!self) return failed("watch the own process");
   if (!sendMessage(connection, key, {self.get()})) return std::optional<Descriptor>();
   pollfd waiting{connection, POLLIN, 0};
   int ready = 0;
-  while ((ready = poll(&waiting, 1, longestAnswer)) < 0 && errno == EINTR) {
+  while ((ready = poll(&waiting, 1, patience)) < 0 && errno == EINTR) {
   }
   if (ready <= 0) return Fault{"wait for the image server", ETIMEDOUT};
   auto answer = receiveMessage(connection);
@@ -72,7 +70,7 @@ Outcome<Descriptor> shareImage(const ShareRequest& request) {
       return last;
     }
     const ino_t inode = folder->inodeOf(work.socketName);
-    auto answer = ask(connection->get(), *key);
+    auto answer = ask(connection->get(), *key, request.patience);
     if (!answer) {
       if (answer.fault().error == ETIMEDOUT) folder->withdraw(work.socketName, inode);
       return answer.fault();

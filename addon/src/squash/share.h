@@ -11,10 +11,12 @@ struct ShareRequest {
   /// Where the sockets are.
   std::string folder;
   uint64_t idleSeconds = 0;
+  /// Milliseconds. A server that is being started reads the image's tables first.
+  int patience = 5000;
 };
 
-/// A copy of the mount of the image, attached nowhere, from the server that the starts of this user share; started when there is none. Never waits
-/// for longer than a few seconds; a server that does not answer by then loses its name, so that the next start makes a new one.
+/// A copy of the mount of the image, attached nowhere, from the server that the starts of this user share; started when there is none. A server
+/// that does not answer in time loses its name, so that the next start makes a new one.
 Outcome<Descriptor> shareImage(const ShareRequest& request);
 
 }  // namespace sing

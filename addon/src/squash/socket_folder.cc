@@ -141,13 +141,21 @@ Outcome<PublishedSocket> SocketFolder::publish(const std::string& name) const {
 
 void SocketFolder::withdraw(const std::string& name, ino_t inode) const {
   const FolderLock lock(folder_.get());
-  if (lock && inode != 0 && inodeOf(name) == inode) unlinkat(folder_.get(), name.c_str(), 0);
+  // Also without the lock, which somebody who was stopped may hold: at worst a server that came just now is not found by others.
+  if (inode != 0 && inodeOf(name) == inode) unlinkat(folder_.get(), name.c_str(), 0);
   unlinkat(above_.get(), name_.c_str(), AT_REMOVEDIR);
 }
 
 ino_t SocketFolder::inodeOf(const std::string& name) const {
   struct stat status {};
   return fstatat(folder_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+}
+
+/// Asked with another type of socket: where somebody listens that is refused before anybody wakes up.
+bool SocketFolder::isDead(const std::string& name) const {
+  const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sockaddr_un address = addressFrom(addressOf(name));
+  return probe && ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED;
 }
 
 /// Whoever was killed could not take its socket away.
@@ -160,8 +168,7 @@ void SocketFolder::sweep(const std::string& but) const {
   }
   closedir(stream);
   for (const auto& name : names) {
-    const auto live = connect(name);
-    if (!live && live.fault().error == ECONNREFUSED) unlinkat(folder_.get(), name.c_str(), 0);
+    if (isDead(name)) unlinkat(folder_.get(), name.c_str(), 0);
   }
 }
 

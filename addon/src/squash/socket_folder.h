@@ -43,6 +43,7 @@ class SocketFolder {
   SocketFolder(Descriptor folder, Descriptor above, std::string name)
       : folder_(std::move(folder)), above_(std::move(above)), name_(std::move(name)) {}
   std::string addressOf(const std::string& name) const;
+  bool isDead(const std::string& name) const;
   void sweep(const std::string& but) const;
 
   Descriptor folder_, above_;
