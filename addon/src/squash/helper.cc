@@ -39,7 +39,7 @@ int runHelper(int channel, int watched, const ImageHelper::Work& work) {
   ServedImage served;
   bool readable = false;
   if (work.serves) {
-    const auto opened = served.open(work.image, work.offset, work.size);
+    const auto opened = served.open({work.image, work.offset, work.size});
     readable = static_cast<bool>(opened);
     if (!sendMessage(channel, opened ? "" : opened.fault().sentence())) return 1;
   }
@@ -51,7 +51,7 @@ int runHelper(int channel, int watched, const ImageHelper::Work& work) {
       if (!readable || !trees.empty()) return 1;
       close(channel);
       close(watched);
-      return served.serve(order->descriptors[0].release(), -1);
+      served.serve(order->descriptors[0].release(), -1);
     }
     Tree tree{std::move(order->descriptors[0]), {}, order->text.substr(order->text.find(' ') + 1)};
     if (order->descriptors.size() > 1) tree.userNamespace = std::move(order->descriptors[1]);

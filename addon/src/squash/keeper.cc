@@ -55,11 +55,11 @@ bool isPeer(int connection, uid_t user) {
 int runServer(const ImagePart& part, int line) {
   closeAllBut({part.image, line});
   ServedImage served;
-  const auto opened = served.open(part.image, part.offset, part.size);
+  const auto opened = served.open(part);
   if (!sendMessage(line, opened ? "" : opened.fault().sentence()) || !opened) return 1;
   auto order = receiveMessage(line);
   if (!order || order->descriptors.size() != 1) return 1;
-  return served.serve(order->descriptors[0].release(), line);
+  served.serve(order->descriptors[0].release(), line);
 }
 
 class Keeper {

@@ -1,7 +1,10 @@
 #include "serving.h"
 
+#include <malloc.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <latch>
 #include <string>
@@ -10,6 +13,7 @@
 #include "../core/capabilities.h"
 #include "../core/channel.h"
 #include "confine.h"
+#include "decompress.h"
 #include "image.h"
 #include "operations.h"
 
@@ -17,17 +21,30 @@ namespace sing {
 
 namespace {
 
-// Blocks of at most 1 MiB in a few small caches, the tables, and requests one at a time: far below this.
-constexpr uint64_t memoryLimit = 1u << 30;
+// Blocks of at most 1 MiB, the tables, what threads reserve, and what they decompress from: far below this.
+constexpr uint64_t memoryLimit = 2u << 30;
+constexpr size_t blockBytes = 32u << 20;
+constexpr unsigned mostThreads = 4;
 
-/// The library keeps one block of data, so that a program whose reads alternate has every block decompressed again and again.
-bool enlargeCaches(sqfs* fs) {
-  constexpr size_t dataBlocks = 16, fragmentBlocks = 8, metadataBlocks = 32;
-  const auto resize = [](sqfs_cache* cache, size_t blocks) {
-    sqfs_cache_destroy(cache);
-    return sqfs_block_cache_init(cache, blocks) == SQFS_OK;
-  };
-  return resize(&fs->data_cache, dataBlocks) && resize(&fs->frag_cache, fragmentBlocks) && resize(&fs->md_cache, metadataBlocks);
+/// The library keeps few blocks of metadata.
+bool enlargeCache(sqfs* fs) {
+  constexpr size_t metadataBlocks = 32;
+  sqfs_cache_destroy(&fs->md_cache);
+  return sqfs_block_cache_init(&fs->md_cache, metadataBlocks) == SQFS_OK;
+}
+
+unsigned threadsWanted() {
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  if (sched_getaffinity(0, sizeof processors, &processors) != 0) return 1;
+  return std::clamp(static_cast<unsigned>(CPU_COUNT(&processors)), 1u, mostThreads);
+}
+
+/// Blocks come and go all the time: without this each would be new memory of the kernel, which clears it first.
+void keepMemory() {
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_ARENA_MAX, static_cast<int>(mostThreads));
 }
 
 /// Says that this process is alive, as often as it is asked. Ends when nobody asks any more.
@@ -40,30 +57,50 @@ void answerCalls(int line, std::latch& begun) {
 
 }  // namespace
 
-Status ServedImage::open(int image, uint64_t offset, uint64_t size) {
-  SING_TRY(openSquashfs(&image_.fs, image, offset, size));
+Status ServedImage::open(const ImagePart& part) {
+  part_ = part;
+  SING_TRY(openSquashfs(&image_.fs, part.image, part.offset, part.size));
   if (sqfs_ll_init(&image_) != SQFS_OK) return refused("The inode table of the image cannot be read");
-  if (!enlargeCaches(&image_.fs)) return Fault{"keep blocks of the image in memory", ENOMEM};
+  if (!enlargeCache(&image_.fs)) return Fault{"keep blocks of the image in memory", ENOMEM};
+  useOwnDecompressor(&image_.fs);
   return {};
 }
 
-int ServedImage::serve(int fuse, int line) {
+void ServedImage::serve(int fuse, int line) {
   char name[] = "sing";
   char* words[] = {name, nullptr};
   fuse_args arguments = FUSE_ARGS_INIT(1, words);
   const fuse_lowlevel_ops table = squashfsOperations();
   fuse_session* session = fuse_session_new(&arguments, &table, sizeof table, &image_);
   // libfuse takes this spelling for a descriptor on which the mount was made already.
-  if (!session || fuse_session_mount(session, ("/dev/fd/" + std::to_string(fuse)).c_str()) != 0) return 1;
+  if (!session || fuse_session_mount(session, ("/dev/fd/" + std::to_string(fuse)).c_str()) != 0) _exit(1);
   // Everything that takes a right is done: the image is open, and mounted.
-  if (!limitCapabilities(0)) return 1;
-  if (!confinePaths(Confinement::server, {}, memoryLimit)) return 1;
-  // A thread begins with system calls that the filter forbids.
-  std::latch begun(line >= 0 ? 1 : 0);
-  if (line >= 0) std::thread(answerCalls, line, std::ref(begun)).detach();
+  if (!limitCapabilities(0)) _exit(1);
+  if (!confinePaths(Confinement::server, {}, memoryLimit)) _exit(1);
+  keepMemory();
+  BlockCache blocks(blockBytes);
+  const auto answer = [&] {
+    FileReader reader(part_, blocks);
+    serveWith(library_, reader);
+    // The first thread that hears of the end of the mount ends them all.
+    _exit(fuse_session_loop(session) == 0 ? 0 : 1);
+  };
+  const unsigned more = threadsWanted() - 1, calls = line >= 0 ? 1 : 0;
+  // A thread begins with system calls that the filter forbids, and none may parse anything before it is there.
+  std::latch begun(more + calls), confined(1);
+  for (unsigned number = 0; number < more; ++number) {
+    std::thread([&] {
+      begun.count_down();
+      confined.wait();
+      answer();
+    }).detach();
+  }
+  if (calls) std::thread(answerCalls, line, std::ref(begun)).detach();
   begun.wait();
-  if (!confineCalls(Confinement::server)) return 1;
-  return fuse_session_loop(session) == 0 ? 0 : 1;
+  if (!confineCalls(Confinement::server)) _exit(1);
+  confined.count_down();
+  answer();
+  _exit(1);
 }
 
 }  // namespace sing
