@@ -31,12 +31,14 @@ sqfs_inode_id inodeOf(fuse_req_t request, fuse_ino_t number) {
 
 void readFile(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, fuse_file_info*) {
   FilePieces found;
-  if (offset < 0 || !reader->read(inodeOf(request, number), static_cast<uint64_t>(offset), size, found)) {
+  const sqfs_inode_id inode = inodeOf(request, number);
+  if (offset < 0 || !reader->read(inode, static_cast<uint64_t>(offset), size, found)) {
     fuse_reply_err(request, EIO);
     return;
   }
   // From where they were decompressed to the kernel: no copy in between.
   fuse_reply_iov(request, found.pieces.data(), static_cast<int>(found.pieces.size()));
+  reader->readAhead(inode, static_cast<uint64_t>(offset), size);
 }
 
 /// What the library keeps from opening to closing is made for each request: the directory's entry in the inode table, as it is now.

@@ -12,11 +12,25 @@ namespace sing {
 
 namespace {
 
+constexpr int blocksAhead = 3;
+
 /// What a hole is made of: no block is larger.
 constexpr size_t largestBlock = 1u << 20;
 const uint8_t zeros[largestBlock] = {};
 
 }  // namespace
+
+bool ReadOrder::goesOn(sqfs_inode_id inode, uint64_t start, uint64_t end) {
+  const std::lock_guard lock(mutex_);
+  for (auto& place : places_) {
+    if (place.inode != inode) continue;
+    const bool follows = place.end == start;
+    place.end = end;
+    return follows;
+  }
+  places_[next_++ % places_.size()] = {inode, end};
+  return false;
+}
 
 bool FileReader::readable() {
   if (opened_ || broken_) return opened_;
@@ -70,6 +84,24 @@ bool FileReader::read(sqfs_inode_id number, uint64_t start, size_t size, FilePie
     size -= taken;
   }
   return size == 0 || addFragment(inode, start % blockSize, size, out);
+}
+
+void FileReader::readAhead(sqfs_inode_id number, uint64_t start, size_t size) {
+  if (!order_.goesOn(number, start, start + size)) return;
+  sqfs_inode inode{};
+  if (!readable() || sqfs_inode_get(&fs_, &inode, number) != SQFS_OK || !S_ISREG(inode.base.mode)) return;
+  start += size;
+  sqfs_blocklist list;
+  if (start >= inode.xtra.reg.file_size || sqfs_blockidx_blocklist(&fs_, &inode, &list, static_cast<sqfs_off_t>(start)) != SQFS_OK) return;
+  for (int looked = 0; looked < blocksAhead && list.remain > 0;) {
+    if (sqfs_blocklist_next(&list) != SQFS_OK) return;
+    if (list.pos + fs_.sb.block_size <= start) continue;
+    ++looked;
+    // The kernel asks for the next ones by itself: others may be at them.
+    if (list.input_size == 0 || blocks_.has(list.block)) continue;
+    load(list.block, list.header);
+    return;
+  }
 }
 
 }  // namespace sing

@@ -79,8 +79,9 @@ void ServedImage::serve(int fuse, int line) {
   if (!confinePaths(Confinement::server, {}, memoryLimit)) _exit(1);
   keepMemory();
   BlockCache blocks(blockBytes);
+  ReadOrder order;
   const auto answer = [&] {
-    FileReader reader(part_, blocks);
+    FileReader reader(part_, blocks, order);
     serveWith(library_, reader);
     // The first thread that hears of the end of the mount ends them all.
     _exit(fuse_session_loop(session) == 0 ? 0 : 1);
