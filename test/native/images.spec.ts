@@ -1,5 +1,17 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -52,6 +64,74 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
     expect(ended).toEqual({ status: 0, signal: null, stdout: `in the image\n${ordinaryId()}\n`, stderr: '' });
     await nothingIsLeft();
   });
+
+  it.each([
+    ['gzip', '4K'],
+    ['zstd', '128K'],
+    ['lz4', '1M'],
+    ['xz', '128K'],
+    ['lzo', '64K'],
+    ['zstd', '1M', '-no-fragments'],
+    ['zstd', '64K', '-always-use-fragments', '-noI'],
+    ['gzip', '128K', '-noD', '-noF'],
+  ] as const)(
+    'with %s and blocks of %s every byte of every file is served, in any order and by several at once',
+    async (compression, block, ...more) => {
+      const name = `bytes-${compression}-${block}-${more.join('')}`;
+      mkdirSync(join(folder, name));
+      const tree = makeImage(join(folder, name));
+      const sizes = [0, 1, 4095, 4096, 4097, 65_536, 131_071, 131_072, 131_073, 1_048_577, 3_000_001];
+      for (const size of sizes) {
+        // Half of it compresses well, half does not.
+        const content = Buffer.concat([Buffer.alloc(size >> 1, 'ab'), randomBytes(size - (size >> 1))]);
+        writeFileSync(join(tree, `file-${size}`), content);
+      }
+      // Holes: at the beginning, in the middle and at the end, which is in the middle of a block.
+      const sparse = openSync(join(tree, 'file-sparse'), 'w');
+      writeSync(sparse, 'begin', 400_000);
+      writeSync(sparse, 'end', 2_500_000);
+      ftruncateSync(sparse, 4_100_123);
+      closeSync(sparse);
+      const served = makeSquashfs(
+        tree,
+        join(folder, `${name}.sqfs`),
+        '-comp',
+        compression,
+        '-b',
+        block,
+        ...more,
+      );
+      const files = readdirSync(tree)
+        .filter((file) => file.startsWith('file-'))
+        .sort();
+      const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+      const contents = new Map(files.map((file) => [file, readFileSync(join(tree, file))]));
+      const script = [
+        'set -e',
+        // At once, so that threads of the server meet at the same blocks.
+        'for i in 1 2 3; do for f in /file-*; do busybox sha256sum "$f" >/tmp/sums-$i-$(basename $f) & done; done; wait',
+        'cat /tmp/sums-*',
+        // From the end to the beginning, not at borders of blocks.
+        'for k in 28 27 14 3 1 0; do dd if=/file-3000001 bs=100003 skip=$k count=1 2>/dev/null | busybox sha256sum; done',
+      ]
+        .join('; ')
+        .replaceAll('$(basename $f)', '${f##*/}');
+      const ended = await run('open', ['-s', 'exec', '--contain', served, 'sh', '-c', script]);
+      expect(ended.stderr).toBe('');
+      const sums = ended.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split('  '));
+      const expected = [1, 2, 3].flatMap(() =>
+        files.map((file) => [hash(contents.get(file) ?? Buffer.of()), `/${file}`]),
+      );
+      expect(sums.slice(0, -6)).toEqual(expected);
+      const large = contents.get('file-3000001') ?? Buffer.of();
+      expect(sums.slice(-6).map(([sum]) => sum)).toEqual(
+        [28, 27, 14, 3, 1, 0].map((k) => hash(large.subarray(k * 100_003, (k + 1) * 100_003))),
+      );
+    },
+  );
 
   it('without FUSE the image is unpacked for the run into a folder that only its owner can enter, and removed', async () => {
     const look = 'cat /etc/marker; stat -c "%a %U" /tmp/sing-* /var/tmp/sing-* 2>/dev/null';
