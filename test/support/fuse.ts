@@ -98,7 +98,8 @@ export async function runWithFuse(
 export function serverIdle(folder: string, seconds: number): readonly string[] {
   const path = join(folder, `idle-${seconds}.conf`);
   // Not again while somebody reads it.
-  if (!existsSync(path)) writeFileSync(path, `image server idle = ${seconds}\nbind path = /etc/localtime, /etc/hosts\n`);
+  if (!existsSync(path))
+    writeFileSync(path, `image server idle = ${seconds}\nbind path = /etc/localtime, /etc/hosts\n`);
   return ['-c', path];
 }
 

@@ -31,8 +31,8 @@ constexpr int64_t longestSilence = 3 * second;
 /// A start sends its request right after it has connected.
 constexpr int64_t longestRequest = 5 * second;
 /// Starts beyond these are served, but not waited for: their mounts stay all the same.
-constexpr size_t mostStarts = 512;
-constexpr size_t mostConnections = 512;
+constexpr size_t mostStarts = 384;
+constexpr size_t mostConnections = 384;
 
 int64_t now() {
   timespec time{};
@@ -174,6 +174,8 @@ class Keeper {
       Descriptor line(connection);
       if (isPeer(line.get(), user_) && connections_.size() < mostConnections) connections_.push_back({std::move(line), now() + longestRequest});
     }
+    // No descriptor is left for those who wait: they get another server.
+    if (errno == EMFILE || errno == ENFILE) ended_ = true;
   }
 
   /// A request is the key, with a descriptor of the process that starts the container.

@@ -1,14 +1,15 @@
 #include "serving.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <functional>
 #include <latch>
+#include <memory>
 #include <string>
-#include <thread>
 
 #include "../core/capabilities.h"
 #include "../core/channel.h"
@@ -25,12 +26,32 @@ namespace {
 constexpr uint64_t memoryLimit = 2u << 30;
 constexpr size_t blockBytes = 32u << 20;
 constexpr unsigned mostThreads = 4;
+constexpr size_t stackBytes = 1u << 20;
 
 /// The library keeps few blocks of metadata.
 bool enlargeCache(sqfs* fs) {
   constexpr size_t metadataBlocks = 32;
   sqfs_cache_destroy(&fs->md_cache);
   return sqfs_block_cache_init(&fs->md_cache, metadataBlocks) == SQFS_OK;
+}
+
+/// False: this user has as many processes as it may have.
+bool startThread(const std::function<void()>& work) {
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, stackBytes);
+  auto* handed = new std::function<void()>(work);
+  const auto run = [](void* given) -> void* {
+    const std::unique_ptr<std::function<void()>> own(static_cast<std::function<void()>*>(given));
+    (*own)();
+    return nullptr;
+  };
+  const bool started = pthread_create(&thread, &attributes, run, handed) == 0;
+  if (!started) delete handed;
+  pthread_attr_destroy(&attributes);
+  return started;
 }
 
 unsigned threadsWanted() {
@@ -89,14 +110,15 @@ void ServedImage::serve(int fuse, int line) {
   const unsigned more = threadsWanted() - 1, calls = line >= 0 ? 1 : 0;
   // A thread begins with system calls that the filter forbids, and none may parse anything before it is there.
   std::latch begun(more + calls), confined(1);
+  const auto help = [&] {
+    begun.count_down();
+    confined.wait();
+    answer();
+  };
   for (unsigned number = 0; number < more; ++number) {
-    std::thread([&] {
-      begun.count_down();
-      confined.wait();
-      answer();
-    }).detach();
+    if (!startThread(help)) begun.count_down();
   }
-  if (calls) std::thread(answerCalls, line, std::ref(begun)).detach();
+  if (calls && !startThread([&] { answerCalls(line, begun); })) _exit(1);
   begun.wait();
   if (!confineCalls(Confinement::server)) _exit(1);
   confined.count_down();

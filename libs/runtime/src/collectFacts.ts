@@ -27,10 +27,9 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
   const account = 'error' in found ? null : found;
   const environment = environmentMap(host.environment());
   const image = openImage(host, absolutePath(workingDirectory, options.image), options);
-  const { effectiveUid } = identity;
-  const launch: LaunchPaths = { effectiveUid, account, configuration, environment, workingDirectory };
+  const launch: LaunchPaths = { account, configuration, environment, workingDirectory };
   const paths = new Map<AbsolutePath, FileStatus | null>();
-  for (const path of wantedPaths(options, launch)) {
+  for (const path of wantedPaths(options, launch, identity.effectiveUid)) {
     const status = host.status(path);
     paths.set(path, 'error' in status ? null : status);
   }

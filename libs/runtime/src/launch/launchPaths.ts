@@ -5,7 +5,6 @@ import type { AbsolutePath } from '../plan.js';
 
 /** What the paths of a launch follow from: the part of Facts that is known before any of them was looked at. */
 export interface LaunchPaths {
-  readonly effectiveUid: number;
   readonly account: Account | null;
   readonly configuration: Configuration;
   readonly environment: Environment;

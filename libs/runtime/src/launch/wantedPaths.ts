@@ -29,7 +29,11 @@ export function extractionDirectory(environment: Environment): AbsolutePath {
 }
 
 /** Every path of the host whose type a plan depends on. */
-export function wantedPaths(options: LaunchOptions, launch: LaunchPaths): ReadonlySet<AbsolutePath> {
+export function wantedPaths(
+  options: LaunchOptions,
+  launch: LaunchPaths,
+  effectiveUid: number,
+): ReadonlySet<AbsolutePath> {
   const { configuration, workingDirectory } = launch;
   const home = resolveHome(options, launch);
   const binds = [...siteBinds(configuration), ...userBinds(options, workingDirectory)];
@@ -41,7 +45,7 @@ export function wantedPaths(options: LaunchOptions, launch: LaunchPaths): Readon
     '/var/tmp',
     home.source,
     extractionDirectory(launch.environment),
-    ...runtimeFolders(launch.environment, launch.effectiveUid),
+    ...runtimeFolders(launch.environment, effectiveUid),
     ...binds.map((bind) => bind.source),
     ...(workingDirectory === null ? [] : [absolutePath(null, workingDirectory)]),
   ]);
