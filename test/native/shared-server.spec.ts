@@ -250,8 +250,8 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     },
   );
 
-  it('is one for 100 starts at once', async () => {
-    const all = await Promise.all(Array.from({ length: 100 }, () => exec(3, ['cat', '/first'])));
+  it('is one for 200 starts at once', async () => {
+    const all = await Promise.all(Array.from({ length: 200 }, () => exec(3, ['cat', '/first'])));
     expect(all.filter((ended) => ended.status !== 0 || ended.stdout !== 'first\n')).toEqual([]);
     expect(servers()).toHaveLength(2);
   });
