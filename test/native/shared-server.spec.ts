@@ -27,6 +27,22 @@ import {
 import { eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
+/** Listens at a path as an image server would, and answers every request with an open /dev/null. */
+const IMPOSTOR = `
+import os, socket, sys
+path = sys.argv[1]
+os.unlink(path)
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind(path)
+listener.listen(16)
+print('ready', flush=True)
+null = os.open('/dev/null', os.O_RDONLY)
+while True:
+    connection = listener.accept()[0]
+    if connection.recv(65536):
+        socket.send_fds(connection, [b'.'], [null])
+`;
+
 const ROOT = process.getuid?.() === 0;
 
 // Starts of one user that share the FUSE server of an image, and what happens when it dies, hangs, or may not be shared.
@@ -129,10 +145,10 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   const WORKS = { status: 0, signal: null, stdout: 'first\n', stderr: '' };
 
   it('serves one start after the other, and ends when none came for the idle time', async () => {
-    expect(await exec(2, ['cat', '/first'])).toEqual(WORKS);
+    expect(await exec(4, ['cat', '/first'])).toEqual(WORKS);
     const before = servers();
     expect(before).toHaveLength(2);
-    expect(await exec(2, ['cat', '/first'])).toEqual(WORKS);
+    expect(await exec(4, ['cat', '/first'])).toEqual(WORKS);
     expect(servers()).toEqual(before);
   });
 
@@ -149,7 +165,7 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
       '(while [ ! -e "$0" ]; do sleep 0.1; done; cat /second >"$0.out") </dev/null >/dev/null 2>&1 &';
     const flag = join(ownFolder(`flag-${number}`), 'flag');
     const bind = ['--bind', join(flag, '..')];
-    const words = [...serverIdle(folder, 1), 'exec', ...bind, image, 'sh', '-c', script, flag];
+    const words = [...serverIdle(folder, 2), 'exec', ...bind, image, 'sh', '-c', script, flag];
     expect((await runWithFuse(folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).status).toBe(0);
     const { keeper } = pair();
     // The keeper ends; what serves the mount goes on with it.
@@ -194,7 +210,7 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   });
 
   it('is confined: its server has no capability, its keeper the one to copy mounts, in its own namespace', async () => {
-    await exec(1, ['true']);
+    await exec(3, ['true']);
     const { keeper, server } = pair();
     const status = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'latin1');
     for (const [pid, capabilities] of [
@@ -232,26 +248,57 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   it.each(['keeper', 'server'] as const)(
     'whose %s is stopped holds no start up, and loses its name',
     async (which) => {
-      await exec(2, ['true']);
+      await exec(4, ['true']);
       const stopped = pair();
       process.kill(stopped[which], 'SIGSTOP');
-      const ended = await exec(2, ['cat', '/first'], ['-v']);
+      const ended = await exec(4, ['cat', '/first'], ['-v']);
       expect(ended).toMatchObject({ status: 0, stdout: 'first\n' });
       // Of a server that is stopped the keeper knows: the start gets another one.
       expect(ended.stderr.includes('wait for the image server: Connection timed out')).toBe(
         which === 'keeper',
       );
       // The next ones share again.
-      expect(await exec(2, ['cat', '/first'])).toEqual(WORKS);
+      expect(await exec(4, ['cat', '/first'])).toEqual(WORKS);
       const fresh = servers();
-      expect(await exec(2, ['cat', '/first'])).toEqual(WORKS);
+      expect(await exec(4, ['cat', '/first'])).toEqual(WORKS);
       expect(servers()).toEqual(fresh);
       for (const pid of Object.values(stopped)) kill(String(pid));
     },
   );
 
+  it('is given up for an own server when another program of the user sits in its place', async () => {
+    expect(await exec(1, ['true'])).toMatchObject({ status: 0 });
+    const [name = ''] = readdirSync(join(runtime, 'sing'));
+    for (const pid of servers()) kill(pid);
+    const child = spawn('python3', ['-c', IMPOSTOR, join(runtime, 'sing', name)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      ...(ROOT ? { uid: ordinaryId(), gid: ordinaryId() } : {}),
+    });
+    await once(child.stdout, 'data');
+    // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
+    for (const flags of [[], ['-p']]) {
+      const words = [...serverIdle(folder, 1), '-v', 'exec', ...flags, image, 'cat', '/first', '/second'];
+      const ended = await runWithFuse(folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
+      expect(ended).toMatchObject({ status: 0, stdout: 'first\nsecond\n' });
+      expect(ended.stderr).toContain('not mounted by shared: ');
+      await eventually('the own server to end', servers);
+    }
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
+  });
+
+  it('leaves no descriptor to the payload, and serves one with --pid', async () => {
+    const list = ['ls', '/proc/self/fd'];
+    expect(await exec(4, list)).toEqual(await exec(0, list));
+    const before = servers();
+    const words = [...serverIdle(folder, 4), 'exec', '--pid', image, 'cat', '/first'];
+    expect(await runWithFuse(folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).toEqual(WORKS);
+    expect(servers()).toEqual(before);
+  });
+
   it('is one for 200 starts at once', async () => {
-    const all = await Promise.all(Array.from({ length: 200 }, () => exec(3, ['cat', '/first'])));
+    const all = await Promise.all(Array.from({ length: 200 }, () => exec(5, ['cat', '/first'])));
     expect(all.filter((ended) => ended.status !== 0 || ended.stdout !== 'first\n')).toEqual([]);
     expect(servers()).toHaveLength(2);
   });
