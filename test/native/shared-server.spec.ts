@@ -190,6 +190,19 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     expect(readdirSync(runtime)).toEqual([]);
   });
 
+  it('is another one for a start with other limits, and works with little memory and few descriptors', async () => {
+    const container = await reader(1);
+    const limited = (limits: string): string[] => ['sh', '-c', `ulimit ${limits} && exec "$@"`, 'sh'];
+    for (const limits of ['-v 600000', '-n 24', '-t 5']) {
+      const before = servers();
+      const other = await reader(1, limited(limits));
+      expect(servers().filter((pid) => !before.includes(pid))).toHaveLength(2);
+      expect(await other.read('/second')).toBe('second\n');
+      await leave(other);
+    }
+    await leave(container);
+  });
+
   it('is not that of a file that changed', async () => {
     expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
     const before = servers();

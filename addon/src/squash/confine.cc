@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "../core/descriptor.h"
@@ -119,7 +120,12 @@ Status restrictPaths(Confinement kind, const ConfinedPaths& paths) {
 }  // namespace
 
 Status confinePaths(Confinement kind, const ConfinedPaths& paths, uint64_t memoryBytes) {
-  const rlimit memory{memoryBytes, memoryBytes}, none{0, 0};
+  rlimit memory{};
+  const rlimit none{0, 0};
+  if (getrlimit(RLIMIT_AS, &memory) != 0) return failed("read the limit of memory");
+  // The caller may have less than that.
+  memory.rlim_max = std::min<rlim_t>(memory.rlim_max, memoryBytes);
+  memory.rlim_cur = std::min(memory.rlim_cur, memory.rlim_max);
   if (setrlimit(RLIMIT_AS, &memory) != 0) return failed("limit the memory");
   if (setrlimit(RLIMIT_CORE, &none) != 0) return failed("forbid core dumps");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("give up new privileges");

@@ -27,10 +27,13 @@ std::string fileText(const struct stat& status) {
 
 /// What a server has from the process that forked it.
 std::string inherited() {
-  rlimit time{};
-  getrlimit(RLIMIT_CPU, &time);
-  std::string out = "priority " + std::to_string(getpriority(PRIO_PROCESS, 0)) + " time " + std::to_string(time.rlim_cur) + ":" +
-                    std::to_string(time.rlim_max) + " processors ";
+  std::string out = "priority " + std::to_string(getpriority(PRIO_PROCESS, 0)) + " limits ";
+  for (const auto resource : {RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE}) {
+    rlimit limit{};
+    getrlimit(resource, &limit);
+    out += std::to_string(limit.rlim_cur) + ":" + std::to_string(limit.rlim_max) + " ";
+  }
+  out += "processors ";
   cpu_set_t processors;
   CPU_ZERO(&processors);
   sched_getaffinity(0, sizeof processors, &processors);

@@ -15,7 +15,7 @@ struct ImagePart {
 
 /// A text that is the same for two starts when one server may serve both: the same program, the same bytes of the same unchanged file, the
 /// same ids, the same cgroup and namespaces (a server ends with those of its first start), and what else a process hands down to a
-/// server that it forks: priority, processors, a limit of processor time.
+/// server that it forks: priority, processors, limits of time, memory and descriptors.
 Outcome<std::string> sharedKey(const ImagePart& part, uint64_t idleSeconds);
 
 /// A name for the server's socket. Two keys may have the same: the server compares the key itself.
