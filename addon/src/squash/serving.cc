@@ -25,7 +25,8 @@ namespace {
 // Blocks of at most 1 MiB, the tables, what threads reserve, and what they decompress from: far below this.
 constexpr uint64_t memoryLimit = 2u << 30;
 constexpr size_t blockBytes = 32u << 20;
-constexpr unsigned mostThreads = 4;
+constexpr unsigned mostThreads = 8;
+constexpr int mostArenas = 4;
 constexpr size_t stackBytes = 1u << 20;
 
 /// The library keeps few blocks of metadata.
@@ -65,7 +66,7 @@ unsigned threadsWanted() {
 void keepMemory() {
   mallopt(M_MMAP_THRESHOLD, 8 << 20);
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
-  mallopt(M_ARENA_MAX, static_cast<int>(mostThreads));
+  mallopt(M_ARENA_MAX, mostArenas);
 }
 
 /// Says that this process is alive, as often as it is asked. Ends when nobody asks any more.
