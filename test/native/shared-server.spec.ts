@@ -203,6 +203,16 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     await leave(container);
   });
 
+  it('says what is wrong with an image that it cannot read, and is not there then', async () => {
+    writeFileSync(image, readFileSync(whole).subarray(0, 400_000));
+    const ended = await exec(5, ['cat', '/first'], ['-v']);
+    expect(ended).toMatchObject({ status: 255, stdout: '' });
+    expect(ended.stderr).toContain(
+      'not mounted by shared: The squashfs of the image is damaged: its tables cannot be read',
+    );
+    await nothingIsLeft();
+  });
+
   it('is not that of a file that changed', async () => {
     expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
     const before = servers();

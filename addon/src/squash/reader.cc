@@ -59,7 +59,8 @@ bool FileReader::addPiece(Block block, size_t offset, size_t length, FilePieces&
 bool FileReader::addFragment(const sqfs_inode& inode, uint64_t skip, size_t size, FilePieces& out) {
   squashfs_fragment_entry fragment{};
   if (inode.xtra.reg.frag_idx == SQUASHFS_INVALID_FRAG) return true;
-  if (sqfs_frag_entry(&fs_, &fragment, inode.xtra.reg.frag_idx) != SQFS_OK) return false;
+  // The library does not look how long the table is.
+  if (inode.xtra.reg.frag_idx >= fs_.sb.fragments || sqfs_frag_entry(&fs_, &fragment, inode.xtra.reg.frag_idx) != SQFS_OK) return false;
   const uint64_t length = inode.xtra.reg.file_size % fs_.sb.block_size;
   if (skip >= length) return true;
   return addPiece(load(fragment.start_block, fragment.size), inode.xtra.reg.frag_off + skip, std::min<uint64_t>(size, length - skip), out);

@@ -39,7 +39,8 @@ Outcome<Descriptor> reachServer(const SocketFolder& folder, const KeeperWork& wo
 Outcome<std::optional<Descriptor>> ask(int connection, const std::string& key, int patience) {
   const Descriptor self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!self) return failed("watch the own process");
-  if (!sendMessage(connection, key, {self.get()})) return std::optional<Descriptor>();
+  // Where that fails it ended, and may have said why.
+  [[maybe_unused]] const auto sent = sendMessage(connection, key, {self.get()});
   pollfd waiting{connection, POLLIN, 0};
   int ready = 0;
   while ((ready = poll(&waiting, 1, patience)) < 0 && errno == EINTR) {

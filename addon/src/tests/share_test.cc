@@ -162,3 +162,15 @@ TEST("shared server: one of another user is not asked") {
   CHECK(!shared);
   if (!shared) CHECK_EQUAL(shared.fault().sentence(), "Expected an image server of user 0, got one of user 61234");
 }
+
+TEST("channel: what was said before the other end went away arrives, also when that took nothing") {
+  auto channel = openChannel();
+  CHECK(channel);
+  CHECK(sendMessage(channel->there.get(), "last words"));
+  CHECK(sendMessage(channel->here.get(), "not read"));
+  channel->there.reset();
+  auto message = receiveMessage(channel->here.get());
+  CHECK(message);
+  if (message) CHECK_EQUAL(message->text, "last words");
+  CHECK(!receiveMessage(channel->here.get()));
+}
