@@ -3,16 +3,26 @@
  *
  *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read]
  *
- * starts  one start, against /bin/true, bwrap, ch-run
+ * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server, and others, which share it
  * row     that many starts of an image in a row, against as many of /bin/true; nothing may be left over
  * pipe    2 GiB through standard input and output of a container, against the same program without one
- * read    every file of an image of 192 MB, the first time and again, against squashfuse_ll
+ * read    every file of an image of 192 MB, the first time and again, by a server of its own each time, against squashfuse_ll
  *
  * Started by root it takes the id of `nobody` and a private /dev/fuse that is open to users; otherwise it measures as the caller.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -36,6 +46,13 @@ const found = (program) =>
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path));
 
+/** A configuration with which every start has an image server of its own: nothing is in memory yet. */
+function nothingShared(folder) {
+  const path = join(folder, 'nothing-shared.conf');
+  writeFileSync(path, 'image server idle = 0\nbind path = /etc/localtime, /etc/hosts\n');
+  return ['-c', path];
+}
+
 /** Milliseconds of one run of a command, which must succeed. */
 function run(name, [program, ...words]) {
   const begin = performance.now();
@@ -45,23 +62,30 @@ function run(name, [program, ...words]) {
   return time;
 }
 
-/** Medians of interleaved rounds, by name. */
+/** Medians of interleaved rounds, by name. A function makes its command anew each time, which is not measured. */
 function medians(commands, rounds) {
   const times = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
   // The first rounds fill caches.
   for (let round = Math.min(-1, -Math.round(rounds / 20)); round < rounds; round += 1) {
     for (const [name, command] of Object.entries(commands)) {
-      const time = run(name, command);
+      const time = run(name, typeof command === 'function' ? command() : command);
       if (round >= 0) times[name].push(time);
     }
   }
   return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));
 }
 
-function starts(tree, zstd, gzip) {
+function starts(folder, tree, zstd, gzip) {
   const [bwrap, chRun] = [found('bwrap'), found('ch-run')];
   const visible = ['--dev-bind', '/dev', '/dev', '--proc', '/proc', '--bind', '/tmp', '/tmp'];
   const exec = (...words) => [sing, '-q', 'exec', ...words, '/bin/true'];
+  /** A copy is another file, which no server has yet. */
+  const first = (image) => () => {
+    const copy = join(folder, 'copy.squashfs');
+    rmSync(copy, { force: true });
+    copyFileSync(image, copy);
+    return exec(copy);
+  };
   const times = medians(
     {
       '/bin/true': [join(tree, 'bin/busybox'), 'true'],
@@ -70,6 +94,8 @@ function starts(tree, zstd, gzip) {
       directory: exec(tree),
       'directory with --pid': exec('-p', tree),
       'directory with --fakeroot': exec('--fakeroot', tree),
+      'image with zstd, first start': first(zstd),
+      'image with gzip, first start': first(gzip),
       'image with zstd': exec(zstd),
       'image with gzip': exec(gzip),
     },
@@ -79,8 +105,10 @@ function starts(tree, zstd, gzip) {
     directory: ['ch-run', 1.8],
     'directory with --pid': ['ch-run'],
     'directory with --fakeroot': ['directory', 2.2],
-    'image with zstd': ['bwrap', 4],
-    'image with gzip': ['bwrap', 6],
+    'image with zstd, first start': ['bwrap', 4],
+    'image with gzip, first start': ['bwrap', 6],
+    'image with zstd': ['bwrap', 1.6],
+    'image with gzip': ['bwrap', 1.6],
   };
   for (const [name, [other, limit]] of Object.entries(targets)) {
     const ratio = times[name] / times[other];
@@ -121,8 +149,8 @@ async function row(tree, image) {
   };
   const nothing = inARow('/bin/true', [join(tree, 'bin/busybox'), 'true']);
   const ours = inARow('sing exec', [sing, '-q', 'exec', image, '/bin/true']);
-  // Servers end with their mounts, a moment later.
-  for (let tries = 0; leftOver() > before && tries < 50; tries += 1) await wait(100);
+  // A shared server ends some seconds after the last start.
+  for (let tries = 0; leftOver() > before && tries < 150; tries += 1) await wait(100);
   const more = ours - nothing;
   report(`${count} starts of an image in a row`, {
     sing: `${ours.toFixed(1)} s`,
@@ -133,15 +161,19 @@ async function row(tree, image) {
   });
 }
 
-/** `dd | cat | dd`, all of it by the same busybox, where cat runs in a container or not. */
+/**
+ * `dd | cat | dd`, all of it by the same busybox, where cat runs in a container or not. cat has one processor and both its neighbours another: three programs on two
+ * processors are otherwise placed by chance, and the same pipe without a container differs from itself by half.
+ */
 function pipe(tree) {
   const bytes = 2 * 1024 ** 3;
   const busybox = join(tree, 'bin/busybox');
+  const on = (processor) => (availableParallelism() > 1 ? `taskset -c ${processor}` : '');
   const through = (command) => [
     'sh',
     '-c',
-    `${busybox} dd if=/dev/zero bs=1M count=2048 2>/dev/null | ${command} |
-      ${busybox} dd of=/dev/null bs=1M iflag=fullblock 2>&1 | ${busybox} grep -q '^2048+0 records in'`,
+    `${on(0)} ${busybox} dd if=/dev/zero bs=1M count=2048 2>/dev/null | ${on(1)} ${command} |
+      ${on(0)} ${busybox} dd of=/dev/null bs=1M iflag=fullblock 2>&1 | ${busybox} grep -q '^2048+0 records in'`,
   ];
   const times = medians(
     { plain: through(`${busybox} cat`), sing: through(`${sing} -q exec ${tree} cat`) },
@@ -186,7 +218,7 @@ async function read(folder) {
   // Root of a user namespace mounts what it serves, as our containers do.
   const mounted = `${peer} ${image} ${mountPoint} && exec ${busybox} sh`;
   const ways = {
-    sing: [[sing, '-s', 'exec', image, '/bin/sh'], '/content'],
+    sing: [[sing, '-s', ...nothingShared(folder), 'exec', image, '/bin/sh'], '/content'],
     ...(peer && {
       squashfuse_ll: [
         ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', mounted],
@@ -223,7 +255,7 @@ async function main() {
       makeSquashfs(tree, join(folder.path, `${name}.squashfs`), name),
     );
     const wanted = values.only.split(',');
-    if (wanted.includes('starts')) starts(tree, zstd, gzip);
+    if (wanted.includes('starts')) starts(folder.path, tree, zstd, gzip);
     if (wanted.includes('row')) await row(tree, zstd);
     if (wanted.includes('pipe')) pipe(tree);
     if (wanted.includes('read')) await read(folder.path);

@@ -1,10 +1,30 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, runSing, skipContainers } from '../support/containers.js';
-import { commandWithFuse, ENVIRONMENT, makeSquashfs, runWithFuse, skipFuse } from '../support/fuse.js';
+import {
+  commandWithFuse,
+  ENVIRONMENT,
+  makeSquashfs,
+  runWithFuse,
+  serverIdle,
+  skipFuse,
+} from '../support/fuse.js';
+import type { FuseDevice } from '../support/fuse.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { sifFixture, sifFixtureNames } from '../support/sif-fixtures.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -12,7 +32,7 @@ import { temporaryFolder } from '../support/temporary.js';
 /** What a program inside the tiny fixtures prints, and how it is called. */
 const HELLO = ['/bin/hello'];
 
-// Image files, by every way in which one can be opened: served by the own FUSE server, unpacked, and by the kernel as root.
+// Image files, by every way in which one can be opened by a start alone: served by a FUSE server of its own, unpacked, and by the kernel as root.
 describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   let folder = '';
   let remove = async (): Promise<void> => undefined;
@@ -30,36 +50,101 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   afterAll(() => remove());
 
   const image = (name: string): string => images.get(name) ?? '';
+  const run = (device: FuseDevice, words: readonly string[]): ReturnType<typeof runWithFuse> =>
+    runWithFuse(folder, device, [...serverIdle(folder, 0), ...words]);
   const leftOvers = (): string[] => [
     ...processesWith(folder),
-    ...processesWith('sing-image'),
-    ...readdirSync('/tmp').filter((name) => name.startsWith('sing-') && !name.startsWith('sing-core')),
-    ...readdirSync('/var/tmp').filter((name) => name.startsWith('sing-')),
+    // As the program names what it unpacks; other tests have folders there, too.
+    ...['/tmp', '/var/tmp'].flatMap((place) =>
+      readdirSync(place).filter((name) => /^sing-[0-9a-f]{32}$/.test(name)),
+    ),
   ];
   const nothingIsLeft = (): Promise<void> => eventually('nothing of the container to be left', leftOvers);
 
   it.each(['gzip', 'zstd', 'xz', 'lz4', 'lzo'])('a squashfs with %s is served by FUSE', async (name) => {
-    const ended = await runWithFuse(folder, 'open', [
-      'exec',
-      image(name),
-      'sh',
-      '-c',
-      'cat /etc/marker; id -u',
-    ]);
+    const ended = await run('open', ['exec', image(name), 'sh', '-c', 'cat /etc/marker; id -u']);
     expect(ended).toEqual({ status: 0, signal: null, stdout: `in the image\n${ordinaryId()}\n`, stderr: '' });
     await nothingIsLeft();
   });
 
+  it.each([
+    ['gzip', '4K'],
+    ['zstd', '128K'],
+    ['lz4', '1M'],
+    ['xz', '128K'],
+    ['lzo', '64K'],
+    ['zstd', '1M', '-no-fragments'],
+    ['zstd', '64K', '-always-use-fragments', '-noI'],
+    ['gzip', '128K', '-noD', '-noF'],
+  ] as const)(
+    'with %s and blocks of %s every byte of every file is served, in any order and by several at once',
+    async (compression, block, ...more) => {
+      const name = `bytes-${compression}-${block}-${more.join('')}`;
+      mkdirSync(join(folder, name));
+      const tree = makeImage(join(folder, name));
+      const sizes = [0, 1, 4095, 4096, 4097, 65_536, 131_071, 131_072, 131_073, 1_048_577, 3_000_001];
+      for (const size of sizes) {
+        // Half of it compresses well, half does not.
+        const content = Buffer.concat([Buffer.alloc(size >> 1, 'ab'), randomBytes(size - (size >> 1))]);
+        writeFileSync(join(tree, `file-${size}`), content);
+      }
+      // Holes: at the beginning, in the middle and at the end, which is in the middle of a block.
+      const sparse = openSync(join(tree, 'file-sparse'), 'w');
+      writeSync(sparse, 'begin', 400_000);
+      writeSync(sparse, 'end', 2_500_000);
+      ftruncateSync(sparse, 4_100_123);
+      closeSync(sparse);
+      const served = makeSquashfs(
+        tree,
+        join(folder, `${name}.sqfs`),
+        '-comp',
+        compression,
+        '-b',
+        block,
+        ...more,
+      );
+      const files = readdirSync(tree)
+        .filter((file) => file.startsWith('file-'))
+        .sort();
+      const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+      const contents = new Map(files.map((file) => [file, readFileSync(join(tree, file))]));
+      const script = [
+        'set -e',
+        // At once, so that threads of the server meet at the same blocks.
+        'for i in 1 2 3; do for f in /file-*; do busybox sha256sum "$f" >/tmp/sums-$i-$(basename $f) & done; done; wait',
+        'cat /tmp/sums-*',
+        // From the end to the beginning, not at borders of blocks.
+        'for k in 28 27 14 3 1 0; do dd if=/file-3000001 bs=100003 skip=$k count=1 2>/dev/null | busybox sha256sum; done',
+      ]
+        .join('; ')
+        .replaceAll('$(basename $f)', '${f##*/}');
+      const ended = await run('open', ['-s', 'exec', '--contain', served, 'sh', '-c', script]);
+      expect(ended.stderr).toBe('');
+      const sums = ended.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split('  '));
+      const expected = [1, 2, 3].flatMap(() =>
+        files.map((file) => [hash(contents.get(file) ?? Buffer.of()), `/${file}`]),
+      );
+      expect(sums.slice(0, -6)).toEqual(expected);
+      const large = contents.get('file-3000001') ?? Buffer.of();
+      expect(sums.slice(-6).map(([sum]) => sum)).toEqual(
+        [28, 27, 14, 3, 1, 0].map((k) => hash(large.subarray(k * 100_003, (k + 1) * 100_003))),
+      );
+    },
+  );
+
   it('without FUSE the image is unpacked for the run into a folder that only its owner can enter, and removed', async () => {
     const look = 'cat /etc/marker; stat -c "%a %U" /tmp/sing-* /var/tmp/sing-* 2>/dev/null';
-    const ended = await runWithFuse(folder, 'closed', ['exec', image('zstd'), 'sh', '-c', look]);
+    const ended = await run('closed', ['exec', image('zstd'), 'sh', '-c', look]);
     expect(ended.stdout).toMatch(/^in the image\n700 /);
     await nothingIsLeft();
   });
 
   it('a payload that is killed leaves neither server, mount nor unpacked image', async () => {
     for (const device of ['open', 'closed'] as const) {
-      const ended = await runWithFuse(folder, device, ['exec', image('gzip'), 'sh', '-c', 'kill -9 $$']);
+      const ended = await run(device, ['exec', image('gzip'), 'sh', '-c', 'kill -9 $$']);
       expect(ended.signal).toBe('SIGKILL');
       await nothingIsLeft();
     }
@@ -68,13 +153,14 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   it('the server outlives signals that the payload catches', async () => {
     const script =
       'trap "cat /etc/marker" TERM; kill -TERM $$; kill -TERM 0; cat /etc/group >/dev/null && echo alive';
-    const ended = await runWithFuse(folder, 'open', ['exec', image('gzip'), 'sh', '-c', script]);
+    const ended = await run('open', ['exec', image('gzip'), 'sh', '-c', script]);
     expect(ended.stdout).toContain('alive');
   });
 
   it('a reader sees the end of the output when the payload closes it, although payload and server go on', async () => {
     const script = 'echo last; exec >&- 2>&-; while :; do sleep 0.05; done';
     const [program = '', ...args] = commandWithFuse(folder, 'open', [
+      ...serverIdle(folder, 0),
       'exec',
       image('gzip'),
       'sh',
@@ -112,7 +198,7 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
     ])('%s runs', async (name) => {
       const path = join(folder, name.replaceAll('/', '-'));
       writeFileSync(path, sifFixture(name));
-      const ended = await runWithFuse(folder, 'open', ['exec', path, ...HELLO]);
+      const ended = await run('open', ['exec', path, ...HELLO]);
       expect(ended).toMatchObject({ status: 0, stderr: '' });
       expect(ended.stdout).not.toBe('');
     });
@@ -122,7 +208,7 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
       async (name) => {
         const path = join(folder, name.replaceAll('/', '-'));
         writeFileSync(path, sifFixture(name));
-        const ended = await runWithFuse(folder, 'open', ['exec', path, ...HELLO]);
+        const ended = await run('open', ['exec', path, ...HELLO]);
         const refused = ended.status === 255 && /^FATAL: {3}\S.{10,}\n$/.test(ended.stderr);
         expect([ended, ended.signal === null && (ended.status === 0 || refused)]).toEqual([ended, true]);
       },
@@ -147,7 +233,7 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
       writeFileSync(path, bytes);
       const results: unknown[] = [];
       for (const device of ['open', 'closed'] as const) {
-        const { signal, status, stderr } = await runWithFuse(folder, device, ['exec', path, '/bin/x']);
+        const { signal, status, stderr } = await run(device, ['exec', path, '/bin/x']);
         results.push([
           signal,
           status,

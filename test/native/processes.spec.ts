@@ -207,12 +207,13 @@ describe.skipIf(skipContainers())('processes of a container', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(child.stdout, 'data');
-    expect(processesWith('sing-image')).not.toEqual([]);
+    // Servers are forked from the start and keep its command line, which names the image.
+    expect(processesWith(squashfs)).not.toEqual([]);
     child.kill('SIGKILL');
     await endOf(child);
     // The shell's child lives on as it would natively: it holds the mount until it ends as well.
     for (const line of processesWith('sleep 1000')) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
-    await eventually('the image server to end', () => processesWith('sing-image'));
+    await eventually('the image server to end', () => processesWith(squashfs));
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(squashfs);
   });
 

@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { existsSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ordinaryId, PROGRAM, type Ended } from './containers.js';
 
@@ -76,11 +77,12 @@ export async function runWithFuse(
   folder: string,
   device: FuseDevice,
   words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
   const [program = '', ...args] = commandWithFuse(folder, device, words);
   const child = spawn(program, args, {
     cwd: '/',
-    env: ENVIRONMENT,
+    env: { ...ENVIRONMENT, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -90,6 +92,15 @@ export async function runWithFuse(
   });
   const [stdout, stderr, how] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   return { ...how, stdout, stderr };
+}
+
+/** Words for the program that set how long a shared image server stays without a start; 0: every start has its own. */
+export function serverIdle(folder: string, seconds: number): readonly string[] {
+  const path = join(folder, `idle-${seconds}.conf`);
+  // Not again while somebody reads it.
+  if (!existsSync(path))
+    writeFileSync(path, `image server idle = ${seconds}\nbind path = /etc/localtime, /etc/hosts\n`);
+  return ['-c', path];
 }
 
 /** Makes a squashfs of a directory. */

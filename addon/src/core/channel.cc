@@ -56,8 +56,9 @@ Outcome<Message> receiveMessage(int channel) {
   header.msg_control = control;
   header.msg_controllen = sizeof control;
   ssize_t length = 0;
-  while ((length = recvmsg(channel, &header, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
-  }
+  // The other end may have ended without taking what it was sent: the kernel says that first and once, then what it had said before.
+  bool reset = false;
+  while ((length = recvmsg(channel, &header, MSG_CMSG_CLOEXEC)) < 0 && (errno == EINTR || (errno == ECONNRESET && !reset))) reset = errno == ECONNRESET;
   if (length < 0) return failed("receive from a helper process");
   if (length == 0) return Fault{"receive from a helper process", EPIPE};
   Message message;

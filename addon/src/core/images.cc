@@ -82,10 +82,27 @@ Status mountLoop(StepContext& context, const MountImage& step) {
 }
 
 Outcome<ImageHelper*> helperOf(StepContext& context, size_t index) {
-  const auto found = context.helpers.images.find(index);
-  if (found == context.helpers.images.end()) return refused("no helper process was started");
+  auto found = context.helpers.images.find(index);
+  if (found == context.helpers.images.end()) {
+    // Only where a shared mount came and could not be attached.
+    const auto* step = std::get_if<plan::MountImage>(&context.plan.steps[index]);
+    found = context.helpers.images.emplace(index, startImageHelper(*step, true)).first;
+  }
   if (!found->second) return found->second.fault();
   return &*found->second;
+}
+
+/// The mount came before the namespaces were made; it still lies in those of its keeper, and this is where it belongs to those of the launch.
+Status mountShared(StepContext& context, size_t index, const MountImage& step) {
+  const auto shared = context.helpers.shared.find(index);
+  if (shared == context.helpers.shared.end()) return refused("no server was asked");
+  if (!shared->second) return shared->second.fault();
+  auto target = mountTarget(context, step);
+  if (!target) return target.fault();
+  plan::MountFlags flags = step.flags;
+  flags.readOnly = flags.nosuid = flags.nodev = true;
+  SING_TRY(addFlags((*shared->second).get(), flags, false, true));
+  return attach((*shared->second).get(), target->get());
 }
 
 Status mountFuse(StepContext& context, size_t index, const MountImage& step, bool allowOther) {
@@ -97,16 +114,9 @@ Status mountFuse(StepContext& context, size_t index, const MountImage& step, boo
   auto target = mountTarget(context, step);
   if (!target) return target.fault();
   Descriptor fuse = std::move(*device->second);
-  MountOptions options = {{"fd", std::to_string(fuse.get())},
-                          {"rootmode", "40000"},
-                          {"user_id", std::to_string(geteuid())},
-                          {"group_id", std::to_string(getegid())},
-                          {"subtype", "sing"}};
-  if (allowOther) options.emplace_back("allow_other", "");
   plan::MountFlags flags = step.flags;
   flags.readOnly = true;
-  // The kernel takes a source of at most 255 bytes here; it only shows in lists of mounts.
-  auto mounted = newFileSystem("fuse", step.image.path.size() < 256 ? step.image.path : "image", options, flags);
+  auto mounted = newFuseMount(fuse.get(), step.image.path, allowOther, flags);
   if (!mounted) return mounted.fault();
   // The kernel answers for the mount as soon as it is there; requests wait until the server reads them.
   SING_TRY((*helper)->serve(fuse.get()));
@@ -154,13 +164,14 @@ Status mountExtracted(StepContext& context, size_t index, const MountImage& step
 }  // namespace
 
 Status mountImage(StepContext& context, size_t index, const MountImage& step) {
-  static constexpr const char* names[] = {"bind", "loop", "fuse", "extract"};
+  static constexpr const char* names[] = {"bind", "loop", "shared", "fuse", "extract"};
   std::string reasons;
   for (const auto& backend : step.backends) {
     Status done;
     switch (backend.kind) {
       case plan::BackendKind::bind: done = bindDirectory(context, index, step); break;
       case plan::BackendKind::loop: done = mountLoop(context, step); break;
+      case plan::BackendKind::shared: done = mountShared(context, index, step); break;
       case plan::BackendKind::fuse: done = mountFuse(context, index, step, backend.allowOther); break;
       case plan::BackendKind::extract: done = mountExtracted(context, index, step); break;
     }

@@ -14,6 +14,7 @@ namespace sing {
 /// What exists outside the new namespaces, forked before them.
 struct Helpers {
   std::map<size_t, Outcome<ImageHelper>> images;  // by step
+  std::map<size_t, Outcome<Descriptor>> shared;   // by step: copies of mounts that starts share
   std::optional<IdMapHelper> idMaps;
 };
 
@@ -25,8 +26,11 @@ struct Opened {
   Descriptor userNamespace;
 };
 
-/// Forks the helpers that the plan needs.
+/// Forks the helpers that the plan needs, and asks for mounts that are shared.
 Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan);
+
+/// Forks the helper of one image. `inside`: the namespaces of the launch were made already.
+Outcome<ImageHelper> startImageHelper(const plan::MountImage& step, bool inside);
 
 /// Opens what the steps name, with the caller's ids. What does not open is remembered with its reason.
 Opened openSources(const plan::LaunchPlan& plan);

@@ -20,6 +20,7 @@ inline constexpr size_t lowerLayers = 128;
 inline constexpr size_t backends = 8;
 inline constexpr size_t handles = 64;
 inline constexpr int maxHandle = 1 << 20;
+inline constexpr double idleSeconds = 86400;
 inline constexpr double maxId = 4294967294.0;
 inline constexpr double maxSize = 9007199254740991.0;
 inline constexpr size_t accountsFile = 16u << 20;  // /etc/passwd and /etc/group of an image

@@ -96,12 +96,13 @@ struct ImageFile {
   uint64_t offset = 0, size = 0;
 };
 
-enum class BackendKind { bind, loop, fuse, extract };
+enum class BackendKind { bind, loop, shared, fuse, extract };
 
 struct ImageBackend {
   BackendKind kind = BackendKind::bind;
   bool allowOther = false;
   std::string directory;
+  uint64_t idleSeconds = 0;
 };
 
 struct MountImage {

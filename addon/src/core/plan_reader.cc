@@ -162,7 +162,11 @@ MountImage readMountImage(Fields& fields, Report& report) {
   fields.list("backends", limits::backends, [&](const Value& item, std::string where) {
     Fields inner(item, where, report);
     ImageBackend backend;
-    backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "fuse", "extract"}));
+    backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "shared", "fuse", "extract"}));
+    if (backend.kind == BackendKind::shared) {
+      backend.directory = inner.absolutePath("folder");
+      backend.idleSeconds = static_cast<uint64_t>(inner.number("idleSeconds", 1, limits::idleSeconds));
+    }
     if (backend.kind == BackendKind::fuse) backend.allowOther = inner.boolean("allowOther");
     if (backend.kind == BackendKind::extract) backend.directory = inner.absolutePath("directory");
     inner.end();

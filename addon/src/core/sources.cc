@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "../squash/share.h"
 #include "launch.h"
 
 namespace sing {
@@ -55,20 +56,36 @@ void openForImage(Opened& opened, size_t index, const plan::MountImage& step) {
   }
 }
 
+/// Null: it is none of the step's ways.
+const plan::ImageBackend* uses(const plan::MountImage& step, plan::BackendKind kind) {
+  for (const auto& backend : step.backends) {
+    if (backend.kind == kind) return &backend;
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+Outcome<ImageHelper> startImageHelper(const plan::MountImage& step, bool inside) {
+  const auto& image = step.image;
+  return ImageHelper::start({.image = image.handle, .offset = image.offset, .size = image.size, .serves = uses(step, plan::BackendKind::fuse) != nullptr, .inside = inside});
+}
 
 Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan) {
   Helpers helpers;
   for (size_t index = 0; index < plan.steps.size(); ++index) {
     const auto* step = std::get_if<plan::MountImage>(&plan.steps[index]);
     if (!step) continue;
-    bool serves = false, extracts = false;
-    for (const auto& backend : step->backends) {
-      serves = serves || backend.kind == plan::BackendKind::fuse;
-      extracts = extracts || backend.kind == plan::BackendKind::extract;
+    if (const auto* sharing = uses(*step, plan::BackendKind::shared)) {
+      const auto& image = step->image;
+      const auto& [shared, fresh] = helpers.shared.emplace(index, shareImage({.part = {image.handle, image.offset, image.size},
+                                                                             .source = image.path,
+                                                                             .mountPoint = plan.session.mountPoint,
+                                                                             .folder = sharing->directory,
+                                                                             .idleSeconds = sharing->idleSeconds}));
+      if (shared->second) continue;
     }
-    if (!serves && !extracts) continue;
-    helpers.images.emplace(index, ImageHelper::start({.image = step->image.handle, .offset = step->image.offset, .size = step->image.size, .serves = serves}));
+    if (uses(*step, plan::BackendKind::fuse) || uses(*step, plan::BackendKind::extract)) helpers.images.emplace(index, startImageHelper(*step, false));
   }
   if (plan.namespaces.user && plan.namespaces.user->writtenBy != plan::MapWriter::self) {
     auto helper = IdMapHelper::start(*plan.namespaces.user);

@@ -219,7 +219,7 @@ Status extractHere(int image, int directory, const ExtractOptions& options) {
     setrlimit(RLIMIT_NOFILE, &files);
   }
   umask(0);
-  SING_TRY(confine(Confinement::extractor, directory, memoryLimit));
+  SING_TRY(confine(Confinement::extractor, {.tree = directory}, memoryLimit));
   sqfs fs{};
   SING_TRY(openSquashfs(&fs, image, options.offset, options.size));
   return Extraction(&fs, directory, options.owners).run();

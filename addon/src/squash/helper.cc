@@ -2,51 +2,18 @@
 
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <vector>
 
-#include "../core/capabilities.h"
 #include "../core/tree.h"
-#include "confine.h"
-#include "image.h"
-#include "operations.h"
+#include "background.h"
+#include "serving.h"
 
 namespace sing {
 
 namespace {
-
-// Blocks of at most 1 MiB in a few small caches, the tables, and requests one at a time: far below this.
-constexpr uint64_t memoryLimit = 1u << 30;
-
-/// Serves until the kernel says that the mount is gone.
-int serveMount(sqfs_ll* image, int fuse) {
-  char name[] = "sing";
-  char* words[] = {name, nullptr};
-  fuse_args arguments = FUSE_ARGS_INIT(1, words);
-  const fuse_lowlevel_ops table = squashfsOperations();
-  fuse_session* session = fuse_session_new(&arguments, &table, sizeof table, image);
-  // libfuse takes this spelling for a descriptor on which the mount was made already.
-  if (!session || fuse_session_mount(session, ("/dev/fd/" + std::to_string(fuse)).c_str()) != 0) return 1;
-  // Everything that takes a right is done: the image is open, and mounted.
-  if (!limitCapabilities(0)) return 1;
-  if (!confine(Confinement::server, -1, memoryLimit)) return 1;
-  return fuse_session_loop(session) == 0 ? 0 : 1;
-}
-
-/// The library keeps one block of data, so that a program whose reads alternate has every block decompressed again and again.
-void enlargeCaches(sqfs* fs) {
-  constexpr size_t dataBlocks = 16, fragmentBlocks = 8, metadataBlocks = 32;
-  const auto resize = [](sqfs_cache* cache, size_t blocks) {
-    sqfs_cache_destroy(cache);
-    return sqfs_block_cache_init(cache, blocks) == SQFS_OK;
-  };
-  // The launcher sees the end of its helper and says so.
-  if (!resize(&fs->data_cache, dataBlocks) || !resize(&fs->frag_cache, fragmentBlocks) || !resize(&fs->md_cache, metadataBlocks)) _exit(1);
-}
 
 struct Tree {
   Descriptor parent, userNamespace;
@@ -66,29 +33,14 @@ int cleanUp(const std::vector<Tree>& trees, int watched) {
   return status;
 }
 
-/// Leaves the caller's session, streams, directory and descriptors.
-void detach(int channel, int watched, int image) {
-  // A session of its own: what the terminal sends (Ctrl-C) is for the payload. Other signals are not for it either: it
-  // has to outlive a payload that catches SIGTERM, and it ends by itself.
-  setsid();
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, nullptr);
-  prctl(PR_SET_NAME, "sing-image");
-  closeAllBut({channel, watched, image});
-  detachStandardStreams();
-  [[maybe_unused]] const int moved = chdir("/");
-}
-
 int runHelper(int channel, int watched, const ImageHelper::Work& work) {
-  detach(channel, watched, work.image);
-  sqfs_ll served{};
+  leaveCaller({channel, watched, work.image});
+  if (work.inside && unshare(CLONE_NEWNS) != 0) return 1;
+  ServedImage served;
   bool readable = false;
   if (work.serves) {
-    auto opened = openSquashfs(&served.fs, work.image, work.offset, work.size);
-    if (opened && sqfs_ll_init(&served) != SQFS_OK) opened = refused("The inode table of the image cannot be read");
+    const auto opened = served.open({work.image, work.offset, work.size});
     readable = static_cast<bool>(opened);
-    if (readable) enlargeCaches(&served.fs);
     if (!sendMessage(channel, opened ? "" : opened.fault().sentence())) return 1;
   }
   std::vector<Tree> trees;
@@ -99,7 +51,7 @@ int runHelper(int channel, int watched, const ImageHelper::Work& work) {
       if (!readable || !trees.empty()) return 1;
       close(channel);
       close(watched);
-      return serveMount(&served, order->descriptors[0].release());
+      served.serve(order->descriptors[0].release(), -1);
     }
     Tree tree{std::move(order->descriptors[0]), {}, order->text.substr(order->text.find(' ') + 1)};
     if (order->descriptors.size() > 1) tree.userNamespace = std::move(order->descriptors[1]);

@@ -18,6 +18,8 @@ class ImageHelper {
     uint64_t offset = 0, size = 0;
     /// Whether it may be asked to serve: then it reads the superblock at once.
     bool serves = false;
+    /// Forked after the namespaces were made: it takes a mount namespace of its own, in which the mount that it serves never is.
+    bool inside = false;
   };
 
   /// Forks it. It is nobody's child and holds no descriptor of the caller but the image; it watches this process, also

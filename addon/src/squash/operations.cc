@@ -9,49 +9,72 @@ namespace sing {
 
 namespace {
 
+thread_local std::mutex* library;
+thread_local FileReader* reader;
+
+/// The library's tables and caches are for one thread at a time.
+template <auto operation, typename... Arguments>
+void alone(fuse_req_t request, Arguments... arguments) {
+  const std::lock_guard lock(*library);
+  operation(request, arguments...);
+}
+
 /// There is nothing to open in an image that does not change: with this answer the kernel opens and closes by itself from then on, and
 /// keeps what it has read of files and directories. A program that opens many files has a message and its answer less for each.
 void nothingToOpen(fuse_req_t request, fuse_ino_t, fuse_file_info*) { fuse_reply_err(request, ENOSYS); }
 
-/// What the library keeps from opening to closing is made for each request: the file's entry in the inode table, as it is now.
-bool findInode(fuse_req_t request, fuse_ino_t number, mode_t type, sqfs_ll_i& found, fuse_file_info& info, void* handle) {
-  // Answers by itself when there is none.
-  if (sqfs_ll_iget(request, &found, number) != SQFS_OK) return false;
-  if ((found.inode.base.mode & S_IFMT) != type) {
-    fuse_reply_err(request, EIO);
-    return false;
-  }
-  info.fh = reinterpret_cast<uintptr_t>(handle);
-  return true;
+sqfs_inode_id inodeOf(fuse_req_t request, fuse_ino_t number) {
+  auto* image = static_cast<sqfs_ll*>(fuse_req_userdata(request));
+  const std::lock_guard lock(*library);
+  return image->ino_sqfs(image, number);
 }
 
 void readFile(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, fuse_file_info*) {
-  sqfs_ll_i found;
-  fuse_file_info info{};
-  if (findInode(request, number, S_IFREG, found, info, &found.inode)) sqfs_ll_op_read(request, number, size, offset, &info);
+  FilePieces found;
+  const sqfs_inode_id inode = inodeOf(request, number);
+  if (offset < 0 || !reader->read(inode, static_cast<uint64_t>(offset), size, found)) {
+    fuse_reply_err(request, EIO);
+    return;
+  }
+  // From where they were decompressed to the kernel: no copy in between.
+  fuse_reply_iov(request, found.pieces.data(), static_cast<int>(found.pieces.size()));
+  reader->readAhead(inode, static_cast<uint64_t>(offset), size);
 }
 
+/// What the library keeps from opening to closing is made for each request: the directory's entry in the inode table, as it is now.
 void readDirectory(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, fuse_file_info*) {
   sqfs_ll_i found;
   fuse_file_info info{};
-  if (findInode(request, number, S_IFDIR, found, info, &found)) sqfs_ll_op_readdir(request, number, size, offset, &info);
+  // Answers by itself when there is none.
+  if (sqfs_ll_iget(request, &found, number) != SQFS_OK) return;
+  if (!S_ISDIR(found.inode.base.mode)) {
+    fuse_reply_err(request, EIO);
+    return;
+  }
+  info.fh = reinterpret_cast<uintptr_t>(&found);
+  sqfs_ll_op_readdir(request, number, size, offset, &info);
 }
 
 }  // namespace
 
+void serveWith(std::mutex& lock, FileReader& files) {
+  library = &lock;
+  reader = &files;
+}
+
 fuse_lowlevel_ops squashfsOperations() {
   fuse_lowlevel_ops out{};
-  out.lookup = sqfs_ll_op_lookup;
-  out.forget = sqfs_ll_op_forget;
-  out.getattr = sqfs_ll_op_getattr;
-  out.readlink = sqfs_ll_op_readlink;
+  out.lookup = alone<sqfs_ll_op_lookup>;
+  out.forget = alone<sqfs_ll_op_forget>;
+  out.getattr = alone<sqfs_ll_op_getattr>;
+  out.readlink = alone<sqfs_ll_op_readlink>;
   out.open = nothingToOpen;
   out.read = readFile;
   out.opendir = nothingToOpen;
-  out.readdir = readDirectory;
-  out.statfs = stfs_ll_op_statfs;
-  out.getxattr = sqfs_ll_op_getxattr;
-  out.listxattr = sqfs_ll_op_listxattr;
+  out.readdir = alone<readDirectory>;
+  out.statfs = alone<stfs_ll_op_statfs>;
+  out.getxattr = alone<sqfs_ll_op_getxattr>;
+  out.listxattr = alone<sqfs_ll_op_listxattr>;
   return out;
 }
 

@@ -29,7 +29,7 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
   const image = openImage(host, absolutePath(workingDirectory, options.image), options);
   const launch: LaunchPaths = { account, configuration, environment, workingDirectory };
   const paths = new Map<AbsolutePath, FileStatus | null>();
-  for (const path of wantedPaths(options, launch)) {
+  for (const path of wantedPaths(options, launch, identity.effectiveUid)) {
     const status = host.status(path);
     paths.set(path, 'error' in status ? null : status);
   }

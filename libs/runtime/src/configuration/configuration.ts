@@ -32,6 +32,8 @@ export interface Configuration {
   /** The kernel's squashfs driver over a loop device, where the caller may use it. */
   readonly kernelSquashfs: boolean;
   readonly extraction: boolean;
+  /** Seconds that a shared image server stays without a start; 0: servers are not shared. */
+  readonly imageServerIdle: number;
   readonly rootCapabilities: 'full' | 'no';
 }
 
@@ -82,6 +84,7 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     allowEncrypted: on('allow container encrypted'),
     kernelSquashfs: on('allow kernel squashfs') && count('max loop devices') > 0,
     extraction: on('tmp sandbox'),
+    imageServerIdle: count('image server idle'),
     rootCapabilities: values.get('root default capabilities') === 'no' ? 'no' : 'full',
   };
 }

@@ -80,6 +80,7 @@ export const DIRECTIVES: readonly Directive[] = [
   yes('allow kernel squashfs'),
   number('max loop devices', 256, 'honoured'),
   yes('tmp sandbox'),
+  number('image server idle', 5, 'honoured'),
   word('root default capabilities', ['full', 'file', 'no'], 'full', { only: ['full', 'no'] }),
 
   // Without a setuid program nobody gets more than a user namespace gives: the limits below speak of setuid mode only (§0.1 D4).
@@ -126,5 +127,4 @@ export const DIRECTIVES: readonly Directive[] = [
   text('image driver'),
   text('apptheus communication socket path'),
   harmless('allow monitoring', false),
-  number('image server idle', 5),
 ];

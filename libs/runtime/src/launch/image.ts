@@ -5,6 +5,7 @@ import type { ImageBackend, ImageFile, MountImage } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { PLAIN, READ_ONLY, SESSION } from './layout.js';
 import type { Mode } from './mode.js';
+import { sharedServer } from './sharedServer.js';
 import { extractionDirectory } from './wantedPaths.js';
 
 /**
@@ -77,6 +78,8 @@ function backends(facts: Facts, mode: Mode, messages: Message[]): readonly Image
   if (image.type === 'directory') return [{ kind: 'bind' }];
   const possible: ImageBackend[] = [];
   if (mode.kind === 'root' && configuration.kernelSquashfs) possible.push({ kind: 'loop' });
+  const shared = facts.fuse ? sharedServer(facts, mode) : null;
+  if (shared !== null) possible.push(shared);
   if (facts.fuse) possible.push({ kind: 'fuse', allowOther: mode.severalIds });
   if (possible.length === 0 && configuration.extraction)
     messages.push({

@@ -12,6 +12,7 @@ import {
   targets,
   warnings,
 } from '../testing/launches.js';
+import type { FakeHost } from '../testing/fakeHost.js';
 import type { Change } from '../testing/launches.js';
 
 describe('order of a launch', () => {
@@ -195,7 +196,7 @@ describe('image', () => {
   };
 
   it.each([
-    ['a user', {}, ['fuse', 'extract']],
+    ['a user', {}, ['shared', 'fuse', 'extract']],
     ['root', { host: root }, ['loop', 'fuse', 'extract']],
     [
       'root without the kernel driver',
@@ -203,9 +204,32 @@ describe('image', () => {
       ['fuse', 'extract'],
     ],
     ['a user without FUSE', { host: { fuse: false } }, ['extract']],
-    ['a user where extraction is forbidden', { configuration: { extraction: false } }, ['fuse']],
+    ['a user where extraction is forbidden', { configuration: { extraction: false } }, ['shared', 'fuse']],
+    ['a user where nothing is shared', { configuration: { imageServerIdle: 0 } }, ['fuse', 'extract']],
+    ['a user with --fakeroot', { options: { fakeroot: true } }, ['fuse', 'extract']],
   ] as const)('of %s is mounted by what is there', (_, change, expected) => {
     expect(backends(change)).toEqual(expected);
+  });
+
+  it.each([
+    ['', {}, '/tmp/sing-1000'],
+    ['', { '/run/user/1000': 0o700 }, '/run/user/1000/sing'],
+    ['/xdg', { '/run/user/1000': 0o700, '/xdg': 0o700 }, '/xdg/sing'],
+    ['/xdg', { '/run/user/1000': 0o700, '/xdg': 0o750 }, '/run/user/1000/sing'],
+    ['xdg', { '/run/user/1000': 0o755 }, '/tmp/sing-1000'],
+  ] as const)('with XDG_RUNTIME_DIR %j and folders %j is shared in %s', (named, modes, folder) => {
+    const folders = Object.entries(modes).map(([path, mode]) => {
+      const status = { type: 'directory', mode, uid: 1000, gid: 1000, size: 0, device: '1', inode: '2' };
+      return [path, status] as const;
+    });
+    const host = {
+      ...files(Object.fromEntries(folders) as FakeHost['files']),
+      environment: [...base.environment, `XDG_RUNTIME_DIR=${named}`],
+    };
+    const step = planOf({ host, options: { image: '/img.sif' } }).steps.find(
+      (one) => one.kind === 'mount_image',
+    );
+    expect(step?.backends[0]).toEqual({ kind: 'shared', folder, idleSeconds: 5 });
   });
 
   it('is read-only, also as root', () => {

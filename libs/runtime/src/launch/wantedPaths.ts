@@ -7,6 +7,7 @@ import type { AbsolutePath } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { resolveHome } from './home.js';
 import type { LaunchPaths } from './launchPaths.js';
+import { runtimeFolders } from './sharedServer.js';
 import { siteBinds, userBinds } from './binds.js';
 
 /** Existing directories of the host over which the session may be mounted, in this order: places that a launch does not need itself. */
@@ -28,7 +29,11 @@ export function extractionDirectory(environment: Environment): AbsolutePath {
 }
 
 /** Every path of the host whose type a plan depends on. */
-export function wantedPaths(options: LaunchOptions, launch: LaunchPaths): ReadonlySet<AbsolutePath> {
+export function wantedPaths(
+  options: LaunchOptions,
+  launch: LaunchPaths,
+  effectiveUid: number,
+): ReadonlySet<AbsolutePath> {
   const { configuration, workingDirectory } = launch;
   const home = resolveHome(options, launch);
   const binds = [...siteBinds(configuration), ...userBinds(options, workingDirectory)];
@@ -40,6 +45,7 @@ export function wantedPaths(options: LaunchOptions, launch: LaunchPaths): Readon
     '/var/tmp',
     home.source,
     extractionDirectory(launch.environment),
+    ...runtimeFolders(launch.environment, effectiveUid),
     ...binds.map((bind) => bind.source),
     ...(workingDirectory === null ? [] : [absolutePath(null, workingDirectory)]),
   ]);

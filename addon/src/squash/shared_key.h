@@ -1,0 +1,24 @@
+// Which starts may share an image server.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "../core/fault.h"
+
+namespace sing {
+
+struct ImagePart {
+  int image = -1;
+  uint64_t offset = 0, size = 0;
+};
+
+/// A text that is the same for two starts when one server may serve both: the same program, the same bytes of the same unchanged file, the
+/// same ids, the same cgroup and namespaces (a server ends with those of its first start), and what else a process hands down to a
+/// server that it forks: priority, processors, limits of time, memory and descriptors.
+Outcome<std::string> sharedKey(const ImagePart& part, uint64_t idleSeconds);
+
+/// A name for the server's socket. Two keys may have the same: the server compares the key itself.
+std::string nameOfKey(const std::string& key);
+
+}  // namespace sing
