@@ -1,38 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec } from '#libs/documents';
+import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
-import { searchTerms } from './searchTerms.js';
+import { type SearchKind, type TermDocument, type TermIndex, TERMS, termsOf } from './documents.store.js';
 
-export type SearchKind = 'entity' | 'collection' | 'container';
-/** Who finds what is public: everybody. What is private is found by members of its entity, whose id the audience is. */
-export const EVERYBODY = '';
-
-const TermDocument = z.object({
-  audience: z.string(),
-  kind: z.enum(['entity', 'collection', 'container']),
-  term: z.string(),
-  target: z.string(),
-});
-type TermDocument = z.infer<typeof TermDocument>;
-
-type Index = 'byAudience' | 'byTerm';
-const TERMS = {
-  name: 'terms',
-  schema: TermDocument,
-  indexes: {
-    byAudience: { fields: ['audience', 'kind', 'term'] },
-    byTerm: { fields: ['kind', 'term'] },
-  },
-} as const satisfies CollectionSpec<TermDocument>;
+export { EVERYBODY, type SearchKind } from './documents.store.js';
 
 /** The word index of the search: every ending of every name. */
 @Injectable()
 export class TermsStore {
-  readonly #terms: DocumentCollection<TermDocument, Index>;
+  readonly #terms: DocumentCollection<TermDocument, TermIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#terms = database.collection<TermDocument, Index>(TERMS);
+    this.#terms = database.collection<TermDocument, TermIndex>(TERMS);
   }
 
   /**
@@ -48,10 +27,7 @@ export class TermsStore {
     return [...new Set(items.map(({ value }) => value.target))];
   }
 
-  creation(options: { kind: SearchKind; name: string; target: string; audience: string }): Change[] {
-    const { kind, name, target, audience } = options;
-    return searchTerms(name).map((term) =>
-      this.#terms.write.put(`${target}/${term.length}`, { audience, kind, term, target }),
-    );
+  creation(object: { kind: SearchKind; name: string; target: string; audience: string }): Change[] {
+    return [...termsOf(object)].map(([id, term]) => this.#terms.write.put(id, term));
   }
 }

@@ -1,37 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
+import {
+  type Collection,
+  type CollectionDocument,
+  type CollectionIndex,
+  COLLECTIONS,
+} from './documents.store.js';
 
-const CollectionDocument = z.object({
-  /** Id. */
-  entity: z.string(),
-  entityName: z.string(),
-  name: z.string(),
-  description: z.string(),
-  customData: z.string(),
-  private: z.boolean(),
-  /** Bytes of all its images. */
-  size: z.number(),
-  createdBy: z.string(),
-  createdAt: z.string(),
-});
-export type CollectionDocument = z.infer<typeof CollectionDocument>;
-export type Collection = Stored<CollectionDocument>;
-
-const COLLECTIONS = {
-  name: 'collections',
-  schema: CollectionDocument,
-  indexes: {},
-} as const satisfies CollectionSpec<CollectionDocument>;
+export type { Collection } from './documents.store.js';
 
 /** Collections by id. */
 @Injectable()
 export class CollectionsStore {
-  readonly #collections: DocumentCollection<CollectionDocument, never>;
+  readonly #collections: DocumentCollection<CollectionDocument, CollectionIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#collections = database.collection<CollectionDocument, never>(COLLECTIONS);
+    this.#collections = database.collection<CollectionDocument, CollectionIndex>(COLLECTIONS);
   }
 
   get(id: string): Promise<Collection | undefined> {

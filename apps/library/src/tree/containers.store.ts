@@ -1,46 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { LIMITS } from '../limits.js';
+import {
+  type Container,
+  type ContainerDocument,
+  type ContainerIndex,
+  CONTAINERS,
+} from './documents.store.js';
 
-const ContainerDocument = z.object({
-  /** Ids, and the names that lead here: names of parents do not change. */
-  entity: z.string(),
-  entityName: z.string(),
-  collection: z.string(),
-  collectionName: z.string(),
-  name: z.string(),
-  description: z.string(),
-  fullDescription: z.string(),
-  customData: z.string(),
-  private: z.boolean(),
-  readOnly: z.boolean(),
-  /** Bytes of all its images. */
-  size: z.number(),
-  downloadCount: z.number(),
-  stars: z.number(),
-  /** How many tags there are, over all architectures. */
-  tags: z.number(),
-  createdBy: z.string(),
-  createdAt: z.string(),
-});
-export type ContainerDocument = z.infer<typeof ContainerDocument>;
-export type Container = Stored<ContainerDocument>;
-
-const CONTAINERS = {
-  name: 'containers',
-  schema: ContainerDocument,
-  indexes: {},
-} as const satisfies CollectionSpec<ContainerDocument>;
+export type { Container } from './documents.store.js';
 
 /** Containers by id. */
 @Injectable()
 export class ContainersStore {
-  readonly #containers: DocumentCollection<ContainerDocument, never>;
+  readonly #containers: DocumentCollection<ContainerDocument, ContainerIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#containers = database.collection<ContainerDocument, never>(CONTAINERS);
+    this.#containers = database.collection<ContainerDocument, ContainerIndex>(CONTAINERS);
   }
 
   get(id: string): Promise<Container | undefined> {

@@ -1,24 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection, CollectionSpec } from '#libs/documents';
+import type { Collection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
-
-/** The second way to an entity, collection or container: its path is the id, lower-case. */
-const NameDocument = z.object({ target: z.string() });
-type NameDocument = z.infer<typeof NameDocument>;
-const NAMES = {
-  name: 'names',
-  schema: NameDocument,
-  indexes: {},
-} as const satisfies CollectionSpec<NameDocument>;
+import { type NameDocument, type NameIndex, NAMES } from './documents.store.js';
 
 /** Paths `entity`, `entity/collection`, `entity/collection/container` → ids. */
 @Injectable()
 export class NamesStore {
-  readonly #names: Collection<NameDocument, never>;
+  readonly #names: Collection<NameDocument, NameIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#names = database.collection<NameDocument, never>(NAMES);
+    this.#names = database.collection<NameDocument, NameIndex>(NAMES);
   }
 
   async find(path: string): Promise<string | undefined> {
