@@ -23,6 +23,15 @@ export interface SweepOptions {
   readonly before?: Date;
 }
 
+/** Bytes that are not a blob yet. */
+export interface IncomingBytes {
+  readonly kind: 'upload' | 'stream';
+  /** Of the upload. */
+  readonly id: string;
+  readonly modifiedAt: Date;
+  readonly active: boolean;
+}
+
 /**
  * The blobs of one service, by what they contain: equal content is stored once. Checks everything once around every driver:
  * digests, ids, sizes, positions, hashes; what drivers throw comes out in words.
@@ -124,6 +133,18 @@ export class BlobStore {
     throw new DomainError('out_of_space', `The blob store has no space left for ${size} bytes`, {
       reason: 'out_of_space',
       remedy: 'Delete images that nobody needs, or ask the operator for a larger disk.',
+    });
+  }
+
+  /** Bytes that are not committed. `active`: this process is at work on them. */
+  async incoming(): Promise<readonly IncomingBytes[]> {
+    const listings = await this.#run(() => this.#driver.listTemporaries());
+    return listings.flatMap(({ key, modifiedAt }) => {
+      const known = readTemporaryKey(key);
+      if (!known) return [];
+      const { kind, id } = known;
+      const active = kind === 'stream' ? this.#streams.has(id) : this.isActive(id);
+      return [{ kind, id, modifiedAt, active }];
     });
   }
 

@@ -45,11 +45,14 @@ export const AUDIT_ACTIONS = {
     'keyring.remove',
   ],
   library: [
+    'blob.damage',
+    'blob.mend',
     'collection.create',
     'container.create',
     'entity.create',
     'image.delete',
     'image.push',
+    'library.repair',
     'tag.move',
     'tag.set',
   ],
@@ -79,6 +82,7 @@ export type AuditOutcome = z.infer<typeof AuditOutcome>;
 /** What an entry is about. `request`: a refused request, of which no more is known than where it went. */
 export const AUDIT_SUBJECTS = [
   'account',
+  'blob',
   'build',
   'collection',
   'container',
@@ -92,6 +96,7 @@ export const AUDIT_SUBJECTS = [
   'signing-key',
   'tag',
   'token',
+  'upload',
 ] as const;
 
 export const AUDIT_LIMITS = {

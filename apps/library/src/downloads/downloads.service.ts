@@ -35,7 +35,7 @@ export class DownloadsService {
   /**
    * @param headers of the request
    * @throws DomainError `not_found`, `forbidden`, `unauthorized` for an expired token with which this download was not begun,
-   *   `unprocessable` for what is no image (library contract case 70)
+   *   `unprocessable` for what is no image (library contract case 70), `gone` for bytes that are known to be damaged
    */
   async open(
     reference: ImageReference,
@@ -43,7 +43,7 @@ export class DownloadsService {
     actor: Actor | undefined,
     headers: IncomingHttpHeaders,
   ): Promise<Download> {
-    const found = await this.images.find(reference, arch, actor);
+    const found = await this.images.findForReading(reference, arch, actor);
     await this.begun.requireCaused(actor, found, headers);
     const { image, container } = found;
     const absent = () => missing('image', image.value.hash);

@@ -35,3 +35,49 @@ export type Holding = Stored<HoldingDocument>;
 export function holdingId(entity: string, hash: string): string {
   return `${entity}/${hash}`;
 }
+
+/** What is wrong with the bytes of a blob. */
+export const DamageReason = z.enum(['wrong_hash', 'wrong_size', 'unreadable']);
+export type DamageReason = z.infer<typeof DamageReason>;
+
+/**
+ * A blob whose bytes were found to be others than its name says; its id is the hash. Stays as `mended` after good bytes took their
+ * place, until nobody needs the content any more: so that whoever was reading the old ones until then does not say it again.
+ */
+const DamageDocument = z.object({
+  state: z.enum(['damaged', 'mended']),
+  reason: DamageReason,
+  /** Bytes that were found. */
+  size: z.number().optional(),
+  /** ISO: when it was found. */
+  since: z.string(),
+});
+export type DamageDocument = z.infer<typeof DamageDocument>;
+export type DamageIndex = 'byState';
+export const DAMAGES = {
+  name: 'damagedBlobs',
+  schema: DamageDocument,
+  indexes: { byState: { fields: ['state'] } },
+} as const satisfies CollectionSpec<DamageDocument>;
+
+/** How far the hashing of all blobs has come; there is one, {@link SCRUB_ID}. Times in milliseconds since 1970. */
+const ScrubDocument = z.object({
+  /** The digest of the last blob that was hashed in this round. */
+  after: z.string().optional(),
+  startedAt: z.number(),
+  /** Absent while a round is under way. */
+  endedAt: z.number().optional(),
+  /** In this round. */
+  blobs: z.number(),
+  bytes: z.number(),
+  /** The process that does it, and until when no other takes it over. */
+  by: z.string(),
+  until: z.number(),
+});
+export type ScrubDocument = z.infer<typeof ScrubDocument>;
+export const SCRUB_ID = 'round';
+export const SCRUBS = {
+  name: 'scrubs',
+  schema: ScrubDocument,
+  indexes: {},
+} as const satisfies CollectionSpec<ScrubDocument>;
