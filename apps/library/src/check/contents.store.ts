@@ -2,7 +2,12 @@ import { type Digest, parseDigest } from '#libs/core';
 import type { Stored, Write } from '#libs/documents';
 import type { LibraryProblemKind } from '#libs/contract';
 import type { Image } from '../images/documents.store.js';
-import { type ContentDocument, type HoldingDocument, holdingId } from '../storage/documents.store.js';
+import {
+  type ContentDocument,
+  type DamageReason,
+  type HoldingDocument,
+  holdingId,
+} from '../storage/documents.store.js';
 import type { Upload } from '../uploads/documents.store.js';
 import { Look } from './look.js';
 import { containerPath } from './paths.js';
@@ -25,7 +30,7 @@ interface Seen {
   readonly uploads: number;
   /** Bytes of the blob. */
   readonly stored: number | undefined;
-  readonly isDamaged: boolean;
+  readonly damage: DamageReason | undefined;
   /** How people call it. */
   readonly name: string;
 }
@@ -176,8 +181,8 @@ export class ContentsCheck {
     );
     for (const holding of found.values()) look.sawDocument(holding);
     const stored = isDigest(hash) ? await blobs.sizeOf(hash) : undefined;
-    const isDamaged = await health.isDamaged(hash);
-    look.saw(stored, isDamaged);
+    const damage = await health.damageOf(hash);
+    look.saw(stored, damage);
     const holdings = new Map([...found].map(([id, holding]) => [id.split('/', 1)[0] ?? '', holding]));
     const name = names[0] ?? hash;
     return {
@@ -188,14 +193,14 @@ export class ContentsCheck {
       holdings,
       uploads: uploads.length,
       stored,
-      isDamaged,
+      damage,
       name,
     };
   }
 
   /** What is wrong with a content. */
   #shown(seen: Seen): Shown {
-    const { hash, content, held, uploads, stored, isDamaged, name } = seen;
+    const { hash, content, held, uploads, stored, damage, name } = seen;
     const { tables, clock } = this.#parts;
     const now = clock.now().getTime();
     const size = [...held.values()][0]?.size ?? content?.value.size ?? stored ?? 0;
@@ -239,7 +244,7 @@ export class ContentsCheck {
     if (held.size > 0) {
       if (stored === undefined) add('blob_missing', { recorded: size, counted: 0 });
       else if (stored !== size) add('blob_wrong_size', { recorded: size, counted: stored });
-      if (isDamaged) add('blob_damaged', { counted: stored ?? 0 });
+      if (damage !== undefined) add('blob_damaged', { what: damage, counted: stored ?? 0 });
     }
     return {
       differences: this.#heldFast(seen, differences),

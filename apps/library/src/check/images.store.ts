@@ -4,7 +4,7 @@ import type { ContentsCheck } from './contents.store.js';
 import type { Look } from './look.js';
 import { containerPath } from './paths.js';
 import type { CheckParts, Difference, Shown, Suspect, Walk, Walked } from './room.store.js';
-import { byId } from './tables.store.js';
+import { all, byId } from './tables.store.js';
 
 /** Images with the hash and the tags that lead to them, both ways. */
 export class ImagesCheck {
@@ -46,9 +46,17 @@ export class ImagesCheck {
       if (hashes.get(hashId(container, hash))?.value.image !== id || !containers.has(container))
         suspects.push({ name: id, look: (look) => this.#lookAtImage(id, look) });
       // Every other thing about a content is seen from it.
-      if (uploaded && !contents.has(hash)) suspects.push(this.#contents.suspect(hash));
+      if (uploaded && !contents.has(hash) && (await this.#firstOf(hash)) === id)
+        suspects.push(this.#contents.suspect(hash));
     }
     return { images: items.length, suspects, next: cursor };
+  }
+
+  /** The image that speaks for its content: it is said once. */
+  async #firstOf(hash: string): Promise<string | undefined> {
+    for await (const { id, value } of all(this.#parts.tables.images, 'byHash', [hash]))
+      if (value.uploaded) return id;
+    return undefined;
   }
 
   async #lookAtImage(id: string, look: Look): Promise<Shown> {
@@ -109,6 +117,11 @@ export class ImagesCheck {
     look.sawDocument(image);
     if (leads(id, image)) return { differences: [] };
     const [container = '', hash = ''] = id.split('/', 2);
+    // One that should lead to another image is seen from that.
+    for await (const other of all(tables.images, 'byHash', [hash])) {
+      look.sawDocument(other);
+      if (other.value.container === container) return { differences: [] };
+    }
     const place = await tables.containers.get(container);
     const name = place === undefined ? id : `${containerPath(place)}@${hash}`;
     const problem = { kind: 'hash_stray', name, what: found.value.image } as const;

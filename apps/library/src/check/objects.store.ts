@@ -159,11 +159,27 @@ export class ObjectsCheck {
     if (name === undefined) return { differences: [] };
     const place = (await this.#paths([name.value.target])).get(name.value.target);
     look.saw(place?.path);
-    if (place?.path === path) return { differences: [] };
+    const right = await this.#at(path);
+    look.saw(right);
+    // One that another object should have is seen from that.
+    if (place?.path === path || right !== undefined) return { differences: [] };
     const kind = KINDS[path.split('/').length - 1] ?? 'container';
     const mend = [tables.names.write.delete(path, name.revision)];
     const problem = { kind: 'name_stray', name: path, what: place?.path ?? name.value.target } as const;
     return { differences: [{ problem, subject: kind, mend }] };
+  }
+
+  /** The object whose path this is, found without the path. */
+  async #at(path: string): Promise<string | undefined> {
+    const { entities, collections, containers } = this.#parts.tables;
+    const [first = '', second, third] = path.split('/');
+    const [entity] = (await entities.scan('byName', { equal: [first], limit: 1 })).items;
+    if (entity === undefined || second === undefined) return entity?.id;
+    const inEntity = { equal: [entity.id, second], limit: 1 };
+    const [collection] = (await collections.scan('byEntity', inEntity)).items;
+    if (collection === undefined || third === undefined) return collection?.id;
+    const inCollection = { equal: [entity.id, collection.id, third], limit: 1 };
+    return (await containers.scan('byPlace', inCollection)).items[0]?.id;
   }
 
   /** Words that lead to nothing, or to what has no such word. */

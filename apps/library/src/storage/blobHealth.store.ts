@@ -48,7 +48,13 @@ export class BlobHealth {
   }
 
   async isDamaged(hash: string): Promise<boolean> {
-    return (await this.#damages.get(hash))?.value.state === 'damaged';
+    return (await this.damageOf(hash)) !== undefined;
+  }
+
+  /** What is wrong with a blob, as far as it is known. */
+  async damageOf(hash: string): Promise<DamageReason | undefined> {
+    const known = await this.#damages.get(hash);
+    return known?.value.state === 'damaged' ? known.value.reason : undefined;
   }
 
   /** The damaged ones, by hash. @param from the cursor of the part before */

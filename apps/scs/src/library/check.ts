@@ -105,7 +105,7 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
   content_stray: 'is said to be needed by somebody',
   blob_missing: 'has no bytes: push it again',
   blob_wrong_size: 'has bytes of another length: push it again',
-  blob_damaged: 'has damaged bytes: push it again',
+  blob_damaged: 'has damaged bytes, push it again:',
   blob_stray: 'is a blob that nobody needs',
   upload_bytes_missing: 'is being uploaded, and its bytes are gone: upload',
   upload_bytes_stray: 'are bytes of an upload that is over',
