@@ -82,5 +82,7 @@ describeAccess('library', () => LibraryThings.prepare(), {
     path: '/v1/search?value=application',
     shows: about.world.of(about).containerId,
   }),
+  'POST /v1/library/check': () => ({ path: '/v1/library/check', json: {} }),
+  'GET /v1/library/damaged': () => ({ path: '/v1/library/damaged' }),
   'GET /v1/oci-redirect': () => ({ path: '/v1/oci-redirect?namespace=a/b/c' }),
 });
