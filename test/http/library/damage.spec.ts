@@ -287,7 +287,7 @@ describe.each([
         seen.push(digest);
         // Every look takes its time: how far it has come is written down.
         clock.advance(11_000);
-        if (seen.length === 3) await scrub().onApplicationShutdown();
+        if (seen.length === 3) await scrub().beforeApplicationShutdown();
         options?.signal?.throwIfAborted();
         return examine(digest, options);
       };

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { BlobStore } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { type Clock, messageOf, newObjectId, parseDigest } from '#libs/core';
@@ -22,7 +22,7 @@ const LONGEST_PAUSE = 60 * 60 * 1000;
  * restart.
  */
 @Injectable()
-export class ScrubService implements OnModuleInit, OnApplicationShutdown {
+export class ScrubService implements OnModuleInit, BeforeApplicationShutdown {
   readonly #stopping = new AbortController();
   readonly #me = newObjectId();
   #running: Promise<void> | undefined;
@@ -41,7 +41,8 @@ export class ScrubService implements OnModuleInit, OnApplicationShutdown {
     if (this.config.library.scrubRate > 0) this.#running = this.#run();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** While the database still takes how far it has come. */
+  async beforeApplicationShutdown(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
   }

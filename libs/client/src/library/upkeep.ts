@@ -1,10 +1,4 @@
-import {
-  type DamagedBlob,
-  DamagedAnswer,
-  LIBRARY_UPKEEP_PATHS,
-  LibraryCheckAnswer,
-  type LibraryCheckPart,
-} from '#libs/contract';
+import { LIBRARY_UPKEEP_PATHS, LibraryCheckAnswer, type LibraryCheckPart } from '#libs/contract';
 import type { HttpClient } from '../http.js';
 import type { CallOptions } from './libraryClient.js';
 
@@ -32,18 +26,6 @@ export class LibraryUpkeepClient {
       const path = LIBRARY_UPKEEP_PATHS.check;
       const answer = await this.#http.sendJson('POST', path, body, LibraryCheckAnswer, this.#options);
       yield answer.data;
-      cursor = answer.page?.next;
-    } while (cursor !== undefined);
-  }
-
-  /** Blobs that were found to be damaged, by hash. */
-  async *damaged(): AsyncGenerator<DamagedBlob, void> {
-    let cursor: string | undefined;
-    do {
-      const query = { cursor };
-      const path = LIBRARY_UPKEEP_PATHS.damaged;
-      const answer = await this.#http.getJson(path, DamagedAnswer, { ...this.#options, query });
-      yield* answer.data.damaged;
       cursor = answer.page?.next;
     } while (cursor !== undefined);
   }
