@@ -1,12 +1,20 @@
+import { randomInt } from 'node:crypto';
 import { open, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LibraryCheck } from '#apps/library/src/check/check.store';
 import { Tables } from '#apps/library/src/check/tables.store';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { hashId, tagId } from '#apps/library/src/images/documents.store';
+import { LIMITS } from '#apps/library/src/limits';
+import { BlobHealth } from '#apps/library/src/storage/blobHealth.store';
 import { holdingId } from '#apps/library/src/storage/documents.store';
+import { Trail } from '#libs/audit';
 import { BlobStore } from '#libs/blobs';
+import type { Clock } from '#libs/core';
 import type { Stored } from '#libs/documents';
+import { CLOCK } from '#libs/server';
 import type { LibraryProblem } from '#libs/contract';
 import { waitForEntries } from '../../support/audit.js';
 import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
@@ -378,27 +386,50 @@ describe.each([
     expect((await must(tables.entities.get(tester))).value).toEqual(real.tester);
   });
 
-  it('finds nothing that is only being changed', async () => {
-    // Commits of the stand-in are not atomic: there it does find them.
-    const rounds = databaseName === 'SQLite' ? 12 : 0;
-    const over = new AbortController();
-    const change = async (lane: number): Promise<void> => {
-      while (!over.signal.aborted) {
-        const file = await testImage({ size: 500 });
-        await world.tester.push(`tester/busy/lane${lane % 2}`, file, { tags: [`t${lane}`] });
-        await world.tester.send('DELETE', `/v1/images/tester/busy/lane${lane % 2}:t${lane}?arch=amd64`);
+  // Commits of the stand-in are not atomic: there it does find them.
+  it.skipIf(databaseName === 'MongoDB')(
+    'finds nothing that is only being changed, and repairs nothing of it',
+    async () => {
+      const over = new AbortController();
+      const change = async (lane: number): Promise<void> => {
+        while (!over.signal.aborted) {
+          const file = await testImage({ size: 500 });
+          await world.tester.push(`tester/busy/lane${lane % 2}`, file, { tags: [`t${lane}`] });
+          await world.tester.send('DELETE', `/v1/images/tester/busy/lane${lane % 2}:t${lane}?arch=amd64`);
+        }
+      };
+      const { app } = world;
+      const database = torn(app.get<Database>(DATABASE));
+      const check = new LibraryCheck({
+        database,
+        tables: new Tables(database),
+        blobs: app.get(BlobStore),
+        health: app.get(BlobHealth),
+        trail: app.get(Trail),
+        clock: app.get<Clock>(CLOCK),
+        limits: LIMITS,
+      });
+      const found: LibraryProblem[] = [];
+      const changing = [0, 1, 2].map(change);
+      try {
+        for (let round = 0; round < 8; round += 1) {
+          let from: string | undefined;
+          do {
+            const options = { repair: round % 2 === 1, rehash: false, actor: null };
+            const part = await check.part(from, options);
+            found.push(...part.problems);
+            from = part.next;
+          } while (from !== undefined);
+        }
+      } finally {
+        over.abort();
+        await Promise.all(changing);
       }
-    };
-    const changing = (rounds === 0 ? [] : [0, 1, 2]).map(change);
-    try {
-      for (let round = 0; round < rounds; round += 1)
-        expect((await checked(world, { repair: round % 2 === 1 })).problems).toEqual([]);
-    } finally {
-      over.abort();
-      await Promise.all(changing);
-    }
-    await requireNothingWrong(world);
-  });
+      expect(found).toEqual([]);
+      await requireNothingWrong(world);
+    },
+    120_000,
+  );
 
   it('that repairs is in the audit trail, with the numbers', async () => {
     const entries = await waitForEntries(
@@ -425,3 +456,29 @@ describe.each([
       expect((await ask({ cursor })).status).toBe(400);
   });
 });
+
+/** The same documents, read so slowly that everything happens between any two readings. SQLite alone is too fast for that. */
+function torn(database: Database): Database {
+  const slow = ['get', 'getMany', 'scan'];
+  const bound = <T extends object>(target: T, name: string | symbol): unknown => {
+    const member: unknown = Reflect.get(target, name, target);
+    return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+  };
+  return new Proxy(database, {
+    get: (documents, name) => {
+      if (name !== 'collection') return bound(documents, name);
+      return (spec: Parameters<Database['collection']>[0]) =>
+        new Proxy(documents.collection(spec), {
+          get: (collection, method) => {
+            const member = bound(collection, method);
+            if (!slow.includes(String(method))) return member;
+            return async (...words: unknown[]) => {
+              const read = await (member as (...words: unknown[]) => Promise<unknown>)(...words);
+              await delay(randomInt(4));
+              return read;
+            };
+          },
+        });
+    },
+  });
+}
