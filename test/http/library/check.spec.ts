@@ -460,7 +460,7 @@ describe.each([
 /** The same documents, read so slowly that everything happens between any two readings. SQLite alone is too fast for that. */
 function torn(database: Database): Database {
   const slow = ['get', 'getMany', 'scan'];
-  const bound = <T extends object>(target: T, name: string | symbol): unknown => {
+  const bound = (target: object, name: string | symbol): unknown => {
     const member: unknown = Reflect.get(target, name, target);
     return typeof member === 'function' ? (member.bind(target) as unknown) : member;
   };
