@@ -198,6 +198,31 @@ describe.each([
     expect((await download()).body.equals(bytes)).toBe(true);
   });
 
+  it('nor when whoever replaces it had claimed it long before, and somebody else has found it meanwhile', async () => {
+    // A push by somebody who does not have it yet: its claim becomes that of the entity, and nothing of the content changes.
+    const container = await world.other.place('other/data/tools');
+    const { id } = (await world.other.image(container, hash)).body.data as { id: string };
+    const started = await world.other.send('POST', `/v2/imagefile/${id}`, { filesize: bytes.length });
+    await world.other.put(started.body.data.uploadURL as string, bytes);
+    await flip();
+    const health = world.app.get(BlobHealth);
+    const store = world.app.get(BlobStore);
+    const real = store.open.bind(store);
+    let opened = 0;
+    store.open = async (digest) => {
+      const reader = await real(digest);
+      opened += 1;
+      if (opened !== 2) return reader;
+      store.open = real;
+      expect((await health.examine(hash)).state).toBe('damaged');
+      expect((await world.other.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+      return reader;
+    };
+    expect((await health.examine(hash)).state).toBe('good');
+    expect(await damaged()).toEqual([]);
+    await requireNothingWrong(world);
+  });
+
   it('a blob that is deleted and pushed again while it is being read is not called damaged', async () => {
     await flip();
     const store = world.app.get(BlobStore);
