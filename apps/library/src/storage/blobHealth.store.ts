@@ -53,24 +53,23 @@ export class BlobHealth {
 
   /** What is wrong with a blob, as far as it is known. */
   async damageOf(hash: string): Promise<DamageReason | undefined> {
-    const known = await this.#damages.get(hash);
-    return known?.value.state === 'damaged' ? known.value.reason : undefined;
+    return (await this.#damages.get(hash))?.value.reason;
   }
 
-  /** The damaged ones, by hash. @param from the cursor of the part before */
+  /** The damaged ones, in the order in which they were found. @param from the cursor of the part before */
   async list(
     limit: number,
     from?: string,
   ): Promise<{ damages: readonly Damage[]; next: string | undefined }> {
-    const options = { equal: ['damaged'], limit, ...(from === undefined ? {} : { cursor: from }) };
-    const { items, cursor } = await this.#damages.scan('byState', options);
+    const options = { limit, ...(from === undefined ? {} : { cursor: from }) };
+    const { items, cursor } = await this.#damages.scan('byTime', options);
     return { damages: items, next: cursor };
   }
 
   /** Writes that say that good bytes have taken the place of damaged ones; none when it was not damaged. */
   async mending(hash: string): Promise<Write[]> {
     const known = await this.#damages.get(hash);
-    return known?.value.state === 'damaged' ? this.#mending(known) : [];
+    return known === undefined ? [] : this.#mending(known);
   }
 
   /** After the blob of a content that nobody needs was removed, and before the content can be claimed again. */
@@ -91,16 +90,16 @@ export class BlobHealth {
       const reason = faultOf(reading, hash, content?.value.size);
       if (reading.state === 'absent' || reason === undefined) {
         const size = reading.state === 'read' ? reading.size : 0;
-        const isMended = reading.state === 'read' && known?.value.state === 'damaged';
+        const isMended = reading.state === 'read' && known !== undefined;
         if (isMended && !(await this.#commit(this.#mending(known)))) continue;
         return { state: reading.state === 'absent' ? 'absent' : 'good', size };
       }
       const size = reading.state === 'read' ? reading.size : 0;
-      if (known?.value.state === 'damaged') return { state: 'damaged', size, reason };
+      if (known !== undefined) return { state: 'damaged', size, reason };
       if (content?.value.state !== 'claimed') return { state: 'absent', size };
       const again = await readBlob(this.#parts.blobs, digest, options);
       if (faultOf(again, hash, content.value.size) === undefined) continue;
-      if (!(await this.#commit(this.#damaging(content, known, { reason, size })))) continue;
+      if (!(await this.#commit(this.#damaging(content, { reason, size })))) continue;
       this.#parts.onDamage?.(hash, reason);
       return { state: 'damaged', size, reason };
     }
@@ -109,27 +108,21 @@ export class BlobHealth {
 
   #damaging(
     content: Stored<ContentDocument>,
-    known: Damage | undefined,
     { reason, size }: Pick<DamageDocument, 'reason' | 'size'>,
   ): Write[] {
     const hash = content.id;
     const since = this.#parts.clock.now().toISOString();
-    const value: DamageDocument = { state: 'damaged', reason, size, since };
+    const value: DamageDocument = { reason, size, since };
     return [
-      // Nobody has claimed it or given it up since it was read.
+      // Nobody has claimed it or given it up since it was read, nor called it damaged, without which nobody replaces it.
       this.#contents.write.replace(hash, content.revision, content.value),
-      known === undefined
-        ? this.#damages.write.insert(hash, value)
-        : this.#damages.write.replace(hash, known.revision, value),
+      this.#damages.write.insert(hash, value),
       this.#parts.trail.write(damaged(hash, content.value.size, reason)),
     ];
   }
 
-  #mending({ id, revision, value }: Damage): Write[] {
-    return [
-      this.#damages.write.replace(id, revision, { ...value, state: 'mended' }),
-      this.#parts.trail.write(mended(id)),
-    ];
+  #mending({ id, revision }: Damage): Write[] {
+    return [this.#damages.write.delete(id, revision), this.#parts.trail.write(mended(id))];
   }
 
   async #commit(writes: readonly Write[]): Promise<boolean> {

@@ -40,12 +40,8 @@ export function holdingId(entity: string, hash: string): string {
 export const DamageReason = z.enum(['wrong_hash', 'wrong_size', 'unreadable']);
 export type DamageReason = z.infer<typeof DamageReason>;
 
-/**
- * A blob whose bytes were found to be others than its name says; its id is the hash. Stays as `mended` after good bytes took their
- * place, until nobody needs the content any more: so that whoever was reading the old ones until then does not say it again.
- */
+/** A blob whose bytes were found to be others than its name says; its id is the hash. Goes when good bytes take their place. */
 const DamageDocument = z.object({
-  state: z.enum(['damaged', 'mended']),
   reason: DamageReason,
   /** Bytes that were found. */
   size: z.number().optional(),
@@ -53,11 +49,11 @@ const DamageDocument = z.object({
   since: z.string(),
 });
 export type DamageDocument = z.infer<typeof DamageDocument>;
-export type DamageIndex = 'byState';
+export type DamageIndex = 'byTime';
 export const DAMAGES = {
   name: 'damagedBlobs',
   schema: DamageDocument,
-  indexes: { byState: { fields: ['state'] } },
+  indexes: { byTime: { fields: ['since'] } },
 } as const satisfies CollectionSpec<DamageDocument>;
 
 /** How far the hashing of all blobs has come; there is one, {@link SCRUB_ID}. Times in milliseconds since 1970. */
