@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { open, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LibraryCheck } from '#apps/library/src/check/check.store';
 import { Tables } from '#apps/library/src/check/tables.store';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
@@ -283,6 +283,54 @@ describe.each([
     });
     expect(await world.blobs()).not.toContain(hashOf(stray).slice(7));
     expect(await tables.contents.get(hashOf(stray))).toBeUndefined();
+  });
+
+  describe('a blob that nobody needs, and somebody pushes at the moment of its removal', () => {
+    let stray: Buffer;
+    beforeEach(async () => {
+      stray = await testImage();
+      const writer = await world.app.get(BlobStore).write({ limit: stray.length });
+      await writer.write([stray]);
+      await writer.commit();
+      const old = new Date(Date.now() - 2 * 3600 * 1000);
+      await utimes(fileOf(hashOf(stray)), old, old);
+    });
+    const push = () => world.tester.push('tester/data/late', stray, { tags: ['latest'] });
+
+    it('goes, and the push waits for that and brings it again', async () => {
+      const store = world.app.get(BlobStore);
+      const remove = store.remove.bind(store);
+      let pushed: Promise<unknown> | undefined;
+      store.remove = async (digest) => {
+        store.remove = remove;
+        pushed = push();
+        // It has claimed nothing yet: it waits.
+        await expect.poll(async () => (await tables.contents.get(digest))?.value.state).toBe('removing');
+        return remove(digest);
+      };
+      const { problems } = await checked(world, { repair: true });
+      repairs += 1;
+      expect(problems).toMatchObject([{ kind: 'blob_stray', repaired: true }]);
+      await pushed;
+      expect((await readFile(fileOf(hashOf(stray)))).equals(stray)).toBe(true);
+      await requireNothingWrong(world);
+    });
+
+    it('stays when the push was faster', async () => {
+      const store = world.app.get(BlobStore);
+      const list = store.list.bind(store);
+      store.list = async (after, limit) => {
+        const page = await list(after, limit);
+        if (page.some(({ digest }) => digest === hashOf(stray))) {
+          store.list = list;
+          await push();
+        }
+        return page;
+      };
+      expect((await checked(world, { repair: true })).problems).toEqual([]);
+      expect((await readFile(fileOf(hashOf(stray)))).equals(stray)).toBe(true);
+      await requireNothingWrong(world);
+    });
   });
 
   it('finds an image whose bytes are not there; the next push brings them', async () => {

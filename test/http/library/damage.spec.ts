@@ -7,6 +7,7 @@ import { ScrubService } from '#apps/library/src/storage/scrub.service';
 import { ScrubStore } from '#apps/library/src/storage/scrub.store';
 import { SweepService } from '#apps/library/src/storage/sweep.service';
 import { BlobStore } from '#libs/blobs';
+import type { LibraryCheckPart } from '#libs/contract';
 import { ScsConfig } from '#libs/config';
 import { ManualClock } from '#libs/core';
 import { LOG } from '#libs/server';
@@ -30,7 +31,7 @@ describe.each([
   let hash: string;
   beforeEach(async () => {
     clock = new ManualClock(new Date());
-    world = await startLibrary({ open: openDatabase, clock, limits: { rehashedPart: 1 } });
+    world = await startLibrary({ open: openDatabase, clock, limits: { rehashedPart: 1, rehashWait: 200 } });
     bytes = await testImage();
     hash = hashOf(bytes);
     await world.tester.push(PLACE, bytes);
@@ -157,6 +158,43 @@ describe.each([
     expect((await download()).status).toBe(410);
     await requireNothingWrong(world);
     expect((await download()).body.equals(bytes)).toBe(true);
+  });
+
+  it('a blob that takes longer than a request is hashed on, and each part says how far it has come', async () => {
+    await flip();
+    const store = world.app.get(BlobStore);
+    const real = store.open.bind(store);
+    const goOn = Promise.withResolvers<undefined>();
+    store.open = async (digest) => {
+      const reader = await real(digest);
+      return {
+        size: reader.size,
+        close: () => reader.close(),
+        read: async (target, at) => {
+          if (at > 0) await goOn.promise;
+          return reader.read(target.subarray(0, 1000), at);
+        },
+      };
+    };
+    const ask = async (cursor?: string) => {
+      const { body } = await world.admin.send('POST', '/v1/library/check', { rehash: true, cursor });
+      return body as { data: LibraryCheckPart; page?: { next: string } };
+    };
+    let part = await ask();
+    while (part.data.hashing === undefined) part = await ask(part.page?.next);
+    const progress = { hash, done: 1000, size: bytes.length };
+    expect(part.data.hashing).toEqual(progress);
+    part = await ask(part.page?.next);
+    expect(part.data.hashing).toEqual(progress);
+    goOn.resolve(undefined);
+    store.open = real;
+    let found = 0;
+    for (let cursor = part.page?.next; cursor !== undefined; cursor = part.page?.next) {
+      part = await ask(cursor);
+      found += part.data.problems.length;
+    }
+    expect(found).toBe(1);
+    expect(await damaged()).toMatchObject([{ hash }]);
   });
 
   it('a disk that cannot read a blob is damage; a store that does not answer is none', async () => {
@@ -294,6 +332,22 @@ describe.each([
       expect(await known()).toEqual([hash]);
       expect(await state()).toMatchObject({ blobs: 1, bytes: bytes.length, endedAt: clock.now().getTime() });
       expect(await scrub().round()).toBe(WEEK);
+    });
+
+    it('are looked for by one process at a time, and by another one when it has gone', async () => {
+      await scrub().round();
+      clock.advance(WEEK);
+      const scrubs = world.app.get(ScrubStore);
+      const now = clock.now().getTime();
+      const other = { startedAt: now, blobs: 0, bytes: 0, by: 'another process', until: now + 60_000 };
+      await scrubs.save(await scrubs.get(), other);
+      await flip();
+      expect(await scrub().round()).toBe(60_000);
+      expect([await known(), await state()]).toEqual([[], other]);
+      clock.advance(60_000);
+      await scrub().round();
+      expect(await known()).toEqual([hash]);
+      expect(await state()).toMatchObject({ startedAt: now, blobs: 1, endedAt: now + 60_000 });
     });
 
     it('go on where they were when the process was stopped, each blob once in a round', async () => {
