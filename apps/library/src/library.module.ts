@@ -18,8 +18,16 @@ import { EntitiesStore } from './tree/entities.store.js';
 import { FinishUploadService } from './uploads/finishUpload.service.js';
 import { ImagesController } from './images/images.controller.js';
 import { ImagesService } from './images/images.service.js';
+import { ProtectionService } from './images/protection.service.js';
 import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
+import { ChangesService } from './manage/changes.service.js';
+import { ContainerChangesService } from './manage/containerChanges.service.js';
+import { ListsController } from './manage/lists.controller.js';
+import { ListsService } from './manage/lists.service.js';
+import { ManageController } from './manage/manage.controller.js';
+import { RetentionService } from './manage/retention.service.js';
+import { RemovalsService } from './manage/removals.service.js';
 import { NamesStore } from './tree/names.store.js';
 import { ScrubService } from './storage/scrub.service.js';
 import { ScrubStore } from './storage/scrub.store.js';
@@ -52,6 +60,8 @@ import { UsageService } from './storage/usage.service.js';
     DownloadsController,
     SearchController,
     UpkeepController,
+    ListsController,
+    ManageController,
   ],
   providers: [
     {
@@ -111,6 +121,7 @@ import { UsageService } from './storage/usage.service.js';
     BegunService,
     TreeService,
     ImagesService,
+    ProtectionService,
     TagsService,
     UsageService,
     UploadsService,
@@ -120,6 +131,11 @@ import { UsageService } from './storage/usage.service.js';
     SweepService,
     ScrubService,
     UpkeepStore,
+    ListsService,
+    ChangesService,
+    ContainerChangesService,
+    RemovalsService,
+    RetentionService,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

@@ -47,12 +47,19 @@ export const AUDIT_ACTIONS = {
   library: [
     'blob.damage',
     'blob.mend',
+    'collection.change',
     'collection.create',
+    'collection.delete',
+    'container.change',
     'container.create',
+    'container.delete',
+    'entity.change',
     'entity.create',
+    'entity.delete',
     'image.delete',
     'image.push',
     'library.repair',
+    'tag.delete',
     'tag.move',
     'tag.set',
   ],
@@ -147,6 +154,14 @@ export const AuditState = z.strictObject({
   /** `entity/collection/container`: where a build goes. */
   place: z.string().max(AUDIT_LIMITS.subject).regex(VISIBLE).optional(),
   private: z.boolean().optional(),
+  readOnly: z.boolean().optional(),
+  /** Patterns of tags. */
+  protectedTags: z
+    .array(z.string().regex(/^[A-Za-z0-9._*-]{1,128}$/))
+    .max(20)
+    .optional(),
+  /** Of an entity, in bytes; 0 for no limit. */
+  quota: z.number().int().nonnegative().optional(),
   /** What people call it; the organisation of a keyring. */
   name: z
     .string()

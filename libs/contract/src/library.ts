@@ -282,6 +282,8 @@ export const LibraryProblemKind = z.enum([
   'term_missing',
   'term_wrong',
   'term_stray',
+  /** It is listed for others than may see it, or for nobody. */
+  'audience_wrong',
   /** What it lies in is not there. */
   'parent_missing',
   /** An image, and the hash that leads to it in its container. */

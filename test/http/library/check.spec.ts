@@ -153,6 +153,38 @@ describe.each([
     expect(body.data.container).toHaveLength(1);
   });
 
+  it('finds what is in the wrong list, or in none, as what an older version made', async () => {
+    const { value } = await must(tables.containers.get(image.container));
+    const { audience: _, ...unlisted } = value;
+    await expectRepair(() => tables.containers.put(image.container, unlisted), {
+      kind: 'audience_wrong',
+      name: PLACE,
+    });
+    const collection = (await must(tables.names.get('tester/data'))).value.target;
+    await expectRepair(
+      () => tables.collections.update(collection, (found) => found && { ...found, audience: NOTHING }),
+      { kind: 'audience_wrong', name: 'tester/data', what: NOTHING },
+    );
+    const { body } = await world.anonymous.get('/v1/manage/containers/tester/data');
+    expect(JSON.stringify(body)).toContain('"tools"');
+  });
+
+  it('finds nothing wrong with a name from before, unless its container does not know it', async () => {
+    const change = (name: string) => world.tester.send('PATCH', `/v1/manage/containers/${place}`, { name });
+    let place = 'tester/data/copy';
+    expect((await change('renamed')).status).toBe(200);
+    place = 'tester/data/renamed';
+    await requireNothingWrong(world);
+    const other = (await must(tables.names.get(place))).value.target;
+    await expectRepair(
+      () => tables.names.put('tester/data/never', { target: other, until: Date.now() + 1e9 }),
+      { kind: 'name_stray', name: 'tester/data/never', what: place },
+    );
+    expect((await world.anonymous.get('/v1/containers/tester/data/copy')).body.data.id).toBe(other);
+    expect((await change('copy')).status).toBe(200);
+    await requireNothingWrong(world);
+  });
+
   it('finds an object whose parent is not there, and leaves it', async () => {
     const collection = (await must(tables.names.get('tester/data'))).value.target;
     const { value } = await must(tables.collections.get(collection));

@@ -67,7 +67,7 @@ export interface Rule {
   /** What a false proof gets. */
   readonly forged?: 401 | 403;
   /** What a good request gets where that is not what the description of the route says. */
-  readonly answers?: 404 | 501 | 'sign-in';
+  readonly answers?: 404 | 409 | 501 | 'sign-in';
 }
 
 const LIBRARY_SCOPES: readonly ScopeName[] = ['library:read', 'library:write', 'library:delete'];
@@ -138,6 +138,9 @@ const WRITE: Rule = {
   hidden: 404,
   objects: ['own', 'public', 'private'],
 };
+
+/** Whoever may remove something with all that is in it. */
+const REMOVE: Rule = { ...WRITE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
 
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
@@ -297,7 +300,7 @@ export const ACCESS = {
     'GET /v1/containers/{path}': READ,
     'POST /v1/images': WRITE,
     'GET /v1/images/{path}': READ,
-    'DELETE /v1/images/{path}': { ...WRITE, scope: 'library:delete', scopeThere: 'library:delete' },
+    'DELETE /v1/images/{path}': { ...REMOVE, may: 'writer' },
     'GET /v1/imagefile/{path}': { ...READ, scopeThere: 'library:read' },
     // For whoever is about to change them (library contract, case 59); all others find them in the container.
     'GET /v1/tags/{container}': { ...READ, by: 'token', mayPublic: 'reader' },
@@ -315,6 +318,19 @@ export const ACCESS = {
     'GET /v1/search': { ...READ, lists: true },
     'POST /v1/library/check': LIBRARY_ADMIN,
     'GET /v1/library/damaged': LIBRARY_ADMIN,
+    'GET /v1/manage/collections/{entity}': READ,
+    'GET /v1/manage/containers/{entity}/{collection}': READ,
+    'GET /v1/manage/images/{entity}/{collection}/{container}': READ,
+    'GET /v1/manage/tags/{entity}/{collection}/{container}': READ,
+    // Texts, which writers change; the rest is for owners (test/http/library/manage.spec.ts).
+    'PATCH /v1/manage/entities/{entity}': WRITE,
+    'PATCH /v1/manage/collections/{entity}/{collection}': WRITE,
+    'PATCH /v1/manage/containers/{entity}/{collection}/{container}': WRITE,
+    'POST /v1/manage/retention/{entity}/{collection}/{container}': REMOVE,
+    'DELETE /v1/manage/entities/{entity}': { ...REMOVE, answers: 409 },
+    'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },
+    'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,
+    'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': { ...REMOVE, may: 'writer' },
     // There is no registry.
     'GET /v1/oci-redirect': { ...OPEN, exchanged: 'this service', answers: 404 },
   },

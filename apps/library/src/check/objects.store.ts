@@ -1,6 +1,7 @@
 import type { LibraryProblemKind } from '#libs/contract';
-import type { Stored } from '#libs/documents';
-import { EVERYBODY, type SearchKind, type TermDocument, termsOf } from '../search/documents.store.js';
+import type { Stored, Write } from '#libs/documents';
+import { type SearchKind, type TermDocument, termsOf } from '../search/documents.store.js';
+import { audienceOf } from '../tree/audiences.js';
 import type { CollectionDocument, ContainerDocument, EntityDocument } from '../tree/documents.store.js';
 import type { Look } from './look.js';
 import type { CheckParts, Difference, Shown, Suspect, Walk, Walked } from './room.store.js';
@@ -15,6 +16,11 @@ interface Place {
   readonly audience: string;
   /** Id of what it lies in. */
   readonly parent: string | undefined;
+  /** Paths that may still lead to it for a time. */
+  readonly former: readonly string[];
+  /** Whose list it is in. Entities are in none. */
+  readonly listed: string | undefined;
+  readonly revision: number;
 }
 
 const KINDS = ['entity', 'collection', 'container'] as const;
@@ -55,6 +61,8 @@ export class ObjectsCheck {
       .filter(
         ({ place, terms: own }) =>
           names.get(place.path)?.value.target !== place.id ||
+          names.get(place.path)?.value.until !== undefined ||
+          (place.kind !== 'entity' && place.listed !== place.audience) ||
           [...own].some(([id, term]) => !same(terms.get(id)?.value, term)) ||
           (place.parent !== undefined && !parents.has(place.parent)),
       )
@@ -73,7 +81,7 @@ export class ObjectsCheck {
       return { places: items.map(entityPlace), next: cursor };
     }
     if (kind === 'collection') {
-      const { items, cursor } = await tables.collections.scan('byEntity', options);
+      const { items, cursor } = await tables.collections.scan('byPlace', options);
       return { places: items.map(collectionPlace), next: cursor };
     }
     const { items, cursor } = await tables.containers.scan('byPlace', options);
@@ -95,7 +103,7 @@ export class ObjectsCheck {
   async #look(kind: SearchKind, id: string, look: Look): Promise<Shown> {
     const { tables } = this.#parts;
     const place = await this.#place(kind, id);
-    look.saw(place?.path, place?.audience, place?.parent);
+    look.saw(place?.path, place?.audience, place?.parent, place?.listed);
     if (place === undefined) return { differences: [] };
     const differences: Difference[] = [];
     const differs = (problem: LibraryProblemKind, what?: string, mend?: Difference['mend']): void => {
@@ -114,12 +122,13 @@ export class ObjectsCheck {
     look.sawDocument(name);
     if (name === undefined) {
       differs('name_missing', undefined, [tables.names.write.insert(place.path, { target: id })]);
-    } else if (name.value.target !== id) {
+    } else if (name.value.target !== id || name.value.until !== undefined) {
       const other = await this.#place(kind, name.value.target);
       look.saw(other?.path);
       // Two objects of one path: which of them is meant is not for us to say.
       const write = tables.names.write.replace(name.id, name.revision, { target: id });
-      differs('name_wrong', name.value.target, other?.path === place.path ? undefined : [write]);
+      const isTwice = name.value.target !== id && other?.path === place.path;
+      differs('name_wrong', name.value.target, isTwice ? undefined : [write]);
     }
     const wanted = termsOf({ ...place, target: id });
     const terms = await byId(tables.terms, wanted.keys());
@@ -130,7 +139,28 @@ export class ObjectsCheck {
       if (found === undefined) differs('term_missing', term.term, [tables.terms.write.insert(termId, term)]);
       else differs('term_wrong', term.term, [tables.terms.write.replace(termId, found.revision, term)]);
     }
-    return { differences };
+    if (kind !== 'entity' && place.listed !== place.audience) differs('audience_wrong', place.listed, []);
+    return { differences: await this.#heldFast(place, differences) };
+  }
+
+  /** An object that is removed or renamed at this moment makes the repair fail. What it says of its list is put right by the way. */
+  async #heldFast(place: Place, differences: readonly Difference[]): Promise<readonly Difference[]> {
+    const { entities, collections, containers } = this.#parts.tables;
+    const { kind, id, revision, audience } = place;
+    const first = differences.find(({ mend }) => mend !== undefined);
+    if (first?.mend === undefined) return differences;
+    const writes: Write[] = [...first.mend];
+    if (kind === 'entity') {
+      const found = await entities.get(id);
+      if (found) writes.push(entities.write.replace(id, revision, found.value));
+    } else if (kind === 'collection') {
+      const found = await collections.get(id);
+      if (found) writes.push(collections.write.replace(id, revision, { ...found.value, audience }));
+    } else {
+      const found = await containers.get(id);
+      if (found) writes.push(containers.write.replace(id, revision, { ...found.value, audience }));
+    }
+    return differences.map((difference) => (difference === first ? { ...first, mend: writes } : difference));
   }
 
   async #place(kind: SearchKind, id: string): Promise<Place | undefined> {
@@ -147,7 +177,7 @@ export class ObjectsCheck {
     const { items, cursor } = await tables.names.scan('byTarget', options);
     const found = await this.#paths(items.map(({ value }) => value.target));
     const suspects = items
-      .filter(({ id, value }) => found.get(value.target)?.path !== id)
+      .filter(({ id, value }) => !leads(id, value.until, found.get(value.target)))
       .map(({ id }) => ({ name: id, look: (look: Look) => this.#lookAtName(id, look) }));
     return { suspects, next: cursor };
   }
@@ -162,7 +192,7 @@ export class ObjectsCheck {
     const right = await this.#at(path);
     look.saw(right);
     // One that another object should have is seen from that.
-    if (place?.path === path || right !== undefined) return { differences: [] };
+    if (leads(path, name.value.until, place) || right !== undefined) return { differences: [] };
     const kind = KINDS[path.split('/').length - 1] ?? 'container';
     const mend = [tables.names.write.delete(path, name.revision)];
     const problem = { kind: 'name_stray', name: path, what: place?.path ?? name.value.target } as const;
@@ -176,7 +206,7 @@ export class ObjectsCheck {
     const [entity] = (await entities.scan('byName', { equal: [first], limit: 1 })).items;
     if (entity === undefined || second === undefined) return entity?.id;
     const inEntity = { equal: [entity.id, second], limit: 1 };
-    const [collection] = (await collections.scan('byEntity', inEntity)).items;
+    const [collection] = (await collections.scan('byPlace', inEntity)).items;
     if (collection === undefined || third === undefined) return collection?.id;
     const inCollection = { equal: [entity.id, collection.id, third], limit: 1 };
     return (await containers.scan('byPlace', inCollection)).items[0]?.id;
@@ -220,6 +250,12 @@ export class ObjectsCheck {
   }
 }
 
+/** Whether a path is the object's, or one from before. */
+function leads(path: string, until: number | undefined, place: Place | undefined): boolean {
+  if (place === undefined) return false;
+  return until === undefined ? place.path === path : place.path === path || place.former.includes(path);
+}
+
 /** A word that is none of the object's. One that is its own and says something else is seen from the object. */
 function isStray({ id, value }: Stored<TermDocument>, place: Place | undefined): boolean {
   if (place === undefined) return true;
@@ -230,29 +266,25 @@ function placed<D>(document: Stored<D> | undefined, make: (document: Stored<D>) 
   return document === undefined ? undefined : make(document);
 }
 
-function entityPlace({ id, value }: Stored<EntityDocument>): Place {
+function entityPlace({ id, revision, value }: Stored<EntityDocument>): Place {
   const { name, defaultPrivate } = value;
-  return {
-    kind: 'entity',
-    id,
-    path: name,
-    name,
-    audience: defaultPrivate ? id : EVERYBODY,
-    parent: undefined,
-  };
+  const place = { kind: 'entity', id, revision, path: name, name } as const;
+  const audience = audienceOf(id, defaultPrivate);
+  return { ...place, audience, listed: undefined, parent: undefined, former: [] };
 }
 
-function collectionPlace({ id, value }: Stored<CollectionDocument>): Place {
-  const { entity, entityName, name } = value;
-  const audience = value.private ? entity : EVERYBODY;
-  return { kind: 'collection', id, path: `${entityName}/${name}`, name, audience, parent: entity };
+function collectionPlace({ id, revision, value }: Stored<CollectionDocument>): Place {
+  const { entity, entityName, name, audience: listed } = value;
+  const place = { kind: 'collection', id, revision, path: `${entityName}/${name}`, name } as const;
+  return { ...place, audience: audienceOf(entity, value.private), listed, parent: entity, former: [] };
 }
 
-function containerPlace({ id, value }: Stored<ContainerDocument>): Place {
-  const { entity, entityName, collection, collectionName, name } = value;
-  const audience = value.private ? entity : EVERYBODY;
-  const path = `${entityName}/${collectionName}/${name}`;
-  return { kind: 'container', id, path, name, audience, parent: collection };
+function containerPlace({ id, revision, value }: Stored<ContainerDocument>): Place {
+  const { entity, entityName, collection, collectionName, name, audience: listed, formerNames = [] } = value;
+  const beside = (one: string): string => `${entityName}/${collectionName}/${one}`;
+  const place = { kind: 'container', id, revision, path: beside(name), name } as const;
+  const audience = audienceOf(entity, value.private);
+  return { ...place, audience, listed, parent: collection, former: formerNames.map(beside) };
 }
 
 function same(a: TermDocument | undefined, b: TermDocument): boolean {

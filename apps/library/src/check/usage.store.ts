@@ -171,12 +171,12 @@ export class UsageCheck {
   async #emptyCollections(from: string | undefined): Promise<Walked> {
     const { tables, limits } = this.#parts;
     const options = { limit: limits.checkedPart, ...(from === undefined ? {} : { cursor: from }) };
-    const { items, cursor } = await tables.collections.scan('byEntity', options);
+    const { items, cursor } = await tables.collections.scan('byPlace', options);
     const suspects: Suspect[] = [];
     for (const { id, value } of items) {
       // Those with containers were added up with them.
       if (value.size === 0) continue;
-      const { items: own } = await tables.containers.scan('byCollection', { equal: [id], limit: 1 });
+      const { items: own } = await tables.containers.scan('byParent', { equal: [id], limit: 1 });
       if (own.length === 0) suspects.push(this.#collection(id, `${value.entityName}/${value.name}`));
     }
     return { suspects, next: cursor };
@@ -191,7 +191,7 @@ export class UsageCheck {
     const collection = await tables.collections.get(id);
     look.sawDocument(collection);
     let size = 0;
-    for await (const container of all(tables.containers, 'byCollection', [id])) {
+    for await (const container of all(tables.containers, 'byParent', [id])) {
       look.saw(container.id);
       for await (const image of all(tables.images, 'byContainer', [container.id])) {
         look.sawDocument(image);

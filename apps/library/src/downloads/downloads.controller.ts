@@ -26,7 +26,7 @@ export class DownloadsController {
   ): Promise<void> {
     const reference = parseImagePath(path, DEFAULTS);
     const download = await this.downloads.open(reference, archOfQuery(query), actor, request.headers);
-    const { source, etag, container, proof } = download;
+    const { source, etag, proof } = download;
     if (proof !== undefined) reply.header(DOWNLOAD_PROOF_HEADER, proof);
     try {
       await sendSource(request, reply, source, { contentType: 'application/octet-stream', etag });
@@ -34,6 +34,6 @@ export class DownloadsController {
       await source.close();
     }
     if (request.method === 'GET' && !/^bytes=[1-9-]/.test(request.headers.range ?? ''))
-      await this.downloads.count(container);
+      await this.downloads.count(download);
   }
 }

@@ -2,11 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { type BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor } from '#libs/contract';
-import { DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
-import { LOG, type Logger } from '#libs/server';
+import { type Clock, DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
+import { CLOCK, LOG, type Logger } from '#libs/server';
 import { BegunService } from '../uploads/begun.service.js';
 import { ContainersStore } from '../tree/containers.store.js';
 import { ImagesService } from '../images/images.service.js';
+import { ImagesStore } from '../images/images.store.js';
 import { missing } from '../missing.js';
 import { enforce, mayDownload } from '../policy.js';
 import { containerSubject } from '../tree/subjects.js';
@@ -17,6 +18,7 @@ export interface Download {
   /** Strong: it is the hash of the bytes. */
   readonly etag: string;
   readonly container: string;
+  readonly image: string;
   /** For {@link DOWNLOAD_PROOF_HEADER} of the answer. */
   readonly proof: string | undefined;
 }
@@ -26,8 +28,10 @@ export interface Download {
 export class DownloadsService {
   constructor(
     @Inject(LOG) private readonly log: Logger,
+    @Inject(CLOCK) private readonly clock: Clock,
     private readonly blobs: BlobStore,
-    private readonly images: ImagesService,
+    private readonly imagesService: ImagesService,
+    private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
     private readonly begun: BegunService,
   ) {}
@@ -43,7 +47,7 @@ export class DownloadsService {
     actor: Actor | undefined,
     headers: IncomingHttpHeaders,
   ): Promise<Download> {
-    const found = await this.images.findForReading(reference, arch, actor);
+    const found = await this.imagesService.findForReading(reference, arch, actor);
     await this.begun.requireCaused(actor, found, headers);
     const { image, container } = found;
     const absent = () => missing('image', image.value.hash);
@@ -58,14 +62,16 @@ export class DownloadsService {
       source: await this.blobs.open(parseDigest(hash)),
       etag: `"${hash}"`,
       container: container.id,
+      image: image.id,
       proof: this.begun.proofOf(actor, found, headers),
     };
   }
 
   /** After a download from the first byte on. Never fails: the number is informational. */
-  async count(container: string): Promise<void> {
-    await this.containers
-      .countDownload(container)
-      .catch((error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`));
+  async count({ container, image }: Download): Promise<void> {
+    const day = `${this.clock.now().toISOString().slice(0, 10)}T00:00:00.000Z`;
+    await Promise.all([this.containers.countDownload(container), this.images.notePull(image, day)]).catch(
+      (error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`),
+    );
   }
 }

@@ -16,6 +16,8 @@ const ImageDocument = z.object({
   signed: z.boolean(),
   encrypted: z.boolean(),
   fingerprints: z.array(z.string()),
+  /** The last day on which somebody pulled it. */
+  pulledAt: z.string().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
 });

@@ -5,7 +5,7 @@ import { AfterExpiry, Anonymous, Audience, Audited, CurrentActor, JsonBody, Requ
 import { archOfQuery } from './archQuery.js';
 import { BegunService } from '../uploads/begun.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
-import { DEFAULTS, LIMITS } from '../limits.js';
+import { DEFAULTS } from '../limits.js';
 import { presentImage } from '../present.js';
 import { TagsStore } from './tags.store.js';
 
@@ -66,11 +66,6 @@ export class ImagesController {
   }
 
   async #present({ image, container }: FoundImage): Promise<object> {
-    const tags = await this.tags.ofImage(image.id, LIMITS.tagsInAnswer);
-    return presentImage(
-      image,
-      container,
-      tags.map(({ value }) => value.tag),
-    );
+    return presentImage(image, container, await this.tags.namesOf(image.id));
   }
 }

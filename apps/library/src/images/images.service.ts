@@ -8,6 +8,7 @@ import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { deleted, pushed } from '../events.js';
+import { ProtectionService } from './protection.service.js';
 import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
 import { missing, NOTHING } from '../missing.js';
@@ -60,6 +61,7 @@ export class ImagesService {
     private readonly containers: ContainersStore,
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
+    private readonly protection: ProtectionService,
     private readonly trail: Trail,
   ) {}
 
@@ -130,6 +132,7 @@ export class ImagesService {
     const id = await commitPlan(this.database, async () => {
       const existing = await this.images.findByHash(container.id, hash);
       if (existing) return { writes: [], result: existing.id };
+      if (!(await this.containers.get(container.id))) throw missing('container', request.container);
       const entity = await this.#entityOf(container);
       const { description, customData } = request;
       const made = newObjectId();
@@ -151,7 +154,8 @@ export class ImagesService {
             ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),
             this.trail.write(pushed(container, image, actor)),
           ]
-        : [];
+        : // Whoever removes the container meanwhile finds this image, or this finds no container.
+          [this.containers.stillThere(container.id)];
       return { writes: [...this.images.creation(made, image), ...gained], result: made };
     });
     const image = await this.images.get(id);
@@ -161,15 +165,20 @@ export class ImagesService {
 
   /**
    * Deletes the record, all its tags in all architectures, and the content when nobody else needs it. What it was is returned.
-   * @throws DomainError `not_found`, `forbidden`
+   * @throws DomainError `not_found`, `forbidden`; `conflict` while one of its tags is protected
    */
   async remove(reference: ImageReference, arch: string | undefined, actor: Actor): Promise<FoundImage> {
     const found = await this.#locate(reference, arch, actor);
     enforce(mayDelete(actor, containerSubject(found.container)), () => missing('image', describe(reference)));
-    const { id, value } = found.image;
-    const unused = await commitPlan(this.database, () => this.#removal(id, actor));
-    if (unused) await this.usage.discard(value.hash);
+    await this.protection.requireRemovable(found.image, found.container);
+    await this.removeStored(found.image.id, found.image.value.hash, actor);
     return { image: found.image, container: found.container };
+  }
+
+  /** The same, for whoever is known to be allowed to. One that is gone already is fine. */
+  async removeStored(id: string, hash: string, actor: Actor): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#removal(id, actor));
+    if (unused) await this.usage.discard(hash);
   }
 
   /** Whether the bytes of an image are there and right: also when its record says so, they may have been lost or damaged. */

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Collection as DocumentCollection } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { NOTHING } from '../missing.js';
 import {
@@ -41,6 +41,15 @@ export class ImagesStore {
       .items;
   }
 
+  /** Newest first, page by page. @throws DomainError `bad_request` for a cursor of another list */
+  page(
+    container: string,
+    { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  ): Promise<ScanResult<ImageDocument>> {
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#images.scan('byContainer', { equal: [container], direction: 'descending', limit, ...place });
+  }
+
   /** Images whose hash begins with these characters, in any container. */
   async withHash(beginning: string, limit: number): Promise<readonly Image[]> {
     return (await this.#images.scan('byHash', { from: beginning, before: `${beginning}g`, limit })).items;
@@ -52,6 +61,16 @@ export class ImagesStore {
       this.#hashes.write.insert(hashId(image.container, image.hash), { image: id }),
       this.#images.write.insert(id, image),
     ];
+  }
+
+  /**
+   * Remembers the day of a pull: one write for each image and day. Informational, like the count: whoever was faster has said it.
+   * @param day `YYYY-MM-DDT00:00:00.000Z`
+   */
+  async notePull(id: string, day: string): Promise<void> {
+    const image = await this.#images.get(id);
+    if (image === undefined || image.value.pulledAt === day) return;
+    await this.#images.replace(id, image.revision, { ...image.value, pulledAt: day });
   }
 
   /** Compare and set. */

@@ -7,6 +7,7 @@ import { BegunService } from '../uploads/begun.service.js';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { commitPlan, DATABASE, type Database } from '../database.store.js';
 import { tagged } from '../events.js';
+import { ProtectionService } from './protection.service.js';
 import { type Image, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
@@ -28,6 +29,7 @@ export class TagsService {
     private readonly tags: TagsStore,
     private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
+    private readonly protection: ProtectionService,
     private readonly trail: Trail,
     private readonly begun: BegunService,
   ) {}
@@ -85,6 +87,7 @@ export class TagsService {
       if (present) {
         const before = await this.images.get(present.value.image);
         refuseDowngrade(before, image);
+        if (before?.value.uploaded === true) await this.protection.requireMovable(container, [tag]);
         const entry = this.trail.write(tagged({ ...event, moved: true, before: before?.value }));
         return { writes: [unchanged, this.tags.replacement(present, value), entry], result: undefined };
       }

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Collection as DocumentCollection } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { LIMITS } from '../limits.js';
 import { type Tag, type TagDocument, tagId, type TagIndex, TAGS } from './documents.store.js';
 
-export type { Tag } from './documents.store.js';
+export type { Tag, TagDocument } from './documents.store.js';
 
 /** Tags: one document for each container, architecture and tag. */
 @Injectable()
@@ -38,6 +38,34 @@ export class TagsStore {
       cursor = page.cursor;
     } while (cursor !== undefined && tags.length < most);
     return tags;
+  }
+
+  /** By name, then by architecture, page by page. @throws DomainError `bad_request` for a cursor of another list */
+  page(
+    container: string,
+    { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  ): Promise<ScanResult<TagDocument>> {
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#tags.scan('byContainer', { equal: [container], limit, ...place });
+  }
+
+  /** All tags of an image, of every architecture. */
+  async allNamesOf(image: string): Promise<string[]> {
+    const names = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const place = cursor === undefined ? {} : { cursor };
+      const page = await this.#tags.scan('byImage', { equal: [image], limit: 1000, ...place });
+      for (const { value } of page.items) names.add(value.tag);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return [...names];
+  }
+
+  /** The tags of an image that an answer lists. */
+  async namesOf(image: string): Promise<string[]> {
+    const tags = await this.ofImage(image, LIMITS.tagsInAnswer);
+    return [...new Set(tags.map(({ value }) => value.tag))];
   }
 
   async ofImage(image: string, limit: number): Promise<readonly Tag[]> {

@@ -3,9 +3,6 @@ import type { CollectionSpec } from '#libs/documents';
 import { searchTerms } from './searchTerms.js';
 
 export type SearchKind = 'entity' | 'collection' | 'container';
-/** Who finds what is public: everybody. What is private is found by members of its entity, whose id the audience is. */
-export const EVERYBODY = '';
-
 const TermDocument = z.object({
   audience: z.string(),
   kind: z.enum(['entity', 'collection', 'container']),

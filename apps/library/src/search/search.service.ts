@@ -10,7 +10,8 @@ import { LIMITS } from '../limits.js';
 import { isAdministrator, mayRead, placeOf } from '../policy.js';
 import { matchesPath, readSearchText, type SearchText } from './searchTerms.js';
 import { collectionSubject, containerSubject, entitySubject } from '../tree/subjects.js';
-import { EVERYBODY, type SearchKind, TermsStore } from './terms.store.js';
+import { EVERYBODY } from '../tree/audiences.js';
+import { type SearchKind, TermsStore } from './terms.store.js';
 import { TreeService } from '../tree/tree.service.js';
 
 export interface SearchQuery {

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
+import { searchTerms } from './searchTerms.js';
 import { type SearchKind, type TermDocument, type TermIndex, TERMS, termsOf } from './documents.store.js';
 
-export { EVERYBODY, type SearchKind } from './documents.store.js';
+export type { SearchKind } from './documents.store.js';
 
 /** The word index of the search: every ending of every name. */
 @Injectable()
@@ -29,5 +30,13 @@ export class TermsStore {
 
   creation(object: { kind: SearchKind; name: string; target: string; audience: string }): Change[] {
     return [...termsOf(object)].map(([id, term]) => this.#terms.write.put(id, term));
+  }
+
+  /** @param kept the name that the object has from now on: its terms are written in any case */
+  removal(name: string, target: string, kept = ''): Change[] {
+    const lengths = new Set(searchTerms(kept).map((term) => term.length));
+    return searchTerms(name)
+      .filter((term) => !lengths.has(term.length))
+      .map((term) => this.#terms.write.delete(`${target}/${term.length}`));
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
+import { justBehind, type Stretch } from './audiences.js';
 import {
   type Collection,
   type CollectionDocument,
@@ -8,7 +9,7 @@ import {
   COLLECTIONS,
 } from './documents.store.js';
 
-export type { Collection } from './documents.store.js';
+export type { Collection, CollectionDocument } from './documents.store.js';
 
 /** Collections by id. */
 @Injectable()
@@ -29,6 +30,26 @@ export class CollectionsStore {
 
   creation(id: string, collection: CollectionDocument): Change {
     return this.#collections.write.insert(id, collection);
+  }
+
+  /** By name, behind `after`: of one audience, so that nobody waits for what they may not see. */
+  async ofEntity(
+    entity: string,
+    audience: string,
+    { after, limit }: Stretch,
+  ): Promise<readonly Collection[]> {
+    const range = { from: justBehind(after), limit };
+    return (await this.#collections.scan('byEntity', { equal: [entity, audience], ...range })).items;
+  }
+
+  /** Compare and set. */
+  replacement({ id, revision }: Collection, value: CollectionDocument): Change {
+    return this.#collections.write.replace(id, revision, value);
+  }
+
+  /** Compare and set. */
+  removal({ id, revision }: Collection): Change {
+    return this.#collections.write.delete(id, revision);
   }
 
   using(id: string, bytes: number): Change {

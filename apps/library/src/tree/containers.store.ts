@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
+import { justBehind, type Stretch } from './audiences.js';
 import { LIMITS } from '../limits.js';
 import {
   type Container,
@@ -9,7 +10,7 @@ import {
   CONTAINERS,
 } from './documents.store.js';
 
-export type { Container } from './documents.store.js';
+export type { Container, ContainerDocument } from './documents.store.js';
 
 /** Containers by id. */
 @Injectable()
@@ -30,6 +31,31 @@ export class ContainersStore {
 
   creation(id: string, container: ContainerDocument): Change {
     return this.#containers.write.insert(id, container);
+  }
+
+  /** By name, behind `after`: of one audience, so that nobody waits for what they may not see. */
+  async ofCollection(
+    collection: string,
+    audience: string,
+    { after, limit }: Stretch,
+  ): Promise<readonly Container[]> {
+    const range = { from: justBehind(after), limit };
+    return (await this.#containers.scan('byCollection', { equal: [collection, audience], ...range })).items;
+  }
+
+  /** Compare and set. */
+  replacement({ id, revision }: Container, value: ContainerDocument): Change {
+    return this.#containers.write.replace(id, revision, value);
+  }
+
+  /** Compare and set. */
+  removal({ id, revision }: Container): Change {
+    return this.#containers.write.delete(id, revision);
+  }
+
+  /** Fails with `missing` when it is gone; and whoever is about to remove it looks again at what is in it. */
+  stillThere(id: string): Change {
+    return this.using(id, 0);
   }
 
   using(id: string, bytes: number): Change {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Retention } from '#libs/contract';
 import type { CollectionSpec, Stored } from '#libs/documents';
 
 /*
@@ -17,8 +18,11 @@ const EntityDocument = z.object({
   size: z.number(),
   /** `size` and what open uploads have reserved: what the quota limits. */
   held: z.number(),
+  /** Patterns: tags that stay where they are, in all its containers. */
+  protectedTags: z.array(z.string()).optional(),
   createdBy: z.string(),
   createdAt: z.string(),
+  updatedAt: z.string().optional(),
 });
 export type EntityDocument = z.infer<typeof EntityDocument>;
 export type Entity = Stored<EntityDocument>;
@@ -40,18 +44,24 @@ const CollectionDocument = z.object({
   private: z.boolean(),
   /** Bytes of all its images. */
   size: z.number(),
+  /** Whose list it is in, as of {@link audienceOf}. */
+  audience: z.string().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
+  updatedAt: z.string().optional(),
 });
 export type CollectionDocument = z.infer<typeof CollectionDocument>;
 export type Collection = Stored<CollectionDocument>;
 
-export type CollectionIndex = 'byEntity';
+export type CollectionIndex = 'byEntity' | 'byPlace';
 export const COLLECTIONS = {
   name: 'collections',
   schema: CollectionDocument,
-  /** For the check, as are the next ones: all of them, those of an entity together. */
-  indexes: { byEntity: { fields: ['entity', 'name'] } },
+  indexes: {
+    byEntity: { fields: ['entity', 'audience', 'name'] },
+    /** For the check, as are the next ones that say so: all of them, those of an entity together. */
+    byPlace: { fields: ['entity', 'name'] },
+  },
 } as const satisfies CollectionSpec<CollectionDocument>;
 
 const ContainerDocument = z.object({
@@ -72,28 +82,44 @@ const ContainerDocument = z.object({
   stars: z.number(),
   /** How many tags there are, over all architectures. */
   tags: z.number(),
+  /** Whose list it is in, as of {@link audienceOf}. */
+  audience: z.string().optional(),
+  /** Patterns: tags that stay where they are. */
+  protectedTags: z.array(z.string()).optional(),
+  /** Which images are kept; absent: all of them. */
+  retention: Retention.optional(),
+  /** Names from before that may still lead here, oldest first. */
+  formerNames: z.array(z.string()).optional(),
   createdBy: z.string(),
   createdAt: z.string(),
+  updatedAt: z.string().optional(),
 });
 export type ContainerDocument = z.infer<typeof ContainerDocument>;
 export type Container = Stored<ContainerDocument>;
 
-export type ContainerIndex = 'byPlace' | 'byCollection';
+export type ContainerIndex = 'byPlace' | 'byCollection' | 'byParent';
 export const CONTAINERS = {
   name: 'containers',
   schema: ContainerDocument,
   indexes: {
+    byCollection: { fields: ['collection', 'audience', 'name'] },
+    /** For the check. */
     byPlace: { fields: ['entity', 'collection', 'name'] },
-    byCollection: { fields: ['collection'] },
+    byParent: { fields: ['collection'] },
   },
 } as const satisfies CollectionSpec<ContainerDocument>;
 
 /** The second way to an entity, collection or container: its path is the id, lower-case. */
-const NameDocument = z.object({ target: z.string() });
+const NameDocument = z.object({
+  target: z.string(),
+  /** Of a name from before: it leads to the object until then, in milliseconds since 1970. */
+  until: z.number().optional(),
+});
 export type NameDocument = z.infer<typeof NameDocument>;
 export type NameIndex = 'byTarget';
 export const NAMES = {
   name: 'names',
   schema: NameDocument,
+  /** For the check. */
   indexes: { byTarget: { fields: ['target'] } },
 } as const satisfies CollectionSpec<NameDocument>;

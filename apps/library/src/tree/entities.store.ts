@@ -3,7 +3,7 @@ import type { Collection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { ENTITIES, type Entity, type EntityDocument, type EntityIndex } from './documents.store.js';
 
-export type { Entity } from './documents.store.js';
+export type { Entity, EntityDocument } from './documents.store.js';
 
 /** Entities by id. */
 @Injectable()
@@ -29,6 +29,16 @@ export class EntitiesStore {
 
   creation(id: string, entity: EntityDocument): Change {
     return this.#entities.write.insert(id, entity);
+  }
+
+  /** Compare and set. */
+  replacement({ id, revision }: Entity, value: EntityDocument): Change {
+    return this.#entities.write.replace(id, revision, value);
+  }
+
+  /** Compare and set. */
+  removal({ id, revision }: Entity): Change {
+    return this.#entities.write.delete(id, revision);
   }
 
   /**

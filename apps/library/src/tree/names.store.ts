@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Collection } from '#libs/documents';
+import type { Clock } from '#libs/core';
+import type { Collection, Stored } from '#libs/documents';
+import { CLOCK } from '#libs/server';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { type NameDocument, type NameIndex, NAMES } from './documents.store.js';
 
@@ -8,21 +10,56 @@ import { type NameDocument, type NameIndex, NAMES } from './documents.store.js';
 export class NamesStore {
   readonly #names: Collection<NameDocument, NameIndex>;
 
-  constructor(@Inject(DATABASE) database: Database) {
+  constructor(
+    @Inject(DATABASE) database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
     this.#names = database.collection<NameDocument, NameIndex>(NAMES);
   }
 
   async find(path: string): Promise<string | undefined> {
-    return (await this.#names.get(path))?.value.target;
+    const name = await this.#names.get(path);
+    return this.#leads(name) ? name.value.target : undefined;
   }
 
   /** The ids of those that exist. */
   async findMany(paths: readonly string[]): Promise<string[]> {
-    return (await this.#names.getMany(paths)).map(({ value }) => value.target);
+    return (await this.#names.getMany(paths))
+      .filter((name) => this.#leads(name))
+      .map(({ value }) => value.target);
   }
 
-  /** Fails with `exists` when the path is taken. */
-  take(path: string, target: string): Change {
-    return this.#names.write.insert(path, { target });
+  /** Fails with `exists` or `changed` when the path is taken. A name from before is given up for it. */
+  async take(path: string, target: string): Promise<Change> {
+    const name = await this.#names.get(path);
+    return name?.value.until === undefined
+      ? this.#names.write.insert(path, { target })
+      : this.#names.write.replace(path, name.revision, { target });
+  }
+
+  /** Whether another object may take the path: nobody has it, or somebody had it before. */
+  async isFree(path: string): Promise<boolean> {
+    const name = await this.#names.get(path);
+    return name === undefined || name.value.until !== undefined;
+  }
+
+  /** The object has another name now: this one goes on to lead to it for a time. */
+  keepUntil(path: string, target: string, until: number): Change {
+    return this.#names.write.put(path, { target, until });
+  }
+
+  release(path: string): Change {
+    return this.#names.write.delete(path);
+  }
+
+  /** A name from before, unless another object has it by now. */
+  async releaseFormer(path: string, target: string): Promise<Change[]> {
+    const name = await this.#names.get(path);
+    const isOurs = name?.value.target === target && name.value.until !== undefined;
+    return isOurs ? [this.#names.write.delete(path, name.revision)] : [];
+  }
+
+  #leads(name: Stored<NameDocument> | undefined): name is Stored<NameDocument> {
+    return name !== undefined && (name.value.until ?? Infinity) > this.clock.now().getTime();
   }
 }

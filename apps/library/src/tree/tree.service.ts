@@ -19,7 +19,8 @@ import { missing, NOTHING } from '../missing.js';
 import { NamesStore } from './names.store.js';
 import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from '../policy.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
-import { EVERYBODY, type SearchKind, TermsStore } from '../search/terms.store.js';
+import { type SearchKind, TermsStore } from '../search/terms.store.js';
+import { audienceOf } from './audiences.js';
 
 /** Entities, collections and containers: finding them and making them. Making one again finds it. */
 @Injectable()
@@ -83,7 +84,7 @@ export class TreeService {
       name,
       (id) => this.entities.get(id),
       (id) => {
-        const audience = request.defaultPrivate ? id : EVERYBODY;
+        const audience = audienceOf(id, request.defaultPrivate);
         const { description, customData, defaultPrivate } = request;
         // Nobody gives quota to themselves.
         const quota = isAdministrator(actor) ? request.quota : 0;
@@ -109,19 +110,25 @@ export class TreeService {
       'collection',
       `${entityName}/${name}`,
       (id) => this.collections.get(id),
-      (id) => {
+      async (id) => {
+        const parent = await this.entities.get(entity.id);
+        if (!parent) throw missing('entity', request.entity);
         // "Client bodies always carry private:false; it must not override the inherited value" (library contract §9).
-        const isPrivate = entity.value.defaultPrivate || request.private;
+        const isPrivate = parent.value.defaultPrivate || request.private;
+        const audience = audienceOf(entity.id, isPrivate);
         const { description, customData } = request;
         const collection = { entity: entity.id, entityName, name, description, customData };
         return [
+          // As it was read: neither removed nor made private meanwhile.
+          this.entities.replacement(parent, parent.value),
           this.collections.creation(id, {
             ...collection,
             private: isPrivate,
+            audience,
             size: 0,
             ...this.#creation(actor),
           }),
-          ...this.#terms('collection', name, id, isPrivate ? entity.id : EVERYBODY),
+          ...this.#terms('collection', name, id, audience),
           this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
         ];
       },
@@ -143,22 +150,27 @@ export class TreeService {
       'container',
       `${entityName}/${collectionName}/${name}`,
       (id) => this.containers.get(id),
-      (id) => {
-        const isPrivate = collection.value.private || request.private;
+      async (id) => {
+        const parent = await this.collections.get(collection.id);
+        if (!parent) throw missing('collection', request.collection);
+        const isPrivate = parent.value.private || request.private;
+        const audience = audienceOf(entity, isPrivate);
         const { description, fullDescription, customData, readOnly } = request;
         const place = { entity, entityName, collection: collection.id, collectionName, name };
         const counters = { size: 0, downloadCount: 0, stars: 0, tags: 0 };
         const texts = { description, fullDescription, customData };
         return [
+          this.collections.replacement(parent, parent.value),
           this.containers.creation(id, {
             ...place,
             ...texts,
             ...counters,
             private: isPrivate,
+            audience,
             readOnly,
             ...this.#creation(actor),
           }),
-          ...this.#terms('container', name, id, isPrivate ? entity : EVERYBODY),
+          ...this.#terms('container', name, id, audience),
           this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
         ];
       },
@@ -182,13 +194,13 @@ export class TreeService {
     kind: SearchKind,
     path: string,
     get: (id: string) => Promise<T | undefined>,
-    create: (id: string) => Change[],
+    create: (id: string) => Change[] | Promise<Change[]>,
   ): Promise<T> {
     const id = await commitPlan(this.database, async () => {
       const existing = await this.names.find(path);
       if (existing !== undefined) return { writes: [], result: existing };
       const made = newObjectId();
-      return { writes: [this.names.take(path, made), ...create(made)], result: made };
+      return { writes: [await this.names.take(path, made), ...(await create(made))], result: made };
     });
     const object = await get(id);
     if (!object) throw missing(kind, path);
@@ -205,7 +217,7 @@ export class TreeService {
 }
 
 /** @throws DomainError `bad_request` (library contract cases 15 and 25: capitals are refused, never a second object) */
-function checkName(name: string): string {
+export function checkName(name: string): string {
   if (isLibraryName(name)) return name;
   throw new DomainError(
     'bad_request',

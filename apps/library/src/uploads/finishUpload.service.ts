@@ -203,13 +203,12 @@ export class FinishUploadService {
     const image = await this.images.get(upload.value.image);
     const container = await this.containers.get(upload.value.container);
     const entity = await this.entities.get(upload.value.entity);
-    if (!entity || !container) throw new Error(`The upload ${uploadId} belongs to nothing`);
     const mending = replaced ? await this.health.mending(hash) : [];
-    if (!image || image.value.uploaded) {
-      // Deleted meanwhile, or another upload of the same file was faster: only the claim and the reservation are left.
+    if (!image || image.value.uploaded || !container || !entity) {
+      // Removed meanwhile, perhaps with all that it was in, or another upload of the same file was faster: only the claim and the reservation are left.
       const release = await this.usage.releasing(hash);
       const writes = [complete, ...release.changes, ...mending];
-      if (reserved > 0) writes.push(this.entities.holding(entity, -reserved));
+      if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
       return { writes, result: release.last };
     }
     const { format, arch, signed, encrypted, fingerprints } = facts;

@@ -92,6 +92,7 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
   term_missing: 'is not found by the word',
   term_wrong: 'is found wrongly by the word',
   term_stray: 'is said to be found by the word',
+  audience_wrong: 'is not in the list of those who may see it',
   parent_missing: 'lies in what is not there:',
   hash_missing: 'is not found by its hash',
   hash_wrong: 'is not what its hash leads to, which is',
@@ -118,7 +119,7 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
 };
 
 function lineOf({ kind, name, what, recorded, counted, repaired }: LibraryProblem): string {
-  const about = what === undefined ? '' : ` ${what}`;
+  const about = what === undefined || kind === 'audience_wrong' ? '' : ` ${what}`;
   const numbers =
     recorded === undefined && counted === undefined
       ? ''
