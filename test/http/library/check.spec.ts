@@ -469,6 +469,44 @@ describe.each([
     expect((await must(tables.entities.get(tester))).value).toEqual(real.tester);
   });
 
+  // On the stand-in a commit that fails has done its first writes.
+  it.skipIf(databaseName === 'MongoDB')(
+    'repairs nothing of what is removed at that very moment',
+    async () => {
+      const database = world.app.get<Database>(DATABASE);
+      const commit = database.commit.bind(database);
+      const id = await world.tester.place('tester/data/gone');
+      const { id: deleted } = await world.tester.push('tester/data/doomed', await testImage(), {
+        tags: ['latest'],
+      });
+      const { value } = await must(tables.images.get(deleted));
+      await tables.terms.delete(`${id}/4`);
+      await tables.hashes.delete(hashId(value.container, value.hash));
+      const removals = [
+        () => world.tester.send('DELETE', '/v1/manage/containers/tester/data/gone'),
+        () => world.tester.send('DELETE', '/v1/images/tester/data/doomed:latest?arch=amd64'),
+      ];
+      const statuses: number[] = [];
+      let isRemoving = false;
+      database.commit = async (writes) => {
+        const removal = isRemoving ? undefined : removals.shift();
+        if (removal !== undefined) {
+          isRemoving = true;
+          statuses.push((await removal()).status);
+          isRemoving = false;
+        }
+        return commit(writes);
+      };
+      try {
+        expect((await checked(world, { repair: true })).problems).toEqual([]);
+      } finally {
+        database.commit = commit;
+      }
+      expect(statuses).toEqual([200, 200]);
+      await requireNothingWrong(world);
+    },
+  );
+
   it('that repairs is in the audit trail, with the numbers', async () => {
     const entries = await waitForEntries(
       world.app,
