@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIBRARY_LIMITS } from '#apps/library/src/limits';
@@ -257,6 +257,28 @@ describe.each([
       return reader;
     };
     expect((await health.examine(hash)).state).toBe('good');
+    expect(await damaged()).toEqual([]);
+    await requireNothingWrong(world);
+  });
+
+  it('nor when it was cut, which any push puts right without asking', async () => {
+    const container = await world.other.place('other/data/tools');
+    const { id } = (await world.other.image(container, hash)).body.data as { id: string };
+    const started = await world.other.send('POST', `/v2/imagefile/${id}`, { filesize: bytes.length });
+    await world.other.put(started.body.data.uploadURL as string, bytes);
+    await truncate(fileOf(hash), 1000);
+    const store = world.app.get(BlobStore);
+    const real = store.open.bind(store);
+    let opened = 0;
+    store.open = async (digest) => {
+      const reader = await real(digest);
+      opened += 1;
+      if (opened !== 2) return reader;
+      store.open = real;
+      expect((await world.other.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+      return reader;
+    };
+    expect((await world.app.get(BlobHealth).examine(hash)).state).toBe('good');
     expect(await damaged()).toEqual([]);
     await requireNothingWrong(world);
   });

@@ -99,6 +99,8 @@ export class BlobHealth {
       if (content?.value.state !== 'claimed') return { state: 'absent', size };
       const again = await readBlob(this.#parts.blobs, digest, options);
       if (faultOf(again, hash, content.value.size) === undefined) continue;
+      // One of a wrong length is replaced by any push, without having been called damaged.
+      if (again.state === 'read' && (await this.#parts.blobs.sizeOf(digest)) !== again.size) continue;
       if (!(await this.#commit(this.#damaging(content, { reason, size })))) continue;
       this.#parts.onDamage?.(hash, reason);
       return { state: 'damaged', size, reason };
