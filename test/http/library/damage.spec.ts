@@ -9,7 +9,7 @@ import { SweepService } from '#apps/library/src/storage/sweep.service';
 import { BlobStore } from '#libs/blobs';
 import type { LibraryCheckPart } from '#libs/contract';
 import { ScsConfig } from '#libs/config';
-import { ManualClock } from '#libs/core';
+import { type Digest, ManualClock, parseDigest } from '#libs/core';
 import { LOG } from '#libs/server';
 import { waitForEntries } from '../../support/audit.js';
 import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
@@ -236,13 +236,30 @@ describe.each([
     expect((await download()).body.equals(bytes)).toBe(true);
   });
 
-  it('nor when whoever replaces it had claimed it long before, and somebody else has found it meanwhile', async () => {
-    // A push by somebody who does not have it yet: its claim becomes that of the entity, and nothing of the content changes.
+  /**
+   * A push by somebody who has not got the content yet, and may not know who has: all bytes are sent. Its claim becomes that of the
+   * entity when it is completed, so nothing of the content's document changes then.
+   */
+  async function begunElsewhere(): Promise<{ digest: Digest; complete: () => Promise<number> }> {
+    const entity = (await world.tester.entity('tester')).body.data.id as string;
+    await world.tester.collection(entity, 'secret', { private: true });
+    const file = await testImage();
+    await world.tester.push('tester/secret/tools', file);
     const container = await world.other.place('other/data/tools');
-    const { id } = (await world.other.image(container, hash)).body.data as { id: string };
-    const started = await world.other.send('POST', `/v2/imagefile/${id}`, { filesize: bytes.length });
-    await world.other.put(started.body.data.uploadURL as string, bytes);
-    await flip();
+    const { id, uploaded } = (await world.other.image(container, hashOf(file))).body.data as {
+      id: string;
+      uploaded: boolean;
+    };
+    expect(uploaded).toBe(false);
+    const started = await world.other.send('POST', `/v2/imagefile/${id}`, { filesize: file.length });
+    await world.other.put(started.body.data.uploadURL as string, file);
+    const complete = async () => (await world.other.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status;
+    return { digest: parseDigest(hashOf(file)), complete };
+  }
+
+  it('nor when whoever replaces it had claimed it long before, and somebody else has found it meanwhile', async () => {
+    const { digest: own, complete } = await begunElsewhere();
+    await flip(own);
     const health = world.app.get(BlobHealth);
     const store = world.app.get(BlobStore);
     const real = store.open.bind(store);
@@ -252,21 +269,18 @@ describe.each([
       opened += 1;
       if (opened !== 2) return reader;
       store.open = real;
-      expect((await health.examine(hash)).state).toBe('damaged');
-      expect((await world.other.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+      expect((await health.examine(own)).state).toBe('damaged');
+      expect(await complete()).toBe(200);
       return reader;
     };
-    expect((await health.examine(hash)).state).toBe('good');
+    expect((await health.examine(own)).state).toBe('good');
     expect(await damaged()).toEqual([]);
     await requireNothingWrong(world);
   });
 
   it('nor when it was cut, which any push puts right without asking', async () => {
-    const container = await world.other.place('other/data/tools');
-    const { id } = (await world.other.image(container, hash)).body.data as { id: string };
-    const started = await world.other.send('POST', `/v2/imagefile/${id}`, { filesize: bytes.length });
-    await world.other.put(started.body.data.uploadURL as string, bytes);
-    await truncate(fileOf(hash), 1000);
+    const { digest: own, complete } = await begunElsewhere();
+    await truncate(fileOf(own), 1000);
     const store = world.app.get(BlobStore);
     const real = store.open.bind(store);
     let opened = 0;
@@ -275,10 +289,10 @@ describe.each([
       opened += 1;
       if (opened !== 2) return reader;
       store.open = real;
-      expect((await world.other.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(200);
+      expect(await complete()).toBe(200);
       return reader;
     };
-    expect((await world.app.get(BlobHealth).examine(hash)).state).toBe('good');
+    expect((await world.app.get(BlobHealth).examine(own)).state).toBe('good');
     expect(await damaged()).toEqual([]);
     await requireNothingWrong(world);
   });
