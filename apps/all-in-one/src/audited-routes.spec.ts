@@ -21,6 +21,7 @@ const NOT_AUDITED: Readonly<Record<string, string>> = {
   'PUT /pks/v2/*': 'not offered',
   'POST /v1/auth/uses': 'when a token was used, for its owner',
   'POST /v1/keys/:fingerprint/challenge': 'gives a text, and keeps nothing',
+  'PUT /v1/keys/notices/:fingerprint': 'says that one has read what nobody else sees',
 };
 
 const changing = async () =>
@@ -47,6 +48,8 @@ test('every action is one that a route can record', async () => {
     // By the service itself, when it has hashed a blob; and with the push that replaces it.
     'blob.damage',
     'blob.mend',
+    // By the service itself, when the end of a key comes near.
+    'key.notice',
   ];
   const unknown = Object.values(AUDIT_ACTIONS)
     .flat()

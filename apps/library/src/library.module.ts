@@ -23,6 +23,7 @@ import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
 import { ChangesService } from './manage/changes.service.js';
 import { ContainerChangesService } from './manage/containerChanges.service.js';
+import { LibraryNumbers } from './storage/libraryNumbers.js';
 import { ListsController } from './manage/lists.controller.js';
 import { ListsService } from './manage/lists.service.js';
 import { ManageController } from './manage/manage.controller.js';
@@ -119,6 +120,7 @@ import { UsageService } from './storage/usage.service.js';
     TermsStore,
     UploadsStore,
     BegunService,
+    LibraryNumbers,
     TreeService,
     ImagesService,
     ProtectionService,

@@ -56,6 +56,8 @@ export const LIMITS = {
   searchImages: 200,
   /** Index entries that a search reads for one kind and audience. */
   searchScan: 300,
+  /** Entities up to which the metrics add them up. */
+  countedEntities: 1000,
   /** Images of one container that a search looks at, newest first. */
   searchImagesPerContainer: 100,
   /** Documents that one part of a check looks at, and images of containers whose sizes it adds up. */

@@ -39,6 +39,7 @@ export const AUDIT_ACTIONS = {
     'key.claim',
     'key.delete',
     'key.hide',
+    'key.notice',
     'key.repair',
     'key.unblock',
     'keyring.add',
@@ -182,6 +183,8 @@ export const AuditState = z.strictObject({
   /** How many tokens ended with it. */
   tokens: z.number().int().nonnegative().optional(),
   expiresAt: z.iso.datetime().optional(),
+  /** How many days before that somebody is told. */
+  days: z.number().int().nonnegative().optional(),
   /** Which service an exchanged token is for, and which job. */
   audience: AuditedService.optional(),
   job: z

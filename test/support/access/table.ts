@@ -99,19 +99,26 @@ const SERVED: Rule = {
 const UNOFFERED: Rule = { ...UNREAD, answers: 501 };
 const UPLOAD: Rule = { ...ACCOUNT, scope: 'keystore:write', exchanged: 'this service' };
 /** What is known of a key: of one that is not served those who own or brought it, and administrators. */
-const KEY: Rule = {
+const KEY_OF_PEOPLE: Rule = {
   by: 'anybody',
-  exchanged: 'this service',
   may: 'reader',
   mayPublic: 'nobody',
   hidden: 404,
   objects: ['own', 'public', 'private', "another person's"],
 };
-/** Whoever owns or brought it. */
-const KEY_CHANGE: Rule = { ...KEY, by: 'token', scope: 'keystore:write', mayPublic: 'reader' };
+const KEY: Rule = { ...KEY_OF_PEOPLE, exchanged: 'this service' };
+/** Whoever owns or brought it, and no job of theirs. */
+const KEY_CHANGE: Rule = { ...KEY_OF_PEOPLE, by: 'token', scope: 'keystore:write', mayPublic: 'reader' };
+/** What the owner of a key was told of it: to nobody else, administrators neither, is there anything. */
+const NOTICE: Rule = {
+  ...KEY_CHANGE,
+  may: 'owner',
+  sees: 'owner',
+  rank: 'nobody',
+  objects: ['own', "another person's"],
+};
 /** For members of the organisation; for all others there is none. */
 const KEYRING: Rule = { ...KEY_CHANGE, objects: ['own', 'private'] };
-const KEYS_ADMIN: Rule = { ...ADMIN, exchanged: 'this service' };
 
 // Library: entities belong to an account or to the organisation of their name.
 
@@ -246,18 +253,33 @@ export const ACCESS = {
     'GET /v1/keys/events': KEYSTORE_OPEN,
     // The own ones, and those of nobody else, also for administrators unless they ask for all.
     'GET /v1/keys/expiring': {
-      ...KEY,
+      ...KEY_OF_PEOPLE,
       by: 'token',
       mayPublic: 'reader',
       rank: 'nobody',
       lists: true,
       objects: ['own', 'public', "another person's"],
     },
+    'GET /v1/keys/notices': {
+      ...KEY_OF_PEOPLE,
+      by: 'token',
+      may: 'owner',
+      sees: 'owner',
+      rank: 'nobody',
+      lists: true,
+      objects: NOTICE.objects,
+    },
+    'PUT /v1/keys/notices/{fingerprint}': NOTICE,
     'GET /v1/keys/{fingerprint}': KEY,
     // Who only brought it takes back no more than that.
     'DELETE /v1/keys/{fingerprint}': KEY_CHANGE,
     // A text: whether there is such a key is not told.
-    'POST /v1/keys/{fingerprint}/challenge': { ...UPLOAD, sees: 'stranger', objects: ['nothing', 'private'] },
+    'POST /v1/keys/{fingerprint}/challenge': {
+      ...ACCOUNT,
+      scope: 'keystore:write',
+      sees: 'stranger',
+      objects: ['nothing', 'private'],
+    },
     // The proof says whose it is, and nothing else does. Without one the key of another person is not there.
     'POST /v1/keys/{fingerprint}/claim': {
       ...KEY_CHANGE,
@@ -269,13 +291,13 @@ export const ACCESS = {
     },
     // Its owner alone: administrators see it.
     'PUT /v1/keys/{fingerprint}/hidden': { ...KEY_CHANGE, may: 'owner', mayPublic: 'owner', rank: 'reader' },
-    'GET /v1/keys/blocked': KEYS_ADMIN,
-    'GET /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
-    'PUT /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
-    'DELETE /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
-    'GET /v1/keys/export': KEYS_ADMIN,
-    'POST /v1/keys/check': KEYS_ADMIN,
-    'POST /v1/keys/import': KEYS_ADMIN,
+    'GET /v1/keys/blocked': ADMIN,
+    'GET /v1/keys/blocked/{fingerprint}': ADMIN,
+    'PUT /v1/keys/blocked/{fingerprint}': ADMIN,
+    'DELETE /v1/keys/blocked/{fingerprint}': ADMIN,
+    'GET /v1/keys/export': ADMIN,
+    'POST /v1/keys/check': ADMIN,
+    'POST /v1/keys/import': ADMIN,
     // Without a key that is served there is none.
     'GET /v1/keyrings/{file}': {
       ...KEYSTORE_OPEN,

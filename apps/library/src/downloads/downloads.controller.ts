@@ -29,7 +29,10 @@ export class DownloadsController {
     const { source, etag, proof } = download;
     if (proof !== undefined) reply.header(DOWNLOAD_PROOF_HEADER, proof);
     try {
-      await sendSource(request, reply, source, { contentType: 'application/octet-stream', etag });
+      await sendSource(request, reply, this.downloads.counted(source), {
+        contentType: 'application/octet-stream',
+        etag,
+      });
     } finally {
       await source.close();
     }

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type BlobReader, BlobStore } from '#libs/blobs';
 import type { Actor } from '#libs/contract';
 import { type Clock, DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
-import { CLOCK, LOG, type Logger } from '#libs/server';
+import { type ByteSource, CLOCK, LOG, type Logger, Metrics } from '#libs/server';
 import { BegunService } from '../uploads/begun.service.js';
 import { ContainersStore } from '../tree/containers.store.js';
 import { ImagesService } from '../images/images.service.js';
@@ -26,7 +26,11 @@ export interface Download {
 /** The bytes of images. */
 @Injectable()
 export class DownloadsService {
+  readonly #sent;
+  readonly #pulls;
+
   constructor(
+    metrics: Metrics,
     @Inject(LOG) private readonly log: Logger,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly blobs: BlobStore,
@@ -34,7 +38,18 @@ export class DownloadsService {
     private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
     private readonly begun: BegunService,
-  ) {}
+  ) {
+    this.#sent = metrics.counter({
+      name: 'scs_library_sent_bytes_total',
+      help: 'Bytes of images that were sent',
+      labels: {},
+    });
+    this.#pulls = metrics.counter({
+      name: 'scs_library_pulls_total',
+      help: 'Downloads that began with the first byte',
+      labels: {},
+    });
+  }
 
   /**
    * @param headers of the request
@@ -67,8 +82,21 @@ export class DownloadsService {
     };
   }
 
+  /** The source, with what is read of it counted as sent. */
+  counted(source: BlobReader): ByteSource {
+    return {
+      size: source.size,
+      read: async (target, position) => {
+        const bytes = await source.read(target, position);
+        this.#sent({}, bytes);
+        return bytes;
+      },
+    };
+  }
+
   /** After a download from the first byte on. Never fails: the number is informational. */
   async count({ container, image }: Download): Promise<void> {
+    this.#pulls({});
     const day = `${this.clock.now().toISOString().slice(0, 10)}T00:00:00.000Z`;
     await Promise.all([this.containers.countDownload(container), this.images.notePull(image, day)]).catch(
       (error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`),

@@ -10,8 +10,8 @@ import {
   type ReadAccess,
   readSif,
   type SifImage,
-  signatureOf,
 } from '#libs/sif';
+import { claimedSigners } from '#libs/signing';
 
 /** What the library says about an image without being asked: read from the file, never believed from a client. */
 export interface ImageFacts {
@@ -28,7 +28,6 @@ export interface ImageFacts {
 
 const MAGIC = Buffer.from('SIF_MAGIC\0');
 const MAGIC_OFFSET = 32;
-const MOST_FINGERPRINTS = 64;
 const NOTHING = { arch: undefined, signed: false, encrypted: false, fingerprints: [] } as const;
 
 /** Reads header and descriptors of an uploaded file. A file that is no image, or a broken one, is no error. */
@@ -56,17 +55,12 @@ function factsOf(image: SifImage): ImageFacts {
     isPartitionOfType(descriptor, PartitionType.primary),
   );
   const partition = primary && partitionOf(primary);
-  const fingerprints = new Set<string>();
-  for (const signature of signatures.slice(0, MOST_FINGERPRINTS)) {
-    const { entity } = signatureOf(signature);
-    if (entity.length > 0) fingerprints.add(entity.toString('hex'));
-  }
   return {
     format: 'sif',
     arch:
       partition === undefined || partition.architecture === 'unknown' ? undefined : partition.architecture,
     signed: signatures.length > 0,
     encrypted: partition !== undefined && isEncrypted(partition.fileSystem),
-    fingerprints: [...fingerprints],
+    fingerprints: claimedSigners(image),
   };
 }

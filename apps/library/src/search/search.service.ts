@@ -26,6 +26,13 @@ export interface Found {
   readonly collections: readonly Collection[];
   readonly containers: readonly Container[];
   readonly images: readonly FoundImage[];
+  /** A limit was reached: there may be more. Says nothing of what the caller may not know of. */
+  readonly more: boolean;
+}
+
+/** Remembers that a limit was reached. */
+interface Cut {
+  more: boolean;
 }
 
 /** Finds what the caller may know of by a part of its name, and images by the beginning of their hash. */
@@ -54,18 +61,19 @@ export class SearchService {
         { reason: 'invalid_search' },
       );
     const audiences = await this.#audiencesOf(actor);
-    const containers = await this.#containers(text, audiences, actor);
-    const images = await this.#images(query, text, containers, actor);
+    const cut: Cut = { more: false };
+    const containers = await this.#containers(text, audiences, actor, cut);
+    const images = await this.#images(query, text, containers, actor, cut);
     // "when arch or signed is present only images are searched" (library contract §6.4).
     if (query.arch !== undefined || query.signed !== undefined)
-      return { entities: [], collections: [], containers: [], images };
+      return { entities: [], collections: [], containers: [], images, ...cut };
     const collections = (
-      await this.collections.getMany(await this.#ids('collection', text, audiences))
+      await this.collections.getMany(await this.#ids('collection', text, audiences, cut))
     ).filter((collection) => visible(collectionSubject(collection), text, actor));
-    const entities = (await this.entities.getMany(await this.#ids('entity', text, audiences))).filter(
+    const entities = (await this.entities.getMany(await this.#ids('entity', text, audiences, cut))).filter(
       (entity) => visible(entitySubject(entity), text, actor),
     );
-    return { entities, collections, containers, images };
+    return { entities, collections, containers, images, ...cut };
   }
 
   /** Whose private things are looked at; undefined: everybody's. */
@@ -79,12 +87,17 @@ export class SearchService {
     kind: SearchKind,
     text: SearchText,
     audiences: readonly string[] | undefined,
+    cut: Cut,
   ): Promise<string[]> {
     const found = new Set<string>();
     for (const audience of audiences ?? [undefined])
-      for (const key of text.keys)
-        for (const id of await this.terms.find(kind, key, audience, LIMITS.searchScan))
+      for (const key of text.keys) {
+        const { ids, more } = await this.terms.find(kind, key, audience, LIMITS.searchScan);
+        cut.more ||= more;
+        for (const id of ids)
           if (found.size < LIMITS.searchObjects) found.add(id);
+          else cut.more ||= !found.has(id);
+      }
     return [...found];
   }
 
@@ -92,8 +105,9 @@ export class SearchService {
     text: SearchText,
     audiences: readonly string[] | undefined,
     actor: Actor | undefined,
+    cut: Cut,
   ): Promise<readonly Container[]> {
-    const found = await this.containers.getMany(await this.#ids('container', text, audiences));
+    const found = await this.containers.getMany(await this.#ids('container', text, audiences, cut));
     return found.filter((container) => visible(containerSubject(container), text, actor));
   }
 
@@ -102,12 +116,18 @@ export class SearchService {
     text: SearchText,
     containers: readonly Container[],
     actor: Actor | undefined,
+    cut: Cut,
   ): Promise<readonly FoundImage[]> {
     const found = new Map<string, FoundImage>();
     for (const container of containers) {
-      for (const image of await this.images.ofContainer(container.id, LIMITS.searchImagesPerContainer))
+      const images = await this.images.ofContainer(container.id, LIMITS.searchImagesPerContainer);
+      cut.more ||= images.length >= LIMITS.searchImagesPerContainer;
+      for (const image of images)
         if (found.size < LIMITS.searchImages) found.set(image.id, { image, container });
-      if (found.size >= LIMITS.searchImages) break;
+      if (found.size >= LIMITS.searchImages) {
+        cut.more = true;
+        break;
+      }
     }
     if (text.hash !== undefined) {
       for (const image of await this.images.withHash(text.hash, LIMITS.sameContent)) {

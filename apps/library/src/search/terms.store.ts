@@ -18,14 +18,20 @@ export class TermsStore {
   /**
    * The ids of objects of a kind with a name that contains `text`, those first in which it is nearest to the end.
    * @param audience undefined: whoever may find them
+   * @returns with `more` where the limit was reached
    */
-  async find(kind: SearchKind, text: string, audience: string | undefined, limit: number): Promise<string[]> {
+  async find(
+    kind: SearchKind,
+    text: string,
+    audience: string | undefined,
+    limit: number,
+  ): Promise<{ ids: string[]; more: boolean }> {
     // Names are ASCII: nothing that begins with the text sorts behind this.
     const range = { from: text, before: `${text}\x7f`, limit };
     const { items } = await (audience === undefined
       ? this.#terms.scan('byTerm', { equal: [kind], ...range })
       : this.#terms.scan('byAudience', { equal: [audience, kind], ...range }));
-    return [...new Set(items.map(({ value }) => value.target))];
+    return { ids: [...new Set(items.map(({ value }) => value.target))], more: items.length >= limit };
   }
 
   creation(object: { kind: SearchKind; name: string; target: string; audience: string }): Change[] {

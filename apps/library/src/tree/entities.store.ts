@@ -27,6 +27,12 @@ export class EntitiesStore {
     return (await this.#entities.scan('byName', { limit })).items;
   }
 
+  /** The sizes of all entities together, or undefined where there are more than so many. */
+  async totalSize(most: number): Promise<number | undefined> {
+    const { items, cursor } = await this.#entities.scan('byName', { limit: most });
+    return cursor === undefined ? items.reduce((sum, { value }) => sum + value.size, 0) : undefined;
+  }
+
   creation(id: string, entity: EntityDocument): Change {
     return this.#entities.write.insert(id, entity);
   }

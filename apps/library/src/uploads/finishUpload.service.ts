@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, Trail } from '#libs/audit';
 import { BlobStore, type BlobUpload } from '#libs/blobs';
 import { type Clock, DomainError, KeyedLock, parseDigest } from '#libs/core';
-import { CLOCK } from '#libs/server';
+import { CLOCK, Metrics } from '#libs/server';
 import { ContainersStore } from '../tree/containers.store.js';
 import { BlobHealth } from '../storage/blobHealth.store.js';
 import { ContentsStore } from '../storage/contents.store.js';
@@ -36,8 +36,10 @@ const NOTHING: Outcome = { writes: [], result: false };
 @Injectable()
 export class FinishUploadService {
   readonly #locks = new KeyedLock();
+  readonly #pushes;
 
   constructor(
+    metrics: Metrics,
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
@@ -50,7 +52,13 @@ export class FinishUploadService {
     private readonly contents: ContentsStore,
     private readonly usage: UsageService,
     private readonly trail: Trail,
-  ) {}
+  ) {
+    this.#pushes = metrics.counter({
+      name: 'scs_library_pushes_total',
+      help: 'Images that were stored',
+      labels: {},
+    });
+  }
 
   /**
    * Checks length and hash, stores, and makes the image visible. Acknowledge only when this has resolved.
@@ -174,7 +182,10 @@ export class FinishUploadService {
     if (unused) await this.usage.discard(hash);
     // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
     const upload = await this.uploads.get(id);
-    if (upload?.value.state === 'complete') return;
+    if (upload?.value.state === 'complete') {
+      this.#pushes({});
+      return;
+    }
     // Another replica has given it up at this very moment: if nobody else needs the blob, it goes again.
     await commitPlan(this.database, async () => ({
       writes: [await this.contents.claim(hash, size)],

@@ -11,7 +11,7 @@ import {
   newSecret,
   parseDigest,
 } from '#libs/core';
-import { CLOCK, receiveBody, TokenVerifier } from '#libs/server';
+import { CLOCK, Metrics, receiveBody, TokenVerifier } from '#libs/server';
 import { BegunService } from './begun.service.js';
 import type { Container } from '../tree/containers.store.js';
 import { ContentsStore } from '../storage/contents.store.js';
@@ -42,8 +42,10 @@ export class UploadsService {
   readonly #locks = new KeyedLock();
   /** Connections from before are gone. */
   readonly #startedAt: number;
+  readonly #received;
 
   constructor(
+    metrics: Metrics,
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
@@ -59,6 +61,11 @@ export class UploadsService {
     private readonly begun: BegunService,
   ) {
     this.#startedAt = clock.now().getTime();
+    this.#received = metrics.counter({
+      name: 'scs_library_received_bytes_total',
+      help: 'Bytes of images, and of parts of images, that arrived whole',
+      labels: {},
+    });
   }
 
   /** One piece (library contract §5 no. 21). @returns the address that the bytes are sent to */
@@ -351,7 +358,7 @@ export class UploadsService {
       await this.#requireOpen(upload.id, blob);
       // From here on the earlier bytes of this part are gone.
       if (await this.uploads.part(upload.id, number)) await this.uploads.removePart(upload.id, number);
-      await receiveBody(body, writer, { limit: length, signal: writer.signal });
+      this.#received({}, await receiveBody(body, writer, { limit: length, signal: writer.signal }));
       const keep = (): Promise<string> => this.#keepPart(upload, number, blob, writer);
       return await this.#locks.run(partsOf(upload), () => blob.keepOpen(keep));
     } catch (error) {

@@ -13,12 +13,20 @@ import { TRANSFER } from './limits.js';
 import type { PartialFile } from './partialFile.js';
 import { persist, type RetryOptions } from './retry.js';
 
+/** Who is asked for bytes: a client of one server, perhaps one that adds credentials of its own. */
+export type Requester = Pick<HttpClient, 'request'>;
+
 /** Where the bytes of a pull come from and where they go. */
 export interface RangedDownload {
-  readonly http: HttpClient;
+  readonly http: Requester;
   readonly url: string;
-  readonly digest: Digest;
+  /** Hash of the whole, where it is known. */
+  readonly digest: Digest | undefined;
   readonly size: number;
+  /** Who sends, at the beginning of a sentence. */
+  readonly sender: string;
+  /** Everything with one request: nothing would tell whether two answers are parts of the same. */
+  readonly whole?: boolean;
   readonly file: PartialFile;
   /** Ranges at once. */
   readonly connections: number;
@@ -40,7 +48,7 @@ export class ContentChanged extends DomainError {
  * @throws ContentChanged when nothing of what is there can be used; what the last attempt of a range threw
  */
 export async function downloadRanges(download: RangedDownload): Promise<void> {
-  const missing = download.file.missing(TRANSFER.range);
+  const missing = download.file.missing(download.whole === true ? download.size : TRANSFER.range);
   const stop = new AbortController();
   const { signal: outer } = download.retry;
   const signal = outer === undefined ? stop.signal : AbortSignal.any([outer, stop.signal]);
@@ -113,7 +121,7 @@ async function ask(job: Job, { start, end }: ByteRange): Promise<Answer> {
   const answer = await job.http.request({
     url: job.url,
     headers: {
-      range: `bytes=${start}-${end}`,
+      ...(job.whole === true ? {} : { range: `bytes=${start}-${end}` }),
       // "If the representation is unchanged, send me the part …; otherwise, send me the entire representation" (RFC 9110 §13.1.5).
       ...(etag === undefined ? {} : { 'if-range': etag }),
       ...(job.proof === undefined ? {} : { [DOWNLOAD_PROOF_HEADER]: job.proof }),
@@ -123,7 +131,7 @@ async function ask(job: Job, { start, end }: ByteRange): Promise<Answer> {
     ...(job.retry.signal === undefined ? {} : { signal: job.retry.signal }),
   });
   try {
-    await checkValidator(job, answer.header('etag'));
+    await checkValidator(job, answer);
   } catch (error) {
     await answer.discard();
     throw error;
@@ -133,17 +141,34 @@ async function ask(job: Job, { start, end }: ByteRange): Promise<Answer> {
 }
 
 /** Strong validators alone say that two answers are parts of the same bytes (RFC 9110 §8.8.1). */
-async function checkValidator(job: Job, etag: string | undefined): Promise<void> {
-  if (etag === undefined || !/^"[\x21\x23-\x7E]{0,200}"$/.test(etag)) return;
+async function checkValidator(job: Job, answer: Answer): Promise<void> {
+  const { digest, file, sender } = job;
   // A library of ours names the bytes by their hash: no need to fetch others before it is seen that they are others.
-  if (/^"sha256\.[0-9a-f]{64}"$/.test(etag) && etag !== `"${job.digest}"`)
-    throw new DomainError('unprocessable', expected(job.digest, 'the hash of the pulled image', etag), {
+  const etag = strongEtag(answer);
+  if (digest !== undefined && etag !== undefined && OWN_ETAG.test(etag) && etag !== `"${digest}"`)
+    throw new DomainError('unprocessable', expected(digest, 'the hash of the pulled image', etag), {
       reason: 'wrong_digest',
-      remedy: 'The library or something on the way offers another image: do not use it.',
+      remedy: `${sender} or something on the way offers another image: do not use it.`,
     });
-  const before = job.file.etag;
-  if (before === undefined) await job.file.setEtag(etag);
-  else if (before !== etag) throw new ContentChanged();
+  // Where a hash decides in the end, a date is not needed; where none does, it is better than nothing.
+  const validator = etag ?? (digest === undefined ? modificationDate(answer) : undefined);
+  if (validator === undefined) return;
+  if (file.etag === undefined) await file.setEtag(validator);
+  else if (file.etag !== validator) throw new ContentChanged();
+}
+
+const OWN_ETAG = /^"sha256\.[0-9a-f]{64}"$/;
+
+/** The `ETag` of an answer when it is a strong one. */
+export function strongEtag(answer: Answer): string | undefined {
+  const etag = answer.header('etag');
+  return etag !== undefined && /^"[\x21\x23-\x7E]{0,200}"$/.test(etag) ? etag : undefined;
+}
+
+/** The `Last-Modified` of an answer, as it stands there: `If-Range` and `If-Modified-Since` want it back letter by letter. */
+export function modificationDate(answer: Answer): string | undefined {
+  const date = answer.header('last-modified');
+  return date !== undefined && /^[A-Za-z]{3}, [\w :]{10,40}$/.test(date) ? date : undefined;
 }
 
 /** @throws DomainError when the answer is of another range: its bytes would end up in the wrong place */
