@@ -36,8 +36,9 @@ const appMayUse = {
   // It checks who signed the base of a build, with the one verifier.
   worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime', 'sif', 'signing'],
   web: ['client', 'cli', 'config', 'server', 'contract', 'core'],
-  // `scs audit --offline` reads the databases of an instance that is stopped; `scs keys import` tells certificates of a dump apart.
-  scs: ['client', 'cli', 'config', 'contract', 'core', 'audit', 'documents', 'pgp'],
+  // `scs audit --offline` reads the databases of an instance that is stopped, `scs library check --offline` its blobs, too;
+  // `scs keys import` tells certificates of a dump apart.
+  scs: ['client', 'cli', 'config', 'contract', 'core', 'audit', 'documents', 'blobs', 'pgp'],
   sing: ['cli', 'build', 'runtime', 'client', 'oci', 'sif', 'signing', 'pgp', 'deffile', 'contract', 'core'],
   'all-in-one': ['server', 'config', 'core', 'queue'],
   supervisor: ['config', 'core'],
@@ -78,7 +79,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^apps/([^/]+)/',
-        pathNot: ['^apps/all-in-one/', '^apps/scs/src/keys/offline\\.store\\.ts$'],
+        pathNot: ['^apps/all-in-one/', '^apps/scs/src/(?:keys|library)/offline\\.store\\.ts$'],
       },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
@@ -91,6 +92,20 @@ module.exports = {
       to: {
         path: '^apps/',
         pathNot: ['^apps/scs/', '^apps/keystore/src/(?:certificates|check)\\.store\\.ts$'],
+      },
+    },
+    {
+      name: 'check-of-library-offline',
+      comment: 'As for keys: scs library check --offline works with what of the library knows no framework.',
+      severity: 'error',
+      from: { path: '^apps/scs/src/library/offline\\.store\\.ts$' },
+      to: {
+        path: '^apps/',
+        pathNot: [
+          '^apps/scs/',
+          '^apps/library/src/check/(?:check|tables)\\.store\\.ts$',
+          '^apps/library/src/(?:limits|storage/blobHealth\\.store)\\.ts$',
+        ],
       },
     },
     {

@@ -56,6 +56,7 @@ try {
     for (const { tag } of kept.splice(0, DELETED))
       await calls.send('DELETE', `/v1/images/admin/soak/full:${tag}?arch=amd64`);
     await untilNothing('lack of a reserve', () => (existsSync(reserve) ? '' : 'no reserve'));
+    await calls.requireNothingWrong();
   }
   process.stdout.write(
     `${times} times full, ${pushes - refused} pushes kept or deleted, ${refused} refused\n`,

@@ -78,8 +78,9 @@ export async function killedServer({ times, folder, random }) {
       if (got !== hash) throw new Error(`Expected ${hash} at ${path}, got ${got}`);
     }
     for (const token of tokens) await calls.send('GET', '/v1/token-status', undefined, { token });
+    const blobs = await calls.requireNothingWrong();
     await server.stop();
-    return `${times} kills, ${pushed.length} pushes and ${tokens.length} tokens kept · ${failures} attempts failed meanwhile`;
+    return `${times} kills, ${pushed.length} pushes and ${tokens.length} tokens kept, ${blobs} blobs and all numbers right · ${failures} attempts failed meanwhile`;
   } finally {
     over.abort();
     calls.close();

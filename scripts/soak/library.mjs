@@ -36,9 +36,32 @@ export class LibraryCalls {
 
   /**
    * @param token null for none
+   * @returns the data of a JSON answer, or the bytes of another
    * @throws Error for anything but 200
    */
-  async send(method, path, body, { token = this.#server.token } = {}) {
+  async send(method, path, body, options) {
+    const answer = await this.#call(method, path, body, options);
+    return Buffer.isBuffer(answer) ? answer : answer.data;
+  }
+
+  /**
+   * Compares everything that the library has written down with everything else, and with the bytes of all blobs.
+   * @throws Error for any difference
+   */
+  async requireNothingWrong() {
+    let cursor;
+    let blobs = 0;
+    do {
+      const { data, page } = await this.#call('POST', '/v1/library/check', { rehash: true, cursor });
+      blobs += data.blobs;
+      if (data.problems.length + data.unsettled.length + data.bytes.difference > 0)
+        throw new Error(`The library is not right: ${JSON.stringify(data)}`);
+      cursor = page?.next;
+    } while (cursor !== undefined);
+    return blobs;
+  }
+
+  async #call(method, path, body, { token = this.#server.token } = {}) {
     const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
     const headers = {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
@@ -53,7 +76,7 @@ export class LibraryCalls {
     if (answer.statusCode !== 200)
       throw new Error(`${method} ${path}: ${answer.statusCode} ${all.toString().slice(0, 300)}`);
     return String(answer.headers['content-type']).startsWith('application/json')
-      ? JSON.parse(all.toString()).data
+      ? JSON.parse(all.toString())
       : all;
   }
 

@@ -131,6 +131,7 @@ async function open(folder) {
     meter,
     async stop() {
       await server.requireClean(before);
+      await calls.requireNothingWrong();
       await server.stop();
     },
     async close() {

@@ -51,6 +51,7 @@ export async function cutUploads({ times, folder, random }) {
       if (!got.equals(image.bytes)) throw new Error('Expected the bytes that were pushed, got others');
     }
     await server.requireClean(before);
+    await calls.requireNothingWrong();
     const after = server.descriptors().length;
     await server.stop();
     return `${times} cut, the same files pushed then · descriptors ${before} → ${after}`;

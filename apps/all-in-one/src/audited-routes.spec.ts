@@ -45,6 +45,9 @@ test('every action is one that a route can record', async () => {
     // With any request that brings a password; and by the service itself.
     'password.check',
     'signing-key.publish',
+    // By the service itself, when it has hashed a blob; and with the push that replaces it.
+    'blob.damage',
+    'blob.mend',
     // By the service itself, when the end of a key comes near.
     'key.notice',
   ];

@@ -104,6 +104,43 @@ export function uploader({ value }: Upload): Caller {
   return { accountId: account, username, tokenId: token, originTokenId: originToken, via };
 }
 
+/** A blob has other bytes than its name says. */
+export function damaged(hash: string, size: number, reason: string): AuditEvent {
+  return {
+    action: 'blob.damage',
+    actor: null,
+    subject: { kind: 'blob', name: hash },
+    before: { digest: hash, size },
+    reason,
+  };
+}
+
+/** A damaged blob has the right bytes again. */
+export function mended(hash: string): AuditEvent {
+  return { action: 'blob.mend', actor: null, subject: { kind: 'blob', name: hash }, after: { digest: hash } };
+}
+
+/** A check has put something right. @param options numbers as they were and as they are now */
+export function repaired(options: {
+  readonly kind: string;
+  readonly subject: AuditEvent['subject'];
+  readonly recorded?: number | undefined;
+  readonly counted?: number | undefined;
+  readonly actor: Caller | null;
+}): AuditEvent {
+  const { kind, subject, recorded, counted, actor } = options;
+  const state = (size: number | undefined): AuditState =>
+    size === undefined ? {} : { size: Math.max(0, size) };
+  return {
+    action: 'library.repair',
+    actor,
+    subject,
+    before: state(recorded),
+    after: state(counted),
+    reason: kind,
+  };
+}
+
 function placeOf({ value }: Container): string {
   return `${value.entityName}/${value.collectionName}/${value.name}`;
 }

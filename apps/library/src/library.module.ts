@@ -1,8 +1,11 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Trail } from '#libs/audit';
 import { BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
+import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
-import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
+import { CLOCK, LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
+import { BlobHealth } from './storage/blobHealth.store.js';
 import { BegunService } from './uploads/begun.service.js';
 import { CollectionsStore } from './tree/collections.store.js';
 import { ContainersStore } from './tree/containers.store.js';
@@ -27,6 +30,8 @@ import { ManageController } from './manage/manage.controller.js';
 import { RetentionService } from './manage/retention.service.js';
 import { RemovalsService } from './manage/removals.service.js';
 import { NamesStore } from './tree/names.store.js';
+import { ScrubService } from './storage/scrub.service.js';
+import { ScrubStore } from './storage/scrub.store.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchService } from './search/search.service.js';
 import { SweepService } from './storage/sweep.service.js';
@@ -37,6 +42,8 @@ import { TermsStore } from './search/terms.store.js';
 import { TreeController } from './tree/tree.controller.js';
 import { TreeService } from './tree/tree.service.js';
 import { loadUploadKey } from './uploads/uploadKey.js';
+import { UpkeepController } from './check/upkeep.controller.js';
+import { UpkeepStore } from './check/upkeep.store.js';
 import { UploadsController } from './uploads/uploads.controller.js';
 import { UploadsService } from './uploads/uploads.service.js';
 import { UploadsStore } from './uploads/uploads.store.js';
@@ -53,6 +60,7 @@ import { UsageService } from './storage/usage.service.js';
     UploadsController,
     DownloadsController,
     SearchController,
+    UpkeepController,
     ListsController,
     ManageController,
   ],
@@ -85,6 +93,23 @@ import { UsageService } from './storage/usage.service.js';
     },
     { provide: LIBRARY_LIMITS, useValue: LIMITS },
     provideTrail('library', DATABASE),
+    {
+      provide: BlobHealth,
+      inject: [DATABASE, BlobStore, Trail, CLOCK, LOG],
+      useFactory: (database: Database, blobs: BlobStore, trail: Trail, clock: Clock, log: Logger) =>
+        new BlobHealth({
+          database,
+          blobs,
+          trail,
+          clock,
+          onDamage: (hash, reason) =>
+            log.error(
+              { hash, reason },
+              'A blob is damaged: its images are not served until the same content is pushed again',
+            ),
+        }),
+    },
+    { provide: ScrubStore, inject: [DATABASE], useFactory: (database: Database) => new ScrubStore(database) },
     CollectionsStore,
     ContainersStore,
     ContentsStore,
@@ -106,6 +131,8 @@ import { UsageService } from './storage/usage.service.js';
     DownloadsService,
     SearchService,
     SweepService,
+    ScrubService,
+    UpkeepStore,
     ListsService,
     ChangesService,
     ContainerChangesService,

@@ -66,6 +66,28 @@ export const LIMITS = {
   countedEntities: 1000,
   /** Images of one container that a search looks at, newest first. */
   searchImagesPerContainer: 100,
+  /** Documents that one part of a check looks at, and images of containers whose sizes it adds up. */
+  checkedPart: 200,
+  checkedImages: 2000,
+  /** How often what looks different is read until it stays the same for a moment, and how often its repair is tried. */
+  checkAttempts: 20,
+  repairAttempts: 5,
+  /** Writes of one repair; what is left goes with the next check. */
+  repairWrites: 400,
+  /** A blob that nobody needs is removed by a check when it was stored longer ago than this. */
+  strayBlobAge: 60 * 60 * 1000,
+  /** Bytes that one part of a check hashes, and how long it waits for a blob that is larger. */
+  rehashedPart: 256 * 1024 * 1024,
+  rehashWait: 10 * 1000,
+  /** Blobs in a list of damaged ones. */
+  damagedListed: 100,
+  /** All blobs are hashed in the background once in this time, if SCS_LIBRARY_SCRUB_RATE is enough for it. */
+  scrubRound: 7 * 24 * 60 * 60 * 1000,
+  /** How often it is written down how far that has come, and after which silence another process goes on. */
+  scrubSave: 10 * 1000,
+  scrubLease: 60 * 1000,
+  /** Blobs that are listed at once for it. */
+  scrubPage: 100,
 } as const;
 
 /** The bounds that are passed in: small ones in tests. */

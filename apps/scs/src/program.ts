@@ -4,6 +4,7 @@ import { auditGroup } from './audit/index.js';
 import { caGroup } from './ca/index.js';
 import { dbGroup } from './db/index.js';
 import { keysGroup } from './keys/index.js';
+import { libraryGroup } from './library/index.js';
 import { signingKeyGroup } from './signing-key/index.js';
 import { orgGroup } from './org/index.js';
 import { robotGroup } from './robot/index.js';
@@ -29,6 +30,7 @@ export const scs = defineProgram({
     robotGroup,
     tokenGroup,
     keysGroup,
+    libraryGroup,
     signingKeyGroup,
     auditGroup,
     caGroup,

@@ -23,6 +23,15 @@ export interface SweepOptions {
   readonly before?: Date;
 }
 
+/** Bytes that are not a blob yet. */
+export interface IncomingBytes {
+  readonly kind: 'upload' | 'stream';
+  /** Of the upload. */
+  readonly id: string;
+  readonly modifiedAt: Date;
+  readonly active: boolean;
+}
+
 /**
  * The blobs of one service, by what they contain: equal content is stored once. Checks everything once around every driver:
  * digests, ids, sizes, positions, hashes; what drivers throw comes out in words.
@@ -141,6 +150,18 @@ export class BlobStore {
   /** @throws DomainError `unavailable` when the place of the blobs cannot be reached */
   async ping(): Promise<void> {
     await this.#run(async () => this.#driver.ping?.());
+  }
+
+  /** Bytes that are not committed. `active`: this process is at work on them. */
+  async incoming(): Promise<readonly IncomingBytes[]> {
+    const listings = await this.#run(() => this.#driver.listTemporaries());
+    return listings.flatMap(({ key, modifiedAt }) => {
+      const known = readTemporaryKey(key);
+      if (!known) return [];
+      const { kind, id } = known;
+      const active = kind === 'stream' ? this.#streams.has(id) : this.isActive(id);
+      return [{ kind, id, modifiedAt, active }];
+    });
   }
 
   /** Removes the bytes of uploads that nobody wants any more; says how many. Anything under way here stays. */

@@ -66,6 +66,12 @@ export interface KeystoreSettings {
   readonly wkdDomains: readonly string[];
 }
 
+/** What an operator chooses for the library. */
+export interface LibrarySettings {
+  /** Bytes in a second at which image data is read again in the background; 0 = never. */
+  readonly scrubRate: number;
+}
+
 /** The plain values of a configuration, as `loadConfig` puts them together. */
 export interface ConfigValues {
   readonly home: string;
@@ -89,6 +95,7 @@ export interface ConfigValues {
   readonly insecureHttp: boolean;
   readonly trustedProxies: readonly string[];
   readonly buildNetwork: BuildNetwork;
+  readonly library: LibrarySettings;
   readonly keystore: KeystoreSettings;
   readonly warnings: readonly string[];
 }
@@ -126,6 +133,7 @@ export class ScsConfig {
   readonly trustedProxies: readonly string[];
   /** What `%post` of remote builds reaches. */
   readonly buildNetwork: BuildNetwork;
+  readonly library: LibrarySettings;
   readonly keystore: KeystoreSettings;
   /** Sentences about settings that look like mistakes but do not stop the start. */
   readonly warnings: readonly string[];
@@ -151,6 +159,7 @@ export class ScsConfig {
     this.insecureHttp = values.insecureHttp;
     this.trustedProxies = values.trustedProxies;
     this.buildNetwork = values.buildNetwork;
+    this.library = values.library;
     this.keystore = values.keystore;
     this.warnings = values.warnings;
   }

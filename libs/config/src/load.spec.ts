@@ -29,7 +29,21 @@ describe('loadConfig', () => {
     expect(config.home).toMatch(/\/\.scs$/);
     expect(config.databaseUrl('keystore')).toBe(`sqlite:${config.home}/data/keystore`);
     expect(config.redisUrl).toBeUndefined();
+    expect(config.library).toEqual({ scrubRate: 4 * 1024 ** 2 });
     expect(config.tls).toMatchObject({ mode: 'own', caFile: `${config.home}/tls/ca.pem` });
+  });
+
+  it.each([
+    ['0', 0],
+    ['1000', 1000],
+    ['20M', 20 * 1024 ** 2],
+    ['2G', 2 * 1024 ** 3],
+  ])('reads bytes in a second: %s', (SCS_LIBRARY_SCRUB_RATE, scrubRate) => {
+    expect(loadConfig({ SCS_LIBRARY_SCRUB_RATE }).library).toEqual({ scrubRate });
+  });
+
+  it.each(['-1', '4m', '1.5M', '9999999999999', 'M'])('does not take %j as bytes in a second', (text) => {
+    expect(faultsOf({ SCS_LIBRARY_SCRUB_RATE: text })).toContain('SCS_LIBRARY_SCRUB_RATE');
   });
 
   it('knows the services of the wire contract', () => {

@@ -27,6 +27,8 @@ export function environment(): NodeJS.ProcessEnv {
 
 /** Secrets are a line; a megabyte is somebody's mistake. */
 const LARGEST_SECRET_FILE = 64 * 1024;
+/** Bytes in a second: a terabyte in three days, and nothing that anybody notices. */
+const SCRUB_RATE = 4 * 1024 * 1024;
 const shapes = Object.assign(
   {},
   ...Object.values(GROUPS).map((group) => group.shape),
@@ -82,6 +84,7 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     httpPort: settings.SCS_HTTP_PORT,
     trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
     buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
+    library: { scrubRate: settings.SCS_LIBRARY_SCRUB_RATE ?? SCRUB_RATE },
     keystore: keystoreOf(settings),
     warnings: [
       ...unknownNames(env),

@@ -5,6 +5,7 @@ import {
   BaseUrl,
   BlobsUrl,
   BuildNetwork,
+  ByteRate,
   DatabaseUrl,
   Domains,
   Endpoint,
@@ -184,6 +185,14 @@ const data = z.object({
   }),
 });
 
+const library = z.object({
+  SCS_LIBRARY_SCRUB_RATE: setting(ByteRate, {
+    about:
+      'Bytes in a second, with K, M or G, at which the library reads its image data again in the background, once a week, and finds what the disk has changed; 0 = never. Default: 4M.',
+    example: '20M',
+  }),
+});
+
 const builds = z.object({
   SCS_BUILD_NETWORK: setting(BuildNetwork, {
     about:
@@ -250,6 +259,7 @@ export const GROUPS = {
   Certificates: tls,
   'One process or several': services,
   Data: data,
+  Library: library,
   Keystore: keystore,
   'Remote builds': builds,
   Observation: observation,
@@ -261,6 +271,7 @@ export const Settings = z.object({
   ...tls.shape,
   ...services.shape,
   ...data.shape,
+  ...library.shape,
   ...keystore.shape,
   ...builds.shape,
   ...observation.shape,

@@ -156,6 +156,17 @@ export const Rate = z.string().transform((text, context) => {
   return rate >= 1 && rate <= 1_000_000 ? rate : refuse(context, 'a number from 1 to 1000000');
 });
 
+const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 } as const;
+
+/** Bytes in a second, with K, M or G (binary) behind it; 0 = off. */
+export const ByteRate = z.string().transform((text, context) => {
+  const [, digits, unit] = /^(\d{1,12})([KMG]?)$/.exec(text) ?? [];
+  const rate = Number(digits) * UNITS[(unit ?? '') as keyof typeof UNITS];
+  return Number.isSafeInteger(rate)
+    ? rate
+    : refuse(context, 'bytes in a second, as a number that may have K, M or G behind it,');
+});
+
 /** Comma-separated domains of e-mail addresses, lower case. */
 export const Domains = z.string().transform((text, context) => {
   const domains = splitList(text.toLowerCase());

@@ -46,6 +46,8 @@ export const AUDIT_ACTIONS = {
     'keyring.remove',
   ],
   library: [
+    'blob.damage',
+    'blob.mend',
     'collection.change',
     'collection.create',
     'collection.delete',
@@ -57,6 +59,7 @@ export const AUDIT_ACTIONS = {
     'entity.delete',
     'image.delete',
     'image.push',
+    'library.repair',
     'tag.delete',
     'tag.move',
     'tag.set',
@@ -87,6 +90,7 @@ export type AuditOutcome = z.infer<typeof AuditOutcome>;
 /** What an entry is about. `request`: a refused request, of which no more is known than where it went. */
 export const AUDIT_SUBJECTS = [
   'account',
+  'blob',
   'build',
   'collection',
   'container',
@@ -100,6 +104,7 @@ export const AUDIT_SUBJECTS = [
   'signing-key',
   'tag',
   'token',
+  'upload',
 ] as const;
 
 export const AUDIT_LIMITS = {

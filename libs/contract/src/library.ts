@@ -267,5 +267,117 @@ export const SearchResult = z.object({
     .transform((value) => value ?? []),
 });
 export type SearchResult = z.output<typeof SearchResult>;
-/** `more` is ours: a limit was reached, and there may be more than this. */
 export const SearchAnswer = envelope(SearchResult).extend({ more: answerFlag });
+
+/** Ours: what administrators do with a whole library. */
+export const LIBRARY_UPKEEP_PATHS = { check: '/v1/library/check', damaged: '/v1/library/damaged' } as const;
+
+/** What can be wrong between what the library has written down and what there is. */
+export const LibraryProblemKind = z.enum([
+  /** An entity, collection or container, and the path that leads to it. */
+  'name_missing',
+  'name_wrong',
+  'name_stray',
+  /** The words by which the search finds it. */
+  'term_missing',
+  'term_wrong',
+  'term_stray',
+  /** It is listed for others than may see it, or for nobody. */
+  'audience_wrong',
+  /** What it lies in is not there. */
+  'parent_missing',
+  /** An image, and the hash that leads to it in its container. */
+  'hash_missing',
+  'hash_wrong',
+  'hash_stray',
+  'tag_stray',
+  /** That an entity has a content. */
+  'holding_missing',
+  'holding_wrong',
+  'holding_stray',
+  /** Who needs a content. */
+  'content_missing',
+  'content_wrong',
+  'content_stray',
+  /** The bytes themselves. */
+  'blob_missing',
+  'blob_wrong_size',
+  'blob_damaged',
+  'blob_stray',
+  'upload_bytes_missing',
+  'upload_bytes_stray',
+  'part_stray',
+  /** What is counted. */
+  'container_tags',
+  'container_size',
+  'collection_size',
+  'entity_size',
+  'entity_held',
+]);
+export type LibraryProblemKind = z.infer<typeof LibraryProblemKind>;
+
+export const LibraryProblem = z.object({
+  kind: LibraryProblemKind,
+  /** `entity/collection/container`, with `@sha256.…` or `:tag` behind it; a hash, or an id, of what has no path. */
+  name: z.string(),
+  /** What is missing or stray there: a word, an architecture, an entity; how a blob is damaged. */
+  what: z.string().optional(),
+  /** The number that is written down, and the one that was counted: bytes, tags, or how many need a content. */
+  recorded: z.number().int().optional(),
+  counted: z.number().int().optional(),
+  repaired: z.boolean(),
+});
+export type LibraryProblem = z.infer<typeof LibraryProblem>;
+
+/**
+ * `POST /v1/library/check`, for administrators: one part after the other, until there is no cursor. `rehash` reads the bytes of
+ * all blobs, too.
+ */
+export const LibraryCheckRequest = z.object({
+  repair: z.boolean().default(false),
+  rehash: z.boolean().default(false),
+  cursor: z.string().max(2000).optional(),
+});
+export type LibraryCheckRequest = z.infer<typeof LibraryCheckRequest>;
+
+const bytes = z.number().int();
+export const LibraryCheckAnswer = envelope(
+  z.object({
+    /** How many were looked at in this part. */
+    objects: z.number().int(),
+    images: z.number().int(),
+    blobs: z.number().int(),
+    bytes: z.object({
+      /** Of contents that images have, as it is written down. */
+      documents: bytes,
+      /** Of the blobs of those, as they lie in the store, and of blobs that nobody needs. */
+      store: bytes,
+      /** That are missing, too many, or damaged. */
+      difference: bytes,
+      /** That were read and hashed. */
+      hashed: bytes,
+    }),
+    problems: z.array(LibraryProblem),
+    /** What was being changed all the time, and could not be compared. */
+    unsettled: z.array(z.string()),
+    /** A large blob that is just being hashed: the next part goes on with it. */
+    hashing: z.object({ hash: z.string(), done: bytes, size: bytes }).optional(),
+  }),
+);
+export type LibraryCheckPart = z.infer<typeof LibraryCheckAnswer>['data'];
+
+/** A blob with other bytes than its name says. */
+export const DamagedBlob = z.object({
+  hash: z.string(),
+  reason: z.enum(['wrong_hash', 'wrong_size', 'unreadable']),
+  since: z.string(),
+  /** Some of the images that have it, as `entity/collection/container@hash`. */
+  images: z.array(z.string()),
+});
+export type DamagedBlob = z.infer<typeof DamagedBlob>;
+
+/** `GET /v1/library/damaged`, for administrators: by hash. */
+export const DamagedQuery = z.object({ cursor: z.string().max(2000).optional() });
+export type DamagedQuery = z.infer<typeof DamagedQuery>;
+export const DamagedAnswer = envelope(z.object({ damaged: z.array(DamagedBlob) }));
+/** `more` is ours: a limit was reached, and there may be more than this. */

@@ -82,6 +82,8 @@ describeAccess('library', () => LibraryThings.prepare(), {
     path: '/v1/search?value=application',
     shows: about.world.of(about).containerId,
   }),
+  'POST /v1/library/check': () => ({ path: '/v1/library/check', json: {} }),
+  'GET /v1/library/damaged': () => ({ path: '/v1/library/damaged' }),
   'GET /v1/manage/collections/{entity}': (about) => ({
     path: `/v1/manage/collections/${about.world.of(about).entity}`,
   }),

@@ -290,6 +290,17 @@ const CASES: Readonly<Record<string, Case>> = {
     });
     return [statusAndBody(answer), await stored(sent, made)];
   },
+  'POST /v1/library/check': async (sent) => {
+    const { world, extra, query } = sent;
+    const made = await newUpload(sent);
+    const answer = await world.admin.send(
+      'POST',
+      `/v1/library/check?${query}`,
+      extra('repair', 'rehash', 'cursor'),
+    );
+    const { problems, unsettled } = answer.body.data as { problems: unknown; unsettled: unknown };
+    return [{ status: answer.status, problems, unsettled }, await stored(sent, made)];
+  },
 };
 
 describe('bodies of the library', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LIMITS } from '#apps/library/src/limits';
 import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 /* The test cases of the library contract (§11) by their numbers, for native images; those of other services are theirs. */
@@ -26,7 +27,10 @@ describe.each([
     image = await testImage();
     await tester.push('tester/proj/pushed', image, { tags: ['v1', 'latest'] });
   });
-  afterAll(() => world.stop());
+  afterAll(async () => {
+    await requireNothingWrong(world);
+    await world.stop();
+  });
 
   const statusOf = async (answer: Promise<{ status: number }>) => (await answer).status;
 

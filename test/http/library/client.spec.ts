@@ -7,6 +7,7 @@ import { BlobStore } from '#libs/blobs';
 import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { parsePushReference } from '#libs/core';
 import { temporaryFolder } from '../../support/temporary.js';
+import { requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, testImage, type World } from './world.js';
 
 describe('the library client against the library', () => {
@@ -30,6 +31,7 @@ describe('the library client against the library', () => {
   });
   afterAll(async () => {
     await client.http.close();
+    await requireNothingWrong(world);
     await world.stop();
     await folder.remove();
   });

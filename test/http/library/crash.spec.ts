@@ -1,11 +1,13 @@
 import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EntitiesStore } from '#apps/library/src/tree/entities.store';
 import { ContentsStore } from '#apps/library/src/storage/contents.store';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { BlobStore } from '#libs/blobs';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
+import { requireNothingWrong } from './checked.js';
 import { rawRequest } from './transfer.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
@@ -35,6 +37,8 @@ describe('after a crash', () => {
     bytes = await testImage({ size: 250_000 });
   });
   afterEach(async () => {
+    await requireNothingWrong(world);
+    if (after !== undefined) await requireNothingWrong(after);
     await after?.stop();
     after = undefined;
     await world.stop();
@@ -239,7 +243,16 @@ describe('after a crash', () => {
     const [open] = await store.all('open');
     if (open === undefined) throw new Error('no upload');
     const broken = store.creation('f'.repeat(24), { ...open.value, size: 2 ** 50, partSize: 2 ** 50 });
-    await world.app.get<Database>(DATABASE).commit([broken]);
+    const { hash, size, reserved } = open.value;
+    const [entity] = await world.app.get(EntitiesStore).getMany([open.value.entity]);
+    if (entity === undefined) throw new Error('no entity');
+    await world.app
+      .get<Database>(DATABASE)
+      .commit([
+        broken,
+        await world.app.get(ContentsStore).claim(hash, size),
+        world.app.get(EntitiesStore).holding(entity, reserved),
+      ]);
     await crash();
     const server = await restart();
     expect((await complete(server.tester)).status).toBe(200);

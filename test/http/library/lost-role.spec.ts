@@ -7,6 +7,7 @@ import { FinishUploadService } from '#apps/library/src/uploads/finishUpload.serv
 import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { newObjectId } from '#libs/core';
 import type { AppAnswer } from '../../support/app.js';
+import { requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const PART = 100_000;
@@ -26,7 +27,10 @@ describe.each(['private', 'public'])('a role that is taken during an upload to a
     const made = await world.admin.entity(team, { defaultPrivate: privacy === 'private', quota: 10_000_000 });
     entity = made.body.data.id as string;
   });
-  afterAll(() => world.stop());
+  afterAll(async () => {
+    await requireNothingWrong(world);
+    await world.stop();
+  });
   beforeEach(async () => {
     tokenId = newObjectId();
     ann = world.client(await setRole('writer', { jti: tokenId }));

@@ -6,6 +6,7 @@ import { ManualClock } from '#libs/core';
 import type { AppAnswer } from '../../support/app.js';
 import { waitForEntries } from '../../support/audit.js';
 import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 /** The names of a list, page by page. */
@@ -38,7 +39,10 @@ describe.each([
     clock = new ManualClock(new Date().toISOString());
     world = await startLibrary({ open, clock });
   });
-  afterAll(() => world.stop());
+  afterAll(async () => {
+    await requireNothingWrong(world);
+    await world.stop();
+  });
 
   /** A collection of its own with some containers. */
   const newCollection = async (...containers: readonly string[]): Promise<string> => {

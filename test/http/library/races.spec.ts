@@ -7,6 +7,7 @@ import { SweepService } from '#apps/library/src/storage/sweep.service';
 import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { BlobStore } from '#libs/blobs';
 import { DomainError, ManualClock } from '#libs/core';
+import { requireNothingWrong } from './checked.js';
 import { cutUpload, rawRequest } from './transfer.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
@@ -26,7 +27,10 @@ describe('a library at the worst moment', () => {
     ({ tester } = world);
     bytes = await testImage({ size: 250_000 });
   });
-  afterEach(() => world.stop());
+  afterEach(async () => {
+    await requireNothingWrong(world);
+    await world.stop();
+  });
 
   const announce = async (path = 'tester/race/n') =>
     (await tester.image(await tester.place(path), hashOf(bytes))).body.data.id as string;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobStore } from '#libs/blobs';
 import { cutDownload, cutUpload, openRequest, randomCut, rawRequest } from './transfer.js';
+import { requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const PART = 100_000;
@@ -16,7 +17,10 @@ describe('uploads and downloads', () => {
     world = await startLibrary({ limits: { partBytes: PART } });
     ({ tester } = world);
   });
-  afterAll(() => world.stop());
+  afterAll(async () => {
+    await requireNothingWrong(world);
+    await world.stop();
+  });
 
   const announce = async (bytes: Buffer, path = 'tester/up/load') => {
     const container = await tester.place(path);

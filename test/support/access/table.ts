@@ -122,6 +122,8 @@ const KEYRING: Rule = { ...KEY_CHANGE, objects: ['own', 'private'] };
 
 // Library: entities belong to an account or to the organisation of their name.
 
+/** What is about all of them. */
+const LIBRARY_ADMIN: Rule = { ...ADMIN, exchanged: 'this service' };
 /** What is public is everybody's to read; what is private members', and for all others it does not exist. */
 const READ: Rule = {
   by: 'anybody',
@@ -336,6 +338,8 @@ export const ACCESS = {
     'PUT /v2/imagefile/{image}/_multipart_abort': WRITE,
     'PUT /v2/upload/{upload}/{part}': { ...SIGNED, forged: 403 },
     'GET /v1/search': { ...READ, lists: true },
+    'POST /v1/library/check': LIBRARY_ADMIN,
+    'GET /v1/library/damaged': LIBRARY_ADMIN,
     'GET /v1/manage/collections/{entity}': READ,
     'GET /v1/manage/containers/{entity}/{collection}': READ,
     'GET /v1/manage/images/{entity}/{collection}/{container}': READ,

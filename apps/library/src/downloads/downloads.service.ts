@@ -65,7 +65,7 @@ export class DownloadsService {
   /**
    * @param headers of the request
    * @throws DomainError `not_found`, `forbidden`, `unauthorized` for an expired token with which this download was not begun,
-   *   `unprocessable` for what is no image (library contract case 70)
+   *   `unprocessable` for what is no image (library contract case 70), `gone` for bytes that are known to be damaged
    */
   async find(
     reference: ImageReference,
@@ -73,7 +73,7 @@ export class DownloadsService {
     actor: Actor | undefined,
     headers: IncomingHttpHeaders,
   ): Promise<Download> {
-    const found = await this.imagesService.find(reference, arch, actor);
+    const found = await this.imagesService.findForReading(reference, arch, actor);
     await this.begun.requireCaused(actor, found, headers);
     const { image, container } = found;
     const absent = () => missing('image', image.value.hash);

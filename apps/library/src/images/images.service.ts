@@ -24,12 +24,18 @@ import {
 import { containerSubject } from '../tree/subjects.js';
 import { TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
+import { BlobHealth, damagedImage } from '../storage/blobHealth.store.js';
 import { UsageService } from '../storage/usage.service.js';
 
 /** An image with the container that it lies in. */
 export interface FoundImage {
   readonly image: Image;
   readonly container: Container;
+}
+
+interface LocatedImage extends FoundImage {
+  /** Whether the caller is one who could upload it, and asked for it by its hash. */
+  readonly forPush: boolean;
 }
 
 const NO_CONTENT = {
@@ -48,6 +54,7 @@ export class ImagesService {
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly blobs: BlobStore,
+    private readonly health: BlobHealth,
     private readonly tree: TreeService,
     private readonly images: ImagesStore,
     private readonly tags: TagsStore,
@@ -62,28 +69,48 @@ export class ImagesService {
    * The image that a reference names. By tag only what is uploaded; by hash also what is not, for whoever could upload it
    * (library contract §6.1 and §9).
    * @param arch of the tag; undefined: the default architecture, or whichever has the tag
-   * @throws DomainError `not_found`
+   * @throws DomainError `not_found`; `gone` for one whose bytes are damaged, except to whoever could upload it
    */
   async find(
     reference: ImageReference,
     arch: string | undefined,
     actor: Actor | undefined,
   ): Promise<FoundImage> {
+    const { image, container, forPush } = await this.#locate(reference, arch, actor);
+    if (forPush) return { image: await this.#asStored(image), container };
+    await this.#requireSound(image, reference);
+    return { image, container };
+  }
+
+  /** As {@link find}, for the bytes. @throws DomainError the same; `gone` for damaged ones in any case */
+  async findForReading(
+    reference: ImageReference,
+    arch: string | undefined,
+    actor: Actor | undefined,
+  ): Promise<FoundImage> {
+    const { image, container } = await this.#locate(reference, arch, actor);
+    await this.#requireSound(image, reference);
+    return { image, container };
+  }
+
+  async #locate(
+    reference: ImageReference,
+    arch: string | undefined,
+    actor: Actor | undefined,
+  ): Promise<LocatedImage> {
     const absent = () => missing('image', describe(reference));
     const { entity, collection, container: name } = reference;
     const container = await this.tree.container(`${entity}/${collection}/${name}`, actor, absent);
     if ('digest' in reference.by) {
       const image = await this.images.findByHash(container.id, reference.by.digest);
       if (!image) throw absent();
-      if (!maySeeUnfinished(actor, containerSubject(container))) {
-        if (!image.value.uploaded) throw absent();
-        return { image, container };
-      }
-      return { image: await this.#asStored(image), container };
+      const forPush = maySeeUnfinished(actor, containerSubject(container));
+      if (!forPush && !image.value.uploaded) throw absent();
+      return { image, container, forPush };
     }
     const image = await this.#byTag(container, reference.by.tag, arch);
     if (!image?.value.uploaded) throw absent();
-    return { image, container };
+    return { image, container, forPush: false };
   }
 
   /** @throws DomainError `not_found`, `forbidden` unless the actor may write to its container */
@@ -141,11 +168,11 @@ export class ImagesService {
    * @throws DomainError `not_found`, `forbidden`; `conflict` while one of its tags is protected
    */
   async remove(reference: ImageReference, arch: string | undefined, actor: Actor): Promise<FoundImage> {
-    const found = await this.find(reference, arch, actor);
+    const found = await this.#locate(reference, arch, actor);
     enforce(mayDelete(actor, containerSubject(found.container)), () => missing('image', describe(reference)));
     await this.protection.requireRemovable(found.image, found.container);
     await this.removeStored(found.image.id, found.image.value.hash, actor);
-    return found;
+    return { image: found.image, container: found.container };
   }
 
   /** The same, for whoever is known to be allowed to. One that is gone already is fine. */
@@ -154,9 +181,15 @@ export class ImagesService {
     if (unused) await this.usage.discard(hash);
   }
 
-  /** Whether the bytes of an image are there: also when its record says so, they may have been lost. */
-  async isStored({ value }: Image): Promise<boolean> {
-    return value.uploaded && (await this.blobs.sizeOf(parseDigest(value.hash))) !== undefined;
+  /** Whether the bytes of an image are there and right: also when its record says so, they may have been lost or damaged. */
+  async isStored({ value: { uploaded, hash, size } }: Image): Promise<boolean> {
+    if (!uploaded || (await this.blobs.sizeOf(parseDigest(hash))) !== size) return false;
+    return !(await this.health.isDamaged(hash));
+  }
+
+  /** Nobody gets bytes that are known to be others than were pushed. */
+  async #requireSound({ value }: Image, reference: ImageReference): Promise<void> {
+    if (value.uploaded && (await this.health.isDamaged(value.hash))) throw damagedImage(describe(reference));
   }
 
   async #removal(id: string, actor: Actor): Promise<{ writes: Change[]; result: boolean }> {

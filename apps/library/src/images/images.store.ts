@@ -1,57 +1,29 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, ScanResult, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { NOTHING } from '../missing.js';
+import {
+  type HashDocument,
+  HASHES,
+  hashId,
+  type HashIndex,
+  type Image,
+  type ImageDocument,
+  type ImageIndex,
+  IMAGES,
+} from './documents.store.js';
 
-const ImageDocument = z.object({
-  /** Id. */
-  container: z.string(),
-  hash: z.string(),
-  description: z.string(),
-  customData: z.string(),
-  /** The bytes are there, checked and durable. */
-  uploaded: z.boolean(),
-  /** Bytes; 0 until then, like everything below. */
-  size: z.number(),
-  format: z.enum(['sif', 'other']),
-  arch: z.string().optional(),
-  signed: z.boolean(),
-  encrypted: z.boolean(),
-  fingerprints: z.array(z.string()),
-  /** The last day on which somebody pulled it. */
-  pulledAt: z.string().optional(),
-  createdBy: z.string(),
-  createdAt: z.string(),
-});
-export type ImageDocument = z.infer<typeof ImageDocument>;
-export type Image = Stored<ImageDocument>;
-
-const HashDocument = z.object({ image: z.string() });
-type HashDocument = z.infer<typeof HashDocument>;
-
-type Index = 'byContainer' | 'byHash';
-const IMAGES = {
-  name: 'images',
-  schema: ImageDocument,
-  indexes: { byContainer: { fields: ['container', 'createdAt'] }, byHash: { fields: ['hash'] } },
-} as const satisfies CollectionSpec<ImageDocument>;
-const HASHES = {
-  name: 'imageHashes',
-  schema: HashDocument,
-  indexes: {},
-} as const satisfies CollectionSpec<HashDocument>;
+export type { Image, ImageDocument } from './documents.store.js';
 
 /** Images by id, by container and hash, and in order. */
 @Injectable()
 export class ImagesStore {
-  readonly #images: DocumentCollection<ImageDocument, Index>;
-  /** A container has at most one image of a hash: its id is `container/hash`. */
-  readonly #hashes: DocumentCollection<HashDocument, never>;
+  readonly #images: DocumentCollection<ImageDocument, ImageIndex>;
+  readonly #hashes: DocumentCollection<HashDocument, HashIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#images = database.collection<ImageDocument, Index>(IMAGES);
-    this.#hashes = database.collection<HashDocument, never>(HASHES);
+    this.#images = database.collection<ImageDocument, ImageIndex>(IMAGES);
+    this.#hashes = database.collection<HashDocument, HashIndex>(HASHES);
   }
 
   get(id: string): Promise<Image | undefined> {
@@ -112,8 +84,4 @@ export class ImagesStore {
       this.#hashes.write.delete(hashId(value.container, value.hash)),
     ];
   }
-}
-
-function hashId(container: string, hash: string): string {
-  return `${container}/${hash}`;
 }

@@ -1,42 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, ScanResult, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { LIMITS } from '../limits.js';
+import { type Tag, type TagDocument, tagId, type TagIndex, TAGS } from './documents.store.js';
 
-const TagDocument = z.object({
-  container: z.string(),
-  arch: z.string(),
-  tag: z.string(),
-  /** Id. */
-  image: z.string(),
-  updatedBy: z.string(),
-  updatedAt: z.string(),
-});
-export type TagDocument = z.infer<typeof TagDocument>;
-export type Tag = Stored<TagDocument>;
-
-type Index = 'byContainer' | 'byImage';
-const TAGS = {
-  name: 'tags',
-  schema: TagDocument,
-  indexes: {
-    byContainer: { fields: ['container', 'tag', 'arch'] },
-    byImage: { fields: ['image', 'tag', 'arch'] },
-  },
-} as const satisfies CollectionSpec<TagDocument>;
+export type { Tag, TagDocument } from './documents.store.js';
 
 /** Tags: one document for each container, architecture and tag. */
 @Injectable()
 export class TagsStore {
-  readonly #tags: DocumentCollection<TagDocument, Index>;
+  readonly #tags: DocumentCollection<TagDocument, TagIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#tags = database.collection<TagDocument, Index>(TAGS);
+    this.#tags = database.collection<TagDocument, TagIndex>(TAGS);
   }
 
   get(container: string, arch: string, tag: string): Promise<Tag | undefined> {
-    return this.#tags.get(tagId(container, arch, tag));
+    return this.#tags.get(tagId({ container, arch, tag }));
   }
 
   /** The same tag in every architecture, in the order of their names. */
@@ -94,7 +74,7 @@ export class TagsStore {
 
   /** Fails with `exists`. */
   creation(value: TagDocument): Change {
-    return this.#tags.write.insert(tagId(value.container, value.arch, value.tag), value);
+    return this.#tags.write.insert(tagId(value), value);
   }
 
   /** Compare and set. */
@@ -105,8 +85,4 @@ export class TagsStore {
   removal({ id, revision }: Tag): Change {
     return this.#tags.write.delete(id, revision);
   }
-}
-
-function tagId(container: string, arch: string, tag: string): string {
-  return `${container}/${arch}/${tag}`;
 }

@@ -1,35 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec } from '#libs/documents';
+import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { searchTerms } from './searchTerms.js';
+import { type SearchKind, type TermDocument, type TermIndex, TERMS, termsOf } from './documents.store.js';
 
-export type SearchKind = 'entity' | 'collection' | 'container';
-const TermDocument = z.object({
-  audience: z.string(),
-  kind: z.enum(['entity', 'collection', 'container']),
-  term: z.string(),
-  target: z.string(),
-});
-type TermDocument = z.infer<typeof TermDocument>;
-
-type Index = 'byAudience' | 'byTerm';
-const TERMS = {
-  name: 'terms',
-  schema: TermDocument,
-  indexes: {
-    byAudience: { fields: ['audience', 'kind', 'term'] },
-    byTerm: { fields: ['kind', 'term'] },
-  },
-} as const satisfies CollectionSpec<TermDocument>;
+export type { SearchKind } from './documents.store.js';
 
 /** The word index of the search: every ending of every name. */
 @Injectable()
 export class TermsStore {
-  readonly #terms: DocumentCollection<TermDocument, Index>;
+  readonly #terms: DocumentCollection<TermDocument, TermIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#terms = database.collection<TermDocument, Index>(TERMS);
+    this.#terms = database.collection<TermDocument, TermIndex>(TERMS);
   }
 
   /**
@@ -51,11 +34,8 @@ export class TermsStore {
     return { ids: [...new Set(items.map(({ value }) => value.target))], more: items.length >= limit };
   }
 
-  creation(options: { kind: SearchKind; name: string; target: string; audience: string }): Change[] {
-    const { kind, name, target, audience } = options;
-    return searchTerms(name).map((term) =>
-      this.#terms.write.put(`${target}/${term.length}`, { audience, kind, term, target }),
-    );
+  creation(object: { kind: SearchKind; name: string; target: string; audience: string }): Change[] {
+    return [...termsOf(object)].map(([id, term]) => this.#terms.write.put(id, term));
   }
 
   /** @param kept the name that the object has from now on: its terms are written in any case */

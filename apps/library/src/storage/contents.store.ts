@@ -1,57 +1,37 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database, TryAgain } from '../database.store.js';
 import { LIMITS } from '../limits.js';
-
-/** A blob that somebody needs. It may be removed only by whoever turns the last claim into `removing`. */
-const ContentDocument = z.object({
-  size: z.number(),
-  /** How many entities have an image of it, and how many uploads are under way. */
-  claims: z.number(),
-  state: z.enum(['claimed', 'removing']),
-  /** When the removal began, in milliseconds since 1970. */
-  removingSince: z.number().optional(),
-});
-type ContentDocument = z.infer<typeof ContentDocument>;
-
-/** That an entity has images of a content: it is counted once, however many there are. Its id is `entity/hash`. */
-const HoldingDocument = z.object({ size: z.number(), images: z.number() });
-type HoldingDocument = z.infer<typeof HoldingDocument>;
-
-type Index = 'byState';
-const CONTENTS = {
-  name: 'contents',
-  schema: ContentDocument,
-  indexes: { byState: { fields: ['state'] } },
-} as const satisfies CollectionSpec<ContentDocument>;
-const HOLDINGS = {
-  name: 'holdings',
-  schema: HoldingDocument,
-  indexes: {},
-} as const satisfies CollectionSpec<HoldingDocument>;
-
-export type Holding = Stored<HoldingDocument>;
+import {
+  type ContentDocument,
+  type ContentIndex,
+  CONTENTS,
+  type Holding,
+  type HoldingDocument,
+  holdingId,
+  type HoldingIndex,
+  HOLDINGS,
+} from './documents.store.js';
 
 /** Who needs which blob. The blob store itself knows nothing of that. */
 @Injectable()
 export class ContentsStore {
-  readonly #contents: DocumentCollection<ContentDocument, Index>;
-  readonly #holdings: DocumentCollection<HoldingDocument, never>;
+  readonly #contents: DocumentCollection<ContentDocument, ContentIndex>;
+  readonly #holdings: DocumentCollection<HoldingDocument, HoldingIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#contents = database.collection<ContentDocument, Index>(CONTENTS);
-    this.#holdings = database.collection<HoldingDocument, never>(HOLDINGS);
+    this.#contents = database.collection<ContentDocument, ContentIndex>(CONTENTS);
+    this.#holdings = database.collection<HoldingDocument, HoldingIndex>(HOLDINGS);
   }
 
   holding(entity: string, hash: string): Promise<Holding | undefined> {
-    return this.#holdings.get(`${entity}/${hash}`);
+    return this.#holdings.get(holdingId(entity, hash));
   }
 
   /** One more image of the entity has this content. */
   heldOnceMore(entity: string, hash: string, size: number, holding: Holding | undefined): Change {
     return holding === undefined
-      ? this.#holdings.write.insert(`${entity}/${hash}`, { size, images: 1 })
+      ? this.#holdings.write.insert(holdingId(entity, hash), { size, images: 1 })
       : this.#holdings.write.replace(holding.id, holding.revision, {
           size,
           images: holding.value.images + 1,

@@ -7,6 +7,7 @@ import { FinishUploadService } from '../uploads/finishUpload.service.js';
 import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { type Upload, UploadsStore } from '../uploads/uploads.store.js';
+import { BlobHealth } from './blobHealth.store.js';
 import { UsageService } from './usage.service.js';
 
 /** Finishes or takes back what a crash interrupted, before the port opens, and gives back what nobody goes on with. */
@@ -24,6 +25,7 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     private readonly uploads: UploadsStore,
     private readonly images: ImagesStore,
     private readonly usage: UsageService,
+    private readonly health: BlobHealth,
     private readonly finishing: FinishUploadService,
   ) {}
 
@@ -47,7 +49,8 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     });
     // Nobody sends anything any more, and whoever asks to complete one of these gets the answer from the image.
     await this.#each(await this.uploads.all('open'), async (upload) => {
-      if ((await this.images.get(upload.value.image))?.value.uploaded === true)
+      const { image, hash } = upload.value;
+      if ((await this.images.get(image))?.value.uploaded === true && !(await this.health.isDamaged(hash)))
         await this.finishing.end(upload.id);
     });
     await this.#each(await this.uploads.all('ended'), (upload) => this.finishing.end(upload.id));

@@ -4,6 +4,7 @@ import { type Clock, DomainError, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { CollectionsStore } from '../tree/collections.store.js';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
+import { BlobHealth } from './blobHealth.store.js';
 import { ContentsStore } from './contents.store.js';
 import type { Change } from '../database.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
@@ -24,6 +25,7 @@ export class UsageService {
   constructor(
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly blobs: BlobStore,
+    private readonly health: BlobHealth,
     private readonly contents: ContentsStore,
     private readonly entities: EntitiesStore,
     private readonly collections: CollectionsStore,
@@ -91,6 +93,7 @@ export class UsageService {
     // Somebody else may have finished it, and the content may be there again.
     if (!(await this.contents.isRemoving(hash))) return;
     await this.blobs.remove(parseDigest(hash));
+    await this.health.forget(hash);
     await this.contents.forget(hash);
   }
 

@@ -1,42 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { justBehind, type Stretch } from './audiences.js';
+import {
+  type Collection,
+  type CollectionDocument,
+  type CollectionIndex,
+  COLLECTIONS,
+} from './documents.store.js';
 
-const CollectionDocument = z.object({
-  /** Id. */
-  entity: z.string(),
-  entityName: z.string(),
-  name: z.string(),
-  description: z.string(),
-  customData: z.string(),
-  private: z.boolean(),
-  /** Bytes of all its images. */
-  size: z.number(),
-  /** Whose list it is in, as of {@link audienceOf}. */
-  audience: z.string().optional(),
-  createdBy: z.string(),
-  createdAt: z.string(),
-  updatedAt: z.string().optional(),
-});
-export type CollectionDocument = z.infer<typeof CollectionDocument>;
-export type Collection = Stored<CollectionDocument>;
-
-type Index = 'byEntity';
-const COLLECTIONS = {
-  name: 'collections',
-  schema: CollectionDocument,
-  indexes: { byEntity: { fields: ['entity', 'audience', 'name'] } },
-} as const satisfies CollectionSpec<CollectionDocument>;
+export type { Collection, CollectionDocument } from './documents.store.js';
 
 /** Collections by id. */
 @Injectable()
 export class CollectionsStore {
-  readonly #collections: DocumentCollection<CollectionDocument, Index>;
+  readonly #collections: DocumentCollection<CollectionDocument, CollectionIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#collections = database.collection<CollectionDocument, Index>(COLLECTIONS);
+    this.#collections = database.collection<CollectionDocument, CollectionIndex>(COLLECTIONS);
   }
 
   get(id: string): Promise<Collection | undefined> {

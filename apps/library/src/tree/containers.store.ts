@@ -1,58 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import { Retention } from '#libs/contract';
-import type { Collection as DocumentCollection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection as DocumentCollection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { justBehind, type Stretch } from './audiences.js';
 import { LIMITS } from '../limits.js';
+import {
+  type Container,
+  type ContainerDocument,
+  type ContainerIndex,
+  CONTAINERS,
+} from './documents.store.js';
 
-const ContainerDocument = z.object({
-  /** Ids, and the names that lead here: names of parents do not change. */
-  entity: z.string(),
-  entityName: z.string(),
-  collection: z.string(),
-  collectionName: z.string(),
-  name: z.string(),
-  description: z.string(),
-  fullDescription: z.string(),
-  customData: z.string(),
-  private: z.boolean(),
-  readOnly: z.boolean(),
-  /** Bytes of all its images. */
-  size: z.number(),
-  downloadCount: z.number(),
-  stars: z.number(),
-  /** How many tags there are, over all architectures. */
-  tags: z.number(),
-  /** Whose list it is in, as of {@link audienceOf}. */
-  audience: z.string().optional(),
-  /** Patterns: tags that stay where they are. */
-  protectedTags: z.array(z.string()).optional(),
-  /** Which images are kept; absent: all of them. */
-  retention: Retention.optional(),
-  /** Names from before that may still lead here, oldest first. */
-  formerNames: z.array(z.string()).optional(),
-  createdBy: z.string(),
-  createdAt: z.string(),
-  updatedAt: z.string().optional(),
-});
-export type ContainerDocument = z.infer<typeof ContainerDocument>;
-export type Container = Stored<ContainerDocument>;
-
-type Index = 'byCollection';
-const CONTAINERS = {
-  name: 'containers',
-  schema: ContainerDocument,
-  indexes: { byCollection: { fields: ['collection', 'audience', 'name'] } },
-} as const satisfies CollectionSpec<ContainerDocument>;
+export type { Container, ContainerDocument } from './documents.store.js';
 
 /** Containers by id. */
 @Injectable()
 export class ContainersStore {
-  readonly #containers: DocumentCollection<ContainerDocument, Index>;
+  readonly #containers: DocumentCollection<ContainerDocument, ContainerIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#containers = database.collection<ContainerDocument, Index>(CONTAINERS);
+    this.#containers = database.collection<ContainerDocument, ContainerIndex>(CONTAINERS);
   }
 
   get(id: string): Promise<Container | undefined> {

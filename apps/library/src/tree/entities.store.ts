@@ -1,42 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import type { Collection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
+import { ENTITIES, type Entity, type EntityDocument, type EntityIndex } from './documents.store.js';
 
-const EntityDocument = z.object({
-  name: z.string(),
-  description: z.string(),
-  customData: z.string(),
-  defaultPrivate: z.boolean(),
-  /** Bytes; 0 = no limit. */
-  quota: z.number(),
-  /** Bytes of all different images. */
-  size: z.number(),
-  /** `size` and what open uploads have reserved: what the quota limits. */
-  held: z.number(),
-  /** Patterns: tags that stay where they are, in all its containers. */
-  protectedTags: z.array(z.string()).optional(),
-  createdBy: z.string(),
-  createdAt: z.string(),
-  updatedAt: z.string().optional(),
-});
-export type EntityDocument = z.infer<typeof EntityDocument>;
-export type Entity = Stored<EntityDocument>;
-
-type Index = 'byName';
-const ENTITIES = {
-  name: 'entities',
-  schema: EntityDocument,
-  indexes: { byName: { fields: ['name'] } },
-} as const satisfies CollectionSpec<EntityDocument>;
+export type { Entity, EntityDocument } from './documents.store.js';
 
 /** Entities by id. */
 @Injectable()
 export class EntitiesStore {
-  readonly #entities: Collection<EntityDocument, Index>;
+  readonly #entities: Collection<EntityDocument, EntityIndex>;
 
   constructor(@Inject(DATABASE) database: Database) {
-    this.#entities = database.collection<EntityDocument, Index>(ENTITIES);
+    this.#entities = database.collection<EntityDocument, EntityIndex>(ENTITIES);
   }
 
   get(id: string): Promise<Entity | undefined> {

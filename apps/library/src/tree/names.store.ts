@@ -1,33 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
 import type { Clock } from '#libs/core';
-import type { Collection, CollectionSpec, Stored } from '#libs/documents';
+import type { Collection, Stored } from '#libs/documents';
 import { CLOCK } from '#libs/server';
 import { type Change, DATABASE, type Database } from '../database.store.js';
-
-/** The second way to an entity, collection or container: its path is the id, lower-case. */
-const NameDocument = z.object({
-  target: z.string(),
-  /** Of a name from before: it leads to the object until then, in milliseconds since 1970. */
-  until: z.number().optional(),
-});
-type NameDocument = z.infer<typeof NameDocument>;
-const NAMES = {
-  name: 'names',
-  schema: NameDocument,
-  indexes: {},
-} as const satisfies CollectionSpec<NameDocument>;
+import { type NameDocument, type NameIndex, NAMES } from './documents.store.js';
 
 /** Paths `entity`, `entity/collection`, `entity/collection/container` → ids. */
 @Injectable()
 export class NamesStore {
-  readonly #names: Collection<NameDocument, never>;
+  readonly #names: Collection<NameDocument, NameIndex>;
 
   constructor(
     @Inject(DATABASE) database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    this.#names = database.collection<NameDocument, never>(NAMES);
+    this.#names = database.collection<NameDocument, NameIndex>(NAMES);
   }
 
   async find(path: string): Promise<string | undefined> {

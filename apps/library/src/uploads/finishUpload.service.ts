@@ -4,6 +4,7 @@ import { BlobStore, type BlobUpload } from '#libs/blobs';
 import { type Clock, DomainError, KeyedLock, parseDigest } from '#libs/core';
 import { CLOCK, Metrics } from '#libs/server';
 import { ContainersStore } from '../tree/containers.store.js';
+import { BlobHealth } from '../storage/blobHealth.store.js';
 import { ContentsStore } from '../storage/contents.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore } from '../tree/entities.store.js';
@@ -18,6 +19,12 @@ interface Outcome {
   readonly writes: readonly Change[];
   /** The blob is nobody's any more. */
   readonly result: boolean;
+}
+/** What has become a blob. */
+interface Stored {
+  readonly facts: ImageFacts;
+  /** In the place of damaged bytes. */
+  readonly replaced: boolean;
 }
 const NOTHING: Outcome = { writes: [], result: false };
 
@@ -37,6 +44,7 @@ export class FinishUploadService {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
     private readonly blobs: BlobStore,
+    private readonly health: BlobHealth,
     private readonly uploads: UploadsStore,
     private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
@@ -65,8 +73,8 @@ export class FinishUploadService {
     requireAllowed: () => Promise<void>,
   ): Promise<void> {
     await this.#locks.run(upload.id, async () => {
-      const facts = await blob.keepOpen(() => this.#commit(upload, blob, requireAllowed));
-      if (facts) await this.#publish(upload, facts, actor);
+      const stored = await blob.keepOpen(() => this.#commit(upload, blob, requireAllowed));
+      if (stored) await this.#publish(upload, stored, actor);
       else await this.publishStored(upload, actor);
     });
   }
@@ -76,7 +84,7 @@ export class FinishUploadService {
     upload: Upload,
     blob: BlobUpload,
     requireAllowed: () => Promise<void>,
-  ): Promise<ImageFacts | undefined> {
+  ): Promise<Stored | undefined> {
     const digest = parseDigest(upload.value.hash);
     const wasStored = await this.wasStored(upload, blob);
     if (!wasStored) await blob.verify(digest);
@@ -85,13 +93,14 @@ export class FinishUploadService {
     const facts = await blob.read(readImageFacts);
     // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
     if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
+    const replace = await this.health.isDamaged(digest);
     try {
-      await blob.commit(digest);
+      await blob.commit(digest, { replace });
     } catch (error) {
       await this.takeBack(upload.id);
       throw error;
     }
-    return facts;
+    return { facts, replaced: replace };
   }
 
   /** Whether a crash came between the blob and the image: all bytes were right, and they have moved to the blob. */
@@ -99,14 +108,17 @@ export class FinishUploadService {
     const { kind, state, hash, size } = upload.value;
     const checked =
       kind === 'single' ? (await this.uploads.part(upload.id, 1)) !== undefined : state === 'storing';
-    return checked && !(await blob.isPresent()) && (await this.blobs.sizeOf(parseDigest(hash))) === size;
+    if (!checked || (await blob.isPresent()) || (await this.blobs.sizeOf(parseDigest(hash))) !== size)
+      return false;
+    // Where the crash came while damaged bytes were replaced, these are looked at: they may still be the old ones.
+    return !(await this.health.isDamaged(hash)) || (await this.health.examine(hash)).state === 'good';
   }
 
   /** Makes the image of a blob that is there visible. @param actor who asked for it; whoever began it, when nobody does any more */
   async publishStored(upload: Upload, actor: Caller = uploader(upload)): Promise<void> {
     const reader = await this.blobs.open(parseDigest(upload.value.hash));
     try {
-      await this.#publish(upload, await readImageFacts(reader), actor);
+      await this.#publish(upload, { facts: await readImageFacts(reader), replaced: false }, actor);
     } finally {
       await reader.close();
     }
@@ -165,8 +177,8 @@ export class FinishUploadService {
     };
   }
 
-  async #publish({ id, value: { hash, size } }: Upload, facts: ImageFacts, actor: Caller): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#publication(id, facts, actor));
+  async #publish({ id, value: { hash, size } }: Upload, stored: Stored, actor: Caller): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#publication(id, stored, actor));
     if (unused) await this.usage.discard(hash);
     // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
     const upload = await this.uploads.get(id);
@@ -187,7 +199,7 @@ export class FinishUploadService {
     throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
   }
 
-  async #publication(uploadId: string, facts: ImageFacts, actor: Caller): Promise<Outcome> {
+  async #publication(uploadId: string, { facts, replaced }: Stored, actor: Caller): Promise<Outcome> {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
     const { hash, size, reserved } = upload.value;
@@ -202,10 +214,11 @@ export class FinishUploadService {
     const image = await this.images.get(upload.value.image);
     const container = await this.containers.get(upload.value.container);
     const entity = await this.entities.get(upload.value.entity);
+    const mending = replaced ? await this.health.mending(hash) : [];
     if (!image || image.value.uploaded || !container || !entity) {
       // Removed meanwhile, perhaps with all that it was in, or another upload of the same file was faster: only the claim and the reservation are left.
       const release = await this.usage.releasing(hash);
-      const writes = [complete, ...release.changes];
+      const writes = [complete, ...release.changes, ...mending];
       if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
       return { writes, result: release.last };
     }
@@ -224,6 +237,7 @@ export class FinishUploadService {
         complete,
         this.images.replacement(image, value),
         ...counted,
+        ...mending,
         this.trail.write(pushed(container, value, actor)),
       ],
       result: false,

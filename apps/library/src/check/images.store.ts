@@ -1,0 +1,175 @@
+import type { Image } from '../images/documents.store.js';
+import { hashId } from '../images/documents.store.js';
+import type { ContentsCheck } from './contents.store.js';
+import type { Look } from './look.js';
+import { containerPath } from './paths.js';
+import type { CheckParts, Difference, Shown, Suspect, Walk, Walked } from './room.store.js';
+import { all, byId } from './tables.store.js';
+
+/** Images with the hash and the tags that lead to them, both ways. */
+export class ImagesCheck {
+  readonly #parts: CheckParts;
+  readonly #contents: ContentsCheck;
+
+  constructor(parts: CheckParts, contents: ContentsCheck) {
+    this.#parts = parts;
+    this.#contents = contents;
+  }
+
+  get walks(): readonly Walk[] {
+    return [
+      { name: 'images', part: (from) => this.#images(from) },
+      { name: 'hashes', part: (from) => this.#hashes(from) },
+      { name: 'tags', part: (from) => this.#tags(from) },
+    ];
+  }
+
+  async #images(from: string | undefined): Promise<Walked> {
+    const { tables, limits } = this.#parts;
+    const options = { limit: limits.checkedPart, ...(from === undefined ? {} : { cursor: from }) };
+    const { items, cursor } = await tables.images.scan('byContainer', options);
+    const hashes = await byId(
+      tables.hashes,
+      items.map(({ value }) => hashId(value.container, value.hash)),
+    );
+    const containers = await byId(
+      tables.containers,
+      items.map(({ value }) => value.container),
+    );
+    const contents = await byId(
+      tables.contents,
+      items.map(({ value }) => value.hash),
+    );
+    const suspects: Suspect[] = [];
+    for (const { id, value } of items) {
+      const { container, hash, uploaded } = value;
+      if (hashes.get(hashId(container, hash))?.value.image !== id || !containers.has(container))
+        suspects.push({ name: id, look: (look) => this.#lookAtImage(id, look) });
+      // Every other thing about a content is seen from it.
+      if (uploaded && !contents.has(hash) && (await this.#firstOf(hash)) === id)
+        suspects.push(this.#contents.suspect(hash));
+    }
+    return { images: items.length, suspects, next: cursor };
+  }
+
+  /** The image that speaks for its content: it is said once. */
+  async #firstOf(hash: string): Promise<string | undefined> {
+    for await (const { id, value } of all(this.#parts.tables.images, 'byHash', [hash]))
+      if (value.uploaded) return id;
+    return undefined;
+  }
+
+  async #lookAtImage(id: string, look: Look): Promise<Shown> {
+    const { tables } = this.#parts;
+    const image = await tables.images.get(id);
+    look.sawDocument(image);
+    if (image === undefined) return { differences: [] };
+    const { container, hash } = image.value;
+    const path = await this.#pathOf(image, look);
+    const differences: Difference[] = [];
+    if (path === undefined)
+      differences.push({ problem: { kind: 'parent_missing', name: id, what: container }, subject: 'image' });
+    const name = path ?? id;
+    const found = await tables.hashes.get(hashId(container, hash));
+    look.sawDocument(found);
+    if (found === undefined) {
+      const mend = [
+        tables.hashes.write.insert(hashId(container, hash), { image: id }),
+        // It is not deleted at this moment.
+        tables.images.write.replace(id, image.revision, image.value),
+      ];
+      differences.push({ problem: { kind: 'hash_missing', name }, subject: 'image', mend });
+    } else if (found.value.image !== id) {
+      const other = await tables.images.get(found.value.image);
+      look.sawDocument(other);
+      const isTwice = other?.value.container === container && other.value.hash === hash;
+      const mend = [
+        tables.hashes.write.replace(found.id, found.revision, { image: id }),
+        tables.images.write.replace(id, image.revision, image.value),
+      ];
+      const problem = { kind: 'hash_wrong', name, what: found.value.image } as const;
+      // Two records of one content: which of them is meant is not for us to say.
+      differences.push({ problem, subject: 'image', ...(isTwice ? {} : { mend }) });
+    }
+    return { differences };
+  }
+
+  async #hashes(from: string | undefined): Promise<Walked> {
+    const { tables, limits } = this.#parts;
+    const options = { limit: limits.checkedPart, ...(from === undefined ? {} : { cursor: from }) };
+    const { items, cursor } = await tables.hashes.scan('byImage', options);
+    const images = await byId(
+      tables.images,
+      items.map(({ value }) => value.image),
+    );
+    const suspects = items
+      .filter(({ id, value }) => !leads(id, images.get(value.image)))
+      .map(({ id }) => ({ name: id, look: (look: Look) => this.#lookAtHash(id, look) }));
+    return { suspects, next: cursor };
+  }
+
+  async #lookAtHash(id: string, look: Look): Promise<Shown> {
+    const { tables } = this.#parts;
+    const found = await tables.hashes.get(id);
+    look.sawDocument(found);
+    if (found === undefined) return { differences: [] };
+    const image = await tables.images.get(found.value.image);
+    look.sawDocument(image);
+    if (leads(id, image)) return { differences: [] };
+    const [container = '', hash = ''] = id.split('/', 2);
+    // One that should lead to another image is seen from that.
+    for await (const other of all(tables.images, 'byHash', [hash])) {
+      look.sawDocument(other);
+      if (other.value.container === container) return { differences: [] };
+    }
+    const place = await tables.containers.get(container);
+    const name = place === undefined ? id : `${containerPath(place)}@${hash}`;
+    const problem = { kind: 'hash_stray', name, what: found.value.image } as const;
+    const mend = [tables.hashes.write.delete(id, found.revision)];
+    return { differences: [{ problem, subject: 'image', mend }] };
+  }
+
+  async #tags(from: string | undefined): Promise<Walked> {
+    const { tables, limits } = this.#parts;
+    const options = { limit: limits.checkedPart, ...(from === undefined ? {} : { cursor: from }) };
+    const { items, cursor } = await tables.tags.scan('byContainer', options);
+    const images = await byId(
+      tables.images,
+      items.map(({ value }) => value.image),
+    );
+    const suspects = items
+      .filter(({ value }) => images.get(value.image)?.value.container !== value.container)
+      .map(({ id }) => ({ name: id, look: (look: Look) => this.#lookAtTag(id, look) }));
+    return { suspects, next: cursor };
+  }
+
+  async #lookAtTag(id: string, look: Look): Promise<Shown> {
+    const { tables } = this.#parts;
+    const tag = await tables.tags.get(id);
+    look.sawDocument(tag);
+    if (tag === undefined) return { differences: [] };
+    const { container, image, arch, tag: name } = tag.value;
+    const found = await tables.images.get(image);
+    look.sawDocument(found);
+    if (found?.value.container === container) return { differences: [] };
+    const place = await tables.containers.get(container);
+    const path = `${place === undefined ? container : containerPath(place)}:${name}`;
+    const mend = [
+      tables.tags.write.delete(id, tag.revision),
+      ...(place === undefined ? [] : [tables.containers.write.increment(container, 'tags', -1)]),
+    ];
+    const problem = { kind: 'tag_stray', name: path, what: arch } as const;
+    return { differences: [{ problem, subject: 'tag', mend }] };
+  }
+
+  async #pathOf({ value }: Image, look: Look): Promise<string | undefined> {
+    const container = await this.#parts.tables.containers.get(value.container);
+    look.saw(container?.id);
+    return container && `${containerPath(container)}@${value.hash}`;
+  }
+}
+
+/** Whether a look-up by hash leads to this image. */
+function leads(id: string, image: Image | undefined): boolean {
+  return image !== undefined && hashId(image.value.container, image.value.hash) === id;
+}

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { Retention } from '#libs/contract';
+import type { CollectionSpec, Stored } from '#libs/documents';
+
+/*
+ * What is stored of entities, collections and containers, and how it can be listed. Without a framework, as the files of this name
+ * in the other rooms: `scs library check --offline` reads them too.
+ */
+
+const EntityDocument = z.object({
+  name: z.string(),
+  description: z.string(),
+  customData: z.string(),
+  defaultPrivate: z.boolean(),
+  /** Bytes; 0 = no limit. */
+  quota: z.number(),
+  /** Bytes of all different images. */
+  size: z.number(),
+  /** `size` and what open uploads have reserved: what the quota limits. */
+  held: z.number(),
+  /** Patterns: tags that stay where they are, in all its containers. */
+  protectedTags: z.array(z.string()).optional(),
+  createdBy: z.string(),
+  createdAt: z.string(),
+  updatedAt: z.string().optional(),
+});
+export type EntityDocument = z.infer<typeof EntityDocument>;
+export type Entity = Stored<EntityDocument>;
+
+export type EntityIndex = 'byName';
+export const ENTITIES = {
+  name: 'entities',
+  schema: EntityDocument,
+  indexes: { byName: { fields: ['name'] } },
+} as const satisfies CollectionSpec<EntityDocument>;
+
+const CollectionDocument = z.object({
+  /** Id. */
+  entity: z.string(),
+  entityName: z.string(),
+  name: z.string(),
+  description: z.string(),
+  customData: z.string(),
+  private: z.boolean(),
+  /** Bytes of all its images. */
+  size: z.number(),
+  /** Whose list it is in, as of {@link audienceOf}. */
+  audience: z.string().optional(),
+  createdBy: z.string(),
+  createdAt: z.string(),
+  updatedAt: z.string().optional(),
+});
+export type CollectionDocument = z.infer<typeof CollectionDocument>;
+export type Collection = Stored<CollectionDocument>;
+
+export type CollectionIndex = 'byEntity' | 'byPlace';
+export const COLLECTIONS = {
+  name: 'collections',
+  schema: CollectionDocument,
+  indexes: {
+    byEntity: { fields: ['entity', 'audience', 'name'] },
+    /** For the check, as are the next ones that say so: all of them, those of an entity together. */
+    byPlace: { fields: ['entity', 'name'] },
+  },
+} as const satisfies CollectionSpec<CollectionDocument>;
+
+const ContainerDocument = z.object({
+  /** Ids, and the names that lead here: names of parents do not change. */
+  entity: z.string(),
+  entityName: z.string(),
+  collection: z.string(),
+  collectionName: z.string(),
+  name: z.string(),
+  description: z.string(),
+  fullDescription: z.string(),
+  customData: z.string(),
+  private: z.boolean(),
+  readOnly: z.boolean(),
+  /** Bytes of all its images. */
+  size: z.number(),
+  downloadCount: z.number(),
+  stars: z.number(),
+  /** How many tags there are, over all architectures. */
+  tags: z.number(),
+  /** Whose list it is in, as of {@link audienceOf}. */
+  audience: z.string().optional(),
+  /** Patterns: tags that stay where they are. */
+  protectedTags: z.array(z.string()).optional(),
+  /** Which images are kept; absent: all of them. */
+  retention: Retention.optional(),
+  /** Names from before that may still lead here, oldest first. */
+  formerNames: z.array(z.string()).optional(),
+  createdBy: z.string(),
+  createdAt: z.string(),
+  updatedAt: z.string().optional(),
+});
+export type ContainerDocument = z.infer<typeof ContainerDocument>;
+export type Container = Stored<ContainerDocument>;
+
+export type ContainerIndex = 'byPlace' | 'byCollection' | 'byParent';
+export const CONTAINERS = {
+  name: 'containers',
+  schema: ContainerDocument,
+  indexes: {
+    byCollection: { fields: ['collection', 'audience', 'name'] },
+    /** For the check. */
+    byPlace: { fields: ['entity', 'collection', 'name'] },
+    byParent: { fields: ['collection'] },
+  },
+} as const satisfies CollectionSpec<ContainerDocument>;
+
+/** The second way to an entity, collection or container: its path is the id, lower-case. */
+const NameDocument = z.object({
+  target: z.string(),
+  /** Of a name from before: it leads to the object until then, in milliseconds since 1970. */
+  until: z.number().optional(),
+});
+export type NameDocument = z.infer<typeof NameDocument>;
+export type NameIndex = 'byTarget';
+export const NAMES = {
+  name: 'names',
+  schema: NameDocument,
+  /** For the check. */
+  indexes: { byTarget: { fields: ['target'] } },
+} as const satisfies CollectionSpec<NameDocument>;
