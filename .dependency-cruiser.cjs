@@ -13,7 +13,8 @@ const mayUse = {
   pgp: ['core'],
   signing: ['core', 'sif', 'pgp'],
   client: ['core', 'contract'],
-  oci: ['core', 'contract'],
+  // A registry is asked with the HTTP client and the transfers of the others: one place knows proxies, certificates and ranges.
+  oci: ['core', 'contract', 'client'],
   cli: ['core', 'contract'],
   runtime: ['core'],
   build: ['core', 'contract', 'deffile', 'sif', 'runtime', 'oci', 'client', 'signing'],
@@ -32,7 +33,8 @@ const appMayUse = {
   keystore: service,
   library: service,
   builder: service,
-  worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime'],
+  // It checks who signed the base of a build, with the one verifier.
+  worker: ['build', 'client', 'queue', 'config', 'server', 'contract', 'core', 'runtime', 'sif', 'signing'],
   web: ['client', 'cli', 'config', 'server', 'contract', 'core'],
   // `scs audit --offline` reads the databases of an instance that is stopped; `scs keys import` tells certificates of a dump apart.
   scs: ['client', 'cli', 'config', 'contract', 'core', 'audit', 'documents', 'pgp'],
@@ -119,6 +121,12 @@ module.exports = {
       from: { path: '^(apps|libs/server)/', pathNot: ['\\.store\\.ts$', '\\.module\\.ts$', '\\.spec\\.ts$'] },
       to: { path: '^libs/documents/' },
     },
+    onlyIn(
+      'prom-client-in-metrics',
+      'Services count with what libs/server gives them, whose labels are closed lists.',
+      ['prom-client'],
+      ['^libs/server/src/metrics/'],
+    ),
     onlyIn('bullmq-in-queue', 'One place knows the queue.', ['bullmq', 'ioredis'], ['^libs/queue/']),
     {
       name: 'addon-by-its-index',

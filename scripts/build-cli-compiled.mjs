@@ -55,6 +55,8 @@ try {
     ['key', 'list'],
     ['search', 'nothing'],
     ['pull', 'x.sif', 'library://a/b/c:1'],
+    ['pull', '--no-https', 'x.sif', `oras://127.0.0.1:${port}/a/b:1`],
+    ['pull', 'x.sif', `http://127.0.0.1:${port}/x.sif`],
     ['build', '--remote', 'x.sif', 'empty.def'],
   ]) {
     await start(words);

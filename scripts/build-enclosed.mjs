@@ -14,7 +14,13 @@ const made = await rolldown({
   resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
   transform: { target: 'node24' },
   external: [/\.node$/],
-  treeshake: { moduleSideEffects: [{ external: true, sideEffects: false }] },
+  treeshake: {
+    moduleSideEffects: [
+      { external: true, sideEffects: false },
+      // libs/oci knows registries, too, and they the network: nothing of that is used in an enclosure.
+      { test: /node_modules\/(undici|ws)\/|libs\/(client|contract|oci)\//, sideEffects: false },
+    ],
+  },
   logLevel: 'warn',
 });
 await made.write({

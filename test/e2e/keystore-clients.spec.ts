@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type Packet, writeArmor } from '#libs/pgp';
 import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -11,6 +12,7 @@ import {
   keyWithLeadingZero,
   newKey,
 } from '../http/keystore/hkp-world.js';
+import { bytesOf, CREATED, Owner } from '../../libs/pgp/src/testing/maker.js';
 import { stockClient } from '../support/go-tools.js';
 import { type GpgPerson, gpgPerson } from '../support/gpg-person.js';
 import { lacking, skipped } from '../support/needs.js';
@@ -251,6 +253,31 @@ describe.skipIf(noGo)(`the Go client of singularity and apptainer${skipped(noGo)
     const armored = await keys('get', `0x${BigInt(`0x${zero.keyId}`).toString(16)}`);
     const [found] = await openpgp.readKeys({ armoredKeys: armored });
     expect(found?.getFingerprint()).toBe(zero.fingerprint);
+  });
+
+  it('E8: gets a certificate by the id of the subkey that has signed', async () => {
+    const signing = await newKey({ userIds: [{ name: 'Signer' }], signingSubkey: true });
+    await open.added(signing.armored);
+    const [subkey = ''] = signing.subkeys;
+    const armored = await keys('get', `0x${BigInt(`0x${subkey.slice(-16)}`).toString(16)}`);
+    const [found] = await openpgp.readKeys({ armoredKeys: armored });
+    expect(found?.getFingerprint()).toBe(signing.fingerprint);
+  });
+
+  it('E15: pushes a key of 200 kB, and gets back what its owner has made of it', async () => {
+    const [owner, other] = [new Owner(), new Owner()];
+    const [id, own] = owner.userId('Popular') as [Packet, Packet];
+    const theirs = Array.from({ length: 1700 }, (_, at) =>
+      other.sign(0x10, { primary: owner.key.body, userId: id.body, created: CREATED + at }),
+    );
+    const large = writeArmor(bytesOf([owner.primary, id, ...theirs, own]));
+    expect(large.length).toBeGreaterThan(200_000);
+    const file = join(folder.path, 'large.asc');
+    await writeFile(file, large);
+    await keys('add', file);
+    const armored = await keys('get', `0x${owner.key.facts.fingerprint}`);
+    expect(armored.length).toBeLessThan(1000);
+    expect((await openpgp.readKey({ armoredKey: armored })).getUserIDs()).toEqual(['Popular']);
   });
 
   it('E12: adds nothing with a bad token, and says why', async () => {

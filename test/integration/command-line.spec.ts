@@ -94,6 +94,12 @@ describe('the bundle', () => {
     expect(whatLoads('key', 'list').compiledHere).toEqual([]);
   });
 
+  it('of what is done in an enclosure knows no network', () => {
+    const text = readFileSync(join(dirname(SING), '../enclosed/main.js'), 'utf8');
+    expect(text).toContain('imageLayoutVersion');
+    expect(text).not.toMatch(/UND_ERR_CONNECT_TIMEOUT|www-authenticate/);
+  });
+
   it('prints the version', () => {
     const printed = execFileSync(process.execPath, [SING, 'version'], {
       env: environment(),

@@ -64,7 +64,7 @@ describe.skipIf(reason)(`a MongoDB that cannot be used says why in one sentence:
     expect(String(refusal)).not.toContain('hunter22');
   });
 
-  it('no password where one is needed', async () => {
+  it('111: no password where one is needed', async () => {
     const url = server.url().replace(/\/\/[^@]*@/, '//');
     expect(await refusalOf(url)).toMatchObject({ code: 'unavailable', reason: 'database_forbidden' });
   });
@@ -81,7 +81,7 @@ describe.skipIf(reason)(`a MongoDB that cannot be used says why in one sentence:
     expect(await refusalOf(url)).toMatchObject({ reason: 'database_stale_socket' });
   });
 
-  it('a certificate of an authority that is not trusted', async () => {
+  it('111: a certificate of an authority that is not trusted', async () => {
     expect(await refusalOf(secure.url({ more: '&tls=true' }))).toMatchObject({
       reason: 'database_certificate',
       message: expect.stringContaining('comes from an authority that is not trusted') as string,

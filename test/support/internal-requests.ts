@@ -58,6 +58,8 @@ export const BETWEEN_SERVICES: Table = {
     'GET /v1/build/{id}/_context': { ...WORK, again: [404] },
     'PUT /v1/build/{id}/_finish': WORK,
   },
+  // Who signed the base of a build: keys are for everybody.
+  'worker → keystore': { 'GET /pks/lookup': READ },
   'worker → library': {
     'GET /version': READ,
     'GET /v1/entities/{path}': SHOWN,

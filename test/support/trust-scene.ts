@@ -8,13 +8,15 @@ import { CHECKOUT, person, type Person } from './up.js';
 const PASSWORD = 'correct horse battery';
 const SCOPES = ['library:read', 'library:write', 'library:delete', 'keystore:write', 'build'];
 
-/** An image that is larger than what is sent in one piece (64 MiB). */
-const LARGE = [
-  'bootstrap: library',
-  'from: ann/demo/hello:1',
-  '%post',
-  'dd if=/dev/urandom of=/large bs=1048576 count=66',
-].join('\n');
+/** An image that is larger than what is sent in one piece (64 MiB), on a base that somebody must have signed. */
+const largeOn = (fingerprint: string): string =>
+  [
+    'bootstrap: library',
+    'from: ann/signed/hello:1',
+    `fingerprints: ${fingerprint}`,
+    '%post',
+    'dd if=/dev/urandom of=/large bs=1048576 count=66',
+  ].join('\n');
 
 /**
  * Ann uses all services: keys, builds, a push and a pull, and somebody who has none of her keys verifies her image. All that is
@@ -93,11 +95,11 @@ export class TrustScene {
     await laptop.singOk('key', 'push', fingerprint);
     const hello = 'library://ann/demo/hello:1';
     await laptop.singOk('build', '--remote', hello, `${CHECKOUT}/examples/hello.def`);
-    writeFileSync(laptop.path('large.def'), LARGE);
-    await laptop.singOk('build', '--remote', 'library://ann/other/large:1', laptop.path('large.def'));
     await laptop.singOk('pull', 'hello.sif', hello);
     await laptop.singOk('sign', 'hello.sif');
     await laptop.singOk('push', 'hello.sif', 'library://ann/signed/hello:1');
+    writeFileSync(laptop.path('large.def'), largeOn(fingerprint));
+    await laptop.singOk('build', '--remote', 'library://ann/other/large:1', laptop.path('large.def'));
     const other = await this.#machine();
     await other.singOk('pull', 'hello.sif', 'library://ann/signed/hello:1');
     await other.singOk('verify', 'hello.sif');

@@ -101,12 +101,13 @@ void superviseChild(pid_t child, int lifeline) {
 }
 
 void runAsInit(const std::function<int()>& payload) {
+  // Before there is anybody to see another name; the payload gets its own with its program.
+  prctl(PR_SET_NAME, "sinit");
   auto child = forkChild([&] {
     releaseSignals();
     return payload();
   });
   if (!child) _exit(255);
-  prctl(PR_SET_NAME, "sinit");
   detachStandardStreams();
   closeAllBut({});
   int result = 0;

@@ -21,6 +21,7 @@ const NOT_AUDITED: Readonly<Record<string, string>> = {
   'PUT /pks/v2/*': 'not offered',
   'POST /v1/auth/uses': 'when a token was used, for its owner',
   'POST /v1/keys/:fingerprint/challenge': 'gives a text, and keeps nothing',
+  'PUT /v1/keys/notices/:fingerprint': 'says that one has read what nobody else sees',
 };
 
 const changing = async () =>
@@ -44,6 +45,8 @@ test('every action is one that a route can record', async () => {
     // With any request that brings a password; and by the service itself.
     'password.check',
     'signing-key.publish',
+    // By the service itself, when the end of a key comes near.
+    'key.notice',
   ];
   const unknown = Object.values(AUDIT_ACTIONS)
     .flat()

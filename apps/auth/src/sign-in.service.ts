@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, requestOrigin, Trail } from '#libs/audit';
 import { type Actor, type RequestOrigin, SCOPE_NAMES, Username } from '#libs/contract';
 import { type Clock, DomainError, messageOf } from '#libs/core';
-import { CLOCK, LOG, type Logger, PASSWORD_PROOF, type PasswordPresented } from '#libs/server';
+import { CLOCK, LOG, type Logger, Metrics, PASSWORD_PROOF, type PasswordPresented } from '#libs/server';
 import { AccountsStore, isUser, type StoredUser } from './accounts.store.js';
 import { Attempts } from './attempts.js';
 import type { Write } from './database.store.js';
@@ -20,21 +20,42 @@ export class SignInService {
   readonly #recorded = new Windows(() => performance.now());
   /** The password hash that proved each caller. */
   readonly #proofs = new WeakMap<Actor, string>();
+  readonly #signIns;
 
   constructor(
+    metrics: Metrics,
     private readonly accounts: AccountsStore,
     private readonly passwords: Passwords,
     private readonly states: StatesService,
     private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Logger,
-  ) {}
+  ) {
+    this.#signIns = metrics.counter({
+      name: 'scs_auth_sign_ins_total',
+      help: 'Passwords that were presented; limited = not looked at, because of too many wrong ones',
+      labels: { result: ['accepted', 'refused', 'limited'] },
+    });
+  }
 
   /**
    * Who presents this user name and password. A wrong password and an unknown name get the same answer after the same work.
    * @throws DomainError `unauthorized`; `too_many_requests` after too many wrong ones
    */
-  async check({ username, password, address, client }: PasswordPresented): Promise<Actor> {
+  async check(presented: PasswordPresented): Promise<Actor> {
+    try {
+      const actor = await this.#check(presented);
+      this.#signIns({ result: 'accepted' });
+      return actor;
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'unauthorized') this.#signIns({ result: 'refused' });
+      if (error instanceof DomainError && error.code === 'too_many_requests')
+        this.#signIns({ result: 'limited' });
+      throw error;
+    }
+  }
+
+  async #check({ username, password, address, client }: PasswordPresented): Promise<Actor> {
     const from = requestOrigin(address, client);
     // What can be no user name is not looked up, but takes as long.
     const name = Username.safeParse(username).success ? username : '';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, Trail } from '#libs/audit';
 import { type Clock, messageOf } from '#libs/core';
-import { CLOCK, LOG, type Logger } from '#libs/server';
+import { CLOCK, LOG, type Logger, Metrics } from '#libs/server';
 import { BuildLogs } from './build-logs.js';
 import { type Build, BuildsStore } from './builds.store.js';
 import { ContextsService } from './contexts.service.js';
@@ -20,14 +20,35 @@ export type BuildEnd =
  */
 @Injectable()
 export class BuildEndings {
+  readonly #ended;
+  readonly #waited;
+  readonly #ran;
+
   constructor(
+    metrics: Metrics,
     private readonly builds: BuildsStore,
     private readonly logs: BuildLogs,
     private readonly contexts: ContextsService,
     private readonly trail: Trail,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOG) private readonly log: Logger,
-  ) {}
+  ) {
+    this.#ended = metrics.counter({
+      name: 'scs_builder_builds_ended_total',
+      help: 'Builds that ended',
+      labels: { result: ['complete', 'failed', 'cancelled'] },
+    });
+    this.#waited = metrics.times({
+      name: 'scs_builder_wait_seconds',
+      help: 'From the submission of a build to its start; of builds that ended',
+      buckets: [1, 5, 15, 60, 300, 1800, 7200],
+    });
+    this.#ran = metrics.times({
+      name: 'scs_builder_run_seconds',
+      help: 'From the start of a build to its end, lost workers included; of builds that ended',
+      buckets: [5, 15, 60, 300, 900, 1800, 3600, 7200],
+    });
+  }
 
   /**
    * Ends a build that is not over.
@@ -50,8 +71,16 @@ export class BuildEndings {
     };
     const after = await this.builds.record(id, change, (build) => this.trail.write(ended(id, build, actor)));
     if (!first || after === undefined) return false;
+    this.#count(after);
     await this.settle(id, after);
     return true;
+  }
+
+  #count({ status, failureReason, submitTime, startTime, completeTime = submitTime }: Build): void {
+    const complete = failureReason === undefined ? 'complete' : 'failed';
+    this.#ended({ result: status === 'Cancelled' ? 'cancelled' : complete });
+    this.#waited(secondsBetween(submitTime, startTime ?? completeTime));
+    if (startTime !== undefined) this.#ran(secondsBetween(startTime, completeTime));
   }
 
   /**
@@ -77,3 +106,5 @@ function lastLine({ status, failureReason }: Build): string | undefined {
   if (status === 'Cancelled') return 'Build cancelled.';
   return failureReason === undefined ? undefined : `Build failed: ${failureReason}`;
 }
+
+const secondsBetween = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;

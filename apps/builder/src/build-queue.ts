@@ -38,6 +38,12 @@ export class BuildQueue {
     await this.queue?.forget(this.#reference(id));
   }
 
+  /** How many jobs wait, and how many have a worker. @throws DomainError `unavailable` */
+  async counts(): Promise<{ readonly waiting: number; readonly active: number }> {
+    if (this.queue === undefined) throw queueAbsent();
+    return this.queue.counts('build', this.lane);
+  }
+
   async close(): Promise<void> {
     await this.queue?.close();
   }

@@ -15,6 +15,7 @@ import {
 } from '#libs/server';
 import { BuildEndings } from './build-endings.js';
 import { BuildLogs } from './build-logs.js';
+import { BuildNumbers } from './build-numbers.js';
 import { BuildQueue } from './build-queue.js';
 import { BuildsController } from './builds.controller.js';
 import { ARCHITECTURE, BuildsService } from './builds.service.js';
@@ -85,6 +86,7 @@ import { WorkerProof } from './worker-proof.js';
     BuildsStore,
     ContextsStore,
     BuildEndings,
+    BuildNumbers,
     BuildsService,
     ContextsService,
     JobsService,

@@ -163,6 +163,11 @@ export class BuildsStore {
     return (await this.#builds.scan('byStatus', { equal: [status], limit })).items;
   }
 
+  /** How many builds are in one state; counted up to `limit`. */
+  async count(status: BuildStatus, limit: number): Promise<number> {
+    return (await this.#builds.keys('byStatus', { equal: [status], limit })).length;
+  }
+
   /** How many builds of an account are waiting or running; counted up to `limit`. */
   async open(accountId: string, limit: number): Promise<number> {
     const counts = await Promise.all(

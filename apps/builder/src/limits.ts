@@ -49,5 +49,7 @@ export const LIMITS = {
   /** Lost races after which a change is given up. */
   changeAttempts: 100,
   listed: 200,
+  /** Builds in one state up to which the metrics count them. */
+  counted: 1000,
   tags: 16,
 } as const;

@@ -1,13 +1,12 @@
 import { Controller, Delete, Get, Header, Param, Put, Query } from '@nestjs/common';
 import type { z } from 'zod';
 import { type Actor, type BlockedKeyAnswer, type BlockedKeysAnswer, ListQuery } from '#libs/contract';
-import { Audience, Audited, Checked, CurrentActor, Requires } from '#libs/server';
+import { Audited, Checked, CurrentActor, Requires } from '#libs/server';
 import { BlocksService } from './blocks.service.js';
 import { FingerprintParam } from './keys.controller.js';
 
 /** Keys that may not come, for administrators. */
 @Controller('v1/keys/blocked')
-@Audience('keystore')
 @Requires('admin')
 export class BlocksController {
   constructor(private readonly blocks: BlocksService) {}

@@ -187,6 +187,7 @@ export class CertificatesStore {
     });
     return {
       numbered: told,
+      more: Number(after !== undefined) - Number(before !== undefined),
       writes: (sequence) => [
         ...(repair === undefined ? [] : this.#strayWrites(fingerprint, repair)),
         ...(record === undefined

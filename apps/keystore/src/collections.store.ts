@@ -95,6 +95,28 @@ export const HOLDINGS = {
 
 export const holdingId = (account: string, fingerprint: string): string => `${account} ${fingerprint}`;
 
+/** That an account was told of the end of a certificate: one for both, of the last day at which it was. */
+const Notice = z.object({
+  account: z.string(),
+  fingerprint: z.string(),
+  /** The end that it is about, Unix seconds. */
+  expires: z.number(),
+  days: z.number().int(),
+  /** ISO. */
+  at: z.string(),
+  acknowledged: z.boolean(),
+});
+export type Notice = z.infer<typeof Notice>;
+export type NoticeIndex = 'byAccount' | 'byEnd';
+export const NOTICES = {
+  name: 'notices',
+  schema: Notice,
+  indexes: {
+    byAccount: { fields: ['account', 'at', 'fingerprint'] },
+    byEnd: { fields: ['expires'] },
+  },
+} as const satisfies CollectionSpec<Notice>;
+
 /** What the feed says of a certificate: one entry for each that ever changed, which moves to the end when it changes again. */
 const ChangeDocument = z.object({
   sequence: z.number().int(),
@@ -113,7 +135,11 @@ export const CHANGES = {
 } as const satisfies CollectionSpec<ChangeDocument>;
 
 /** The highest sequence number. Its revision changes with everything that a change of a certificate must not miss. */
-const Counter = z.object({ head: z.number().int() });
+const Counter = z.object({
+  head: z.number().int(),
+  /** How many certificates there are. A database that was made before they were counted does not say. */
+  keys: z.number().int().optional(),
+});
 export type Counter = z.infer<typeof Counter>;
 export const COUNTERS = {
   name: 'counters',

@@ -25,6 +25,7 @@ const load = async (keys: readonly string[]): Promise<Map<string, number>> =>
 const process = (): Commits<number> => new Commits(database, load);
 const entry = (key: string, writes = 1): Prepared => ({
   numbered: true,
+  more: 1,
   writes: (sequence) =>
     Array.from({ length: writes }, (_, index) =>
       index === 0
@@ -88,7 +89,8 @@ describe('changes that are committed in turn', () => {
     let looked = 0;
     const changed = await one.add('key', async () => {
       looked += 1;
-      if (looked === 1) await other.add('block', async () => ({ numbered: false, writes: () => [] }));
+      if (looked === 1)
+        await other.add('block', async () => ({ numbered: false, more: 0, writes: () => [] }));
       return entry('key');
     });
     expect([changed, looked, await sequences()]).toEqual([true, 2, [1]]);

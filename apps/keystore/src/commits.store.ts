@@ -7,6 +7,8 @@ import { LIMITS } from './limits.js';
 export interface Prepared {
   /** Whether it takes a sequence number. */
   readonly numbered: boolean;
+  /** How many certificates more there are by it: 1, 0 or -1. */
+  readonly more: number;
   /** @param sequence the number that it takes */
   readonly writes: (sequence: number) => readonly Write[];
   /** Called when it is known whether it was written, and also when nobody knows: before anybody is told. */
@@ -102,7 +104,8 @@ export class Commits<Before> {
           counter?.value.head ?? 0,
         );
         left = ready.map(({ waiting }) => waiting);
-        if (ready.length > 0 && (await this.#write(ready, this.#counted(counter, sequence)))) {
+        const more = ready.reduce((sum, { prepared }) => sum + prepared.more, 0);
+        if (ready.length > 0 && (await this.#write(ready, this.#counted(counter, sequence, more)))) {
           for (const { resolve } of left) resolve(true);
           return;
         }
@@ -112,11 +115,15 @@ export class Commits<Before> {
     }
   }
 
-  #counted(counter: Stored<Counter> | undefined, head: number): Write {
+  #counted(counter: Stored<Counter> | undefined, head: number, more: number): Write {
     const { write } = this.#counters;
-    if (counter === undefined) return write.insert(CHANGES_COUNTER, { head });
+    if (counter === undefined) return write.insert(CHANGES_COUNTER, { head, keys: more });
+    const { keys } = counter.value;
     // Also when the number stays: its revision tells other processes that something changed.
-    return write.replace(CHANGES_COUNTER, counter.revision, { head });
+    return write.replace(CHANGES_COUNTER, counter.revision, {
+      head,
+      ...(keys !== undefined && { keys: keys + more }),
+    });
   }
 
   async #write(ready: readonly Ready<Before>[], counted: Write): Promise<boolean> {

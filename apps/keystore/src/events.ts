@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { AuditEvent } from '#libs/audit';
 import type { Actor, AuditAction, AuditState } from '#libs/contract';
 import { digestFromHex } from '#libs/core';
-import type { StoredCertificate } from './collections.store.js';
+import type { Notice, StoredCertificate } from './collections.store.js';
 
 /** What the audit trail says of a change: which certificate, and what it was and is. */
 export function keyEvent(
@@ -30,6 +30,17 @@ function keyState({ armor, revoked, owner, contributors, hidden }: StoredCertifi
     contributors: contributors?.length ?? 0,
     hidden: hidden?.length ?? 0,
     ...(owner !== undefined && { username: owner.username }),
+  };
+}
+
+/** Somebody is told that a key ends: what a mailer needs to know. */
+export function noticeEvent({ fingerprint, expires, days }: Notice, username: string): AuditEvent {
+  const expiresAt = new Date(expires * 1000).toISOString();
+  return {
+    action: 'key.notice',
+    actor: null,
+    subject: { kind: 'key', name: fingerprint },
+    after: { username, expiresAt, days },
   };
 }
 

@@ -42,6 +42,11 @@ export class ExpiryStore {
     return { certificates: items.map(({ value }) => value), cursor };
   }
 
+  /** How many of everybody there are; counted up to `limit`. */
+  async count({ from, before, limit }: Omit<Span, 'cursor'>): Promise<number> {
+    return (await this.#certificates.keys('byExpiry', { from, before, limit })).length;
+  }
+
   /** Those that an account brought or owns. */
   async of(account: string, span: Span): Promise<ExpiringPage> {
     const { items, cursor } = await this.#holdings.scan('byExpiry', { equal: [account], ...span });

@@ -10,6 +10,7 @@ import {
   splitCertificates,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
+import { AddCounts } from './add-counts.js';
 import { CertificatesStore } from './certificates.store.js';
 import { keyEvent } from './events.js';
 import { LIMITS } from './limits.js';
@@ -34,6 +35,7 @@ export class ImportService {
   constructor(
     private readonly certificates: CertificatesStore,
     private readonly pool: VerifyPool,
+    private readonly adds: AddCounts,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -63,9 +65,11 @@ export class ImportService {
       groups.map(async (group, at) => {
         const verified = await this.pool.verify(group, this.clock.now());
         const outcomes = await Promise.all(verified.map((one) => this.#store(one, actor)));
-        for (const [index, outcome] of outcomes.entries())
+        for (const [index, outcome] of outcomes.entries()) {
+          this.adds.count(typeof outcome === 'string' ? outcome : 'invalid');
           if (typeof outcome === 'string') counts[outcome] += 1;
           else refused.push({ index: at * LIMITS.verifiedAtOnce + index, ...outcome });
+        }
       }),
     );
     return { ...counts, refused: refused.toSorted((a, b) => a.index - b.index) };

@@ -13,12 +13,12 @@ const OrganisationParam = new Checked(OrganisationName, 'the name of the organis
 /** Keyrings of organisations: one address for `gpg --fetch-keys`, and for a keyring that all users of a machine have. */
 @Controller('v1/keyrings')
 @UseGuards(ReadsGuard)
-@Audience('keystore')
 export class KeyringsController {
   constructor(private readonly keyrings: KeyringsService) {}
 
   @Get(':file')
   @Anonymous()
+  @Audience('keystore')
   @Header('access-control-allow-origin', '*')
   @Header('cache-control', 'no-cache')
   async get(

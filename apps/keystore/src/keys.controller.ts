@@ -32,10 +32,12 @@ import { ReadsGuard } from './reads.js';
 
 export const FingerprintParam = new Checked(KeyFingerprint, 'the fingerprint');
 
-/** Whose a key is, and what its owner may do with it (ADR 14). */
+/**
+ * Whose a key is, and what its owner may do with it (ADR 14). For people: a token that was exchanged for a job reads what is served, and
+ * may bring keys where it says so, but decides nothing about the keys of its person.
+ */
 @Controller('v1/keys')
 @UseGuards(ReadsGuard)
-@Audience('keystore')
 export class KeysController {
   constructor(
     private readonly owners: OwnersService,
@@ -57,6 +59,7 @@ export class KeysController {
 
   @Get(':fingerprint')
   @Anonymous()
+  @Audience('keystore')
   @Header('cache-control', 'no-store')
   async show(
     @Param('fingerprint', FingerprintParam) fingerprint: string,

@@ -4,6 +4,7 @@ import { ScsConfig } from '#libs/config';
 import type { Clock } from '#libs/core';
 import { openDocuments } from '#libs/documents';
 import { CLOCK, LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
+import { AddCounts } from './add-counts.js';
 import { AddController } from './add.controller.js';
 import { BlocksController } from './blocks.controller.js';
 import { BlocksService } from './blocks.service.js';
@@ -18,13 +19,18 @@ import { ExpiryStore } from './expiry.store.js';
 import { Hkp2Controller } from './hkp2/controller.js';
 import { ImportService } from './import.service.js';
 import { InTime } from './in-time.js';
+import { KeyNumbers } from './key-numbers.js';
 import { KeyringsController } from './keyrings.controller.js';
 import { KeyringsService } from './keyrings.service.js';
 import { KeyringsStore } from './keyrings.store.js';
+import { KeysCount } from './keys-count.store.js';
 import { KeysController } from './keys.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { LookupService } from './lookup.service.js';
 import { OwnersService } from './owners.service.js';
+import { NoticesController } from './notices.controller.js';
+import { NoticesService } from './notices.service.js';
+import { NoticesStore } from './notices.store.js';
 import { PageTokens } from './page-tokens.js';
 import { Rates } from './rates.js';
 import { Reads } from './reads.js';
@@ -46,6 +52,7 @@ import { WkdController } from './wkd/controller.js';
     WkdController,
     ChangesController,
     BlocksController,
+    NoticesController,
     KeysController,
     KeyringsController,
     UpkeepController,
@@ -72,7 +79,17 @@ import { WkdController } from './wkd/controller.js';
       inject: [SecretsStore],
       useFactory: async (secrets: SecretsStore) => new PageTokens(await secrets.get('page-tokens')),
     },
+    {
+      provide: NoticesStore,
+      inject: [DATABASE, Trail, CLOCK],
+      useFactory: (database: Database, trail: Trail, clock: Clock) =>
+        new NoticesStore(database, trail, clock),
+    },
+    NoticesService,
     InTime,
+    AddCounts,
+    KeyNumbers,
+    KeysCount,
     ChangesStore,
     ChangeEvents,
     SecretsStore,

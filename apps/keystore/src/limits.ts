@@ -31,6 +31,15 @@ export const LIMITS = {
   checkedPart: 200,
   checkedAtOnce: 16,
   checkAttempts: 5,
+  /** Index entries that are counted at a time, and keys that end soon up to which they are counted. */
+  countedAtOnce: 1000,
+  countedExpiring: 1000,
+  /** How often it is looked which keys end soon, in milliseconds, and how many keys at a time. */
+  noticesEveryMs: 60 * 60 * 1000,
+  noticesAtOnce: 200,
+  /** Days after its end for which somebody is still told of it, and for which it is remembered that somebody was. */
+  noticeDaysAfter: 30,
+  noticeKeptDays: 90,
   /** Certificates that one thread checks at a time in bulk, threads at most, and milliseconds without work after which they end. */
   verifiedAtOnce: 20,
   verifyThreads: 8,

@@ -2,7 +2,7 @@ import { Controller, Get, Header, HttpCode, Inject, Options, Req, Res } from '@n
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ScsConfig } from '#libs/config';
 import type { KeyListing, KeystoreStats } from '#libs/contract';
-import { type Clock, DomainError } from '#libs/core';
+import { type Clock, DomainError, isServerFault } from '#libs/core';
 import { readArmor } from '#libs/pgp';
 import { CLOCK, SelfAuthenticated } from '#libs/server';
 import { isKnown } from './conditional.js';
@@ -52,7 +52,7 @@ export class LookupController {
       return await this.#answer(request, reply);
     } catch (error) {
       const { accept } = request.headers;
-      if (!(error instanceof DomainError) || error.status >= 500 || !wantsPage(accept)) throw error;
+      if (!(error instanceof DomainError) || isServerFault(error.status) || !wantsPage(accept)) throw error;
       if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
       if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="scs"');
       void reply.status(error.status);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Trail } from '#libs/audit';
 import { systemClock } from '#libs/core';
 import { openDocuments, TEMPORARY_DATABASE } from '#libs/documents';
+import { Metrics } from '#libs/server';
 import { CertificatesStore } from './certificates.store.js';
 import type { Database } from './database.store.js';
 import { handlesOf } from './handles.js';
@@ -45,7 +46,7 @@ describe('a search by words', () => {
     database = await openDocuments(TEMPORARY_DATABASE, { service: 'keystore' });
     const trail = new Trail({ documents: database, service: 'keystore', clock: systemClock });
     const store = new CertificatesStore(database, trail, systemClock);
-    lookups = new LookupService(store, tokens, systemClock);
+    lookups = new LookupService(store, tokens, systemClock, Metrics.off());
     const names = (n: number): string => `Common Also${n % 2} Number${n}${n % 10 === 0 ? '' : ' Most'}`;
     await Promise.all(Array.from({ length: MANY }, (_, n) => add(store, n + 1, [names(n + 1)])));
     await add(store, MANY + 1, ['Common Rare', 'Other Name']);

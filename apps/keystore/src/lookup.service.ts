@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Clock, DomainError } from '#libs/core';
-import { CLOCK } from '#libs/server';
+import { CLOCK, Metrics } from '#libs/server';
 import type { Answer, Moment } from './answers.js';
 import { CertificatesStore, type FoundHandle, type StoredCertificate } from './certificates.store.js';
 import { handleOf } from './handles.js';
@@ -29,17 +29,30 @@ interface Way {
 /** Finds certificates. Costs a look-up per handle, however many certificates there are. */
 @Injectable()
 export class LookupService {
+  readonly #looked;
+
   constructor(
     private readonly certificates: CertificatesStore,
     private readonly tokens: PageTokens,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.#looked = metrics.counter({
+      name: 'scs_keystore_lookups_total',
+      help: 'Look-ups of keys: get = keys themselves, index = listings',
+      labels: { op: ['get', 'index'], result: ['found', 'not_found'] },
+    });
+  }
 
   /**
    * The answer of `op=get` to the first reading of the search term that finds something.
    * @throws DomainError `not_found` when none does: never an empty success (keystore contract §0 rule 15)
    */
-  async get(searches: readonly Search[]): Promise<Answer> {
+  get(searches: readonly Search[]): Promise<Answer> {
+    return this.#counted('get', this.#get(searches));
+  }
+
+  async #get(searches: readonly Search[]): Promise<Answer> {
     const { answers } = this.certificates;
     for (const search of searches) {
       const handle = handleIn(search);
@@ -57,7 +70,11 @@ export class LookupService {
   }
 
   /** The same certificates, not as an answer. @throws DomainError `not_found` */
-  async select(searches: readonly Search[]): Promise<readonly StoredCertificate[]> {
+  select(searches: readonly Search[]): Promise<readonly StoredCertificate[]> {
+    return this.#counted('get', this.#select(searches));
+  }
+
+  async #select(searches: readonly Search[]): Promise<readonly StoredCertificate[]> {
     for (const search of searches) {
       const found = await this.#readable(search);
       if (found.length > 0) return found;
@@ -69,7 +86,11 @@ export class LookupService {
    * The certificates that a key, or some texts, lead to, of any version, the most useful first. Not what stock clients may get.
    * @throws DomainError `not_found`
    */
-  async find(wanted: Search | readonly string[]): Promise<readonly StoredCertificate[]> {
+  find(wanted: Search | readonly string[]): Promise<readonly StoredCertificate[]> {
+    return this.#counted('get', this.#find(wanted));
+  }
+
+  async #find(wanted: Search | readonly string[]): Promise<readonly StoredCertificate[]> {
     const found = 'kind' in wanted ? await this.#best(wanted) : await this.#byTexts(wanted);
     if (found.length === 0) throw notFound();
     return found;
@@ -80,7 +101,11 @@ export class LookupService {
    * @param token of the page before it, good for the same searches only
    * @throws DomainError `not_found`, as above; `bad_request` for a token of something else
    */
-  async list(searches: readonly Search[], size: number, token?: string): Promise<Page> {
+  list(searches: readonly Search[], size: number, token?: string): Promise<Page> {
+    return this.#counted('index', this.#list(searches, size, token));
+  }
+
+  async #list(searches: readonly Search[], size: number, token?: string): Promise<Page> {
     const query = JSON.stringify(searches);
     const from = token === undefined ? undefined : this.tokens.read(query, token);
     for (const [reading, search] of searches.entries()) {
@@ -92,6 +117,19 @@ export class LookupService {
       return { certificates, next: place && this.tokens.write(query, place) };
     }
     throw notFound();
+  }
+
+  async #counted<T>(op: 'get' | 'index', work: Promise<T>): Promise<T> {
+    try {
+      const found = await work;
+      this.#looked({ op, result: 'found' });
+      return found;
+    } catch (error) {
+      // What else goes wrong says nothing about the key.
+      if (error instanceof DomainError && error.code === 'not_found')
+        this.#looked({ op, result: 'not_found' });
+      throw error;
+    }
   }
 
   async #readable(search: Search): Promise<readonly StoredCertificate[]> {

@@ -1,6 +1,6 @@
 import { type Actor, hasScope, type OrganisationRole } from '#libs/contract';
 import { DomainError, type ErrorCode } from '#libs/core';
-import type { StoredCertificate } from './collections.store.js';
+import type { Party, StoredCertificate } from './collections.store.js';
 import { isServed } from './served.js';
 
 /** What was decided, and why not. */
@@ -156,6 +156,11 @@ export function mayTakeFromKeyring(
     'owner_needed',
     `This is for whoever put the key there, and for owners of ${organisation}`,
   );
+}
+
+/** Who is told of its end: the owner; while nobody has proved to have it, those who brought it. */
+export function toldOfEnd({ owner, contributors = [] }: Held): readonly Party[] {
+  return owner === undefined ? contributors : [owner];
 }
 
 /** Everybody sees what of the own expires; administrators also what of others does. */

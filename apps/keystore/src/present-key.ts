@@ -1,5 +1,5 @@
-import type { Actor, ExpiringKey, KeyRecord } from '#libs/contract';
-import type { Party, StoredCertificate } from './collections.store.js';
+import type { Actor, ExpiringKey, KeyNotice, KeyRecord } from '#libs/contract';
+import type { Notice, Party, StoredCertificate } from './collections.store.js';
 import { maySeeHolders, roleOf } from './policy.js';
 import { stateOf } from './served.js';
 
@@ -33,6 +33,18 @@ export function presentExpiring({ fingerprint, expires, userIds, owner }: Stored
     expiresAt: timeOf(expires ?? 0),
     userIds: userIds.map(({ text }) => text),
     owner: owner?.username ?? null,
+  };
+}
+
+export function presentNotice(notice: Notice, { userIds }: StoredCertificate): KeyNotice {
+  const { fingerprint, expires, days, at, acknowledged } = notice;
+  return {
+    fingerprint,
+    userIds: userIds.map(({ text }) => text),
+    expiresAt: timeOf(expires),
+    days,
+    since: at,
+    acknowledged,
   };
 }
 

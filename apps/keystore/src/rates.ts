@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { type KeystoreSettings, ScsConfig } from '#libs/config';
 import { DomainError } from '#libs/core';
-import { networkOf } from '#libs/server';
+import { Metrics, networkOf } from '#libs/server';
 import { LIMITS } from './limits.js';
 import type { Submitter } from './submitter.js';
 
@@ -18,8 +18,14 @@ export class Rates {
   readonly #gets: Pace;
   readonly #searches: Pace;
   readonly #adds: Pace;
+  readonly #paced;
 
-  constructor({ keystore }: ScsConfig) {
+  constructor({ keystore }: ScsConfig, metrics: Metrics) {
+    this.#paced = metrics.counter({
+      name: 'scs_keystore_paced_total',
+      help: 'Requests that came too fast: get = held up, search and add = refused',
+      labels: { op: ['get', 'search', 'add'] },
+    });
     const { gets, searches, adds }: KeystoreSettings = keystore;
     this.#gets = new Pace(SECOND / gets, gets * GETS_AT_ONCE);
     this.#searches = new Pace(SECOND / searches, searches * SEARCHES_AT_ONCE);
@@ -33,27 +39,30 @@ export class Rates {
    */
   get(address: string): Promise<void> | undefined {
     const late = this.#gets.take(networkOf(address), LIMITS.heldUp);
-    return late <= 0 ? undefined : wait(late);
+    if (late <= 0) return undefined;
+    this.#paced({ op: 'get' });
+    return wait(late);
   }
 
   /** Counts a search. @throws DomainError `too_many_requests` */
   search(address: string): void {
-    refuseLate(this.#searches.take(networkOf(address), 0), 'searches');
+    this.#refuse('search', this.#searches.take(networkOf(address), 0), 'searches');
   }
 
   /** Counts an upload. @throws DomainError `too_many_requests` */
   add({ actor, from }: Submitter): void {
-    refuseLate(this.#adds.take(actor?.accountId ?? networkOf(from.address), 0), 'uploads of keys');
+    this.#refuse('add', this.#adds.take(actor?.accountId ?? networkOf(from.address), 0), 'uploads of keys');
   }
-}
 
-function refuseLate(late: number, what: string): void {
-  if (late <= 0) return;
-  const retryAfter = Math.ceil(late / 1000);
-  throw new DomainError('too_many_requests', `Too many ${what}: try again in ${retryAfter} seconds`, {
-    reason: 'too_many_requests',
-    retryAfter,
-  });
+  #refuse(op: 'search' | 'add', late: number, what: string): void {
+    if (late <= 0) return;
+    this.#paced({ op });
+    const retryAfter = Math.ceil(late / 1000);
+    throw new DomainError('too_many_requests', `Too many ${what}: try again in ${retryAfter} seconds`, {
+      reason: 'too_many_requests',
+      retryAfter,
+    });
+  }
 }
 
 /** Lets each key do something at a steady pace, and some of it at once after a rest. A number for each key is all that it keeps. */

@@ -50,11 +50,7 @@ export function recordOf(
   const left = withoutUserIds(whole, new Set(hidden));
   const bytes = writeCertificate(left);
   const withheld = writeWithheld(left);
-  if (bytes.length + withheld.length > PACKET_LIMITS.certificateBytes)
-    throw new DomainError(
-      'too_large',
-      `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${bytes.length}`,
-    );
+  requireSize(left, bytes.length + withheld.length);
   const summary = summarise(left);
   const { fingerprint, revoked, expires } = summary;
   const confirmed = addressesOf(contributors, owner);
@@ -89,6 +85,19 @@ export function recordOf(
     },
     handles,
   };
+}
+
+/**
+ * Revocations of the key do not count: a key is revoked however large it is, or whoever has stolen one that is full could use it for good.
+ * There are few of them (PACKET_LIMITS.signatures).
+ */
+function requireSize({ revocations }: Certificate, bytes: number): void {
+  const counted = bytes - revocations.reduce((sum, { body }) => sum + body.length, 0);
+  if (counted > PACKET_LIMITS.certificateBytes)
+    throw new DomainError(
+      'too_large',
+      `Expected at most ${PACKET_LIMITS.certificateBytes} bytes in a key, got ${counted}`,
+    );
 }
 
 /** Whether a certificate holds what it held before. */

@@ -14,6 +14,7 @@ import {
   workForUpload,
 } from '#libs/pgp';
 import { CLOCK } from '#libs/server';
+import { AddCounts } from './add-counts.js';
 import { CertificatesStore } from './certificates.store.js';
 import { keyEvent } from './events.js';
 import { handleOf } from './handles.js';
@@ -45,6 +46,7 @@ export class SubmitService {
 
   constructor(
     private readonly certificates: CertificatesStore,
+    private readonly adds: AddCounts,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -59,7 +61,12 @@ export class SubmitService {
     try {
       this.#begin(who);
       try {
-        return await this.#accounts.run(who, () => this.#submit(keys, by));
+        const results = await this.#accounts.run(who, () => this.#submit(keys, by));
+        for (const { outcome } of results) this.adds.count(outcome);
+        return results;
+      } catch (error) {
+        this.adds.refused(error);
+        throw error;
       } finally {
         this.#end(who);
       }
@@ -143,8 +150,7 @@ export class SubmitService {
   /** A revocation without its certificate, as `gpg` makes it beforehand: it says who has made it, and that is the key (contract §3.5). */
   async #revoke(revocation: LooseRevocation, work: Work, by: Submitter): Promise<Submitted> {
     for (const issuer of revocation.issuers) {
-      const handle = issuer.length === 16 ? handleOf.keyId(issuer) : handleOf.fingerprint(issuer);
-      for (const { fingerprint } of await this.certificates.find(handle, LIMITS.certificates)) {
+      for (const fingerprint of await this.#named(issuer)) {
         const known = await this.#stored(fingerprint);
         if (known?.facts.keyId !== issuer && known?.facts.fingerprint !== issuer) continue;
         try {
@@ -158,6 +164,16 @@ export class SubmitService {
       reason: 'key_not_found',
       remedy: 'Upload the key and the revocation together',
     });
+  }
+
+  /**
+   * Primary keys that a revocation may be by. By its fingerprint also one that is not served is found, because all its user ids are
+   * hidden: that it is revoked must be learned all the same.
+   */
+  async #named(issuer: string): Promise<readonly string[]> {
+    if (issuer.length !== 16) return [issuer];
+    const found = await this.certificates.find(handleOf.keyId(issuer), LIMITS.certificates);
+    return found.map(({ fingerprint }) => fingerprint);
   }
 
   async #stored(fingerprint: string): Promise<Certificate | undefined> {

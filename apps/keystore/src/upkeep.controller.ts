@@ -10,14 +10,13 @@ import {
   KeyExportQuery,
   type KeyImportAnswer,
 } from '#libs/contract';
-import { Audience, Audited, Checked, CurrentActor, JsonBody, readBytes, Requires } from '#libs/server';
+import { Audited, Checked, CurrentActor, JsonBody, readBytes, Requires } from '#libs/server';
 import { ImportService } from './import.service.js';
 import { LIMITS } from './limits.js';
 import { UpkeepStore } from './upkeep.store.js';
 
 /** All certificates at once: check, export and import, for administrators. */
 @Controller('v1/keys')
-@Audience('keystore')
 @Requires('admin')
 export class UpkeepController {
   constructor(

@@ -1,8 +1,9 @@
 import type { AuditEvent, Caller } from '#libs/audit';
 import type { Actor, AuditState } from '#libs/contract';
-import type { Container } from './containers.store.js';
-import type { ImageDocument } from './images.store.js';
-import type { Upload } from './uploads.store.js';
+import type { Container } from './tree/containers.store.js';
+import type { ImageDocument } from './images/images.store.js';
+import { kindOf, placeOf as pathOf, type Subject } from './policy.js';
+import type { Upload } from './uploads/uploads.store.js';
 
 /** What the audit trail of the library says. */
 
@@ -15,6 +16,45 @@ export function created(kind: PlaceKind, path: string, isPrivate: boolean, actor
     actor,
     subject: { kind, name: path },
     after: { private: isPrivate },
+  };
+}
+
+/** Who may do and see what, and how it is called. */
+export function changed(options: {
+  readonly subject: Subject;
+  readonly actor: Actor;
+  readonly before: AuditState;
+  readonly after: AuditState;
+}): AuditEvent {
+  const { subject, actor, before, after } = options;
+  const kind = kindOf(subject);
+  return { action: `${kind}.change`, actor, subject: { kind, name: pathOf(subject) }, before, after };
+}
+
+/** An object is gone; of a container with all that was in it. */
+export function removed(kind: PlaceKind, subject: Subject, actor: Actor): AuditEvent {
+  return {
+    action: `${kind}.delete`,
+    actor,
+    subject: { kind, name: pathOf(subject) },
+    before: { private: subject.private },
+  };
+}
+
+/** An image has lost a tag, and has not been removed. */
+export function untagged(options: {
+  readonly container: Container;
+  readonly tag: string;
+  readonly arch: string;
+  readonly image: ImageDocument | undefined;
+  readonly actor: Actor;
+}): AuditEvent {
+  const { container, tag, arch, image, actor } = options;
+  return {
+    action: 'tag.delete',
+    actor,
+    subject: { kind: 'tag', name: `${placeOf(container)}:${tag}` },
+    before: { ...(image === undefined ? {} : digestOf(image)), arch },
   };
 }
 

@@ -3,36 +3,45 @@ import { BlobStore, openBlobs } from '#libs/blobs';
 import { ScsConfig } from '#libs/config';
 import { openDocuments } from '#libs/documents';
 import { LOG, type Logger, provideTrail, Readiness, Service } from '#libs/server';
-import { BegunService } from './begun.service.js';
-import { CollectionsStore } from './collections.store.js';
-import { ContainersStore } from './containers.store.js';
-import { ContentsStore } from './contents.store.js';
+import { BegunService } from './uploads/begun.service.js';
+import { CollectionsStore } from './tree/collections.store.js';
+import { ContainersStore } from './tree/containers.store.js';
+import { ContentsStore } from './storage/contents.store.js';
 import { DATABASE, type Database } from './database.store.js';
-import { DownloadProofs } from './downloadProofs.js';
-import { DownloadsController } from './downloads.controller.js';
-import { DownloadsService } from './downloads.service.js';
-import { EntitiesStore } from './entities.store.js';
-import { FinishUploadService } from './finishUpload.service.js';
-import { ImagesController } from './images.controller.js';
-import { ImagesService } from './images.service.js';
-import { ImagesStore } from './images.store.js';
+import { DownloadProofs } from './downloads/downloadProofs.js';
+import { DownloadsController } from './downloads/downloads.controller.js';
+import { DownloadsService } from './downloads/downloads.service.js';
+import { EntitiesStore } from './tree/entities.store.js';
+import { FinishUploadService } from './uploads/finishUpload.service.js';
+import { ImagesController } from './images/images.controller.js';
+import { ImagesService } from './images/images.service.js';
+import { ProtectionService } from './images/protection.service.js';
+import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
-import { NamesStore } from './names.store.js';
-import { SearchController } from './search.controller.js';
-import { SearchService } from './search.service.js';
-import { SweepService } from './sweep.service.js';
-import { TagsController } from './tags.controller.js';
-import { TagsService } from './tags.service.js';
-import { TagsStore } from './tags.store.js';
-import { TermsStore } from './terms.store.js';
-import { TreeController } from './tree.controller.js';
-import { TreeService } from './tree.service.js';
-import { loadUploadKey } from './uploadKey.js';
-import { UploadsController } from './uploads.controller.js';
-import { UploadsService } from './uploads.service.js';
-import { UploadsStore } from './uploads.store.js';
-import { UploadUrls } from './uploadUrls.js';
-import { UsageService } from './usage.service.js';
+import { ChangesService } from './manage/changes.service.js';
+import { ContainerChangesService } from './manage/containerChanges.service.js';
+import { LibraryNumbers } from './storage/libraryNumbers.js';
+import { ListsController } from './manage/lists.controller.js';
+import { ListsService } from './manage/lists.service.js';
+import { ManageController } from './manage/manage.controller.js';
+import { RetentionService } from './manage/retention.service.js';
+import { RemovalsService } from './manage/removals.service.js';
+import { NamesStore } from './tree/names.store.js';
+import { SearchController } from './search/search.controller.js';
+import { SearchService } from './search/search.service.js';
+import { SweepService } from './storage/sweep.service.js';
+import { TagsController } from './images/tags.controller.js';
+import { TagsService } from './images/tags.service.js';
+import { TagsStore } from './images/tags.store.js';
+import { TermsStore } from './search/terms.store.js';
+import { TreeController } from './tree/tree.controller.js';
+import { TreeService } from './tree/tree.service.js';
+import { loadUploadKey } from './uploads/uploadKey.js';
+import { UploadsController } from './uploads/uploads.controller.js';
+import { UploadsService } from './uploads/uploads.service.js';
+import { UploadsStore } from './uploads/uploads.store.js';
+import { UploadUrls } from './uploads/uploadUrls.js';
+import { UsageService } from './storage/usage.service.js';
 
 /** The library: entities, collections, containers, images and tags; uploads, downloads and search. */
 @Service('library')
@@ -44,6 +53,8 @@ import { UsageService } from './usage.service.js';
     UploadsController,
     DownloadsController,
     SearchController,
+    ListsController,
+    ManageController,
   ],
   providers: [
     {
@@ -84,8 +95,10 @@ import { UsageService } from './usage.service.js';
     TermsStore,
     UploadsStore,
     BegunService,
+    LibraryNumbers,
     TreeService,
     ImagesService,
+    ProtectionService,
     TagsService,
     UsageService,
     UploadsService,
@@ -93,6 +106,11 @@ import { UsageService } from './usage.service.js';
     DownloadsService,
     SearchService,
     SweepService,
+    ListsService,
+    ChangesService,
+    ContainerChangesService,
+    RemovalsService,
+    RetentionService,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

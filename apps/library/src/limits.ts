@@ -35,6 +35,9 @@ export const LIMITS = {
   tagsInAnswer: 100,
   /** Writes of one commit that only remove tags, below what the document port takes at once. */
   tagsPerCommit: 400,
+  /** How long a name from before leads to a container, and how many of them. */
+  formerName: 180 * 24 * 60 * 60 * 1000,
+  formerNames: 10,
   /** Entities that a list shows. */
   entitiesListed: 1000,
   /** Images with the same content that are looked at to find one that the caller may read. */
@@ -53,6 +56,8 @@ export const LIMITS = {
   searchImages: 200,
   /** Index entries that a search reads for one kind and audience. */
   searchScan: 300,
+  /** Entities up to which the metrics add them up. */
+  countedEntities: 1000,
   /** Images of one container that a search looks at, newest first. */
   searchImagesPerContainer: 100,
 } as const;

@@ -7,6 +7,9 @@ import { DomainError } from '#libs/core';
 export const NOTHING = '0'.repeat(24);
 
 /** What does not exist, or does not exist for this caller: the same words for both. */
-export function missing(kind: 'entity' | 'collection' | 'container' | 'image', name: string): DomainError {
+export function missing(
+  kind: 'entity' | 'collection' | 'container' | 'image' | 'tag',
+  name: string,
+): DomainError {
   return new DomainError('not_found', `There is no ${kind} ${name}`, { reason: `${kind}_not_found` });
 }

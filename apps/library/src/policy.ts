@@ -102,6 +102,30 @@ export function mayWrite(actor: Asker, subject: Subject): Decision {
   return ALLOWED;
 }
 
+/** Whether the actor may say what something is for: like writing to it, also where it takes no more images. */
+export function mayDescribe(actor: Asker, subject: Subject): Decision {
+  const { readOnly: _, ...open } = subject;
+  return mayWrite(actor, open);
+}
+
+/** Whether the actor may decide who sees something, what becomes of it and how it is called. */
+export function mayManage(actor: Asker, subject: Subject): Decision {
+  const describe = mayDescribe(actor, subject);
+  if (!describe.allowed || roleIn(actor, subject.entity) === 'owner') return describe;
+  return forbidden(
+    subject,
+    'not_owner',
+    `Only owners of ${subject.entity} may change that of ${placeOf(subject)}`,
+  );
+}
+
+/** Whether the actor may remove something with all that is in it. */
+export function mayRemove(actor: Asker, subject: Subject): Decision {
+  const remove = mayDelete(actor, subject);
+  if (!remove.allowed || roleIn(actor, subject.entity) === 'owner') return remove;
+  return forbidden(subject, 'not_owner', `Only owners of ${subject.entity} may remove ${placeOf(subject)}`);
+}
+
 /** Whether the actor may list the tags for changing them (library contract case 59). */
 export function mayListTags(actor: Asker, subject: Subject): Decision {
   const read = mayRead(actor, subject);
@@ -161,7 +185,8 @@ export function admit<T>(
   return object;
 }
 
-function kindOf({ collection, container }: Subject): string {
+/** What a subject is. */
+export function kindOf({ collection, container }: Subject): 'entity' | 'collection' | 'container' {
   if (container !== undefined) return 'container';
   return collection === undefined ? 'entity' : 'collection';
 }

@@ -1,8 +1,8 @@
-import type { Collection } from './collections.store.js';
-import type { Container } from './containers.store.js';
-import type { Entity } from './entities.store.js';
-import type { Image } from './images.store.js';
-import { type ArchTags, withoutArch } from './tags.service.js';
+import type { Collection } from './tree/collections.store.js';
+import type { Container } from './tree/containers.store.js';
+import type { Entity } from './tree/entities.store.js';
+import type { Image } from './images/images.store.js';
+import { type ArchTags, withoutArch } from './images/tags.service.js';
 
 /*
  * Stored documents → answers (library contract §4). Ids are strings, sizes numbers, times RFC 3339 with zone or absent
@@ -11,7 +11,7 @@ import { type ArchTags, withoutArch } from './tags.service.js';
 
 /** @param insider whether the caller may see what the entity uses */
 export function presentEntity({ id, value }: Entity, insider: boolean): object {
-  const { name, description, customData, defaultPrivate, quota, size } = value;
+  const { name, description, customData, defaultPrivate, quota, size, protectedTags = [] } = value;
   return {
     id,
     name,
@@ -21,6 +21,8 @@ export function presentEntity({ id, value }: Entity, insider: boolean): object {
     collections: null,
     size: insider ? size : 0,
     quota: insider ? quota : 0,
+    // Ours, like the one of containers: stock clients drop what they do not know.
+    protectedTags: insider ? protectedTags : [],
     ...times(value),
   };
 }
@@ -58,6 +60,8 @@ export function presentContainer({ id, value }: Container, tags: ArchTags): obje
     stars,
     private: value.private,
     readOnly,
+    protectedTags: value.protectedTags ?? [],
+    retention: value.retention ?? null,
     ...times(value),
   };
 }

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '#libs/core';
 import { createSif, DataType, FileSystem, HashType, MemoryAccess, PartitionType } from '#libs/sif';
-import { archOfQuery } from './archQuery.js';
-import { readImageFacts } from './imageFacts.js';
-import { matchesPath, readSearchText, searchTerms } from './searchTerms.js';
-import { withoutArch } from './tags.service.js';
+import { archOfQuery } from './images/archQuery.js';
+import { readImageFacts } from './images/imageFacts.js';
+import { matchesPath, readSearchText, searchTerms } from './search/searchTerms.js';
+import { withoutArch } from './images/tags.service.js';
 
 describe('archOfQuery', () => {
   it.each([

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -32,7 +33,10 @@ describe('the command line', () => {
     const paths = [...commandsOf(sing.commands)].map(({ path }) => path);
     expect(paths).toEqual(
       expect.arrayContaining([
-        ...['add', 'use', 'list', 'login', 'logout', 'status'].map((verb) => `remote ${verb}`),
+        ...['add', 'remove', 'use', 'list', 'login', 'logout', 'status', 'get-login-password'].map(
+          (verb) => `remote ${verb}`,
+        ),
+        ...['add', 'remove', 'list', 'login', 'logout'].map((verb) => `keyserver ${verb}`),
         ...['newpair', 'list', 'push', 'pull', 'search', 'import', 'export', 'remove'].map(
           (verb) => `key ${verb}`,
         ),
@@ -41,6 +45,7 @@ describe('the command line', () => {
         'sign',
         'verify',
         'inspect',
+        'run-help',
         'push',
         'pull',
         'delete',
@@ -54,6 +59,29 @@ describe('the command line', () => {
       ]),
     );
     expect(sing.commands.find(({ name }) => name === 'key')?.aliases).toContain('keys');
+  });
+
+  it('is completed by bash, command by command and flag by flag, and is in the manual page', async () => {
+    const { stdout: script } = await run(sing, ['completion', 'bash']);
+    const { stdout: manual } = await run(sing, ['manual']);
+    const commands = [...commandsOf(sing.commands)].filter(
+      ({ node, path }) => node.hidden !== true && path !== 'manual',
+    );
+    const ask = commands.map(
+      ({ path }) =>
+        `COMP_WORDS=(sing ${path} --) COMP_CWORD=${path.split(' ').length + 1}; _sing; echo "\${COMPREPLY[*]}"`,
+    );
+    const answers = execFileSync('bash', ['-c', [script, ...ask].join('\n')], { encoding: 'utf8' }).split(
+      '\n',
+    );
+    const page = manual.replaceAll('\\', '');
+    for (const [index, { path, node }] of commands.entries()) {
+      const flags = node.kind === 'group' ? [] : Object.entries(node.flags);
+      const shown = flags.flatMap(([name, { hidden }]) => (hidden === true ? [] : [`--${name}`]));
+      expect([path, answers[index]?.split(' ')]).toEqual([path, [...shown, '--help']]);
+    }
+    const described = commands.filter(({ node }) => node.kind === 'command').map(({ path }) => path);
+    expect(described.filter((path) => !new RegExp(`^\\.SS sing ${path}( |$)`, 'm').test(page))).toEqual([]);
   });
 
   it.each([...commandsOf(sing.commands)].map(({ path }) => path))('explains %s', async (path) => {

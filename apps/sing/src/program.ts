@@ -6,11 +6,14 @@ import { deleteImage } from './image/delete.js';
 import { inspect } from './image/inspect.js';
 import { pull } from './image/pull.js';
 import { push } from './image/push.js';
+import { runHelp } from './image/run-help.js';
 import { search } from './image/search.js';
 import { sign } from './image/sign.js';
 import { verify } from './image/verify.js';
 import { installation } from './installation.js';
 import { keyGroup } from './key/index.js';
+import { keyServerGroup } from './keyserver/index.js';
+import { registryGroup } from './registry/index.js';
 import { remoteGroup } from './remote/index.js';
 import { sifGroup } from './sif/index.js';
 import { version } from './version.js';
@@ -35,6 +38,7 @@ export const sing = defineProgram({
     build,
     ...actionCommands,
     inspect,
+    runHelp,
     pull,
     push,
     search,
@@ -42,7 +46,9 @@ export const sing = defineProgram({
     sign,
     verify,
     keyGroup,
+    keyServerGroup,
     remoteGroup,
+    registryGroup,
     cacheGroup,
     sifGroup,
     version,
@@ -54,10 +60,8 @@ export const sing = defineProgram({
     checkpoint: 'Let the program in the container write its own checkpoints',
     config: 'Settings are flags and variables of the environment: sing help exec',
     instance: 'Keep a program running in the background with: sing exec IMAGE PROGRAM &',
-    keyserver: 'Name another keystore with --url: sing help key search',
     oci: 'Start containers with: sing exec, sing run, sing shell',
     overlay: 'Make a folder of this machine writable in the container: sing exec --bind DIR IMAGE PROGRAM',
     plugin: 'What sing can do is built in: sing help',
-    registry: 'Images come from a library: sing help pull',
   },
 });

@@ -48,6 +48,9 @@ export class Session {
       alsoTrusts: undefined,
       insecure: true,
       exclusive: false,
+      global: false,
+      keyservers: [],
+      credentials: [],
       origin: 'file',
     });
   }
@@ -115,6 +118,28 @@ export class Session {
     return client;
   }
 
+  /**
+   * A client of a server that was named in another way than by the remote: it gets no token of the remote, and the authority of an
+   * instance vouches for the instance's own addresses alone.
+   */
+  async elsewhere(
+    baseUrl: string,
+    options: { readonly authorization?: string | undefined; readonly unverified?: boolean } = {},
+  ): Promise<HttpClient> {
+    const { HttpClient } = await this.#client();
+    const { authorization, unverified } = options;
+    const client = new HttpClient({
+      baseUrl,
+      userAgent: userAgent(this.#place.program.version),
+      proxies: proxiesFrom(this.#place),
+      ...((await this.#isOwn(baseUrl)) ? await this.#trust() : await this.#othersTrust()),
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(unverified === true ? { unverified } : {}),
+    });
+    this.#open.push(client);
+    return client;
+  }
+
   /** The token. @throws DomainError `unauthorized` when nobody is logged in */
   requireToken(): string {
     const { token, name, origin } = this.remote;
@@ -142,7 +167,18 @@ export class Session {
 
   /** The instance's own authority and nobody else; or everybody's, those of this remote, and a file that was named. */
   async #trust(): Promise<{ ca?: string; alsoTrusts?: string }> {
-    if (this.remote.ca !== undefined) return { ca: this.remote.ca };
+    return this.remote.ca === undefined ? this.#othersTrust() : { ca: this.remote.ca };
+  }
+
+  async #isOwn(address: string): Promise<boolean> {
+    // Only an instance has an authority of its own.
+    if (this.remote.ca === undefined) return false;
+    const uris = await this.uris().catch(() => new Map<string, string>());
+    const origin = URL.parse(address)?.origin;
+    return [this.remote.frontend, ...uris.values()].some((each) => URL.parse(each)?.origin === origin);
+  }
+
+  async #othersTrust(): Promise<{ alsoTrusts?: string }> {
     const { env } = this.#place;
     const setting = env.setting('CA_FILE');
     const file =
@@ -191,7 +227,8 @@ function withRemedy(error: unknown, remote: Remote): unknown {
   });
 }
 
-function isLoopback(address: string): boolean {
+/** Whether an address names this machine itself, which nothing leaves on the way there. */
+export function isLoopback(address: string): boolean {
   const { hostname } = new URL(address);
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

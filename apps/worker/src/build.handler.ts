@@ -8,7 +8,7 @@ import { ScsConfig } from '#libs/config';
 import type { JobOutcome, Ticket } from '#libs/contract';
 import { DomainError, messageOf, newObjectId, oneLine } from '#libs/core';
 import { type JobContext, type JobHandler, type JobPayload, JobStopped } from '#libs/queue';
-import { LOG, type Logger } from '#libs/server';
+import { LOG, type Logger, Metrics } from '#libs/server';
 import { BuilderConnection } from './builder-connection.js';
 import { Connections, type PushRequest } from './connections.js';
 import { DiskWatch } from './disk-watch.js';
@@ -31,15 +31,36 @@ interface Try {
 @Injectable()
 export class BuildHandler implements JobHandler {
   readonly name = 'build';
+  readonly #tries;
+  #building = 0;
 
   constructor(
+    metrics: Metrics,
     private readonly connections: Connections,
     private readonly config: ScsConfig,
     private readonly jobs: JobsFolder,
     @Inject(LOG) private readonly log: Logger,
-  ) {}
+  ) {
+    this.#tries = metrics.counter({
+      name: 'scs_worker_tries_total',
+      help: 'Tries of builds by this worker; stopped = cancelled, taken by another worker, or given back',
+      labels: { result: ['succeeded', 'failed', 'stopped'] },
+    });
+    metrics.gauge({ name: 'scs_worker_building', help: 'Builds that this worker has now' }, () => [
+      { value: this.#building },
+    ]);
+  }
 
-  async handle({ id }: JobPayload<'build'>, { signal }: JobContext): Promise<void> {
+  async handle(payload: JobPayload<'build'>, context: JobContext): Promise<void> {
+    this.#building += 1;
+    try {
+      await this.#handle(payload, context);
+    } finally {
+      this.#building -= 1;
+    }
+  }
+
+  async #handle({ id }: JobPayload<'build'>, { signal }: JobContext): Promise<void> {
     const tryId = newObjectId();
     const ticket = await this.#ticket(id, tryId, signal);
     if (ticket === undefined) return;
@@ -61,6 +82,7 @@ export class BuildHandler implements JobHandler {
         `INFO:    A worker has the build; it may take ${Math.round(ticket.timeLimit / 60)} minutes`,
       );
       const outcome = await this.#work({ id, ticket, connection, writer, signal: stop.signal });
+      this.#tries({ result: outcome === undefined ? 'stopped' : resultOf(outcome) });
       if (outcome === undefined) await this.#leave(writer, connection, signal);
       else {
         await writer.close();
@@ -143,6 +165,9 @@ export class BuildHandler implements JobHandler {
         context,
         pull: (from, library, pullSignal) =>
           this.connections.pullBase({ ticket, from, library, folder: folder.path, signal: pullSignal }),
+        verify: (path, options) => this.connections.verifyBase(path, options.signal),
+        // Whether others are signed well is for those to see who use the image.
+        verifyAll: false,
         localFiles: undefined,
         // For root's builds the ids are strangers to it and the folder is private; a user's builds have the user's own id.
         hidden: process.getuid?.() === 0 ? [] : [this.config.home],
@@ -197,3 +222,6 @@ async function fetchContext(
   await pipeline(Readable.from(connection.context(signal)), file, { signal });
   return path;
 }
+
+const resultOf = ({ outcome }: JobOutcome): 'succeeded' | 'failed' =>
+  outcome === 'succeeded' ? 'succeeded' : 'failed';

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { join } from 'node:path';
 import { hostArchitecture } from '#libs/build';
-import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
+import { HttpClient, KeystoreClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { ScsConfig } from '#libs/config';
 import type { Ticket } from '#libs/contract';
-import { DomainError, newObjectId, parseLibraryReference } from '#libs/core';
+import { DomainError, newObjectId, parseLibraryReference, systemClock } from '#libs/core';
 import { InternalClient, proofAudience, ServiceKey, TokenVerifier } from '#libs/server';
+import { withSifFile } from '#libs/sif';
+import { serverKeySource, verifyImage, type VerifyResult } from '#libs/signing';
 
 export interface PullBaseRequest {
   readonly ticket: Ticket;
@@ -65,6 +67,19 @@ export class Connections {
     const destination = join(folder, `base-${newObjectId()}.sif`);
     await pullImage(client, { image, path: path.path, destination, ...options });
     return destination;
+  }
+
+  /**
+   * Verifies an image with the keys of this instance's keystore, which anybody may read. A definition names whole fingerprints, so no key
+   * that somebody else put there counts for one of them.
+   */
+  async verifyBase(path: string, signal: AbortSignal | undefined): Promise<VerifyResult> {
+    const keystore = new KeystoreClient(this.#client(this.config.serviceUrl('keystore'), undefined));
+    const options = signal === undefined ? {} : { signal };
+    const source = serverKeySource((search) => keystore.get(search, options));
+    return withSifFile(path, (access) =>
+      verifyImage(access, { pgp: [source], clock: systemClock, ...options }),
+    );
   }
 
   /** Pushes the finished image to the place of its build, with all tags. */

@@ -32,6 +32,8 @@ export interface ChainerParts {
   readonly heads: HeadKeeper;
   /** Told in a sentence what an operator has to know. */
   readonly warn: (message: string) => void;
+  /** Told of every entry that this chainer has put into the chain: each once, after its commit. */
+  readonly onChained?: (entry: Pick<ChainedRecord, 'action' | 'outcome'>) => void;
 }
 
 type Limits = { readonly [Name in keyof typeof TRAIL_LIMITS]: number };
@@ -159,8 +161,10 @@ export class Chainer {
       ...waiting.map(({ id, revision }) => this.#inbox.write.delete(id, revision)),
       ...records.map((record) => this.#chain.write.insert(idOf(record.sequence), record)),
     ]);
-    if (result.ok) this.#known = head;
-    else if (result.because === 'exists' && result.failed > 0) await this.#followChain(stored);
+    if (result.ok) {
+      this.#known = head;
+      for (const record of records) this.#parts.onChained?.(record);
+    } else if (result.because === 'exists' && result.failed > 0) await this.#followChain(stored);
     return result.ok;
   }
 

@@ -7,7 +7,7 @@ import { runEnclosed } from './enclosed/run.js';
 import type { BuildLog } from './log.js';
 import { type BuiltImage, checkStages } from './engine.js';
 import type { BuildNetwork } from './runner.js';
-import type { PullBase } from './sources/base.js';
+import type { PullBase, VerifyBase } from './sources/base.js';
 import { fetchBases } from './sources/fetch.js';
 import type { WorkFolder } from './work-folder.js';
 
@@ -28,6 +28,10 @@ export interface BuildInEnclosure {
   readonly context: PackedFiles | undefined;
   /** Fetches `library` bases; undefined when there is no library. */
   readonly pull: PullBase | undefined;
+  /** Verifies bases of which a definition says who must have signed them; undefined: those cannot be used. */
+  readonly verify: VerifyBase | undefined;
+  /** Also looks at the signatures of all others, and warns of bad ones. */
+  readonly verifyAll: boolean;
   /** `localimage` and `oci` bases may be files of this machine; relative ones are relative to this directory. Undefined: they may not. */
   readonly localFiles: string | undefined;
   /** Directories of this machine that the build must not see. */

@@ -3,7 +3,7 @@ export type { BuildLog } from './log.js';
 export type { HostFiles } from './rootfs/files.js';
 export { hostArchitecture } from './rootfs/architecture.js';
 export type { BuildNetwork, ContainerRunner, RunBind, RunRequest, RunResult } from './runner.js';
-export type { PullBase } from './sources/base.js';
+export type { PullBase, VerifyBase } from './sources/base.js';
 export { packContext, type PackedContext } from './context/pack.js';
 export { type EnclosedImage, runEnclosed, type RunEnclosed } from './enclosed/run.js';
 export type { EnclosedRequest } from './enclosed/protocol.js';

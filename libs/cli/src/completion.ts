@@ -11,63 +11,103 @@ export function completionScript(program: Program, shell: Shell): string {
   return { bash, zsh, fish }[shell](program);
 }
 
-/** Every place in the tree with the words that may follow it. */
-function places(program: Program): readonly { key: string; words: readonly string[]; leaf: boolean }[] {
-  const flagWords = (flags: Flags) =>
-    visibleFlags(flags).flatMap(([name, flag]) => [
-      `--${name}`,
-      ...(flag.short === undefined ? [] : [`-${flag.short}`]),
-    ]);
-  const names = (nodes: readonly Node[]) =>
-    visible(nodes).flatMap((node) => [node.name, ...(node.aliases ?? [])]);
+/** A place in the tree with what may follow it. */
+interface Place {
+  /** Words up to it; empty at the top. */
+  readonly key: string;
+  readonly names: readonly Node[];
+  readonly flags: Flags;
+  /** Files may follow. */
+  readonly leaf: boolean;
+}
+
+function places(program: Program): readonly Place[] {
   return [
-    {
-      key: '',
-      words: [...names(program.commands), 'help', ...flagWords(globalFlags(program)), '--help'],
-      leaf: false,
-    },
-    ...[...walk(program.commands)].map(({ node, path }) => ({
-      key: path.join(' '),
-      words:
-        node.kind === 'group' ? [...names(node.commands), '--help'] : [...flagWords(node.flags), '--help'],
-      leaf: node.kind === 'command',
-    })),
+    { key: '', names: visible(program.commands), flags: globalFlags(program), leaf: false },
+    ...[...walk(program.commands)].map(({ node, path }) =>
+      node.kind === 'group'
+        ? { key: path.join(' '), names: visible(node.commands), flags: {}, leaf: false }
+        : { key: path.join(' '), names: [], flags: node.flags, leaf: true },
+    ),
   ];
 }
 
+/** Aliases as whole paths, with the path that they stand for. */
+function aliases(program: Program): readonly (readonly [alias: string, key: string])[] {
+  return [...walk(program.commands)].flatMap(({ node, path }) =>
+    (node.aliases ?? []).map((alias) => [[...path.slice(0, -1), alias].join(' '), path.join(' ')] as const),
+  );
+}
+
+const spellings = ([name, flag]: readonly [string, Flags[string]]): string[] => [
+  `--${name}`,
+  ...(flag.short === undefined ? [] : [`-${flag.short}`]),
+];
+
+/** Flags whose next word is their value. */
+const withValue = (flags: Flags): string[] =>
+  visibleFlags(flags)
+    .filter(([, flag]) => flag.type !== 'boolean')
+    .flatMap(spellings);
+
+const namesOf = (nodes: readonly Node[]): string[] =>
+  nodes.flatMap((node) => [node.name, ...(node.aliases ?? [])]);
+
 function bash(program: Program): string {
   const fn = `_${program.name}`;
-  const cases = places(program).map(
-    ({ key, words, leaf }) =>
-      `    ${quote(key)}) words=${quote(words.join(' '))}; files=${leaf ? 'yes' : 'no'} ;;`,
-  );
-  const aliases = [...walk(program.commands)].flatMap(({ node, path }) =>
-    (node.aliases ?? []).map(
-      (alias) => `      ${quote([...path.slice(0, -1), alias].join(' '))}) key=${quote(path.join(' '))} ;;`,
-    ),
-  );
-  const known = places(program)
-    .map(({ key }) => key)
-    .filter((key) => key !== '');
+  const all = places(program);
+  const cases = all.map(({ key, names, flags, leaf }) => {
+    const verbs = [...namesOf(names), ...(key === '' ? ['help'] : [])].join(' ');
+    const words = [...visibleFlags(flags).flatMap(spellings), '--help'].join(' ');
+    return `  ${quote(key)}) verbs=${quote(verbs)} flags=${quote(words)} values=${quote(withValue(flags).join(' '))} files=${leaf ? 'yes' : 'no'} ;;`;
+  });
   return `# bash completion for ${program.name}; source it or put it into /usr/share/bash-completion/completions/
 ${fn}() {
-  local current=\${COMP_WORDS[COMP_CWORD]} key= try index words= files=no
+  local current=\${COMP_WORDS[COMP_CWORD]} previous= key= try= word= index= help=no verbs= flags= values= files=no
+  previous=\${COMP_WORDS[COMP_CWORD - 1]}
   for ((index = 1; index < COMP_CWORD; index++)); do
-    case \${COMP_WORDS[index]} in
-    -*) [ -n "$key" ] && break || continue ;;
+    word=\${COMP_WORDS[index]}
+    case $word in
+    -*)
+      [ -n "$key" ] && break
+      # bash takes --flag=value apart.
+      if [ "\${COMP_WORDS[index + 1]}" = "=" ]; then
+        index=$((index + 2))
+      else
+        case ${quote(` ${withValue(globalFlags(program)).join(' ')} `)} in *" $word "*) index=$((index + 1)) ;; esac
+      fi
+      continue
+      ;;
+    help)
+      if [ -z "$key" ]; then
+        help=yes
+        continue
+      fi
+      ;;
     esac
-    try=\${key:+$key }\${COMP_WORDS[index]}
+    try=\${key:+$key }$word
     case $try in
-${aliases.join('\n').replaceAll('      ', '    ')}
-${known.map((key) => `    ${quote(key)}) key=$try ;;`).join('\n')}
+${aliases(program)
+  .map(([alias, key]) => `    ${quote(alias)}) key=${quote(key)} ;;`)
+  .join('\n')}
+${all
+  .filter(({ key }) => key !== '')
+  .map(({ key }) => `    ${quote(key)}) key=$try ;;`)
+  .join('\n')}
     *) break ;;
     esac
   done
   case $key in
 ${cases.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
-  if [ "$files" = yes ] && [[ $current != -* ]]; then
+  if [ $help = yes ]; then
+    flags= values= files=no
+  fi
+  case " $values " in
+  *" $previous "*) verbs= flags= files=yes ;;
+  esac
+  COMPREPLY=($(compgen -W "$verbs $flags" -- "$current"))
+  if [ $files = yes ] && [[ $current != -* ]]; then
     COMPREPLY=($(compgen -f -- "$current"))
     compopt -o filenames 2>/dev/null
   fi
@@ -85,33 +125,50 @@ ${bash(program)}`;
 
 function fish(program: Program): string {
   const { name } = program;
-  const lines = [`# fish completion for ${name}`];
-  const top = visible(program.commands).flatMap((node) => [node.name, ...(node.aliases ?? [])]);
-  const none = `not __fish_seen_subcommand_from ${[...top, 'help'].join(' ')}`;
-  for (const node of visible(program.commands)) {
-    lines.push(`complete -c ${name} -f -n ${quote(none)} -a ${quote(node.name)} -d ${quote(node.summary)}`);
-  }
-  for (const [flag, spec] of visibleFlags(globalFlags(program))) {
-    lines.push(fishFlag(name, none, flag, spec));
-  }
-  for (const { node, path } of walk(program.commands)) {
-    const seen = path
-      .map((word, depth) => {
-        const here = depth === path.length - 1 ? [word, ...(node.aliases ?? [])] : [word];
-        return `__fish_seen_subcommand_from ${here.join(' ')}`;
-      })
-      .join('; and ');
-    if (node.kind === 'command') {
-      for (const [flag, spec] of visibleFlags(node.flags)) lines.push(fishFlag(name, seen, flag, spec));
-      continue;
-    }
-    const verbs = visible(node.commands).map((each) => each.name);
-    const open = `${seen}; and not __fish_seen_subcommand_from ${verbs.join(' ')}`;
-    for (const each of visible(node.commands)) {
-      lines.push(`complete -c ${name} -f -n ${quote(open)} -a ${quote(each.name)} -d ${quote(each.summary)}`);
-    }
+  const all = places(program);
+  const lines = [fishWalker(program, all)];
+  for (const { key, names, flags, leaf } of all) {
+    const here = `__${name}_at ${quote(key)}`;
+    if (!leaf) lines.push(`complete -c ${name} -f -n ${quote(here)}`);
+    for (const node of names)
+      lines.push(`complete -c ${name} -f -n ${quote(here)} -a ${quote(node.name)} -d ${quote(node.summary)}`);
+    for (const [flag, spec] of visibleFlags(flags)) lines.push(fishFlag(name, here, flag, spec));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Says whether the words so far lead to a place: flags in front of the command are passed over, those behind it end the way. */
+function fishWalker(program: Program, all: readonly Place[]): string {
+  const { name } = program;
+  const keys = all.filter(({ key }) => key !== '').map(({ key }) => quote(key));
+  return `# fish completion for ${name}; put it into ~/.config/fish/completions/${name}.fish
+function __${name}_at
+    set -l key ''
+    set -l skip no
+    for word in (commandline -opc)[2..-1]
+        if test $skip = yes
+            set skip no
+            continue
+        end
+        if string match -q -- '-*' $word
+            test -n "$key"; and break
+            contains -- $word ${withValue(globalFlags(program)).join(' ')}; and set skip yes
+            continue
+        end
+        test "$key$word" = help; and continue
+        set -l try (string trim -- "$key $word")
+        switch $try
+${aliases(program)
+  .map(([alias, key]) => `            case ${quote(alias)}\n                set key ${quote(key)}`)
+  .join('\n')}
+            case ${keys.join(' ')}
+                set key $try
+            case '*'
+                break
+        end
+    end
+    test "$key" = "$argv[1]"
+end`;
 }
 
 function fishFlag(program: string, when: string, name: string, flag: Flags[string]): string {

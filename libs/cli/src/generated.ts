@@ -7,9 +7,19 @@ export function generatedCommands(programName: string): readonly Command[] {
     defineCommand({
       name: 'completion',
       summary: 'print a completion script for a shell',
+      description:
+        'It needs nothing but the shell. Where it goes:\n' +
+        `  bash  ~/.local/share/bash-completion/completions/${programName}\n` +
+        `  zsh   source it in ~/.zshrc, behind compinit\n` +
+        `  fish  ~/.config/fish/completions/${programName}.fish\n` +
+        `The manual page is printed by: ${programName} manual > ~/.local/share/man/man1/${programName}.1`,
       positionals: [{ name: 'shell', summary: 'bash, zsh or fish' }],
       examples: [
         { line: `source <(${programName} completion bash)`, summary: 'complete words in this shell' },
+        {
+          line: `${programName} completion fish > ~/.config/fish/completions/${programName}.fish`,
+          summary: 'from now on, in fish',
+        },
       ],
       async run({ args, out, program }) {
         const { completionScript, SHELLS } = await import('./completion.js');

@@ -20,6 +20,22 @@ export class Output {
     this.#open().write(text);
   }
 
+  /**
+   * A text from elsewhere with its lines, and a line feed behind it: as it is for programs; on a terminal, which it must not steer,
+   * with its control characters made visible.
+   */
+  foreign(text: string): void {
+    const sink = this.#open();
+    const shown =
+      sink.isTTY === true
+        ? text
+            .split('\n')
+            .map((line) => printable(line.replaceAll('\t', ' '.repeat(8))))
+            .join('\n')
+        : text;
+    sink.write(`${shown}\n`);
+  }
+
   line(text = ''): void {
     this.#open().write(`${text}\n`);
   }

@@ -22,6 +22,8 @@ export interface HttpClientOptions extends ConnectionOptions {
   readonly baseUrl: string;
   /** Bearer token; sent to the origin of `baseUrl` and to nobody else. */
   readonly token?: string;
+  /** Another `Authorization` than a bearer token, as it is sent; to the origin of `baseUrl` and to nobody else. */
+  readonly authorization?: string;
   readonly userAgent: string;
   /** Takes the place of own connections; the giver closes it. */
   readonly dispatcher?: Dispatcher;
@@ -131,14 +133,15 @@ export class HttpClient {
   /** Opens a websocket below the base, with the token; it is paused. @throws ResponseError when the handshake is refused */
   async openSocket(path: string, options: { timeout: number; signal?: AbortSignal }): Promise<WebSocket> {
     const { openSocket } = await import('./http/websocket.js');
-    const { token, userAgent, proxies } = this.#options;
+    const { userAgent, proxies } = this.#options;
+    const authorization = authorizationOf(this.#options);
     const url = new URL(this.baseUrl.replace(/^http/, 'ws') + path);
     const ca = this.#connections.authorities();
     return openSocket({
       url,
       headers: {
         'user-agent': userAgent,
-        ...(token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }),
+        ...(authorization === undefined ? {} : { authorization }),
       },
       ...options,
       ...(ca === undefined ? {} : { ca }),
@@ -212,7 +215,8 @@ export class HttpClient {
   }
 
   #headers(options: RequestOptions, url: URL, keepBody: boolean): Record<string, string> {
-    const { token, userAgent } = this.#options;
+    const { userAgent } = this.#options;
+    const authorization = authorizationOf(this.#options);
     const headers: Record<string, string> = { 'user-agent': userAgent };
     for (const [name, value] of Object.entries(options.headers ?? {})) {
       if (keepBody || !/^content-/i.test(name)) headers[name.toLowerCase()] = value;
@@ -220,11 +224,16 @@ export class HttpClient {
     // CVE-2022-23538: a token is for the server it was given for; a redirect or a handed-out address gets none.
     if (url.origin !== this.#base.origin) {
       delete headers['authorization'];
-    } else if (options.authorize !== false && token !== undefined && token !== '') {
-      headers['authorization'] = `Bearer ${token}`;
+    } else if (options.authorize !== false && authorization !== undefined) {
+      headers['authorization'] = authorization;
     }
     return headers;
   }
+}
+
+function authorizationOf({ token, authorization }: HttpClientOptions): string | undefined {
+  if (authorization !== undefined) return authorization;
+  return token === undefined || token === '' ? undefined : `Bearer ${token}`;
 }
 
 function toBody(body: Bytes | Readable | undefined): string | Buffer | Readable | null {

@@ -13,3 +13,4 @@ export * from './keystore-index.js';
 export * from './keystore.js';
 export * from './library/index.js';
 export * from './organisations.js';
+export * from './transfer/index.js';

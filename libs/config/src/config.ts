@@ -29,6 +29,13 @@ export type RedisSettings =
       readonly database: number;
     };
 
+/** Where numbers are shown to Prometheus. */
+export interface MetricsSettings {
+  /** Address to listen on. */
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What the keystore lets people do. */
 export interface KeystoreSettings {
   readonly reads: KeystoreReads;
@@ -63,6 +70,7 @@ export interface ConfigValues {
   readonly redisUrl: Secret | undefined;
   readonly blobsUrl: string;
   readonly logLevel: string;
+  readonly metrics: MetricsSettings | undefined;
   readonly httpPort: number | undefined;
   readonly insecureHttp: boolean;
   readonly trustedProxies: readonly string[];
@@ -93,6 +101,8 @@ export class ScsConfig {
   /** `file:<folder>`. */
   readonly blobsUrl: string;
   readonly logLevel: string;
+  /** Undefined = off. */
+  readonly metrics: MetricsSettings | undefined;
   /** Port of the redirect from http; undefined = off. */
   readonly httpPort: number | undefined;
   readonly insecureHttp: boolean;
@@ -119,6 +129,7 @@ export class ScsConfig {
     this.redis = values.redis;
     this.blobsUrl = values.blobsUrl;
     this.logLevel = values.logLevel;
+    this.metrics = values.metrics;
     this.httpPort = values.httpPort;
     this.insecureHttp = values.insecureHttp;
     this.trustedProxies = values.trustedProxies;

@@ -1,4 +1,10 @@
-export { type KeystoreSettings, ScsConfig, type RedisSettings, type TlsSettings } from './config.js';
+export {
+  type KeystoreSettings,
+  type MetricsSettings,
+  ScsConfig,
+  type RedisSettings,
+  type TlsSettings,
+} from './config.js';
 export { withDatabaseAuthority } from './databases.js';
 export { environmentExample } from './example.js';
 export { prepareHome } from './home.js';

@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DomainError, expected, systemCode } from '#libs/core';
-import { isLoopback, type KeystoreSettings, ScsConfig, type TlsSettings } from './config.js';
+import {
+  isLoopback,
+  type KeystoreSettings,
+  type MetricsSettings,
+  ScsConfig,
+  type TlsSettings,
+} from './config.js';
 import { databaseUrls } from './databases.js';
 import { installation } from './installation.js';
 import { redisAddress, redisOf } from './redis-url.js';
@@ -70,11 +76,12 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     redisUrl: redisUrl === undefined ? undefined : new Secret(redisUrl),
     blobsUrl: settings.SCS_BLOBS_URL ?? `file:${join(home, 'data', 'library', 'blobs')}`,
     logLevel: settings.SCS_LOG_LEVEL ?? 'info',
+    metrics: metricsOf(settings),
     httpPort: settings.SCS_HTTP_PORT,
     trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
     buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
     keystore: keystoreOf(settings),
-    warnings: [...unknownNames(env), ...proxyWarnings(settings)],
+    warnings: [...unknownNames(env), ...proxyWarnings(settings), ...metricsWarnings(settings)],
   });
 }
 
@@ -133,6 +140,7 @@ function checkTogether(
     faults.push('Expected no SCS_HTTP_PORT with SCS_INSECURE_HTTP=yes: there is no https to redirect to');
   if (settings.SCS_HTTP_PORT === chosen.port)
     faults.push(expected('a port other than SCS_PORT', 'SCS_HTTP_PORT', chosen.port));
+  checkMetrics(settings, chosen, faults);
   const missing = new Set<AddressedService>(
     chosen.services
       .flatMap((service) => NEEDS[service])
@@ -140,6 +148,28 @@ function checkTogether(
   );
   for (const service of missing)
     faults.push(`Expected a URL for ${urlName(service)}, because ${service} does not run here, got nothing`);
+}
+
+function metricsOf(settings: Partial<Settings>): MetricsSettings | undefined {
+  const { SCS_METRICS_PORT: port, SCS_METRICS_HOST: host = '127.0.0.1' } = settings;
+  return port === undefined ? undefined : { host, port };
+}
+
+function checkMetrics(settings: Partial<Settings>, chosen: Chosen, faults: string[]): void {
+  const metrics = metricsOf(settings);
+  if (metrics === undefined) return;
+  const { host, port } = metrics;
+  if (port === chosen.port || port === settings.SCS_HTTP_PORT)
+    faults.push(expected('a port of its own', 'SCS_METRICS_PORT', port));
+  // Nothing leaves the machine in plain text.
+  if (chosen.insecureHttp && !isLoopback(host))
+    faults.push(expected('a loopback address with SCS_INSECURE_HTTP=yes', 'SCS_METRICS_HOST', host));
+}
+
+function metricsWarnings({ SCS_METRICS_HOST, SCS_METRICS_PORT }: Partial<Settings>): string[] {
+  return SCS_METRICS_HOST !== undefined && SCS_METRICS_PORT === undefined
+    ? ['SCS_METRICS_HOST has no effect without SCS_METRICS_PORT']
+    : [];
 }
 
 function proxyWarnings({ SCS_INSECURE_HTTP, SCS_TRUSTED_PROXIES }: Partial<Settings>): string[] {

@@ -201,6 +201,16 @@ const observation = z.object({
     about: 'Least severe line that is logged: trace, debug, info, warn, error, fatal.',
     example: 'info',
   }),
+  SCS_METRICS_PORT: setting(Port, {
+    about:
+      'A port of its own for Prometheus, which finds the numbers of this process at /metrics there. Off by default.',
+    example: '9464',
+  }),
+  SCS_METRICS_HOST: setting(Host, {
+    about:
+      'Address of SCS_METRICS_PORT. Whoever reaches it reads the numbers, without a token. Default: 127.0.0.1, this machine alone.',
+    example: '192.0.2.10',
+  }),
 });
 
 /** Every setting, group by group, in the order of `.env.example`. */

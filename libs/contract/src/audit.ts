@@ -39,17 +39,25 @@ export const AUDIT_ACTIONS = {
     'key.claim',
     'key.delete',
     'key.hide',
+    'key.notice',
     'key.repair',
     'key.unblock',
     'keyring.add',
     'keyring.remove',
   ],
   library: [
+    'collection.change',
     'collection.create',
+    'collection.delete',
+    'container.change',
     'container.create',
+    'container.delete',
+    'entity.change',
     'entity.create',
+    'entity.delete',
     'image.delete',
     'image.push',
+    'tag.delete',
     'tag.move',
     'tag.set',
   ],
@@ -142,6 +150,14 @@ export const AuditState = z.strictObject({
   /** `entity/collection/container`: where a build goes. */
   place: z.string().max(AUDIT_LIMITS.subject).regex(VISIBLE).optional(),
   private: z.boolean().optional(),
+  readOnly: z.boolean().optional(),
+  /** Patterns of tags. */
+  protectedTags: z
+    .array(z.string().regex(/^[A-Za-z0-9._*-]{1,128}$/))
+    .max(20)
+    .optional(),
+  /** Of an entity, in bytes; 0 for no limit. */
+  quota: z.number().int().nonnegative().optional(),
   /** What people call it; the organisation of a keyring. */
   name: z
     .string()
@@ -162,6 +178,8 @@ export const AuditState = z.strictObject({
   /** How many tokens ended with it. */
   tokens: z.number().int().nonnegative().optional(),
   expiresAt: z.iso.datetime().optional(),
+  /** How many days before that somebody is told. */
+  days: z.number().int().nonnegative().optional(),
   /** Which service an exchanged token is for, and which job. */
   audience: AuditedService.optional(),
   job: z

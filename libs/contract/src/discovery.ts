@@ -14,5 +14,7 @@ export const CurrentUser = z.object({
   username: z.string(),
   email: z.string().optional(),
   realname: z.string().optional(),
+  /** What a registry knows the person by. */
+  oidc_user_meta: z.object({ secret: z.string().nullish() }).nullish(),
 });
 export type CurrentUser = z.infer<typeof CurrentUser>;

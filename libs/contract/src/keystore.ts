@@ -205,6 +205,27 @@ export const ExpiringKey = z.object({
 export type ExpiringKey = z.infer<typeof ExpiringKey>;
 export const ExpiringKeysAnswer = envelope(z.array(ExpiringKey));
 
+/** Days before the end of a key at which somebody is told. */
+export const NOTICE_DAYS = [30, 7, 0] as const;
+
+/** That a key ends soon, or has ended: for its owner, or while nobody owns it for whoever brought it. One for each key. */
+export const KeyNotice = z.object({
+  fingerprint: z.string(),
+  userIds: z.array(z.string()),
+  expiresAt: Time,
+  /** Which of {@link NOTICE_DAYS} was reached. */
+  days: z.number().int(),
+  /** When that was noticed. */
+  since: Time,
+  /** Whether the account has said that it knows; not any more when the next day is reached. */
+  acknowledged: z.boolean(),
+});
+export type KeyNotice = z.infer<typeof KeyNotice>;
+/** `PUT /v1/keys/notices/{fingerprint}` acknowledges one. */
+export const KeyNoticeAnswer = envelope(KeyNotice);
+/** `GET /v1/keys/notices`, newest first; a page may have fewer than its limit. */
+export const KeyNoticesAnswer = envelope(z.array(KeyNotice));
+
 /** `GET /v1/keyrings/{organisation}.asc`. */
 export const KeyringFile = z
   .string()

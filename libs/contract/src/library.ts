@@ -267,4 +267,5 @@ export const SearchResult = z.object({
     .transform((value) => value ?? []),
 });
 export type SearchResult = z.output<typeof SearchResult>;
-export const SearchAnswer = envelope(SearchResult);
+/** `more` is ours: a limit was reached, and there may be more than this. */
+export const SearchAnswer = envelope(SearchResult).extend({ more: answerFlag });

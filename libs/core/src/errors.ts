@@ -1,3 +1,5 @@
+import { writtenOut } from './one-line.js';
+
 /**
  * Every error that leaves a program of ours, by its stable code. Codes never change; messages may.
  * `status` is the HTTP status a service answers with; command lines ignore it.
@@ -68,9 +70,13 @@ export class DomainError extends Error {
   }
 }
 
-/** "Expected <what> for <name>, got <value>": the one form of our messages about values. Long values are cut. */
+/** Whether a status says that something is wrong with the server. 501 does not: somebody asked for what it does not offer. */
+export const isServerFault = (status: number): boolean =>
+  status >= 500 && status !== ERROR_CODES.not_implemented.status;
+
+/** "Expected <what> for <name>, got <value>": the one form of our messages about values. Long values are cut, and show all that is in them. */
 export function expected(what: string, name: string, got: unknown): string {
-  const text = typeof got === 'string' ? JSON.stringify(got) : String(got);
+  const text = writtenOut(typeof got === 'string' ? JSON.stringify(got) : String(got));
   return `Expected ${what} for ${name}, got ${text.length > 80 ? `${text.slice(0, 77)}…` : text}`;
 }
 

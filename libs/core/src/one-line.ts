@@ -12,3 +12,11 @@ export function oneLine(text: string): string {
     return `\\x${code.toString(16).padStart(2, '0')}`;
   });
 }
+
+/** What no line shows: controls, and characters that only change how others are shown, such as the direction of reading. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Text from elsewhere for people who have to see all that is in it: what a line does not show is written as `\u{202e}`. */
+export function writtenOut(text: string): string {
+  return text.replace(INVISIBLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}

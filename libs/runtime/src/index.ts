@@ -14,7 +14,7 @@ export type * from './host.js';
 export { planLaunch } from './launch/planLaunch.js';
 export { becomePlan, startPlan, systemHost } from './native.js';
 export type { CommandEnding, Ending, LaunchFault, StartedContainer, StartOptions } from './native.js';
-export { ACTION_FLAGS } from './options/actionFlags.js';
+export { ACTION_FLAGS, FETCH_FLAGS } from './options/actionFlags.js';
 export type { Flag, Verb } from './options/flag.js';
 export { plainOptions } from './options/launchOptions.js';
 export type { LaunchOptions } from './options/launchOptions.js';

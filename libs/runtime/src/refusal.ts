@@ -23,9 +23,10 @@ export function usageError(command: string, message: string): DomainError {
 }
 
 /** Something that exists in the field but not in this version: never ignored in silence. */
-export function notOffered(what: string): DomainError {
+export function notOffered(what: string, remedy?: string): DomainError {
   return new DomainError('not_implemented', `${what} is not offered by this version`, {
     reason: 'not_offered',
     exitCode: STATUS_FATAL,
+    ...(remedy === undefined ? {} : { remedy }),
   });
 }

@@ -14,6 +14,7 @@ import { PasswordCheck, TokenGuard, TokenUses, TokenVerifier } from './auth/inde
 import { CLOCK } from './clock.js';
 import { InternalClient } from './internal-client.js';
 import { LOG, type Logger } from './log.js';
+import { Metrics } from './metrics/index.js';
 import { DESCRIPTIONS, type Descriptions, DocsController } from './openapi/docs.controller.js';
 import { Service } from './openapi/service-name.js';
 import { Readiness } from './readiness.js';
@@ -31,6 +32,7 @@ export interface CoreParts {
   readonly internal: InternalClient;
   readonly descriptions: Descriptions;
   readonly audit: AuditDesk;
+  readonly metrics: Metrics;
 }
 
 /** What every service can have injected, the guard that stands before every route, and the routes of every process. */
@@ -70,6 +72,7 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
       { provide: InternalClient, useValue: parts.internal },
       { provide: DESCRIPTIONS, useValue: parts.descriptions },
       { provide: AuditDesk, useValue: parts.audit },
+      { provide: Metrics, useValue: parts.metrics },
       PasswordCheck,
     ];
     return {
@@ -87,6 +90,7 @@ export class CoreModule implements BeforeApplicationShutdown, OnApplicationShutd
         InternalClient,
         PasswordCheck,
         AuditDesk,
+        Metrics,
       ],
     };
   }

@@ -15,13 +15,17 @@ import { answerClientError, answerExpectation } from './http/client-error.js';
 import { failureOf, JSON_TYPE } from './http/envelope.js';
 import { ErrorsFilter } from './http/errors.filter.js';
 import { addHooks } from './http/hooks.js';
-import { listen, listenRedirect } from './http/listen.js';
+import { listen, listenMetrics, listenRedirect } from './http/listen.js';
 import { methodsAt, tidyTarget } from './http/paths.js';
 import { createRedirect } from './http/redirect.js';
 import { InternalClient } from './internal-client.js';
 import { LIMITS } from './limits.js';
 import { NestLog, type Logger } from './log.js';
-import { describeServices } from './openapi/index.js';
+import { describeProcess } from './metrics/describe-process.js';
+import { Metrics } from './metrics/index.js';
+import { createMetricsServer } from './metrics/listener.js';
+import { countRequests } from './metrics/requests.js';
+import { describeServices, servicesByRoute } from './openapi/index.js';
 import { Readiness } from './readiness.js';
 import { Certificates, checkAuthorities } from './tls/certificates.js';
 import { raiseTlsFloor } from './tls/floor.js';
@@ -60,6 +64,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   raiseTlsFloor();
   checkAuthorities(config);
   const certificates = config.insecureHttp ? undefined : await Certificates.open(config, clock, log);
+  const metrics = await Metrics.open(config);
   const verifier = new TokenVerifier({ clock, warn: (message) => log.warn(message) });
   const uses = new TokenUses({
     authority: () => verifier.authority,
@@ -77,6 +82,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     internal: new InternalClient(config, () => certificates?.current.cert),
     descriptions: describeServices([...modules, CoreModule], config.version),
     audit: new AuditDesk(log),
+    metrics,
   };
   parts.readiness.register('tokens', async () => verifier.requireFresh());
   const core = CoreModule.of(parts);
@@ -87,6 +93,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const adapter = new FastifyAdapter(fastifyOptions(certificates) as never);
   const fastify = adapter.getInstance();
   takeAddresses(fastify, config.trustedProxies);
+  // Before whatever answers by itself.
+  countRequests(fastify, metrics, servicesByRoute([...modules, CoreModule]));
   addHooks(fastify, {
     log,
     config,
@@ -109,11 +117,15 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   http.on('checkExpectation', answerExpectation);
   parts.upgrades.attach(http);
   const redirect = config.httpPort === undefined ? undefined : createRedirect(config.publicUrl);
+  describeProcess(metrics, { config, readiness: parts.readiness, upgrades: parts.upgrades });
+  const shown = metrics.on ? createMetricsServer(metrics, certificates?.current, log) : undefined;
   const close = async (): Promise<void> => {
     stopping = true;
     const force = setTimeout(() => http.closeAllConnections(), LIMITS.shutdownTime).unref();
     redirect?.close();
     redirect?.closeAllConnections();
+    shown?.close();
+    shown?.closeAllConnections();
     certificates?.stop();
     await app.close();
     clearTimeout(force);
@@ -125,11 +137,13 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     verifier.start();
     await listen(app, config);
     if (redirect !== undefined) await listenRedirect(redirect, config);
+    if (shown !== undefined) await listenMetrics(shown, config);
   } catch (error) {
     await close().catch(() => undefined);
     throw error;
   }
   certificates?.follow(http as HttpsServer);
+  if (shown !== undefined) certificates?.follow(shown as HttpsServer);
   return { url: config.publicUrl, app, http, certificates, readiness: parts.readiness, close };
 }
 

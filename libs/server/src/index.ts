@@ -10,6 +10,7 @@ export { networkListOf } from './http/address.js';
 export { InternalClient, type InternalAnswer, type InternalCall } from './internal-client.js';
 export { LIMITS } from './limits.js';
 export { createLog, LOG, redactUrl, type Logger } from './log.js';
+export { METRICS, Metrics } from './metrics/index.js';
 export { describeServices, Service, templateOf, type OpenApi } from './openapi/index.js';
 export { Html, markup, Page, page, PAGE_POLICY } from './pages/index.js';
 export { Readiness, type ReadinessReport } from './readiness.js';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Actor, AudienceName } from '#libs/contract';
-import { DomainError, ERROR_CODES } from '#libs/core';
+import { DomainError, ERROR_CODES, isServerFault } from '#libs/core';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { parseAuthorization } from './auth/authorization.js';
 import type { GoesOn } from './auth/verifier.js';
@@ -69,6 +69,11 @@ export class UpgradeRouter {
     return this.#routes.map(({ segments }) => segments.join('/'));
   }
 
+  /** How many websockets are open. */
+  get open(): number {
+    return this.#sockets.clients.size;
+  }
+
   /** Registers `handler` for a path whose `:name` segments match one segment each. */
   route(path: string, handler: UpgradeHandler, options: UpgradeRouteOptions = {}): void {
     this.#routes.push({ ...options, segments: path.split('/'), handler });
@@ -120,7 +125,7 @@ export class UpgradeRouter {
       });
     } catch (error) {
       const answer = failureOf(error);
-      if (answer.status >= 500)
+      if (isServerFault(answer.status))
         this.#log.error({ url: redactUrl(request.url ?? ''), error: detailsOf(error) }, 'A websocket failed');
       refuse(answer);
       if (accepted) socket.destroy();

@@ -45,6 +45,32 @@ export function decodeHeader(bytes: Buffer): SifHeader {
   };
 }
 
+/**
+ * Where the data of an image ends, as its header says: no file that holds all of it is shorter. For whoever has the beginning of a
+ * file only.
+ * @param beginning at least the 128 bytes of the header
+ * @throws DomainError `sif_invalid_magic`, `sif_invalid_version`, `sif_invalid_table`
+ */
+export function declaredEnd(beginning: Buffer): number {
+  if (beginning.length < HEADER_SIZE)
+    throw sifError(
+      'sif_invalid_magic',
+      `Expected at least ${HEADER_SIZE} bytes for a SIF image, got ${beginning.length}`,
+    );
+  const header = decodeHeader(beginning.subarray(0, HEADER_SIZE));
+  const end = header.dataOffset + header.dataSize;
+  if (
+    header.dataOffset < BigInt(HEADER_SIZE) ||
+    header.dataSize < 0n ||
+    end > BigInt(Number.MAX_SAFE_INTEGER)
+  )
+    throw sifError(
+      'sif_invalid_table',
+      `Expected data behind the header, got ${header.dataSize} bytes at ${header.dataOffset}`,
+    );
+  return Number(end);
+}
+
 /** The 128 bytes of a header. */
 export function encodeHeader(header: SifHeader): Buffer {
   const bytes = Buffer.alloc(HEADER_SIZE);

@@ -1,3 +1,4 @@
+export { rootEncryption } from './encryption.js';
 export { readExactly, SliceAccess, type RandomAccess, type ReadAccess } from './access/access.js';
 export { FileAccess, type FileMode } from './access/file.js';
 export { MemoryAccess } from './access/memory.js';
@@ -22,9 +23,9 @@ export {
   type Partition,
   type SignatureExtra,
 } from './extra.js';
-export { headerArchitecture, imageId, withoutPadding, type SifHeader } from './header.js';
+export { declaredEnd, headerArchitecture, imageId, withoutPadding, type SifHeader } from './header.js';
 export type { ObjectInput } from './input.js';
-export { LAUNCH_SCRIPT, MAGIC, VERSION, ZERO_TIME } from './layout.js';
+export { HEADER_SIZE, LAUNCH_SCRIPT, MAGIC, VERSION, ZERO_TIME } from './layout.js';
 export { SIF_LIMITS } from './limits.js';
 export { chunksOf, digestOf, objectProblem, openObject, readObject } from './object.js';
 export { setPrimary } from './primary.js';

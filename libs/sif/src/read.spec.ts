@@ -7,7 +7,7 @@ import {
 } from '../../../test/support/sif-fixtures.js';
 import { MemoryAccess } from './access/memory.js';
 import type { ReadAccess } from './access/access.js';
-import { withoutPadding } from './header.js';
+import { declaredEnd, withoutPadding } from './header.js';
 import { digestOf, objectProblem, openObject } from './object.js';
 import { readSif, type SifImage } from './read.js';
 
@@ -149,3 +149,38 @@ function withoutIntegrity({ parsed }: ExpectedImage): unknown {
     objects: objects.map(({ descriptorIntegritySha256: _descriptor, ...object }) => object),
   };
 }
+
+describe('declaredEnd', () => {
+  const header = (dataOffset: bigint, dataSize: bigint): Buffer => {
+    const bytes = Buffer.from(sifFixture('images/unsigned.sif').subarray(0, 128));
+    bytes.writeBigInt64LE(dataOffset, 112);
+    bytes.writeBigInt64LE(dataSize, 120);
+    return bytes;
+  };
+
+  it('is no more than the size of any image that is whole', () => {
+    const names = [...sifFixtureNames('images'), ...sifFixtureNames('legacy')];
+    for (const name of names.filter((each) => each.endsWith('.sif'))) {
+      const bytes = sifFixture(name);
+      expect([name, declaredEnd(bytes.subarray(0, 128)) <= bytes.length]).toEqual([name, true]);
+    }
+    expect(declaredEnd(header(4096n, 10n))).toBe(4106);
+  });
+
+  it.each([
+    [0n, 10n],
+    [-1n, 10n],
+    [4096n, -1n],
+    [4096n, 2n ** 62n],
+  ])('is none of an offset of %i and %i bytes', (offset, size) => {
+    expect(() => declaredEnd(header(offset, size))).toThrow(
+      expect.objectContaining({ reason: 'sif_invalid_table' }),
+    );
+  });
+
+  it('is none of what is shorter than a header', () => {
+    expect(() => declaredEnd(Buffer.alloc(127))).toThrow(
+      expect.objectContaining({ reason: 'sif_invalid_magic' }),
+    );
+  });
+});

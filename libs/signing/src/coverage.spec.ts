@@ -1,10 +1,11 @@
-import { MemoryAccess } from '#libs/sif';
+import { MemoryAccess, readSif } from '#libs/sif';
 import { describe, expect, it } from 'vitest';
 import { sifFixture } from '../../../test/support/sif-fixtures.js';
 import { FIXTURE_CLOCK, sifKey, sifPem, sifRing } from '../../../test/support/sif-keys.js';
 import { coverageOf, signersOf } from './coverage.js';
 import { readPublicKey } from './dsse/key.js';
 import { coverageSentences, resultJson } from './report.js';
+import { claimedSigners } from './required.js';
 import { signImage } from './sign.js';
 import { pgpSigner } from './signer.js';
 import { verifyImage, type VerifyOptions } from './verify.js';
@@ -164,5 +165,26 @@ describe('what no signature covers', () => {
     ])
       expect([name, (await verify(`images/${name}.sif`)).outside]).toEqual([name, []]);
     expect((await verify('tampered/base-signed.sif', { outside: false })).outside).toEqual([]);
+  });
+});
+
+describe('what signatures claim', () => {
+  it('is told once each, and is no proof of anything', () => {
+    const image = (name: string) => readSif(new MemoryAccess(sifFixture(name)));
+    return Promise.all(
+      (
+        [
+          ['images/twice-signed.sif', [A, B]],
+          ['images/multi-group-signed.sif', [A]],
+          ['images/unsigned.sif', []],
+          ['tampered/data-fs.sif', [A]],
+        ] as const
+      ).map(async ([name, claims]) => {
+        expect([name, claimedSigners(await image(name))]).toEqual([
+          name,
+          claims.map((one) => one.toLowerCase()),
+        ]);
+      }),
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { messageOf } from '#libs/core';
-import type { PgpKey } from '#libs/pgp';
+import { readKeys, type PgpKey } from '#libs/pgp';
 
 /** Where a key came from, as listings name it. */
 export type KeyOrigin = 'global' | 'local' | 'remote';
@@ -9,6 +9,20 @@ export interface KeySource {
   readonly origin: KeyOrigin;
   /** Keys by the id (16 upper-case hex digits) of a primary key or subkey; none when it knows none. */
   find(keyId: string): Promise<readonly PgpKey[]>;
+}
+
+/**
+ * A key server as a source.
+ * @param get gives the armored certificates that answer a search (`0x` and an id in lower-case hex); undefined: none
+ */
+export function serverKeySource(get: (search: string) => Promise<string | undefined>): KeySource {
+  return {
+    origin: 'remote',
+    find: async (keyId) => {
+      const answer = await get(`0x${keyId.toLowerCase()}`);
+      return answer === undefined ? [] : readKeys(answer);
+    },
+  };
 }
 
 /**

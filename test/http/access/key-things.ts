@@ -5,6 +5,7 @@ import { CertificatesStore } from '#apps/keystore/src/certificates.store';
 import type { Party } from '#apps/keystore/src/collections.store';
 import { keyEvent } from '#apps/keystore/src/events';
 import { KeyringsStore } from '#apps/keystore/src/keyrings.store';
+import { NoticesStore } from '#apps/keystore/src/notices.store';
 import { type CertificateRecord, recordOf } from '#apps/keystore/src/record';
 import { parseStored } from '#apps/keystore/src/stored';
 import { wkdName } from '#apps/keystore/src/wkd/name';
@@ -76,6 +77,13 @@ export class KeyThings {
   ownOf(account: string, { served = false } = {}): Promise<KeyThing> {
     const name = `${served ? 'shown' : 'hidden'}-${account}`;
     return this.#stored({ name, owner: account, contributors: [], hidden: !served });
+  }
+
+  /** A key of whose end its owner was told. @returns its fingerprint */
+  async noticed(about: About<KeyThings>): Promise<string> {
+    const { fingerprint } = await this.key(about, { served: true });
+    await this.world.app.get(NoticesStore).tell();
+    return fingerprint;
   }
 
   /** The challenge for a key, signed; forged: with the right key a text that is none, or the right one with another key. */

@@ -62,6 +62,14 @@ describeAccess('keystore', () => KeyThings.prepare(), {
     path: '/v1/keys/expiring?within=11&limit=500',
     shows: (await about.world.key(about, { served: true })).fingerprint,
   }),
+  'GET /v1/keys/notices': async (about) => ({
+    path: '/v1/keys/notices?limit=500',
+    shows: await about.world.noticed(about),
+  }),
+  'PUT /v1/keys/notices/{fingerprint}': async (about) => ({
+    method: 'PUT',
+    path: `/v1/keys/notices/${await about.world.noticed(about)}`,
+  }),
   'GET /v1/keys/{fingerprint}': async (about) => ({ path: await pathOf(about) }),
   'DELETE /v1/keys/{fingerprint}': async (about) => ({ method: 'DELETE', path: await pathOf(about) }),
   'POST /v1/keys/{fingerprint}/challenge': async (about) => ({

@@ -99,6 +99,29 @@ export class LibraryThings {
     return hash;
   }
 
+  /** A new container beside it, for somebody to remove. @returns `entity/collection/container` */
+  async removable(about: About<LibraryThings>): Promise<string> {
+    const { keeper, entity, collectionId } = this.of(about);
+    const name = `gone${about.serial}`;
+    if (!about.missing) {
+      const { status } = await keeper.container(collectionId, name);
+      if (status !== 200) throw new Error(`The container ${name} could not be made`);
+    }
+    return `${entity}/tools/${name}`;
+  }
+
+  /** A new tag of the image there, for somebody to remove. */
+  async removableTag(about: About<LibraryThings>): Promise<string> {
+    const { keeper, containerId, image } = this.of(about);
+    const tag = `gone${about.serial}`;
+    if (!about.missing) {
+      const body = { Arch: 'amd64', Tag: tag, ImageID: image.id };
+      const { status } = await keeper.send('POST', `/v2/tags/${containerId}`, body);
+      if (status !== 200) throw new Error(`The tag ${tag} could not be set`);
+    }
+    return tag;
+  }
+
   /** A new image there, without its bytes. */
   async announced(about: About<LibraryThings>): Promise<Announced> {
     const bytes = randomBytes(32);

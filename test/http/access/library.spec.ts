@@ -82,5 +82,53 @@ describeAccess('library', () => LibraryThings.prepare(), {
     path: '/v1/search?value=application',
     shows: about.world.of(about).containerId,
   }),
+  'GET /v1/manage/collections/{entity}': (about) => ({
+    path: `/v1/manage/collections/${about.world.of(about).entity}`,
+  }),
+  'GET /v1/manage/containers/{entity}/{collection}': (about) => ({
+    path: `/v1/manage/containers/${about.world.of(about).entity}/tools`,
+  }),
+  'GET /v1/manage/images/{entity}/{collection}/{container}': (about) => ({
+    path: `/v1/manage/images/${about.world.of(about).place}`,
+  }),
+  'GET /v1/manage/tags/{entity}/{collection}/{container}': (about) => ({
+    path: `/v1/manage/tags/${about.world.of(about).place}`,
+  }),
+  'PATCH /v1/manage/entities/{entity}': (about) => ({
+    method: 'PATCH',
+    path: `/v1/manage/entities/${about.world.of(about).entity}`,
+    json: { description: 'Tools' },
+  }),
+  'PATCH /v1/manage/collections/{entity}/{collection}': (about) => ({
+    method: 'PATCH',
+    path: `/v1/manage/collections/${about.world.of(about).entity}/tools`,
+    json: { description: 'Tools' },
+  }),
+  'PATCH /v1/manage/containers/{entity}/{collection}/{container}': (about) => ({
+    method: 'PATCH',
+    path: `/v1/manage/containers/${about.world.of(about).place}`,
+    json: { fullDescription: '# Tools' },
+  }),
+  'POST /v1/manage/retention/{entity}/{collection}/{container}': (about) => ({
+    path: `/v1/manage/retention/${about.world.of(about).place}`,
+    json: { rules: { keepLast: 1 } },
+  }),
+  // There is something in it.
+  'DELETE /v1/manage/entities/{entity}': (about) => ({
+    method: 'DELETE',
+    path: `/v1/manage/entities/${about.world.of(about).entity}`,
+  }),
+  'DELETE /v1/manage/collections/{entity}/{collection}': (about) => ({
+    method: 'DELETE',
+    path: `/v1/manage/collections/${about.world.of(about).entity}/tools`,
+  }),
+  'DELETE /v1/manage/containers/{entity}/{collection}/{container}': async (about) => ({
+    method: 'DELETE',
+    path: `/v1/manage/containers/${await about.world.removable(about)}`,
+  }),
+  'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': async (about) => ({
+    method: 'DELETE',
+    path: `/v1/manage/tags/${about.world.of(about).place}/${await about.world.removableTag(about)}`,
+  }),
   'GET /v1/oci-redirect': () => ({ path: '/v1/oci-redirect?namespace=a/b/c' }),
 });

@@ -3,12 +3,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlocksStore } from '#apps/keystore/src/blocks.store';
 import { CertificatesStore } from '#apps/keystore/src/certificates.store';
 import { KeyringsStore } from '#apps/keystore/src/keyrings.store';
+import { NoticesStore } from '#apps/keystore/src/notices.store';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { readArmor } from '#libs/pgp';
 import { routesOf } from '#libs/server';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { asQuery, comparable, extraFields } from '../../support/extra-fields.js';
-import { addKey, clearSigned, newTestKey, type TestKey } from '../../support/pgp-keys.js';
+import {
+  addKey,
+  clearSigned,
+  newTestKey,
+  type TestKey,
+  type TestKeyOptions,
+} from '../../support/pgp-keys.js';
 import { TestAuthority } from '../../support/tokens.js';
 
 /** Whatever is kept of a key, what a listing says of it, and what other servers take beside it (HKP `options`, `search`). */
@@ -90,8 +97,8 @@ async function outcome({ app }: Sent, { status, body }: AppAnswer, key: TestKey)
   };
 }
 
-async function storedKey({ app, token }: Sent): Promise<TestKey> {
-  const key = await newTestKey('Ann');
+async function storedKey({ app, token }: Sent, options: TestKeyOptions = {}): Promise<TestKey> {
+  const key = await newTestKey('Ann', options);
   expect((await addKey(app, key.armored, token)).status).toBe(200);
   return key;
 }
@@ -150,6 +157,13 @@ const CASES: Readonly<Record<string, Case>> = {
     const json = { ...extra(), hashes: [createHash('sha256').update('another').digest('hex')] };
     const path = `/v1/keys/${key.fingerprint}/hidden?${query}`;
     return outcome(sent, await app.request(path, { method: 'PUT', token, json }), key);
+  },
+  'PUT /v1/keys/notices/:fingerprint': async (sent) => {
+    const { app, token, extra, query } = sent;
+    const key = await storedKey(sent, { expiresIn: 864_000 });
+    await app.get<NoticesStore>(NoticesStore).tell();
+    const path = `/v1/keys/notices/${key.fingerprint}?${query}`;
+    return outcome(sent, await app.request(path, { method: 'PUT', token, json: extra() }), key);
   },
   'PUT /v1/keyrings/:organisation/keys/:fingerprint': async (sent) => {
     const { app, token, extra, query } = sent;

@@ -1,10 +1,13 @@
+import { performance } from 'node:perf_hooks';
 import { connect } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { request } from 'undici';
+import { type Packet, readArmor, readPackets, writeArmor } from '#libs/pgp';
 import { wkdName } from '#apps/keystore/src/wkd/name';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bytesOf, Owner } from '../../../libs/pgp/src/testing/maker.js';
 import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
 import { rawRequest } from '../../support/raw-request.js';
 import {
@@ -186,6 +189,8 @@ describe.each([
     ['19: 600 bytes', `op=get&search=${'a'.repeat(600)}`, 400],
     ['29: a domain', 'op=index&search=@example.org', 400],
     ['29: a domain as a word', 'op=index&search=example.org', 404],
+    ['29: a part of a domain', 'op=index&search=example', 404],
+    ['29: a domain to get', 'op=get&search=%3C@example.org%3E', 400],
     ['32: nothing found', 'op=index&options=mr&search=nobodyatall', 404],
   ])('%s', async (_, query, status) => {
     const answer = await world.lookup(query);
@@ -202,7 +207,14 @@ describe.each([
   });
 
   it('19: a term of 10,000 bytes is refused before anything is done', async () => {
-    expect((await get('a'.repeat(10_000))).status).toBe(414);
+    const times: number[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const begin = performance.now();
+      expect((await get('a'.repeat(10_000))).status).toBe(414);
+      times.push(performance.now() - begin);
+    }
+    // The quickest one: the others have met what else the machine does.
+    expect(Math.min(...times)).toBeLessThan(50);
   });
 
   it('20: HEAD answers with the same headers and nothing else', async () => {
@@ -347,6 +359,12 @@ describe.each([
         400,
       ]);
     expect((await index('token', `&x-pagetoken=${'A'.repeat(10_000)}`)).status).toBe(414);
+    // A megabyte is more than any head of a request: it is not even read to its end.
+    const million = await raw(`/pks/lookup?op=index&search=token&x-pagetoken=${'A'.repeat(1_000_000)}`).catch(
+      () => undefined,
+    );
+    expect([431, undefined]).toContain(million?.status);
+    expect((await index('token')).status).toBe(200);
   });
 
   it('36, 37: what would break a line is written with its number, and read back as it was', async () => {
@@ -557,6 +575,21 @@ describe.each([
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
+  it('E13: what Apptainer prints of an upload is one line of letters for each key', async () => {
+    const key = await newKey({ userIds: [{ name: 'Printed\u001b[31m' }] });
+    for (const outcome of ['inserted', 'unchanged']) {
+      const { headers, body } = await world.add(key.armored);
+      expect([headers['content-type'], body]).toEqual([
+        'text/plain; charset=utf-8',
+        `${hex(key)} ${outcome}\n`,
+      ]);
+    }
+    const { body } = await world.add(
+      `${key.armored}\n${key.armored.replaceAll('PUBLIC KEY BLOCK', '\u001b[31m')}`,
+    );
+    expect(body).toMatch(/^[\x20-\x7e]+\n[\x20-\x7e]+\n$/);
+  });
+
   it('answers in JSON whoever asks for it', async () => {
     const key = await newKey({ userIds: [{ name: 'Jay' }] });
     const json = { accept: 'application/json' };
@@ -608,6 +641,28 @@ describe.each([
     bare.users = [];
     expect((await world.add(bare.armor())).status).toBe(422);
     expect((await get(`0x${key.fingerprint}`)).status).toBe(404);
+  });
+
+  it('98: one that says something about itself is stored, and given when it is revoked', async () => {
+    const owner = new Owner();
+    const { fingerprint } = owner.key.facts;
+    const send = async (...packets: Packet[]): Promise<unknown> =>
+      (await world.add(writeArmor(bytesOf(packets)))).body;
+    const name = fingerprint.toUpperCase();
+    expect(await send(owner.primary, owner.sign(0x1f))).toBe(`${name} inserted\n`);
+    // The library of singularity refuses a key of version 4 without a user id, and everything that comes behind it.
+    for (const search of [`0x${fingerprint}`, `0x${fingerprint.slice(-16)}`, `0x${fingerprint.slice(-8)}`]) {
+      expect((await get(search)).status).toBe(404);
+      expect((await index(search)).status).toBe(404);
+    }
+    expect(await send(owner.sign(0x20))).toBe(`${name} updated\n`);
+    const { body } = await get(`0x${fingerprint}`);
+    const packets = readArmor(body as string).flatMap((bytes) => readPackets(bytes));
+    expect(packets.map(({ tag, body: one }) => (tag === 2 ? one[1] : -tag))).toEqual([-6, 0x20, 0x1f]);
+    expect(lines((await index(`0x${fingerprint}`)).body).slice(1)).toEqual([
+      expect.stringMatching(/^pub:.*:r$/),
+      '',
+    ]);
   });
 
   it('99: the version, also behind a prefix', async () => {
@@ -821,6 +876,24 @@ describe.each([
     });
     expect((await world.lookup('op=stats')).body).toContain('SCS keystore');
     expect((await world.lookup('op=stats&options=json')).body).toMatchObject({ reads: 'everybody' });
+    // What may be asked and sent; how many keys there are it does not say.
+    expect((await world.app.request('/pks/stats')).body).toEqual({
+      software: 'SCS keystore',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      reads: 'everybody',
+      anonymous: 'nothing',
+      rates: { addsPerHour: 1_000_000, searchesPerSecond: 1_000_000, getsPerSecond: 1_000_000 },
+      limits: { uploadBytes: 2_097_152, certificateBytes: 65_536, certificates: 10 },
+    });
+    expect(lines((await world.lookup('op=stats')).body)).toEqual([
+      expect.stringMatching(/^SCS keystore \d/),
+      'reads: everybody',
+      'anonymous uploads: nothing',
+      'uploads of an account in an hour: 1000000',
+      'searches from an address in a second: 1000000',
+      'keys fetched from an address in a second: 1000000',
+      '',
+    ]);
     for (const path of ['/pks/stats', '/pks/lookup?op=stats'])
       expect((await world.app.request(path, { headers: { accept: 'text/html' } })).body).toContain(
         '<h1>Keys</h1>',
@@ -845,9 +918,19 @@ describe.each([
     );
   });
 
+  it('14: a browser that asks for what is not offered gets a page, too', async () => {
+    const { status, headers } = await world.lookup('op=hget&search=x', { accept: 'text/html' });
+    expect([status, headers['content-type']]).toEqual([501, 'text/html; charset=utf-8']);
+  });
+
   it('nothing of a query is a header or a line of the log that it could have written', () => {
     const log = readFileSync(join(world.app.home, 'log/test.log'), 'utf8');
-    for (const line of log.trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
+    const levels = log
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { level: number }).level);
+    // Nor is anything that a client did wrong, 501 included, an error of the server.
+    expect(Math.max(...levels)).toBeLessThan(50);
   });
 });
 

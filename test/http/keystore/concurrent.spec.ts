@@ -39,7 +39,7 @@ describe.each([
 
   const tokenOf = (index: number): string => tokens[index % WRITERS] ?? '';
 
-  it('lose nothing of each other', async () => {
+  it('93: lose nothing of each other', async () => {
     const key = await newTestKey('Crowd');
     const copies = await Promise.all(
       tokens.map((_, index) => withUserId(key, { name: `Name${index}`, email: `name${index}@example.org` })),
@@ -59,7 +59,7 @@ describe.each([
     expect(body.data.changes).toHaveLength(1);
   });
 
-  it('end in the same bytes, in whatever order and parts its packets come', async () => {
+  it('94: end in the same bytes, in whatever order and parts its packets come', async () => {
     const key = await newTestKey('Whole', {
       userIds: [1, 2, 3, 4].map((n) => ({ name: `Part${n}`, email: `part${n}@example.org` })),
       subkeys: [{ sign: true }, {}, {}],

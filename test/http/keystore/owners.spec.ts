@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import type { KeyChange, KeyRecord } from '#libs/contract';
+import { readArmor, readPackets, writeArmor } from '#libs/pgp';
 import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
@@ -107,7 +108,7 @@ describe.each([
   };
 
   describe('those who brought it', () => {
-    it('are remembered when they brought something: others may bring a valid update', async () => {
+    it('95: are remembered when they brought something: others may bring a valid update', async () => {
       const key = await newTestKey('Shared');
       await add(key.armored, ann);
       await add(key.armored, bob);
@@ -121,7 +122,7 @@ describe.each([
       ]);
     });
 
-    it('take back their own part, and it goes with the last one', async () => {
+    it('96: take back their own part, and it goes with the last one; others remove nothing', async () => {
       const key = await newTestKey('Parts');
       await add(key.armored, ann);
       const stranger = await authority.token({ username: 'carol' });
@@ -156,7 +157,7 @@ describe.each([
   });
 
   describe('a proof', () => {
-    it('makes the account the owner, who removes the key at once', async () => {
+    it('96: makes the account the owner, who removes the key at once', async () => {
       const key = await newTestKey('Owned');
       await add(key.armored, bob);
       expect(await remove(key, ann)).toEqual([403, 'not_yours']);
@@ -318,6 +319,20 @@ describe.each([
       expect(await stateOf(key)).toBe('revoked');
     });
 
+    it('54: may be all there is when a revocation comes alone: it is learned, and told', async () => {
+      const key = await newTestKey('Silent');
+      await add(key.armored, bob);
+      await claim(key);
+      expect(await hide(key, ann, 'Silent <silent@example.org>')).toEqual([]);
+      const whole = readArmor(await key.revoked()).flatMap((bytes) => readPackets(bytes));
+      const alone = whole.filter(({ tag, body }) => tag === 2 && body[1] === 0x20);
+      expect(alone).toHaveLength(1);
+      const bytes = Buffer.concat(alone.map(({ body }) => Buffer.from([0xc2, body.length, ...body])));
+      await add(writeArmor(bytes), bob);
+      expect(await found(key)).toEqual([]);
+      expect(await stateOf(key)).toBe('revoked');
+    });
+
     it('keeps nobody from proving that they have the key, and shows it to nobody who has not', async () => {
       const [key, other] = [await newTestKey('Taken'), await newTestKey('Without')];
       await add(key.armored);
@@ -391,7 +406,7 @@ describe.each([
       expect((await call('GET', '/v1/keys/blocked', ann)).status).toBe(403);
     });
 
-    it('removes a key with its revocation, and refuses whoever brings it, in whatever form', async () => {
+    it('97: removes a key with its revocation, and refuses whoever brings it, in whatever form', async () => {
       const key = await newTestKey('Banned');
       await add(await key.revoked(), ann);
       expect((await block(key, admin)).body.data).toEqual({

@@ -24,6 +24,8 @@ const INDEXES = [
   'holdings.byExpiry',
   'holdings.byFingerprint',
   'keyrings.byOrganisation',
+  'notices.byAccount',
+  'notices.byEnd',
 ];
 
 async function askAll(env: Readonly<Record<string, string>>): Promise<StartedApp> {

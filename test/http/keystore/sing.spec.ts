@@ -143,6 +143,22 @@ describe('keyrings', () => {
   });
 });
 
+it('push says that a key ends soon, and pushes it', async () => {
+  const own = await newTestKey('Pushing', { expiresIn: 10 * 86_400 });
+  await writeFile(world.path('own.asc'), own.secret.armor());
+  await sing('key', 'import', 'own.asc');
+  const { stderr } = await sing('key', 'push', own.fingerprint);
+  expect(stderr).toContain(`The key ${own.fingerprint.toUpperCase()} ends on`);
+  expect(stderr).toContain('gpg --quick-set-expire');
+  expect(await served(own)).toEqual(['Pushing <pushing@example.org>']);
+  const foreign = await newTestKey('Foreign', { expiresIn: 10 * 86_400 });
+  await writeFile(world.path('foreign.asc'), foreign.armored);
+  await sing('key', 'import', 'foreign.asc');
+  expect((await sing('key', 'push', foreign.fingerprint)).stderr).toContain(
+    'Its owner can give it a later end',
+  );
+});
+
 it('expiring lists the own keys that end soon', async () => {
   const key = await pushed('Ending', { expiresIn: 10 * 86_400 });
   expect((await json('key', 'expiring', '--json')).map(({ fingerprint }) => fingerprint)).toContain(

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CollectionsStore } from '#apps/library/src/collections.store';
-import { ContainersStore } from '#apps/library/src/containers.store';
-import { EntitiesStore } from '#apps/library/src/entities.store';
-import { ImagesStore } from '#apps/library/src/images.store';
+import { CollectionsStore } from '#apps/library/src/tree/collections.store';
+import { ContainersStore } from '#apps/library/src/tree/containers.store';
+import { EntitiesStore } from '#apps/library/src/tree/entities.store';
+import { ImagesStore } from '#apps/library/src/images/images.store';
 import { LibraryModule } from '#apps/library/src/library.module';
-import { TagsStore } from '#apps/library/src/tags.store';
-import { UploadsStore } from '#apps/library/src/uploads.store';
+import { TagsStore } from '#apps/library/src/images/tags.store';
+import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { routesOf } from '#libs/server';
 import type { AppAnswer } from '../../support/app.js';
 import { asQuery, comparable, extraFields } from '../../support/extra-fields.js';
@@ -99,6 +99,12 @@ async function newPlace({ owner, username, newName }: Sent): Promise<Place> {
   const entity = id(await owner.entity(username));
   const collection = id(await owner.collection(entity, newName()));
   return { entity, collection, container: id(await owner.container(collection, newName())) };
+}
+/** `entity/collection/container`. */
+async function pathOf({ world }: Sent, container: string): Promise<string> {
+  const { entityName, collectionName, name } =
+    (await world.app.get(ContainersStore).get(container))?.value ?? {};
+  return `${entityName}/${collectionName}/${name}`;
 }
 async function newImage(sent: Sent, size = 4096) {
   const place = await newPlace(sent);
@@ -242,6 +248,37 @@ const CASES: Readonly<Record<string, Case>> = {
     const body = { ...extra(), uploadID: made.uploadID };
     const answer = await sent.owner.send('PUT', `${made.path}_abort?${query}`, body);
     return [statusAndBody(answer), await stored(sent, made)];
+  },
+  'PATCH /v1/manage/entities/:entity': async (sent) => {
+    const { extra, query, username } = sent;
+    const place = await newPlace(sent);
+    // Quota is refused, not dropped: whoever asks for it is told.
+    const body = { ...extra(...TEXTS, 'defaultPrivate', 'quota'), description: 'd', customData: 'c' };
+    const answer = await sent.owner.send('PATCH', `/v1/manage/entities/${username}?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, place)];
+  },
+  'PATCH /v1/manage/collections/:entity/:collection': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra(...TEXTS, 'private'), description: 'd', customData: 'c' };
+    const path = await pathOf(sent, place.container);
+    const address = `/v1/manage/collections/${path.split('/').slice(0, 2).join('/')}?${query}`;
+    return [statusAndBody(await sent.owner.send('PATCH', address, body)), await stored(sent, place)];
+  },
+  'PATCH /v1/manage/containers/:entity/:collection/:container': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const taken = [...TEXTS, 'fullDescription', 'private', 'readOnly'];
+    const body = { ...extra(...taken), description: 'd', fullDescription: '# d' };
+    const address = `/v1/manage/containers/${await pathOf(sent, place.container)}?${query}`;
+    return [statusAndBody(await sent.owner.send('PATCH', address, body)), await stored(sent, place)];
+  },
+  'POST /v1/manage/retention/:entity/:collection/:container': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra(), rules: { ...extra(), keepLast: 1 } };
+    const address = `/v1/manage/retention/${await pathOf(sent, place.container)}?${query}`;
+    return [statusAndBody(await sent.owner.send('POST', address, body)), await stored(sent, place)];
   },
   'PUT /v2/upload/:upload/:part': async (sent) => {
     const { world, query } = sent;

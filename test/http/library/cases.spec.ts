@@ -427,6 +427,23 @@ describe.each([
       expect(Object.keys(whole.imageTags as object)).toHaveLength(LIMITS.tagsInAnswer + 20);
     });
 
+    it('says when there may be more than it lists, of what the caller may know', async () => {
+      const entity = (await tester.entity('tester')).body.data.id as string;
+      const collections = [
+        (await tester.collection(entity, 'crowd')).body.data.id as string,
+        (await tester.collection(entity, 'secrets', { private: true })).body.data.id as string,
+      ] as const;
+      const make = (at: 0 | 1, count: number) => tester.container(collections[at], `swarm${at}-${count}`);
+      const more = async (client: StockClient) => (await client.get('/v1/search?value=swarm')).body['more'];
+      for (let count = 0; count < LIMITS.searchObjects; count += 1) await make(0, count);
+      expect(await more(anonymous)).toBe(false);
+      // What somebody may not know of is counted by nobody but those who may.
+      await make(1, 0);
+      expect([await more(anonymous), await more(other), await more(tester)]).toEqual([false, false, true]);
+      await make(0, LIMITS.searchObjects);
+      expect(await more(anonymous)).toBe(true);
+    });
+
     it('79: finds what is private for its members only', async () => {
       const entity = (await tester.entity('tester')).body.data.id as string;
       await tester.collection(entity, 'cellar', { private: true });

@@ -1,8 +1,8 @@
 import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ContentsStore } from '#apps/library/src/contents.store';
+import { ContentsStore } from '#apps/library/src/storage/contents.store';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
-import { UploadsStore } from '#apps/library/src/uploads.store';
+import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { BlobStore } from '#libs/blobs';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';

@@ -102,6 +102,35 @@ describe('what is hidden in the library', () => {
         'secret',
         ['secrex', 'secrey'],
       ),
+      'what is in an entity': named(
+        get(other, (name) => `/v1/manage/collections/${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'what is in a collection': named(
+        get(anonymous, (name) => `/v1/manage/containers/tester/${name}`),
+        'vault',
+        ['vaulx', 'vauly'],
+      ),
+      'the images of a container': named(
+        get(other, (name) => `/v1/manage/images/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'a container that is described': named(
+        change(
+          'PATCH',
+          (name) => `/v1/manage/containers/tester/vault/${name}`,
+          () => ({ description: 'x' }),
+        ),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'a container that is removed': named(
+        change('DELETE', (name) => `/v1/manage/containers/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
       'the tags of a container': byId(
         get(other, (id) => `/v2/tags/${id}`),
         container,
@@ -179,6 +208,11 @@ describe('what is hidden in the library', () => {
     'an image that is not uploaded, by tag',
     'an image that is not uploaded, by tag alone',
     'words of a search',
+    'what is in an entity',
+    'what is in a collection',
+    'the images of a container',
+    'a container that is described',
+    'a container that is removed',
     'the tags of a container',
     'a tag that is set',
     'the image of a tag that is set',

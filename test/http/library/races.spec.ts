@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CollectionsStore } from '#apps/library/src/collections.store';
-import { ContainersStore } from '#apps/library/src/containers.store';
-import { EntitiesStore } from '#apps/library/src/entities.store';
-import { FinishUploadService } from '#apps/library/src/finishUpload.service';
-import { SweepService } from '#apps/library/src/sweep.service';
-import { UploadsStore } from '#apps/library/src/uploads.store';
+import { CollectionsStore } from '#apps/library/src/tree/collections.store';
+import { ContainersStore } from '#apps/library/src/tree/containers.store';
+import { EntitiesStore } from '#apps/library/src/tree/entities.store';
+import { FinishUploadService } from '#apps/library/src/uploads/finishUpload.service';
+import { SweepService } from '#apps/library/src/storage/sweep.service';
+import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { BlobStore } from '#libs/blobs';
 import { DomainError, ManualClock } from '#libs/core';
 import { cutUpload, rawRequest } from './transfer.js';

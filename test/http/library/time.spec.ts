@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { SweepService } from '#apps/library/src/sweep.service';
+import { SweepService } from '#apps/library/src/storage/sweep.service';
 import { ManualClock } from '#libs/core';
 import { TokenVerifier } from '#libs/server';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';

@@ -18,6 +18,7 @@ describe('an error in a handler', () => {
     ['thrown-text', 500, 'internal'],
     ['known', 409, 'too_late'],
     ['full', 507, 'out_of_space'],
+    ['unoffered', 501, 'not_implemented'],
     ['other', 404, 'not_found'],
   ])('(%s) is answered with %i and the reason %s', async (how, status, reason) => {
     const answer = await app.request(`/example/fail/${how}`);
@@ -29,6 +30,16 @@ describe('an error in a handler', () => {
   it('that is a bug is in the log with its stack, and only there', async () => {
     await app.request('/example/fail/bug');
     expect(logged()).toMatch(/"stack":"Error: the password is hunter2\\n +at /);
+  });
+
+  it('that is a wish for what is not offered is no error of the server', async () => {
+    await app.request('/example/fail/unoffered');
+    const levels = logged()
+      .split('\n')
+      .filter((line) => line.includes('fail/unoffered'))
+      .map((line) => (JSON.parse(line) as { level: number }).level);
+    expect(levels.length).toBeGreaterThan(0);
+    expect(Math.max(...levels)).toBeLessThan(40);
   });
 
   it('after the first byte cuts the connection, so that half an answer is not taken for a whole one', async () => {

@@ -51,6 +51,8 @@ export class ExampleController {
         throw 'hunter2';
       case 'known':
         throw new DomainError('conflict', 'Somebody was faster', { reason: 'too_late' });
+      case 'unoffered':
+        throw new DomainError('not_implemented', 'Not here');
       case 'full':
         throw Object.assign(new Error('write'), { code: 'ENOSPC' });
       case 'half':

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock, messageOf } from '#libs/core';
 import { InternalClient } from '#libs/server';
-import { startApp, type StartAppOptions, type StartedApp } from '../../support/app.js';
+import { freePort, startApp, type StartAppOptions, type StartedApp } from '../../support/app.js';
 import { CertificateAuthority, type TestCertificate } from '../../support/certificates.js';
 import { greet } from '../../support/tls-client.js';
 
@@ -90,6 +90,20 @@ describe('certificate files of the site', () => {
     rmSync(join(folder, '..first'), { recursive: true });
     await expect.poll(() => serialShown(one)).not.toBe(first);
     expect(logged(one, 50)).toEqual([]);
+  });
+
+  it('are taken by the port of the metrics, too', async () => {
+    write('.', await authority.issue());
+    const metrics = await freePort();
+    const one = await start({ env: { SCS_METRICS_PORT: String(metrics) } });
+    const shown = async (): Promise<string> =>
+      (await greet(metrics, { ca: authority.cert })).certificate.serialNumber;
+    const first = await shown();
+    expect(first).toBe(await serialShown(one));
+    write('.', await authority.issue());
+    await look(one);
+    expect(await shown()).not.toBe(first);
+    expect(await shown()).toBe(await serialShown(one));
   });
 
   it('are taken when certbot turns its links one after the other, and the pair of before stays in between', async () => {

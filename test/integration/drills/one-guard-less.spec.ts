@@ -41,7 +41,7 @@ const GAPS: Readonly<Record<string, Gap>> = {
     drill: 'addresses',
     removals: [
       {
-        file: 'apps/library/src/uploadUrls.js',
+        file: 'apps/library/src/uploads/uploadUrls.js',
         guard: '!timingSafeEqual(given, right)',
         gap: 'false',
       },

@@ -54,6 +54,8 @@ describe('the build engine', () => {
         workFolder,
         context: packed && { archive, workingDirectory: folder },
         pull: undefined,
+        verify: undefined,
+        verifyAll: false,
         localFiles: folder,
         hidden: [],
         processes: undefined,

@@ -91,7 +91,7 @@ export function cellsOf(rule: Rule): Cell[] {
 function isWorthAsking({ shows, account, exchanged, scopes }: Caller, rule: Rule): boolean {
   if (shows === 'password') return rule.by === 'token or password' || account === 'deputy';
   if (shows === 'session') return rule.by === 'session' || account === 'deputy';
-  if (exchanged === 'for this service') return rule.exchanged !== undefined;
+  if (exchanged === 'for this service') return rule.by === 'token' || rule.exchanged !== undefined;
   return scopes !== 'elsewhere' || rule.reachedBy !== undefined || rule.scopeThere !== undefined;
 }
 

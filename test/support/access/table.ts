@@ -67,7 +67,7 @@ export interface Rule {
   /** What a false proof gets. */
   readonly forged?: 401 | 403;
   /** What a good request gets where that is not what the description of the route says. */
-  readonly answers?: 404 | 501 | 'sign-in';
+  readonly answers?: 404 | 409 | 501 | 'sign-in';
 }
 
 const LIBRARY_SCOPES: readonly ScopeName[] = ['library:read', 'library:write', 'library:delete'];
@@ -99,19 +99,26 @@ const SERVED: Rule = {
 const UNOFFERED: Rule = { ...UNREAD, answers: 501 };
 const UPLOAD: Rule = { ...ACCOUNT, scope: 'keystore:write', exchanged: 'this service' };
 /** What is known of a key: of one that is not served those who own or brought it, and administrators. */
-const KEY: Rule = {
+const KEY_OF_PEOPLE: Rule = {
   by: 'anybody',
-  exchanged: 'this service',
   may: 'reader',
   mayPublic: 'nobody',
   hidden: 404,
   objects: ['own', 'public', 'private', "another person's"],
 };
-/** Whoever owns or brought it. */
-const KEY_CHANGE: Rule = { ...KEY, by: 'token', scope: 'keystore:write', mayPublic: 'reader' };
+const KEY: Rule = { ...KEY_OF_PEOPLE, exchanged: 'this service' };
+/** Whoever owns or brought it, and no job of theirs. */
+const KEY_CHANGE: Rule = { ...KEY_OF_PEOPLE, by: 'token', scope: 'keystore:write', mayPublic: 'reader' };
+/** What the owner of a key was told of it: to nobody else, administrators neither, is there anything. */
+const NOTICE: Rule = {
+  ...KEY_CHANGE,
+  may: 'owner',
+  sees: 'owner',
+  rank: 'nobody',
+  objects: ['own', "another person's"],
+};
 /** For members of the organisation; for all others there is none. */
 const KEYRING: Rule = { ...KEY_CHANGE, objects: ['own', 'private'] };
-const KEYS_ADMIN: Rule = { ...ADMIN, exchanged: 'this service' };
 
 // Library: entities belong to an account or to the organisation of their name.
 
@@ -136,6 +143,9 @@ const WRITE: Rule = {
   hidden: 404,
   objects: ['own', 'public', 'private'],
 };
+
+/** Whoever may remove something with all that is in it. */
+const REMOVE: Rule = { ...WRITE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
 
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
@@ -241,18 +251,33 @@ export const ACCESS = {
     'GET /v1/keys/events': KEYSTORE_OPEN,
     // The own ones, and those of nobody else, also for administrators unless they ask for all.
     'GET /v1/keys/expiring': {
-      ...KEY,
+      ...KEY_OF_PEOPLE,
       by: 'token',
       mayPublic: 'reader',
       rank: 'nobody',
       lists: true,
       objects: ['own', 'public', "another person's"],
     },
+    'GET /v1/keys/notices': {
+      ...KEY_OF_PEOPLE,
+      by: 'token',
+      may: 'owner',
+      sees: 'owner',
+      rank: 'nobody',
+      lists: true,
+      objects: NOTICE.objects,
+    },
+    'PUT /v1/keys/notices/{fingerprint}': NOTICE,
     'GET /v1/keys/{fingerprint}': KEY,
     // Who only brought it takes back no more than that.
     'DELETE /v1/keys/{fingerprint}': KEY_CHANGE,
     // A text: whether there is such a key is not told.
-    'POST /v1/keys/{fingerprint}/challenge': { ...UPLOAD, sees: 'stranger', objects: ['nothing', 'private'] },
+    'POST /v1/keys/{fingerprint}/challenge': {
+      ...ACCOUNT,
+      scope: 'keystore:write',
+      sees: 'stranger',
+      objects: ['nothing', 'private'],
+    },
     // The proof says whose it is, and nothing else does. Without one the key of another person is not there.
     'POST /v1/keys/{fingerprint}/claim': {
       ...KEY_CHANGE,
@@ -264,13 +289,13 @@ export const ACCESS = {
     },
     // Its owner alone: administrators see it.
     'PUT /v1/keys/{fingerprint}/hidden': { ...KEY_CHANGE, may: 'owner', mayPublic: 'owner', rank: 'reader' },
-    'GET /v1/keys/blocked': KEYS_ADMIN,
-    'GET /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
-    'PUT /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
-    'DELETE /v1/keys/blocked/{fingerprint}': KEYS_ADMIN,
-    'GET /v1/keys/export': KEYS_ADMIN,
-    'POST /v1/keys/check': KEYS_ADMIN,
-    'POST /v1/keys/import': KEYS_ADMIN,
+    'GET /v1/keys/blocked': ADMIN,
+    'GET /v1/keys/blocked/{fingerprint}': ADMIN,
+    'PUT /v1/keys/blocked/{fingerprint}': ADMIN,
+    'DELETE /v1/keys/blocked/{fingerprint}': ADMIN,
+    'GET /v1/keys/export': ADMIN,
+    'POST /v1/keys/check': ADMIN,
+    'POST /v1/keys/import': ADMIN,
     // Without a key that is served there is none.
     'GET /v1/keyrings/{file}': {
       ...KEYSTORE_OPEN,
@@ -295,7 +320,7 @@ export const ACCESS = {
     'GET /v1/containers/{path}': READ,
     'POST /v1/images': WRITE,
     'GET /v1/images/{path}': READ,
-    'DELETE /v1/images/{path}': { ...WRITE, scope: 'library:delete', scopeThere: 'library:delete' },
+    'DELETE /v1/images/{path}': { ...REMOVE, may: 'writer' },
     'GET /v1/imagefile/{path}': { ...READ, scopeThere: 'library:read' },
     // For whoever is about to change them (library contract, case 59); all others find them in the container.
     'GET /v1/tags/{container}': { ...READ, by: 'token', mayPublic: 'reader' },
@@ -311,6 +336,19 @@ export const ACCESS = {
     'PUT /v2/imagefile/{image}/_multipart_abort': WRITE,
     'PUT /v2/upload/{upload}/{part}': { ...SIGNED, forged: 403 },
     'GET /v1/search': { ...READ, lists: true },
+    'GET /v1/manage/collections/{entity}': READ,
+    'GET /v1/manage/containers/{entity}/{collection}': READ,
+    'GET /v1/manage/images/{entity}/{collection}/{container}': READ,
+    'GET /v1/manage/tags/{entity}/{collection}/{container}': READ,
+    // Texts, which writers change; the rest is for owners (test/http/library/manage.spec.ts).
+    'PATCH /v1/manage/entities/{entity}': WRITE,
+    'PATCH /v1/manage/collections/{entity}/{collection}': WRITE,
+    'PATCH /v1/manage/containers/{entity}/{collection}/{container}': WRITE,
+    'POST /v1/manage/retention/{entity}/{collection}/{container}': REMOVE,
+    'DELETE /v1/manage/entities/{entity}': { ...REMOVE, answers: 409 },
+    'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },
+    'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,
+    'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': { ...REMOVE, may: 'writer' },
     // There is no registry.
     'GET /v1/oci-redirect': { ...OPEN, exchanged: 'this service', answers: 404 },
   },

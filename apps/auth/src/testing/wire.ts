@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { pino } from 'pino';
 import { Trail } from '#libs/audit';
 import type { Clock } from '#libs/core';
-import { CLOCK, LOG, TokenVerifier } from '#libs/server';
+import { CLOCK, LOG, Metrics, TokenVerifier } from '#libs/server';
 import { AccountsService } from '../accounts.service.js';
 import { AccountsStore } from '../accounts.store.js';
 import { DATABASE, type Database } from '../database.store.js';
@@ -52,6 +52,7 @@ export async function wire(database: Database, clock: Clock) {
     UsesService,
     { provide: DATABASE, useValue: database },
     { provide: CLOCK, useValue: clock },
+    { provide: Metrics, useValue: Metrics.off() },
     { provide: LOG, useValue: pino({ enabled: false }) },
     { provide: Trail, useValue: new Trail({ documents: database, service: 'auth', clock }) },
     { provide: TokenVerifier, useValue: new TokenVerifier({ clock }) },

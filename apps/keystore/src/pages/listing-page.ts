@@ -1,3 +1,4 @@
+import { writtenOut } from '#libs/core';
 import { type Html, markup, page } from '#libs/server';
 import type { StoredCertificate } from '../certificates.store.js';
 import type { CertificateDetails, SignatureDetails, SubkeyDetails } from '../details.js';
@@ -18,7 +19,7 @@ export interface ListingFacts {
 export function listingPage({ term, certificates, details, next, now }: ListingFacts): string {
   const count = certificates.length === 1 ? 'One key' : `${certificates.length} keys`;
   return page(
-    `${term} – keys – SCS`,
+    `${writtenOut(term)} – keys – SCS`,
     markup`<h1>Keys</h1>
 ${searchForm(term)}
 <p role="status">${count}${next === undefined ? '' : ', and there are more'}. A name or an address in a key is what its maker wrote there, and proves nothing:
@@ -36,14 +37,14 @@ function keyOf(certificate: StoredCertificate, details: CertificateDetails | und
   const [name] = userIds;
   const lookup = (operation: string): string => `/pks/lookup?op=${operation}&search=0x${hex}`;
   return markup`<section aria-labelledby="k${hex}">
-<h2 id="k${hex}"><bdi>${visible(name?.text ?? 'Without a name')}</bdi>${state === '' ? '' : markup` <strong>(${state})</strong>`}</h2>
+<h2 id="k${hex}"><bdi>${writtenOut(name?.text ?? 'Without a name')}</bdi>${state === '' ? '' : markup` <strong>(${state})</strong>`}</h2>
 <p><code>${grouped(hex)}</code></p>
 <table>
 <tr><th scope="row">Key</th><td>${kindOf(algorithm, bits)}, made ${day(created)}${expires === undefined ? '' : markup`, ends ${day(expires)}`}</td></tr>
-${weakness(details?.weak === true || (algorithm <= 3 && bits < 2048))}
+${weakness(details?.weak === true || (BY_BITS.has(algorithm) && bits < 2048))}
 ${userIds.map(
   ({ text, revoked, confirmed }, index) =>
-    markup`<tr><th scope="row">Name</th><td><bdi>${visible(text)}</bdi>${revoked ? ' (revoked)' : ''}${confirmed === true ? ' (address of an account here)' : ''}${signatures(details?.userIds[index])}</td></tr>`,
+    markup`<tr><th scope="row">Name</th><td><bdi>${writtenOut(text)}</bdi>${revoked ? ' (revoked)' : ''}${confirmed === true ? ' (address of an account here)' : ''}${signatures(details?.userIds[index])}</td></tr>`,
 )}
 ${(details?.subkeys ?? []).map((subkey) => subkeyRow(subkey, now))}
 ${details === undefined || details.own.length === 0 ? markup`` : markup`<tr><th scope="row">About itself</th><td>${signatures(details.own)}</td></tr>`}
@@ -77,14 +78,6 @@ function signatures(list: readonly SignatureDetails[] | undefined): Html {
   )}</ul>`;
 }
 
-/** What no line of a page can show is written out: a name with a line break, or one that turns the direction of reading. */
-function visible(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
-}
-
 const kindOf = (algorithm: number, bits: number): string =>
   bits === 0 ? algorithmName(algorithm) : `${algorithmName(algorithm)} (${bits} bits)`;
 
@@ -93,6 +86,9 @@ function weakness(weak: boolean): Html {
     ? markup`<tr><th scope="row">Warning</th><td>This key, or what it has signed about itself, can be forged by who has the means: it is too short, or uses SHA-1.</td></tr>`
     : markup``;
 }
+
+/** RSA and DSA, whose strength is their length. */
+const BY_BITS: ReadonlySet<number> = new Set([1, 2, 3, 17]);
 
 const grouped = (hex: string): string => hex.replace(/(.{4})(?=.)/g, '$1 ');
 

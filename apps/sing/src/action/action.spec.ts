@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { World } from '../testing/world.js';
+import { withoutFetchFlags } from './flags.js';
 import { globalWords } from './native.js';
 
 let world: World;
@@ -9,16 +10,20 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 describe('the verbs that start something', () => {
-  it.each(['docker://alpine', 'oras://host/x:1', 'https://host/x.sif', 'oci:folder'])(
-    'refuse %s with a sentence until it is offered',
-    async (image) => {
-      const { status, stderr } = await world.run(['exec', image, 'true']);
-      expect([status, stderr]).toEqual([
-        255,
-        expect.stringContaining('Expected a file, a folder or library://…'),
-      ]);
-    },
-  );
+  it.each([
+    [
+      'docker://alpine',
+      'skopeo copy docker://alpine oci:FOLDER:latest, then sing build image.sif oci:FOLDER',
+    ],
+    ['docker-archive:a.tar', 'skopeo copy docker-archive:a.tar'],
+    ['oci:folder', 'sing build image.sif oci:folder'],
+    ['shub://a/b', 'Singularity Hub was closed in 2021'],
+    ['nowhere://a/b', 'unsupported transport type: nowhere'],
+  ])('refuse %s with what helps, in the words of pull', async (image, words) => {
+    const { status, stderr } = await world.run(['exec', image, 'true']);
+    expect([status, stderr]).toEqual([255, expect.stringContaining(words)]);
+    expect((await world.run(['pull', 'a.sif', image])).stderr).toBe(stderr);
+  });
 
   it('need an image, and exec a command', async () => {
     expect((await world.run(['run'])).status).toBe(1);
@@ -31,5 +36,35 @@ describe('the verbs that start something', () => {
       '--config',
       '/etc/x',
     ]);
+  });
+
+  it.each(['docker://alpine', 'docker-archive:a.tar', 'shub://a/b', 'nowhere://a/b'])(
+    'refuse %s in the words of build',
+    async (image) => {
+      const { stderr } = await world.run(['exec', image, 'true']);
+      expect((await world.run(['build', 'a.sif', image])).stderr).toBe(stderr);
+    },
+  );
+
+  it.each([
+    [
+      ['--docker-password', 'secret', '-B', '/a'],
+      ['-B', '/a'],
+    ],
+    [['--docker-password=secret', '--no-https', '--disable-cache'], []],
+    [
+      ['--env', '--docker-password', '-c'],
+      ['--env', '--docker-password', '-c'],
+    ],
+    [
+      ['-cB', '--no-https', '--no-https'],
+      ['-cB', '--no-https'],
+    ],
+    [
+      ['-B/a', '--authfile', 'f', '--bind=/b'],
+      ['-B/a', '--bind=/b'],
+    ],
+  ])('hand %j on without what was for the fetching', (words, kept) => {
+    expect(withoutFetchFlags(words)).toEqual(kept);
   });
 });

@@ -2,7 +2,7 @@ import { defineCommand, type Command, type Example, type Positional } from '#lib
 import type { Verb } from '#libs/runtime';
 import { actionFlags } from './flags.js';
 
-const image: Positional = { name: 'image', summary: 'SIF file, folder, or library://…' };
+const image: Positional = { name: 'image', summary: 'SIF file, folder, library://…, oras://… or https://…' };
 
 interface Texts {
   readonly summary: string;
@@ -16,6 +16,10 @@ const texts: Record<Verb, Texts> = {
     positionals: [image, { name: 'command', summary: 'program and its arguments', rest: true }],
     examples: [
       { line: 'sing exec hello.sif cat /etc/os-release', summary: 'run a program of the image' },
+      {
+        line: 'sing exec oras://ghcr.io/ann/hello:1 true',
+        summary: 'fetch an image from a registry and run it',
+      },
       { line: 'sing exec -B /data:/mnt hello.sif ls /mnt', summary: 'with a folder of this machine' },
     ],
   },

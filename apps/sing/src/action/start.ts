@@ -1,5 +1,7 @@
 import type { Surroundings } from '#libs/cli';
-import { DomainError, expected } from '#libs/core';
+import { schemeOf } from '../image/transport.js';
+import { registryAccess } from '../registry/flags.js';
+import { withoutFetchFlags } from './flags.js';
 import { becomeNative } from './native.js';
 
 export interface ActionRequest {
@@ -17,27 +19,12 @@ export interface ActionRequest {
  */
 export async function startAction(place: Surroundings, request: ActionRequest): Promise<never> {
   const { verb, flagWords, image, rest } = request;
-  const path = isReference(image) ? await fetch(place, request) : image;
-  return becomeNative(place, [verb, ...flagWords, path, ...rest]);
-}
-
-function isReference(image: string): boolean {
-  return (
-    /^[a-z][a-z0-9+.-]*:\/\//.test(image) || /^(docker-daemon|docker-archive|oci|oci-archive):/.test(image)
-  );
+  if (schemeOf(image) === undefined) return becomeNative(place, [verb, ...flagWords, image, ...rest]);
+  const path = await fetch(place, request);
+  return becomeNative(place, [verb, ...withoutFetchFlags(flagWords), path, ...rest]);
 }
 
 async function fetch(place: Surroundings, { image, flags }: ActionRequest): Promise<string> {
-  if (!image.startsWith('library://')) {
-    throw new DomainError(
-      'not_implemented',
-      expected('a file, a folder or library://…', 'the image', image),
-      {
-        reason: 'unsupported_transport',
-        remedy: 'Other places are not offered yet: fetch the image to a file first',
-      },
-    );
-  }
   const { fetchToCache } = await import('../image/fetch.js');
   const text = (name: string) => (typeof flags[name] === 'string' ? flags[name] : undefined);
   return fetchToCache(place, {
@@ -45,5 +32,6 @@ async function fetch(place: Surroundings, { image, flags }: ActionRequest): Prom
     library: text('library'),
     arch: text('arch'),
     useCache: flags['disable-cache'] !== true,
+    access: registryAccess(flags),
   });
 }

@@ -3,7 +3,10 @@ import { join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import type { BuildLog, ClaimedFolder, PullBase, WorkFolder } from '#libs/build';
 import { DomainError, messageOf } from '#libs/core';
+import type { VerifyResult } from '#libs/signing';
 import { usableTemporaryFolder } from '../folders.js';
+import { refuseBuildSource } from '../image/transport.js';
+import { registryAccess } from '../registry/flags.js';
 import { localDestination } from './destination.js';
 import { readSource } from './source.js';
 
@@ -24,6 +27,7 @@ export interface LocalBuild {
 /** Builds on this machine, without privilege, in an enclosure of its own. */
 export async function buildLocally(place: Surroundings, build: LocalBuild): Promise<void> {
   const { flags } = build;
+  refuseBuildSource(build.source);
   const destination = await localDestination(place, build.output, flags.force);
   const [source, buildArguments] = await Promise.all([
     readSource(place, build.source),
@@ -50,6 +54,8 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       workFolder,
       context: packed === undefined ? undefined : { archive, workingDirectory: cwd },
       pull: pullInto(place, workFolder, flags),
+      verify: (path, { required }) => verifyBase(place, path, required),
+      verifyAll: true,
       localFiles: cwd,
       hidden: [],
       processes: undefined,
@@ -134,10 +140,19 @@ function pullInto(
       library: library ?? flags.library,
       arch: undefined,
       useCache: !flags['disable-cache'],
+      access: registryAccess({}),
     };
     await fetchToFile(place, request, { path, overwrite: false });
     return path;
   };
+}
+
+/** With the keys of the installation, of the own ring and of the key servers: as `sing verify` does. */
+async function verifyBase(place: Surroundings, path: string, required: boolean): Promise<VerifyResult> {
+  const { verifyFile } = await import('../image/verification.js');
+  const result = await verifyFile(place, { path, local: false, hurried: !required });
+  // They were told already.
+  return { ...result, warnings: [] };
 }
 
 function logOf({ log, out }: Surroundings): BuildLog {

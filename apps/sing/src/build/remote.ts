@@ -78,7 +78,7 @@ export async function buildRemotely(place: Surroundings, build: RemoteBuild): Pr
       return;
     }
     const [{ fetchBuilt }, { LibraryClient }] = await Promise.all([
-      import('../image/fetch.js'),
+      import('../image/library-image.js'),
       import('#libs/client'),
     ]);
     const library = new LibraryClient(await libraryOf(session, finished.libraryURL));
@@ -126,7 +126,7 @@ async function builderFor(session: Session, url: string | undefined): Promise<Bu
 async function libraryOf(session: Session, url: string | undefined): Promise<HttpClient> {
   const own = await session.uri('library');
   const named = url?.replace(/\/+$/, '') ?? own;
-  return named === own ? session.service('library') : session.at(named, { authorize: false });
+  return named === own ? session.service('library') : session.elsewhere(named);
 }
 
 /** Packs and sends what %files names; returns the digest, or undefined when there is nothing to send. */

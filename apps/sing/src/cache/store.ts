@@ -9,8 +9,10 @@ import { cacheFolder, makePrivate } from '../folders.js';
 /** Kinds of entries in the cache, shared with the stock program (runtime contract §1.7). */
 export const CACHE_TYPES = ['library', 'oci-tmp', 'shub', 'oras', 'net', 'oci-sif', 'blob'] as const;
 export type CacheType = (typeof CACHE_TYPES)[number];
+/** Those whose entries are named by the hash of what is in them. */
+export type ContentType = 'library' | 'oras';
 
-type Place = Pick<Surroundings, 'env' | 'cwd' | 'log' | 'signal'>;
+export type CachePlace = Pick<Surroundings, 'env' | 'cwd' | 'log' | 'signal'>;
 
 export interface CacheEntry {
   readonly type: CacheType;
@@ -34,7 +36,7 @@ const UPLOADS = 'uploads';
 
 /** What is in the cache, oldest first. Half-written files are no entries. */
 export async function listCache(
-  place: Place,
+  place: CachePlace,
   types: readonly CacheType[] = CACHE_TYPES,
 ): Promise<readonly CacheEntry[]> {
   const entries: CacheEntry[] = [];
@@ -53,19 +55,19 @@ export async function listCache(
 }
 
 /** Removes an entry, and what is known of it. */
-export async function removeFromCache(place: Place, entry: CacheEntry): Promise<void> {
+export async function removeFromCache(place: CachePlace, entry: CacheEntry): Promise<void> {
   await rm(entry.path, { recursive: true, force: true });
-  if (entry.type === 'library') await rm(join(cacheFolder(place), VERIFIED, entry.name), { force: true });
+  await rm(recordPath(place, entry.type, entry.name), { force: true });
 }
 
 /** What interrupted pulls and pushes have left; nothing of those that are under way. */
-export async function listLeftovers(place: Place): Promise<readonly Leftover[]> {
+export async function listLeftovers(place: CachePlace): Promise<readonly Leftover[]> {
   const { partialFiles, uploadMemories } = await import('#libs/client');
+  const partial = await Promise.all(
+    (['library', 'oras', 'net'] as const).map((type) => partialFiles(join(cacheFolder(place), type))),
+  );
   const found = [
-    ...(await partialFiles(join(cacheFolder(place), 'library'))).map((file) => ({
-      ...file,
-      kind: 'download' as const,
-    })),
+    ...partial.flat().map((file) => ({ ...file, kind: 'download' as const })),
     ...(await uploadMemories(join(cacheFolder(place), UPLOADS))).map((file) => ({
       ...file,
       kind: 'upload' as const,
@@ -84,34 +86,42 @@ export async function removeLeftover({ path }: Leftover): Promise<void> {
  * The cached image with this digest, or undefined. "Entries are keyed by content hash and re-verified by size/hash on use"
  * (runtime contract §1.7): the content is hashed unless the file is untouched since it last was.
  */
-export async function cachedImage(place: Place, digest: Digest): Promise<string | undefined> {
-  const path = imagePath(place, digest);
-  const before = await stamp(path);
+export async function cachedImage(
+  place: CachePlace,
+  digest: Digest,
+  type: ContentType = 'library',
+): Promise<string | undefined> {
+  const path = entryPath(place, type, digest);
+  const before = await stampOf(path);
   if (before === undefined) return undefined;
-  const record = stampPath(place, digest);
+  const record = recordPath(place, type, digest);
   if ((await readFile(record, 'utf8').catch(() => '')) === before) return path;
-  if ((await hashFile(path, place.signal)) === hexOf(digest) && (await stamp(path)) === before) {
-    await writeStamp(place, record, before);
+  if ((await hashFile(path, place.signal)) === hexOf(digest) && (await stampOf(path)) === before) {
+    await writeRecord(place, record, before);
     return path;
   }
   place.log.warning(`The cached image ${digest} is damaged; it is fetched again`);
   // Unless somebody has put a good one there meanwhile.
-  if ((await stamp(path)) === before) await rm(path, { force: true });
+  if ((await stampOf(path)) === before) await rm(path, { force: true });
   return undefined;
 }
 
-/** Where the image with this digest belongs; the folder is there afterwards. Say {@link markCached} when it has arrived. */
-export async function cachePath(place: Place, digest: Digest): Promise<string> {
+/** Where an entry belongs; the folder is there afterwards. Say {@link markCached} when an image has arrived. */
+export async function cachePath(
+  place: CachePlace,
+  name: string,
+  type: CacheType = 'library',
+): Promise<string> {
   const parent = cacheFolder(place);
   await makePrivate(parent, place);
-  await makePrivate(join(parent, 'library'), place);
-  return imagePath(place, digest);
+  await makePrivate(join(parent, type), place);
+  return entryPath(place, type, name);
 }
 
 /**
  * Where it is remembered how far pushes are, made if need be; undefined where that cannot be: a push works without.
  */
-export async function uploadsFolder(place: Place): Promise<string | undefined> {
+export async function uploadsFolder(place: CachePlace): Promise<string | undefined> {
   const folder = join(cacheFolder(place), UPLOADS);
   try {
     await makePrivate(cacheFolder(place), place);
@@ -123,32 +133,39 @@ export async function uploadsFolder(place: Place): Promise<string | undefined> {
 }
 
 /** Remembers that the content of a cached image was checked while it arrived. */
-export async function markCached(place: Place, digest: Digest): Promise<void> {
-  const made = await stamp(imagePath(place, digest));
-  if (made !== undefined) await writeStamp(place, stampPath(place, digest), made);
+export async function markCached(
+  place: CachePlace,
+  digest: Digest,
+  type: ContentType = 'library',
+): Promise<void> {
+  const made = await stampOf(entryPath(place, type, digest));
+  if (made !== undefined) await writeRecord(place, recordPath(place, type, digest), made);
 }
 
-function imagePath(place: Place, digest: Digest): string {
-  return join(cacheFolder(place), 'library', digest);
+/** Path of an entry, whether or not it is there. */
+export function entryPath(place: CachePlace, type: CacheType, name: string): string {
+  return join(cacheFolder(place), type, name);
 }
 
-function stampPath(place: Place, digest: Digest): string {
-  return join(cacheFolder(place), VERIFIED, digest);
+/** Path of what is known of an entry. */
+export function recordPath(place: CachePlace, type: CacheType, name: string): string {
+  return join(cacheFolder(place), VERIFIED, type === 'library' ? name : `${type}-${name}`);
 }
 
-async function writeStamp(place: Place, path: string, text: string): Promise<void> {
+export async function writeRecord(place: CachePlace, path: string, text: string): Promise<void> {
   await makePrivate(join(cacheFolder(place), VERIFIED), place);
   await placeFile(path, { overwrite: true, mode: 0o600 }, (file) => file.writeFile(text));
 }
 
-/** Changes with every write to the file: the kernel alone sets the change time. */
-async function stamp(path: string): Promise<string | undefined> {
+/** Changes with every write to the file: the kernel alone sets the change time. Undefined where there is no file. */
+export async function stampOf(path: string): Promise<string | undefined> {
   const found = await stat(path, { bigint: true }).catch(() => undefined);
   if (found === undefined || !found.isFile()) return undefined;
   return [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join(' ');
 }
 
-async function hashFile(path: string, signal: AbortSignal): Promise<string> {
+/** SHA-256 of a file in hexadecimal. */
+export async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
     hash.update(chunk as Buffer);

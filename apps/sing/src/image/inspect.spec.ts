@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -123,6 +123,56 @@ describe('inspect', () => {
     );
   });
 
+  it('prints what is asked for in the order of the stock program, whatever the order of the flags', async () => {
+    await writeFile(world.path('root/.singularity.d/test'), 'test\n');
+    await writeFile(world.path('root/.singularity.d/startscript'), 'start\n');
+    await mkdir(world.path('root/scif/apps/tool/scif'), { recursive: true });
+    const words = ['-l', '-e', '-H', '-t', '-s', '-r', '-d', '--list-apps'];
+    expect((await world.ok(['inspect', ...words, 'root'])).stdout).toBe(
+      'tool\nbootstrap: scratch\n#!/bin/sh\necho run\nstart\ntest\nHow to use it\n' +
+        '=== /.singularity.d/env/90-environment.sh ===\nexport A=1\n\norg.example.name: hello\n',
+    );
+  });
+
+  it('prints what is asked about an app in JSON below its name, and with --all everything', async () => {
+    await makeSif(METADATA);
+    const json = async (...words: string[]) =>
+      (
+        JSON.parse((await world.ok(['inspect', ...words, 'image.sif'])).stdout) as {
+          data: { attributes: object };
+        }
+      ).data.attributes;
+    expect(await json('--json', '--app', 'tool', '-r')).toEqual({ apps: { tool: { runscript: 'app run' } } });
+    expect(await json('--json', '--app', 'tool', '-d')).toEqual({
+      apps: { tool: {} },
+      deffile: 'bootstrap: scratch',
+    });
+    expect(await json('--all', '--app', 'tool')).toEqual(
+      (JSON.parse(METADATA) as { data: { attributes: object } }).data.attributes,
+    );
+    expect((await world.ok(['inspect', '--app', 'tool', '-d', 'image.sif'])).stdout).toBe(
+      'bootstrap: scratch\n',
+    );
+  });
+
+  it('is run-help for the help text alone', async () => {
+    expect((await world.ok(['run-help', 'root'])).stdout).toBe('How to use it\n');
+    await rm(world.path('root/.singularity.d/runscript.help'));
+    expect((await world.ok(['run-help', 'root'])).stdout).toBe(
+      'No help sections were defined for this image\n',
+    );
+    const { status, stderr } = await world.run(['run-help', '--app', 'tool', 'root']);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('Could not locate')]);
+  });
+
+  it('shows what stands in an image as it is, and lets it steer no terminal', async () => {
+    await writeFile(world.path('root/.singularity.d/runscript'), 'a\t\u001b[31mred\nb\n');
+    await writeFile(world.path('root/.singularity.d/labels.json'), '{"x":"\\u001b]0;title\\u0007"}');
+    expect((await world.ok(['inspect', '-r', 'root'])).stdout).toBe('a\t\u001b[31mred\nb\n');
+    const shown = await world.ok(['inspect', '-r', '-l', 'root'], { terminal: true });
+    expect(shown.stdout).toBe('a        \\x1b[31mred\nb\nx: \\x1b]0;title\\x07\n');
+  });
+
   it('says what an image does not have', async () => {
     const { stdout, stderr } = await world.ok(['inspect', '--test', 'root']);
     expect([stdout, stderr]).toEqual(['', 'INFO:    No test was found in this image\n']);
@@ -197,7 +247,13 @@ describe('inspect', () => {
     async (kind) => {
       const image = join(SIF_FIXTURES, `encrypted/encrypted-gocryptfs-${kind}.sif`);
       expect((await world.ok(['inspect', '--deffile', image])).stdout.toLowerCase()).toContain('bootstrap:');
-      expect((await world.ok(['inspect', image])).stdout).toContain('org.label-schema.build-arch: amd64');
+      const { stdout, stderr } = await world.ok(['inspect', image]);
+      expect(stdout).toContain('org.label-schema.build-arch: amd64');
+      expect(stderr).toContain('INFO:    The root file system is encrypted (Gocryptfs squashfs)');
+      expect(JSON.parse((await world.ok(['inspect', '--json', image])).stdout)).toMatchObject({
+        type: 'container',
+        encrypted: 'Gocryptfs squashfs',
+      });
     },
   );
 
@@ -211,6 +267,28 @@ describe('inspect', () => {
       expect.stringContaining('The root file system is encrypted (Encrypted squashfs)'),
     ]);
   });
+
+  it.each(['gocryptfs-passphrase', 'gocryptfs-pem'])(
+    'is told by every verb of an image: %s',
+    async (kind) => {
+      const image = join(SIF_FIXTURES, `encrypted/encrypted-${kind}.sif`);
+      await writeFile(world.path('image.sif'), await readFile(image));
+      expect((await world.ok(['sif', 'list', 'image.sif'])).stdout).toContain(
+        'FS (Gocryptfs squashfs/*System/',
+      );
+      expect((await world.ok(['sif', 'info', '3', 'image.sif'])).stdout).toContain('Gocryptfs squashfs');
+      const { stdout } = await world.ok(['sif', 'list', '--json', 'image.sif']);
+      expect(JSON.parse(stdout)).toMatchObject({
+        objects: expect.arrayContaining([expect.objectContaining({ encrypted: true })]) as object,
+      });
+      const key = ['-N', 'Ann', '-E', 'ann@example.org', '-P', '', '--algorithm', 'ed25519'];
+      await world.ok(['key', 'newpair', ...key]);
+      await world.ok(['sign', 'image.sif']);
+      expect((await world.ok(['verify', '--local', 'image.sif'])).stderr).toContain(
+        'The root file system is encrypted (Gocryptfs squashfs): it was checked as it is stored',
+      );
+    },
+  );
 
   it('reads the labels of an OCI image in a SIF file', async () => {
     const index = { manifests: [{ digest: '' }] };

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { defineCommand, jsonFlag, printable } from '#libs/cli';
-import { DomainError } from '#libs/core';
+import { appNamed } from './app.js';
 import type { Attributes } from './metadata.js';
 
 const NOTHING: Readonly<Record<string, string>> = {
@@ -40,48 +40,48 @@ export const inspect = defineCommand({
       import('./metadata-source.js'),
       import('./metadata.js'),
     ]);
-    const all = await readAttributes(ctx, resolve(ctx.cwd, ctx.args.image));
-    if (flags['list-apps'] && !flags.json) {
-      for (const name of Object.keys(sorted(all.apps ?? {}))) out.line(printable(name));
-      return;
-    }
-    const attributes = flags.app === undefined ? all : appNamed(all, flags.app);
-    const asked = TEXTS.filter((key) => flags[key] || flags.all);
+    const { encrypted, ...all } = await readAttributes(ctx, resolve(ctx.cwd, ctx.args.image));
+    if (encrypted !== undefined)
+      log.info(
+        `The root file system is encrypted (${encrypted}): what is shown stands beside it, and anybody can read it`,
+      );
+    // "--all … imply --json"; and it is about the whole image.
+    const app = flags.all ? undefined : flags.app;
+    const asked = KEYS.filter((key) => flags[key] || flags.all);
     const keys = asked.length === 0 && !flags['list-apps'] ? (['labels'] as const) : asked;
+    const of = app === undefined ? all : { ...appNamed(all, app), deffile: all.deffile };
     if (flags.json || flags.all) {
-      const wanted = new Set<keyof Attributes>([
-        ...keys,
-        ...(flags.all || flags['list-apps'] ? ['apps' as const] : []),
-      ]);
+      const wanted = new Set<keyof Attributes>(keys);
+      const apps = flags.all || flags['list-apps'];
+      const attributes =
+        app === undefined
+          ? orderedAttributes(all, apps ? new Set([...wanted, 'apps']) : wanted)
+          : ofApp(app, orderedAttributes(of, wanted));
       // "JSON {"data":{"attributes":{…}},"type":"container"}" (runtime contract §1.6).
-      out.json({ data: { attributes: orderedAttributes(attributes, wanted) }, type: 'container' });
+      const kind = encrypted === undefined ? {} : { encrypted };
+      out.json({ data: { attributes }, type: 'container', ...kind });
       return;
     }
+    if (flags['list-apps']) for (const name of Object.keys(sorted(all.apps ?? {}))) out.line(printable(name));
     for (const key of keys) {
       if (key === 'labels') {
-        for (const [name, value] of Object.entries(sorted(attributes.labels ?? {})))
-          out.line(`${name}: ${value}`);
+        for (const [name, value] of Object.entries(sorted(of.labels ?? {}))) out.foreign(`${name}: ${value}`);
       } else if (key === 'environment') {
-        for (const [path, script] of Object.entries(sorted(attributes.environment ?? {})))
-          out.text(`=== ${path} ===\n${script}\n\n`);
-      } else if (attributes[key] === undefined || attributes[key] === '') {
+        for (const [path, script] of Object.entries(sorted(of.environment ?? {})))
+          out.foreign(`=== ${path} ===\n${script}\n`);
+      } else if (of[key] === undefined || of[key] === '') {
         log.info(NOTHING[key] ?? 'Nothing was found in this image');
       } else {
-        out.line(attributes[key]);
+        out.foreign(of[key]);
       }
     }
   },
 });
 
-const TEXTS = ['labels', 'deffile', 'runscript', 'startscript', 'test', 'environment', 'helpfile'] as const;
+/** In the order in which the stock program prints them. */
+const KEYS = ['deffile', 'runscript', 'startscript', 'test', 'helpfile', 'environment', 'labels'] as const;
 
-function appNamed(attributes: Attributes, name: string): Attributes {
-  const app = attributes.apps?.[name];
-  if (app !== undefined) return app;
-  const known = Object.keys(attributes.apps ?? {}).join(', ');
-  throw new DomainError('not_found', 'Could not locate the container application', {
-    reason: 'unknown_app',
-    exitCode: 1,
-    remedy: known === '' ? 'The image has no apps' : `Apps of the image: ${known}`,
-  });
+/** What is asked about an app stands below its name, as in the whole image; the definition is that of the image. */
+function ofApp(name: string, { deffile, ...attributes }: Attributes): Attributes {
+  return { apps: { [name]: attributes }, ...(deffile === undefined ? {} : { deffile }) };
 }

@@ -90,7 +90,7 @@ describe('pull', () => {
   });
 
   it.each([
-    ['docker://alpine', 'Expected library://…'],
+    ['alpine', 'Expected library://…, oras://… or https://…'],
     ['library://a/b/c/d/e', 'Expected'],
   ])('of %s is refused with a sentence', async (reference, message) => {
     const { status, stderr } = await world.run(['pull', 'image.sif', reference]);
@@ -194,6 +194,13 @@ describe('search', () => {
       images: [{ reference: 'library://demo/col/hello:1,latest', hash: library.digest }],
     });
     expect(library.requested('signed=true')).toBe(1);
+  });
+
+  it('says when the library has more than it tells', async () => {
+    expect((await world.ok(['search', 'hello'])).stderr).toBe('');
+    library.more = true;
+    expect((await world.ok(['search', 'hello'])).stderr).toContain('The library has more than it tells');
+    expect(JSON.parse((await world.ok(['search', '-j', 'hello'])).stdout)).toMatchObject({ more: true });
   });
 
   it('wants three characters', async () => {

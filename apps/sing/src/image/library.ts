@@ -14,7 +14,7 @@ export const libraryFlags = {
   'no-https': {
     type: 'boolean',
     env: ['NOHTTPS', 'NO_HTTPS'],
-    summary: 'speak plain HTTP to a library that is named by its host',
+    summary: 'speak plain HTTP to a registry, or to a library that is named by its host',
   },
 } as const satisfies Flags;
 
@@ -70,7 +70,7 @@ export async function withLibrary<T>(
         reason: 'exclusive_remote',
       });
     }
-    return work(new LibraryClient(await session.at(named, { authorize: false })), session);
+    return work(new LibraryClient(await session.elsewhere(named)), session);
   });
 }
 

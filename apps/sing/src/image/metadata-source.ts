@@ -7,6 +7,9 @@ import { recogniseImage } from './recognise.js';
 
 type Sif = typeof import('#libs/sif');
 
+/** What an image says, and the name of the file system when its root is encrypted. */
+export type ImageAttributes = Attributes & { readonly encrypted?: string };
+
 /**
  * What an image says about itself. Images with an `inspect-metadata.json` are only read; others have their files read by
  * name. No program of the image runs.
@@ -15,7 +18,7 @@ type Sif = typeof import('#libs/sif');
 export async function readAttributes(
   place: Pick<Surroundings, 'log' | 'signal'>,
   path: string,
-): Promise<Attributes> {
+): Promise<ImageAttributes> {
   const image = await recogniseImage(path);
   switch (image.kind) {
     case 'folder':
@@ -32,16 +35,18 @@ export async function readAttributes(
 async function fromSif(
   path: string,
   { log, signal }: Pick<Surroundings, 'log' | 'signal'>,
-): Promise<Attributes> {
+): Promise<ImageAttributes> {
   const sif = await import('#libs/sif');
   return sif.withSifFile(path, async (access) => {
     const image = await sif.readSif(access);
     const attributes = (await fromObject(image, sif)) ?? (await fromPartition(image, sif, path, signal, log));
-    if (attributes.deffile !== undefined) return attributes;
+    const encrypted = sif.rootEncryption(image);
+    const kind = encrypted === undefined ? {} : { encrypted };
+    if (attributes.deffile !== undefined) return { ...attributes, ...kind };
     const [definition] = sif.objectsOfType(image, sif.DataType.definition);
-    if (definition === undefined) return attributes;
+    if (definition === undefined) return { ...attributes, ...kind };
     const deffile = await sif.readObject(image, definition, sif.SIF_LIMITS.textBytes);
-    return { ...attributes, deffile: deffile.toString('utf8').replace(/\n+$/, '') };
+    return { ...attributes, ...kind, deffile: deffile.toString('utf8').replace(/\n+$/, '') };
   });
 }
 
@@ -83,9 +88,9 @@ async function fromPartition(
   const offset = Number(descriptor.offset);
   if (fileSystem === sif.FileSystem.squashfs) return attributesFromTree(squashfsReader(path, offset, signal));
   if (fileSystem === sif.FileSystem.ext3) return attributesFromTree(ext3Reader(path, offset, signal));
-  // Only the root file system is encrypted: the definition is an object of its own.
-  log.warning(
-    `The root file system is encrypted (${sif.fileSystemName(fileSystem)}): only what stands beside it is shown`,
-  );
+  if (!sif.isEncrypted(fileSystem))
+    log.warning(
+      `The root file system cannot be read (${sif.fileSystemName(fileSystem)}): only what stands beside it is shown`,
+    );
   return {};
 }

@@ -1,20 +1,27 @@
 import { join, resolve } from 'node:path';
 import { defineCommand, jsonFlag, printable, UsageError, type Surroundings } from '#libs/cli';
-import { DomainError, expected, messageOf, parseLibraryReference, refuseExisting } from '#libs/core';
+import { messageOf, refuseExisting } from '#libs/core';
+import { registryAccess, registryFlags } from '../registry/flags.js';
+import type { Fetched } from './found-image.js';
 import { archFlag, libraryFlags } from './library.js';
+import { fileNameOf, shownReference } from './file-name.js';
 
 export const pull = defineCommand({
   name: 'pull',
-  summary: 'fetch an image from the library into a file',
+  summary: 'fetch an image into a file',
   description:
-    'The content is always checked against its hash. After a failure, or when it is killed, the same command goes on where it was. Signatures are checked and reported; an image without a good one is still fetched.',
+    'The image comes from a library, as a SIF file from a registry (oras://), or from an address (https://). The content is always checked against its hash, where there is one. After a failure, or when it is killed, the same command goes on where it was. Signatures are checked and reported; an image without a good one is still fetched.',
   positionals: [
     { name: 'file', summary: 'where to; name_tag.sif when absent', optional: true },
-    { name: 'image', summary: 'library://entity/collection/container:tag' },
+    {
+      name: 'image',
+      summary: 'library://entity/collection/container:tag, oras://host/name:tag or https://…',
+    },
   ],
   flags: {
     ...archFlag,
     ...libraryFlags,
+    ...registryFlags,
     dir: { type: 'string', value: 'FOLDER', env: ['PULLDIR', 'PULLFOLDER'], summary: 'folder for the file' },
     force: { type: 'boolean', short: 'F', env: ['FORCE'], summary: 'replace an existing file' },
     ...jsonFlag,
@@ -25,20 +32,15 @@ export const pull = defineCommand({
   examples: [
     { line: 'sing pull library://admin/demo/hello:1', summary: 'into hello_1.sif' },
     { line: 'sing pull hello.sif library://admin/demo/hello', summary: 'into a file of your choice' },
+    { line: 'sing pull oras://ghcr.io/ann/hello:1', summary: 'a SIF file in a registry' },
+    { line: 'sing pull https://example.org/images/hello.sif', summary: 'a SIF file on a web server' },
   ],
   async run(ctx) {
     const { flags, args } = ctx;
-    if (!args.image.startsWith('library://')) {
-      throw new DomainError('not_implemented', expected('library://…', 'the image', args.image), {
-        reason: 'unsupported_transport',
-        remedy: 'Other places are not offered yet',
-      });
-    }
-    const reference = parseLibraryReference(args.image);
+    const usual = await fileNameOf(args.image);
     if (args.file !== undefined && flags.name !== undefined)
       throw new UsageError('pull', 'the file is named twice');
-    const name =
-      args.file ?? flags.name ?? `${reference.names.at(-1) ?? 'image'}_${reference.tags[0] ?? 'latest'}.sif`;
+    const name = args.file ?? flags.name ?? usual;
     const path = resolve(ctx.cwd, flags.dir === undefined ? name : join(flags.dir, name));
     await refuseExisting(path, { overwrite: flags.force }).catch(async (error: unknown) => {
       const { removePlaced } = await import('#libs/client');
@@ -52,21 +54,40 @@ export const pull = defineCommand({
         reference: args.image,
         library: flags.library,
         arch: flags.arch,
-        noHttps: flags['no-https'],
         useCache: !flags['disable-cache'],
+        access: registryAccess(flags),
       },
       { path, overwrite: flags.force },
     );
-    ctx.log.info(`Pulled ${args.image} to ${path}`);
+    ctx.log.info(`Pulled ${shownReference(args.image)} to ${path}`);
+    const arch = await architectureIn(path, fetched);
+    if (flags.arch !== undefined && arch !== undefined && arch !== flags.arch)
+      ctx.log.warning(`The image is for ${arch}, and not for ${flags.arch}`);
     const signers = await reportSignatures(ctx, path);
     if (flags.json) {
-      const { digest: hash, size, arch, cached } = fetched;
+      const { digest: hash, size, cached } = fetched;
       ctx.out.json({
         images: [{ reference: args.image, path, hash, size, arch: arch ?? null, cached, ...signers }],
       });
     }
   },
 });
+
+/** What the place says that it comes from, or the image itself; undefined when neither does. */
+async function architectureIn(path: string, { arch }: Fetched): Promise<string | undefined> {
+  if (arch !== undefined) return arch;
+  try {
+    const { readSif, rootPartition, withSifFile } = await import('#libs/sif');
+    const found = await withSifFile(
+      path,
+      async (access) => rootPartition(await readSif(access)).architecture,
+    );
+    return found === 'unknown' ? undefined : found;
+  } catch {
+    // Not every image has a part that says so.
+    return undefined;
+  }
+}
 
 interface Signers {
   /** Whether every signature is good. */

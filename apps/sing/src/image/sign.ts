@@ -89,5 +89,7 @@ async function signerFor(place: Surroundings, flags: SignFlags): Promise<Signer>
     query: flags.fingerprint,
     passphraseFile: flags['passphrase-file'],
   });
+  const { warnOfEnds } = await import('../key/ending.js');
+  await warnOfEnds(place, [key], () => true);
   return pgpSigner({ key, clock: systemClock });
 }

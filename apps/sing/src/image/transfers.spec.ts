@@ -126,6 +126,8 @@ describe('for programs', () => {
           tags: ['1', 'latest'],
           uploaded: true,
           url: expect.stringMatching(/\/library\/demo\/col\/new$/) as string,
+          verified: false,
+          signers: [],
         },
       ],
     });

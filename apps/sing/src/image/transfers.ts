@@ -1,5 +1,5 @@
 import { formatSize, type Bar, type Messages, type ProgressMaker, type Surroundings } from '#libs/cli';
-import type { Retry } from '#libs/client';
+import type { DownloadOptions, Retry } from '#libs/client';
 import { DomainError, expected } from '#libs/core';
 
 /** One bar after the other, for the phases of a transfer. */
@@ -50,11 +50,50 @@ export function tellKept(log: Messages, bytes: number, total: number, where: str
   log.info(`${formatSize(bytes)} of ${formatSize(total)} ${where}: the same command goes on from there.`);
 }
 
+export interface Target {
+  readonly path: string;
+  readonly overwrite: boolean;
+}
+
+/** Runs a download with a bar and all that is told on the way, whatever it comes from. @param size bytes */
+export async function receiving<T>(
+  { log, progress, signal, env }: Pick<Surroundings, 'log' | 'progress' | 'signal' | 'env'>,
+  size: number,
+  { path, overwrite }: Target,
+  work: (
+    options: Pick<
+      DownloadOptions,
+      'destination' | 'overwrite' | 'mode' | 'connections' | 'signal' | 'onProgress' | 'onRetry' | 'onKept'
+    >,
+  ) => Promise<T>,
+): Promise<T> {
+  const bars = new PhaseBars(progress, { receiving: 'Downloading', checking: 'Checking' });
+  try {
+    return await work({
+      destination: path,
+      overwrite,
+      mode: programMode(),
+      connections: connectionsOf({ env }),
+      signal,
+      onProgress: bars.update,
+      onRetry: tellingRetries(log),
+      onKept: (bytes) => tellKept(log, bytes, size, 'are kept'),
+    });
+  } finally {
+    bars.stop();
+  }
+}
+
+/** "result mode 0777 & ~umask" (runtime contract §1.6): images can be started by their name. */
+export function programMode(): number {
+  return 0o777 & ~process.umask();
+}
+
 /** As many connections as anybody needs. */
 const CONNECTIONS = 32;
 
 /** `SINGULARITY_DOWNLOAD_CONCURRENCY`: ranges that are fetched at once (library contract §6.2); undefined when nobody said. */
-export function connectionsOf({ env }: Pick<Surroundings, 'env'>): number | undefined {
+function connectionsOf({ env }: Pick<Surroundings, 'env'>): number | undefined {
   const setting = env.setting('DOWNLOAD_CONCURRENCY');
   if (setting === undefined) return undefined;
   const count = Number(setting.value);

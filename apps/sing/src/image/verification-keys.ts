@@ -1,12 +1,13 @@
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import type { Surroundings } from '#libs/cli';
-import { DomainError, systemClock, systemCode } from '#libs/core';
+import { systemClock } from '#libs/core';
 import type { AskOcsp, KeySource, TrustedKey } from '#libs/signing';
-import { openKeyRing } from '../key/ring.js';
-import { withKeystore } from '../key/server.js';
+import { quick } from '../key/asking.js';
+import { GLOBAL_RING, openKeyRing } from '../key/ring.js';
+import { askInOrder } from '../key/server.js';
 import { Session } from '../session.js';
+import { isTrustedFile } from '../trusted-file.js';
 
 /** Keys of the person's own ring. */
 export async function ringSource(place: Surroundings): Promise<KeySource> {
@@ -27,8 +28,6 @@ export function unlessRevoked(place: Surroundings, url: string | undefined, sour
   };
 }
 
-const GLOBAL_RING = 'global-pgp-public';
-
 /**
  * Keys that the administrator of an installation trusts for everybody (SIF contract §2.9); none when there is no such file.
  * @param folder the installation's folder of configuration files
@@ -39,38 +38,34 @@ export async function globalSource(
   folder: string,
 ): Promise<KeySource | undefined> {
   const path = join(folder, GLOBAL_RING);
-  try {
-    const [file, { uid: owner }] = await Promise.all([lstat(path), lstat(folder)]);
-    if (!file.isFile()) throw untrusted(path, 'be a regular file');
-    if (file.uid !== 0 && file.uid !== owner)
-      throw untrusted(path, 'belong to root or to the owner of the installation');
-    if ((file.mode & 0o022) !== 0) throw untrusted(path, 'not be writable by group or others');
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
+  if (!(await isTrustedFile(path))) return undefined;
   const { RingFile } = await import('#libs/pgp');
   const ring = new RingFile(path, { private: false, warn: (message) => log.warning(message) });
   return { origin: 'global', find: (keyId) => ring.publicKeysById(keyId) };
 }
 
-const untrusted = (path: string, rule: string) =>
-  new DomainError('forbidden', `The key ring ${path} must ${rule}`, {
-    reason: 'untrusted_key_ring',
-    remedy: 'Everybody here trusts the keys in it: ask who administers this machine.',
-  });
-
-/** "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). */
-export function serverSource(place: Surroundings, url: string | undefined): KeySource {
+/**
+ * "Lookup order at verify: … local ring, then key server … The key is not stored" (SIF contract §2.9). Several are asked in their
+ * order; one that answers with something that is no key has no answer.
+ */
+export function serverSource(place: Surroundings, url: string | undefined, hurried: boolean): KeySource {
   return {
     origin: 'remote',
-    find: (keyId) =>
-      withKeystore(place, url, async (keystore) => {
-        const { readKeys } = await import('#libs/pgp');
-        const answer = await keystore.get(`0x${keyId.toLowerCase()}`, { signal: place.signal });
-        return answer === undefined ? [] : readKeys(answer);
-      }),
+    find: async (keyId) => {
+      const patient = hurried ? quick(place) : place;
+      const found = await askInOrder(patient, url, async (http) => {
+        const [{ KeystoreClient }, { serverKeySource }] = await Promise.all([
+          import('#libs/client'),
+          import('#libs/signing'),
+        ]);
+        const keystore = new KeystoreClient(http);
+        const keys = await serverKeySource((search) => keystore.get(search, { signal: patient.signal })).find(
+          keyId,
+        );
+        return keys.length === 0 ? undefined : keys;
+      });
+      return found ?? [];
+    },
   };
 }
 

@@ -23,6 +23,8 @@ export interface VerifyRequest extends Selection {
   readonly publicKey?: string | undefined;
   /** The same with the key of a certificate. */
   readonly certificate?: CertificateTexts | undefined;
+  /** Key servers are not waited for long. */
+  readonly hurried?: boolean;
   /** Also look for what no signature covers: see `VerifyOptions`. */
   readonly outside?: boolean;
 }
@@ -32,7 +34,7 @@ export interface VerifyRequest extends Selection {
  * or with the one key that was named.
  */
 export async function verifyFile(place: Surroundings, request: VerifyRequest): Promise<VerifyResult> {
-  const { path, local, url, publicKey, certificate, ...selection } = request;
+  const { path, local, url, publicKey, certificate, hurried = false, ...selection } = request;
   const [{ verifyImage, readPublicKey }, { withSifFile }] = await Promise.all([
     import('#libs/signing'),
     import('#libs/sif'),
@@ -42,7 +44,7 @@ export async function verifyFile(place: Surroundings, request: VerifyRequest): P
     ...(publicKey === undefined ? [] : [readPublicKey(publicKey)]),
     ...(certificate === undefined ? [] : [await certifiedKey(place, certificate)]),
   ];
-  const keys = dsse.length > 0 ? { dsse } : { pgp: await sources(place, local, url) };
+  const keys = dsse.length > 0 ? { dsse } : { pgp: await sources(place, { local, url, hurried }) };
   const result = await withSifFile(path, (access) =>
     verifyImage(access, { ...selection, ...keys, clock: systemClock, signal }),
   );
@@ -56,9 +58,12 @@ async function certifiedKey(place: Surroundings, texts: CertificateTexts): Promi
   return key;
 }
 
-async function sources(place: Surroundings, local: boolean, url: string | undefined): Promise<KeySource[]> {
+async function sources(
+  place: Surroundings,
+  { local, url, hurried }: { local: boolean; url: string | undefined; hurried: boolean },
+): Promise<KeySource[]> {
   const everybodys = await globalSource(place, configurationFolder());
   const stored = [...(everybodys === undefined ? [] : [everybodys]), await ringSource(place)];
   if (local) return stored;
-  return [...stored.map((source) => unlessRevoked(place, url, source)), serverSource(place, url)];
+  return [...stored.map((source) => unlessRevoked(place, url, source)), serverSource(place, url, hurried)];
 }

@@ -113,6 +113,11 @@ export const verify = defineCommand({
       else log.warning(text);
     }
     warnAll(log, result.outside);
+    const { rootEncryption } = await import('#libs/sif');
+    const encrypted = rootEncryption(result.image);
+    // "the signature covers ciphertext" (SIF contract §3.4).
+    if (encrypted !== undefined)
+      log.info(`The root file system is encrypted (${encrypted}): it was checked as it is stored`);
     const failure = verificationError(result);
     if (failure !== undefined) throw failure;
     log.info(`Verified signature(s) from image '${args.image}'`);

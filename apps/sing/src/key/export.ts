@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { defineCommand, type Surroundings } from '#libs/cli';
+import { defineCommand, type Surroundings, UsageError } from '#libs/cli';
 import { DomainError, placeFile } from '#libs/core';
 import type { KeyRing, PgpKey, RingKind } from '#libs/pgp';
-import { EXPORT_FAILURE, openKeyRing, titleOf } from './ring.js';
+import { EXPORT_FAILURE, globalRingFlag, openRing, titleOf } from './ring.js';
 
 export const keyExport = defineCommand({
   name: 'export',
@@ -11,6 +11,7 @@ export const keyExport = defineCommand({
   positionals: [{ name: 'file', summary: 'where to write' }],
   flags: {
     secret: { type: 'boolean', short: 's', summary: 'the private key' },
+    ...globalRingFlag,
     armor: { type: 'boolean', short: 'a', summary: 'as text' },
     key: {
       type: 'string',
@@ -25,7 +26,9 @@ export const keyExport = defineCommand({
   async run(ctx) {
     const { flags, args, log } = ctx;
     const { armorKey } = await import('#libs/pgp');
-    const ring = await openKeyRing(ctx);
+    if (flags.global && flags.secret)
+      throw new UsageError('key export', 'private keys are never for all users');
+    const ring = await openRing(ctx, { global: flags.global, change: false });
     const key = await choose(ctx, ring, flags.secret ? 'secret' : 'public', flags.key);
     const path = resolve(ctx.cwd, args.file);
     const mode = flags.secret ? 0o600 : 0o666;

@@ -1,18 +1,21 @@
-import { defineCommand, jsonFlag, printable } from '#libs/cli';
-import { openKeyRing } from './ring.js';
+import { defineCommand, jsonFlag, printable, UsageError } from '#libs/cli';
+import { globalRingFlag, openKeyRing, openRing } from './ring.js';
 
 export const keyList = defineCommand({
   name: 'list',
   summary: 'list the keys of your key ring',
   flags: {
     secret: { type: 'boolean', short: 's', summary: 'private keys instead of public ones' },
+    ...globalRingFlag,
     ...jsonFlag,
   },
   async run(ctx) {
     const { describeKey } = await import('#libs/pgp');
-    const ring = await openKeyRing(ctx);
-    const kind = ctx.flags.secret ? 'secret' : 'public';
-    const [keys, secrets] = await Promise.all([ring.keys(kind), ring.keys('secret')]);
+    const { global, secret } = ctx.flags;
+    if (global && secret) throw new UsageError('key list', 'private keys are never for all users');
+    const ring = await openRing(ctx, { global, change: false });
+    const kind = secret ? 'secret' : 'public';
+    const [keys, secrets] = await Promise.all([ring.keys(kind), (await openKeyRing(ctx)).keys('secret')]);
     const own = new Set(secrets.map(({ key }) => key.getFingerprint().toUpperCase()));
     const now = new Date();
     const infos = await Promise.all(keys.map((key) => describeKey(key, now)));
@@ -46,6 +49,14 @@ export const keyList = defineCommand({
       if (info.revoked) ctx.out.line('   Revoked');
       if (kind === 'public' && own.has(info.fingerprint)) ctx.out.line('   You have the private key');
     }
-    if (infos.length === 0) ctx.log.info('There is no key yet. Make one: sing key newpair');
+    const { warnOfEnds } = await import('./ending.js');
+    const mine = keys.filter((_, index) => own.has(infos[index]?.fingerprint ?? ''));
+    await warnOfEnds(ctx, mine, () => true);
+    if (infos.length === 0)
+      ctx.log.info(
+        global
+          ? 'There is no key yet that all users trust. As root: sing key import --global FILE'
+          : 'There is no key yet. Make one: sing key newpair',
+      );
   },
 });

@@ -1,14 +1,14 @@
 import { defineCommand } from '#libs/cli';
 import { DomainError, expected } from '#libs/core';
-import { KEY_FAILURE, openKeyRing, titleOf } from './ring.js';
-import { searchText, urlFlag, withKeystore } from './server.js';
+import { globalRingFlag, KEY_FAILURE, openRing, titleOf } from './ring.js';
+import { askInOrder, searchText, urlFlag } from './server.js';
 
 export const keyPull = defineCommand({
   name: 'pull',
   summary: 'fetch a public key from the key server into your key ring',
   failureStatus: KEY_FAILURE,
   positionals: [{ name: 'fingerprint', summary: 'fingerprint or key id' }],
-  flags: urlFlag,
+  flags: { ...globalRingFlag, ...urlFlag },
   examples: [
     {
       line: 'sing key pull 7605BC2716168DF057D6C600ACEEC62C8BD91BEE',
@@ -16,6 +16,8 @@ export const keyPull = defineCommand({
     },
   ],
   async run(ctx) {
+    // Before anything is asked: may it be changed at all?
+    const ring = await openRing(ctx, { global: ctx.flags.global, change: true });
     const search = searchText(ctx.args.fingerprint);
     if (!search.startsWith('0x')) {
       throw new DomainError(
@@ -25,21 +27,22 @@ export const keyPull = defineCommand({
       );
     }
     const { isSecret, matchesKey, parseKeyQuery, readKeys } = await import('#libs/pgp');
-    const answer = await withKeystore(ctx, ctx.flags.url, (keystore) =>
-      keystore.get(search.toLowerCase(), { signal: ctx.signal }),
-    );
-    if (answer === undefined) {
-      throw new DomainError('not_found', `The key server has no key ${ctx.args.fingerprint}`, {
-        reason: 'key_not_found',
-      });
-    }
-    // A server that answers with another key than was asked for must not get it into the ring.
+    const { KeystoreClient } = await import('#libs/client');
     const query = parseKeyQuery(search);
-    const keys = await readKeys(answer);
-    const [key, second] = keys.filter((each) => !isSecret(each) && matchesKey(each, query));
-    if (key === undefined) {
+    const found = await askInOrder(ctx, ctx.flags.url, async (http) => {
+      const answer = await new KeystoreClient(http).get(search.toLowerCase(), { signal: ctx.signal });
+      if (answer === undefined) return undefined;
+      // A server that answers with another key than was asked for must not get it into the ring.
+      const keys = (await readKeys(answer)).filter((each) => !isSecret(each) && matchesKey(each, query));
+      if (keys.length > 0) return keys;
       throw new DomainError('unavailable', 'The key server answered with another key than was asked for', {
         reason: 'wrong_key',
+      });
+    });
+    const [key, second] = found ?? [];
+    if (key === undefined) {
+      throw new DomainError('not_found', `The key server has no key ${ctx.args.fingerprint}`, {
+        reason: 'key_not_found',
       });
     }
     if (second !== undefined) {
@@ -48,7 +51,6 @@ export const keyPull = defineCommand({
         remedy: 'Ask for the whole fingerprint',
       });
     }
-    const ring = await openKeyRing(ctx);
     const [outcome] = await ring.import([key]);
     const words = {
       added: 'fetched',

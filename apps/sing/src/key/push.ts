@@ -13,11 +13,13 @@ export const keyPush = defineCommand({
     const { armorKey, findKey } = await import('#libs/pgp');
     const ring = await openKeyRing(ctx);
     const key = findKey(await ring.keys('public'), ctx.args.key);
-    const said = await withKeystore(ctx, ctx.flags.url, (keystore, session) => {
-      if (ctx.flags.url === undefined) session.requireToken();
+    const said = await withKeystore(ctx, ctx.flags.url, (keystore, session, server) => {
+      if (server.own) session.requireToken();
       return keystore.add(armorKey(key), { signal: ctx.signal });
     });
     if (said !== '') ctx.log.verbose(`The key server says: ${said}`);
+    const { warnOfEnd } = await import('./ending.js');
+    await warnOfEnd(ctx, key);
     ctx.log.info(`Public key of ${await titleOf(key)} pushed.`);
   },
 });

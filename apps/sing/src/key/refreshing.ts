@@ -5,7 +5,7 @@ import type { KeyRing, PgpKey } from '#libs/pgp';
 import { ask } from './asking.js';
 import { type Fetched, type Heard, KnownChanges, sha256 } from './known-changes.js';
 import { openKeyRing } from './ring.js';
-import { keyServerName, withKeyServer } from './server.js';
+import { type KeyServer, tellFailed, withKeyServers, withLogin } from './server.js';
 
 /** Fingerprints of one question (ADR 14). */
 const ONE_QUESTION = 100;
@@ -40,7 +40,10 @@ interface Work {
   readonly keystore: KeystoreClient;
 }
 
-/** Fetches what changed of the keys in the own ring, and says what became of them. */
+/**
+ * Fetches what changed of the keys in the own ring, and says what became of them. What one key server does not know is asked of the
+ * next.
+ */
 export async function refresh(
   place: Surroundings,
   queries: readonly string[],
@@ -48,15 +51,54 @@ export async function refresh(
 ): Promise<void> {
   const ring = await openKeyRing(place);
   const chosen = await keysOf(ring, queries);
-  const known = new KnownChanges(place, await keyServerName(place, url));
-  const refreshed = await withKeyServer(place, url, async (http) => {
-    const { KeysClient, KeystoreClient } = await import('#libs/client');
-    const keys = new KeysClient(http, { signal: place.signal });
-    const work = { place, ring, known, keys, keystore: new KeystoreClient(http) };
-    return fetchAll(work, await wantedOf(work, chosen, all));
-  });
+  const refreshed = await withKeyServers(place, url, (servers) =>
+    inOrder(place, servers, chosen, async (server, left) => {
+      const work = await workWith(place, ring, server);
+      return fetchAll(work, await wantedOf(work, left, all));
+    }),
+  );
   if (json) place.out.json({ keys: refreshed });
   else say(place, refreshed);
+}
+
+/** Asks the key servers in their order, each for the keys that the ones before it do not have. */
+async function inOrder(
+  place: Surroundings,
+  servers: readonly KeyServer[],
+  chosen: readonly PgpKey[],
+  bringFrom: (server: KeyServer, left: readonly PgpKey[]) => Promise<readonly Refreshed[]>,
+): Promise<readonly Refreshed[]> {
+  const { fingerprintOf } = await import('#libs/pgp');
+  const outcomes = new Map<string, Refreshed>();
+  let failure: unknown;
+  for (const server of servers) {
+    const left = chosen.filter(
+      (key) => (outcomes.get(fingerprintOf(key))?.status ?? 'unknown') === 'unknown',
+    );
+    if (left.length === 0) break;
+    try {
+      for (const one of await bringFrom(server, left)) outcomes.set(one.fingerprint, one);
+    } catch (error) {
+      place.signal.throwIfAborted();
+      failure = withLogin(error, server);
+      if (servers.length > 1) tellFailed(place, server, failure);
+    }
+  }
+  if (outcomes.size === 0 && failure !== undefined) throw failure;
+  return [...outcomes.values()];
+}
+
+async function workWith(place: Surroundings, ring: KeyRing, server: KeyServer): Promise<Work> {
+  const { KeysClient, KeystoreClient } = await import('#libs/client');
+  const http = await server.open();
+  const keys = new KeysClient(http, { signal: place.signal });
+  return {
+    place,
+    ring,
+    known: new KnownChanges(place, server.name),
+    keys,
+    keystore: new KeystoreClient(http),
+  };
 }
 
 async function keysOf(ring: KeyRing, queries: readonly string[]): Promise<readonly PgpKey[]> {

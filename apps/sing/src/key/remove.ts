@@ -1,6 +1,6 @@
 import { defineCommand, UsageError } from '#libs/cli';
 import { DomainError } from '#libs/core';
-import { openKeyRing, titleOf } from './ring.js';
+import { globalRingFlag, openRing, titleOf } from './ring.js';
 
 export const keyRemove = defineCommand({
   name: 'remove',
@@ -12,6 +12,7 @@ export const keyRemove = defineCommand({
     secret: { type: 'boolean', short: 's', summary: 'the private key' },
     public: { type: 'boolean', short: 'p', summary: 'the public key (the default)' },
     both: { type: 'boolean', short: 'b', summary: 'the private and the public key' },
+    ...globalRingFlag,
     force: { type: 'boolean', short: 'f', summary: 'do not ask before a private key is removed' },
   },
   async run(ctx) {
@@ -19,7 +20,9 @@ export const keyRemove = defineCommand({
     if (flags.secret && flags.public)
       throw new UsageError('key remove', 'use --both instead of --secret --public');
     const { findKey, fingerprintOf, matchesKey, parseKeyQuery } = await import('#libs/pgp');
-    const ring = await openKeyRing(ctx);
+    if (flags.global && (flags.secret || flags.both))
+      throw new UsageError('key remove', 'private keys are never for all users');
+    const ring = await openRing(ctx, { global: flags.global, change: true });
     const kinds = flags.both
       ? (['secret', 'public'] as const)
       : flags.secret

@@ -3,7 +3,7 @@ import { DomainError, messageOf } from '#libs/core';
 import type { PgpKey } from '#libs/pgp';
 import { ask, isFresh, QUICK, quick } from './asking.js';
 import { type Heard, KnownChanges } from './known-changes.js';
-import { keyServerName, withKeyServer } from './server.js';
+import { type KeyServer, withKeyServers } from './server.js';
 import { titleOf } from './ring.js';
 
 /**
@@ -33,15 +33,38 @@ export async function withoutRevoked(
   return good;
 }
 
-/** What the key server says of a key; undefined when nobody can be asked. */
+/** What the key servers say of a key, the first that knows it; undefined when nobody can be asked. */
 async function hear(
   place: Surroundings,
   url: string | undefined,
   fingerprint: string,
 ): Promise<Heard | undefined> {
-  const server = await serverOf(place, url);
-  if (server === undefined) return undefined;
-  const known = new KnownChanges(place, server);
+  const patient = quick(place);
+  try {
+    return await withKeyServers(patient, url, async (servers) => {
+      let heard: Heard | undefined;
+      for (const server of servers) {
+        heard = await hearFrom(place, patient, server, fingerprint);
+        if (heard.changes.length > 0) break;
+      }
+      return heard;
+    });
+  } catch (error) {
+    place.signal.throwIfAborted();
+    // Without a remote there is nobody to ask, and nothing to warn of.
+    if (error instanceof DomainError && error.reason === 'no_remote') return undefined;
+    warn(place, fingerprint, reasonOf(error));
+    return undefined;
+  }
+}
+
+async function hearFrom(
+  place: Surroundings,
+  patient: Surroundings,
+  server: KeyServer,
+  fingerprint: string,
+): Promise<Heard> {
+  const known = new KnownChanges(place, server.name);
   const before = await known.heard([fingerprint]);
   if (before !== undefined && isFresh(before)) {
     if (before.failed === true) warn(place, fingerprint, 'it did not answer a moment ago');
@@ -49,10 +72,8 @@ async function hear(
   }
   try {
     const { KeysClient } = await import('#libs/client');
-    const patient = quick(place);
-    return await withKeyServer(patient, url, (http) =>
-      ask(new KeysClient(http, { signal: patient.signal }), known, [fingerprint], QUICK),
-    );
+    const keys = new KeysClient(await server.open(), { signal: patient.signal });
+    return await ask(keys, known, [fingerprint], QUICK);
   } catch (error) {
     place.signal.throwIfAborted();
     warn(place, fingerprint, reasonOf(error));
@@ -60,16 +81,6 @@ async function hear(
     const failed = { changes: [], ...before, asked: Date.now(), failed: true };
     await known.hear([fingerprint], failed);
     return failed;
-  }
-}
-
-/** Without a remote there is nobody to ask, and nothing to warn of. */
-async function serverOf(place: Surroundings, url: string | undefined): Promise<string | undefined> {
-  try {
-    return await keyServerName(place, url);
-  } catch (error) {
-    if (error instanceof DomainError && error.reason === 'no_remote') return undefined;
-    throw error;
   }
 }
 

@@ -2,7 +2,7 @@ import { defineCommand, jsonFlag, printable } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import type { IndexedKey } from '#libs/client';
 import { KEY_FAILURE } from './ring.js';
-import { searchText, urlFlag, withKeystore } from './server.js';
+import { askInOrder, searchText, urlFlag } from './server.js';
 
 /** OpenPGP numbers of algorithms (keystore contract §1.7). */
 const ALGORITHMS: Readonly<Record<number, string>> = {
@@ -21,6 +21,8 @@ const ALGORITHMS: Readonly<Record<number, string>> = {
 export const keySearch = defineCommand({
   name: 'search',
   summary: 'find public keys on the key server',
+  description:
+    'Where the remote has several key servers (sing keyserver list), they are asked in their order, and the first that knows a key answers.',
   failureStatus: KEY_FAILURE,
   positionals: [
     { name: 'text', summary: 'fingerprint, key id, e-mail address or words of the user id', rest: true },
@@ -33,16 +35,21 @@ export const keySearch = defineCommand({
   examples: [{ line: 'sing key search ann@example.org', summary: 'find the key of an address' }],
   async run(ctx) {
     const text = ctx.args.text.join(' ');
-    const { keys, nextPageToken } = await withKeystore(ctx, ctx.flags.url, (keystore) =>
-      keystore.search(searchText(text), { signal: ctx.signal }),
-    );
+    const { KeystoreClient } = await import('#libs/client');
+    const found = await askInOrder(ctx, ctx.flags.url, async (http, { name }) => {
+      const page = await new KeystoreClient(http).search(searchText(text), { signal: ctx.signal });
+      return page.keys.length === 0 ? undefined : { ...page, name };
+    });
+    const { keys, nextPageToken } = found ?? { keys: [], nextPageToken: undefined };
     if (ctx.flags.json) {
-      ctx.out.json({ keys: keys.map(toJson), more: nextPageToken !== undefined });
+      const server = found === undefined ? {} : { keyserver: found.name };
+      ctx.out.json({ keys: keys.map(toJson), more: nextPageToken !== undefined, ...server });
       return;
     }
-    if (keys.length === 0) {
+    if (found === undefined) {
       throw new DomainError('not_found', `No key matches ${text}`, { reason: 'key_not_found' });
     }
+    ctx.log.verbose(`The key server ${found.name} answered`);
     ctx.out.line(`Showing ${keys.length} results`);
     ctx.out.line();
     if (ctx.flags['long-list']) {

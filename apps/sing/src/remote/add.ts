@@ -1,8 +1,9 @@
-import { defineCommand } from '#libs/cli';
+import { defineCommand, type Surroundings, UsageError } from '#libs/cli';
 import { DomainError, expected } from '#libs/core';
-import { changeRemoteFile, readRemoteFile } from '../remotes/remote-file.js';
+import { changeGlobalFile, changeRemoteFile } from '../remotes/remote-file.js';
 import { forgetAuthorities, keepAuthorities, readAuthorities } from '../remotes/authority.js';
 import { frontendOf, LOCAL, listRemotes, remoteNamed, uriForFile } from '../remotes/remotes.js';
+import { globalFlag } from './global.js';
 import { logIn, tokenFlags } from './token.js';
 
 export const remoteAdd = defineCommand({
@@ -24,9 +25,14 @@ export const remoteAdd = defineCommand({
       value: 'FILE',
       summary: 'trust the authorities in this PEM file for it, besides all others',
     },
-    'no-default': { type: 'boolean', short: 'n', summary: 'do not use it from now on' },
+    'no-default': {
+      type: 'boolean',
+      short: 'n',
+      aliases: ['not-default'],
+      summary: 'do not use it from now on',
+    },
     'no-login': { type: 'boolean', summary: 'do not log in' },
-    global: { type: 'boolean', short: 'g', hidden: true, summary: 'for all users' },
+    ...globalFlag,
     ...tokenFlags,
   },
   examples: [
@@ -42,9 +48,6 @@ export const remoteAdd = defineCommand({
   ],
   async run(ctx) {
     const { args, flags, log } = ctx;
-    if (flags.global) {
-      throw new DomainError('not_implemented', 'Remotes for all users are not offered: add it for yourself');
-    }
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(args.name)) {
       throw new DomainError(
         'bad_request',
@@ -58,7 +61,11 @@ export const remoteAdd = defineCommand({
       });
     }
     const uri = uriForFile(args.address, flags.insecure);
-    if ((await readRemoteFile(ctx)).get(args.name) !== undefined) throw taken(args.name);
+    if (flags.global) {
+      await addForAll(ctx, args.name, uri, flags);
+      return;
+    }
+    if ((await listRemotes(ctx)).remotes.some(({ name }) => name === args.name)) throw taken(args.name);
     const pem = flags.ca === undefined ? undefined : await readAuthorities(ctx, flags.ca, '--ca');
     await changeRemoteFile(ctx, (file) => {
       if (file.get(args.name) !== undefined) throw taken(args.name);
@@ -76,6 +83,28 @@ export const remoteAdd = defineCommand({
     await logIn(ctx, remoteNamed((await listRemotes(ctx)).remotes, args.name), flags);
   },
 });
+
+/** "Global option detected. Will not automatically log into remote": everybody reads that file, and a token is one person's. */
+async function addForAll(
+  { log }: Surroundings,
+  name: string,
+  uri: string,
+  flags: { readonly insecure: boolean; readonly 'no-default': boolean; readonly ca: string | undefined },
+): Promise<void> {
+  if (flags.ca !== undefined) {
+    throw new UsageError('remote add', '--ca is for a remote of your own', {
+      remedy: 'Put the authority into the store of this machine: update-ca-certificates',
+    });
+  }
+  await changeGlobalFile((file) => {
+    if (file.get(name) !== undefined) throw taken(name);
+    const added = file.with(name, { uri, insecure: flags.insecure, system: true });
+    return flags['no-default'] ? added : added.withActive(name);
+  });
+  log.info(
+    `Remote "${name}" added for all users. Everybody logs in for themselves: sing remote login ${name}`,
+  );
+}
 
 function taken(name: string): DomainError {
   return new DomainError('conflict', `A remote named ${name} exists already`, {

@@ -54,6 +54,23 @@ describe('a site with an authority of its own', () => {
     expect((await status({ SING_CA_FILE: 'ca.pem' })).status).toBe(0);
   });
 
+  it('that an instance has vouches for the instance alone, and others are trusted as ever', async () => {
+    const other = await CertificateAuthority.make();
+    await writeFile(world.path('other.pem'), other.cert);
+    await world.instance({ url: address, token: 'T', ca: authority.cert });
+    const library = await world.serveTls(await other.issue(), (_request, response) =>
+      response.end('{"data":{"image":[]}}'),
+    );
+    const search = (url: string, env: Record<string, string> = {}) =>
+      world.run(['search', '--library', url, 'hello'], { env });
+    expect((await search(library, { SING_CA_FILE: 'other.pem' })).status).toBe(0);
+    expect((await search(library)).stderr).toContain(`${library} is not trusted`);
+    expect((await search(await site(authority))).stderr).toContain('is not trusted');
+    // Its own addresses, however they are written.
+    expect((await search(`${address}/`)).stderr).not.toContain('is not trusted');
+    expect((await search(`${address}/prefix`)).stderr).not.toContain('is not trusted');
+  });
+
   it('is kept for this person alone, beside what the stock program reads', async () => {
     await add('--ca', 'ca.pem', 'lab', address);
     const file = world.path('.singularity', 'remote-ca', 'lab.pem');

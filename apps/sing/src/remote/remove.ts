@@ -1,17 +1,34 @@
 import { defineCommand } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import { forgetAuthorities } from '../remotes/authority.js';
-import { changeRemoteFile } from '../remotes/remote-file.js';
+import { changeGlobalFile, changeRemoteFile, readRemoteFile } from '../remotes/remote-file.js';
 import { listRemotes, remoteNamed } from '../remotes/remotes.js';
+import { globalFlag, notGlobal } from './global.js';
 
 export const remoteRemove = defineCommand({
   name: 'remove',
   aliases: ['rm'],
   summary: 'forget a remote and its token',
   positionals: [{ name: 'name', summary: 'name of the remote' }],
+  flags: globalFlag,
   async run(ctx) {
-    const { remotes } = await listRemotes(ctx);
-    const remote = remoteNamed(remotes, ctx.args.name);
+    const { name } = ctx.args;
+    if (ctx.flags.global) {
+      await changeGlobalFile((file) => {
+        if (file.get(name) === undefined) throw notGlobal(name);
+        return file.without(name);
+      });
+      ctx.log.info(`Remote "${name}" removed, for all users.`);
+      return;
+    }
+    const own = (await readRemoteFile(ctx)).get(name);
+    const remote = remoteNamed((await listRemotes(ctx)).remotes, name);
+    if (remote.global && own?.system !== false) {
+      throw new DomainError('forbidden', `${name} is global and can't be removed`, {
+        reason: 'global_remote',
+        remedy: 'Use another one with sing remote use NAME; root removes it with --global',
+      });
+    }
     if (remote.origin === 'instance') {
       throw new DomainError('conflict', `${remote.name} is the instance on this machine`, {
         reason: 'instance',

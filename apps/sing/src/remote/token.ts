@@ -1,25 +1,22 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Flags, Surroundings } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import { changeRemoteFile } from '../remotes/remote-file.js';
-import type { Remote } from '../remotes/remotes.js';
+import { type Remote, uriForFile } from '../remotes/remotes.js';
 import { withRemote } from '../session.js';
+import { readSecret, secretFlags } from './secret.js';
 
 /** Flags that say where a token comes from. */
 export const tokenFlags = {
+  ...secretFlags,
   tokenfile: {
-    type: 'string',
-    value: 'FILE',
+    ...secretFlags.tokenfile,
     summary: 'read the token from the first line of a file; - is standard input',
   },
-  'password-stdin': { type: 'boolean', summary: 'read the token from standard input' },
+  'password-stdin': { ...secretFlags['password-stdin'], summary: 'read the token from standard input' },
+  password: { ...secretFlags.password, summary: 'the token itself; others on this machine can see it' },
 } as const satisfies Flags;
 
-interface TokenFlags {
-  readonly tokenfile: string | undefined;
-  readonly 'password-stdin': boolean;
-}
+type TokenFlags = Parameters<typeof readSecret>[1];
 
 /** "reads the first line only and requires 200–4096 bytes" in the stock program (library contract §2.3). */
 const MAXIMUM_TOKEN = 4096;
@@ -49,6 +46,8 @@ export async function logIn(place: Surroundings, remote: Remote, flags: TokenFla
     });
   }
   await changeRemoteFile(place, (file) => {
+    // The token is the person's own; the rest of the entry says what it is for, as the stock programs write it.
+    if (remote.global) return file.with(remote.name, { ...globalEntry(remote), token });
     // Somebody may have removed it while the person typed.
     if (file.get(remote.name) === undefined) {
       throw new DomainError('gone', `The remote ${remote.name} was removed meanwhile`);
@@ -58,16 +57,14 @@ export async function logIn(place: Surroundings, remote: Remote, flags: TokenFla
   log.info(`Logged in to "${remote.name}"; the token is stored.`);
 }
 
+/** How a remote of all users stands in the person's own file. */
+export const globalEntry = ({ frontend, insecure }: Remote) =>
+  ({ uri: uriForFile(frontend, insecure), insecure, system: true }) as const;
+
 async function readToken(place: Surroundings, remote: Remote, flags: TokenFlags): Promise<string> {
-  const { cwd, stdin, prompts, log } = place;
-  let text: string;
-  if (flags['password-stdin'] || flags.tokenfile === '-') text = await readAll(stdin);
-  else if (flags.tokenfile !== undefined) text = await readFile(resolve(cwd, flags.tokenfile), 'utf8');
-  else {
-    log.info(`Generate a token at ${remote.frontend}/auth/tokens, and paste it here.`);
-    text = await prompts.password({ message: 'Token', flag: '--tokenfile FILE or --password-stdin' });
-  }
-  const token = (text.split('\n')[0] ?? '').trim();
+  const asked = flags.tokenfile === undefined && !flags['password-stdin'] && flags.password === undefined;
+  if (asked) place.log.info(`Generate a token at ${remote.frontend}/auth/tokens, and paste it here.`);
+  const token = (await readSecret(place, flags, 'Token')).trim();
   if (token === '' || token.length > MAXIMUM_TOKEN || !/^[\x21-\x7E]+$/.test(token)) {
     throw new DomainError(
       'bad_request',
@@ -78,13 +75,4 @@ async function readToken(place: Surroundings, remote: Remote, flags: TokenFlags)
     );
   }
   return token;
-}
-
-async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
-  let text = '';
-  for await (const chunk of stream) {
-    text += String(chunk);
-    if (text.length > 2 * MAXIMUM_TOKEN) break;
-  }
-  return text;
 }

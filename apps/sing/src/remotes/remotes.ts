@@ -2,7 +2,14 @@ import type { Surroundings } from '#libs/cli';
 import { DomainError, expected } from '#libs/core';
 import { keptAuthorities } from './authority.js';
 import { findInstance } from './instance.js';
-import { readRemoteFile, type RemoteEntry } from './remote-file.js';
+import {
+  type Credential,
+  type KeyServerEntry,
+  readGlobalFile,
+  readRemoteFile,
+  type RemoteEntry,
+  type RemoteFile,
+} from './remote-file.js';
 
 /** The name under which a running instance of this machine is a remote. */
 export const LOCAL = 'local';
@@ -20,6 +27,12 @@ export interface Remote {
   /** The person asked for plain HTTP. */
   readonly insecure: boolean;
   readonly exclusive: boolean;
+  /** It is set up for all users. */
+  readonly global: boolean;
+  /** In the order in which they are asked; empty: the one that it offers itself. */
+  readonly keyservers: readonly KeyServerEntry[];
+  /** How the person is logged in to servers that are no remotes. */
+  readonly credentials: readonly Credential[];
   /** Where it is written down. */
   readonly origin: 'instance' | 'file';
 }
@@ -27,13 +40,22 @@ export interface Remote {
 export interface RemoteList {
   readonly remotes: readonly Remote[];
   readonly active: string | undefined;
+  /** The one that the administrator allows alone; undefined: all of them may be used. */
+  readonly exclusive: string | undefined;
+  /** The one that is used by whoever chose none. */
+  readonly preset: string | undefined;
 }
 
 type Place = Pick<Surroundings, 'env' | 'cwd' | 'log' | 'globals'>;
 
-/** All remotes: the running instance of this machine first, then those of remote.yaml. */
+/** All remotes: the running instance of this machine, those of all users, then the person's own. */
 export async function listRemotes(place: Place): Promise<RemoteList> {
-  const [instance, file] = await Promise.all([findInstance(place), readRemoteFile(place)]);
+  const [instance, file, everybodys] = await Promise.all([
+    findInstance(place),
+    readRemoteFile(place),
+    readGlobalFile(),
+  ]);
+  const { credentials } = file;
   const remotes: Remote[] = [];
   if (instance !== undefined) {
     remotes.push({
@@ -44,14 +66,16 @@ export async function listRemotes(place: Place): Promise<RemoteList> {
       alsoTrusts: undefined,
       insecure: instance.url.startsWith('http:'),
       exclusive: false,
+      global: false,
+      keyservers: file.get(LOCAL)?.keyservers ?? [],
+      credentials,
       origin: 'instance',
     });
   }
-  for (const name of file.names) {
-    const entry = file.get(name);
-    if (entry === undefined || remotes.some((remote) => remote.name === name)) continue;
+  for (const [name, entry, global] of [...globalEntries(place, file, everybodys), ...ownEntries(file)]) {
+    if (remotes.some((remote) => remote.name === name)) continue;
     const frontend = frontendOf(entry);
-    const { token, insecure, exclusive } = entry;
+    const { token, insecure, exclusive, keyservers } = entry;
     if (frontend === undefined) place.log.verbose(`The remote ${name} has no usable address: ${entry.uri}`);
     else
       remotes.push({
@@ -62,19 +86,48 @@ export async function listRemotes(place: Place): Promise<RemoteList> {
         alsoTrusts: await keptAuthorities(place, name, frontend),
         insecure,
         exclusive,
+        global,
+        keyservers,
+        credentials,
         origin: 'file',
       });
   }
-  const active = file.active ?? (instance === undefined ? undefined : LOCAL);
-  return { remotes, active };
+  const exclusive = everybodys.names.find((name) => everybodys.get(name)?.exclusive === true);
+  const preset = everybodys.active ?? (instance === undefined ? undefined : LOCAL);
+  return { remotes, active: exclusive ?? file.active ?? preset, exclusive, preset };
+}
+
+type Entry = readonly [name: string, entry: RemoteEntry, global: boolean];
+
+/** What the administrator set up, with the person's token: address, exclusiveness and key servers are the administrator's. */
+function globalEntries({ log }: Place, own: RemoteFile, everybodys: RemoteFile): Entry[] {
+  return everybodys.names.flatMap((name): Entry[] => {
+    const entry = everybodys.get(name);
+    if (entry === undefined) return [];
+    const mine = own.get(name);
+    if (mine !== undefined && !mine.system)
+      log.warning(
+        `Your remote ${name} is not used: one for all users has its name`,
+        `Remove yours, and add it under another name: sing remote remove ${name}`,
+      );
+    return [[name, { ...entry, token: mine?.system === true ? mine.token : undefined }, true]];
+  });
+}
+
+function ownEntries(file: RemoteFile): Entry[] {
+  return file.names.flatMap((name): Entry[] => {
+    const entry = file.get(name);
+    return entry === undefined ? [] : [[name, entry, false]];
+  });
 }
 
 /**
- * The remote that a command works with: `--remote NAME`, else the one of `remote use`, else the running instance.
- * @throws DomainError `not_found` with reason `no_remote`
+ * The remote that a command works with: `--remote NAME`, else the one of `remote use`, else that of all users, else the running
+ * instance.
+ * @throws DomainError `not_found` with reason `no_remote`; `forbidden` when another one is exclusive
  */
 export async function currentRemote(place: Place): Promise<Remote> {
-  const { remotes, active } = await listRemotes(place);
+  const { remotes, active, exclusive } = await listRemotes(place);
   const asked = place.globals['remote'];
   const name = typeof asked === 'string' ? asked : active;
   if (name === undefined) {
@@ -85,7 +138,18 @@ export async function currentRemote(place: Place): Promise<Remote> {
       remedy: 'Start an instance with ./scripts/up, or add one: sing remote add NAME ADDRESS',
     });
   }
+  refuseOthers(exclusive, name);
   return remoteNamed(remotes, name);
+}
+
+/** @throws DomainError `forbidden` when the administrator allows another remote alone */
+export function refuseOthers(exclusive: string | undefined, name: string): void {
+  if (exclusive === undefined || exclusive === name) return;
+  throw new DomainError(
+    'forbidden',
+    `could not use ${name}: remote ${exclusive} has been set exclusive by the system administrator`,
+    { reason: 'exclusive_remote', remedy: `Work with it: sing --remote ${exclusive} …` },
+  );
 }
 
 /** @throws DomainError `not_found` with reason `unknown_remote` */

@@ -11,6 +11,8 @@ export class TinyLibrary {
   /** Bodies of what was put. */
   readonly uploads: Buffer[] = [];
   readonly tags: unknown[] = [];
+  /** It has more than it tells. */
+  more = false;
 
   constructor(content: Buffer) {
     this.#content = content;
@@ -27,7 +29,10 @@ export class TinyLibrary {
     const json = (data: unknown, status = 200) => response.writeHead(status).end(JSON.stringify({ data }));
     const base = `http://${headers.host}`;
     if (url === '/version') return json({ version: '1', apiVersion: '2.0.0' });
-    if (url.startsWith('/v1/search')) return json({ image: [this.#image()] });
+    if (url.startsWith('/v1/search')) {
+      const data = { image: [this.#image()] };
+      return response.end(JSON.stringify({ data, ...(this.more && { more: true }) }));
+    }
     if (url.startsWith('/v1/imagefile/')) return this.#send(request, response);
     if (url.startsWith('/v1/images/demo/col/') && method === 'DELETE') return json({});
     if (url.startsWith('/v1/images/demo/col/'))

@@ -1,5 +1,6 @@
 import type { RootTree } from '#libs/core';
 import type { Header } from '#libs/deffile';
+import type { VerifyResult } from '#libs/signing';
 import type { BuildLog } from '../log.js';
 
 /** Fetches the image that a `library` base names and returns the path of a SIF file whose digest was checked. */
@@ -13,11 +14,21 @@ export type PullBase = (
 export type FetchedBases = Readonly<Record<string, string>>;
 
 /**
- * What a base is known by: the same reference at another library is another image (CVE-2021-32635).
- * Never a word that every object has.
+ * Verifies the signatures of an image that is going to be a base; which keys it may know is for the one who builds. What is not
+ * `required` is only looked at: nobody waits long for that.
+ */
+export type VerifyBase = (
+  path: string,
+  options: { readonly required: boolean; readonly signal: AbortSignal | undefined },
+) => Promise<VerifyResult>;
+
+/**
+ * What a base is known by: the same reference at another library is another image (CVE-2021-32635), and one that others must have
+ * signed is looked at on its own. Never a word that every object has.
  */
 export function baseKey(header: Header): string {
-  return JSON.stringify(['bootstrap', 'from', 'library'].map((key) => header.get(key) ?? ''));
+  const keys = ['bootstrap', 'from', 'library', 'fingerprints'];
+  return JSON.stringify(keys.map((key) => header.get(key) ?? ''));
 }
 
 export interface BaseRequest {

@@ -7,13 +7,18 @@ import { exposedPath, systemHost } from '#libs/runtime';
 import { buildFailure } from '../failure.js';
 import type { BuildLog } from '../log.js';
 import type { WorkFolder } from '../work-folder.js';
-import { baseKey, type FetchedBases, type PullBase } from './base.js';
-import { unreadableBase } from './localimage.js';
+import { baseKey, type FetchedBases, type PullBase, type VerifyBase } from './base.js';
+import { isSif, unreadableBase } from './localimage.js';
+import { checkSigners, requiredSigners } from './signers.js';
 
 export interface FetchBases {
   readonly workFolder: WorkFolder;
   /** Fetches `library` bases; undefined when there is no library. */
   readonly pull: PullBase | undefined;
+  /** Verifies bases; undefined: those that somebody must have signed cannot be used. */
+  readonly verify: VerifyBase | undefined;
+  /** Also looks at bases that nobody must have signed, and warns. */
+  readonly verifyAll: boolean;
   /** Bases may be files of this machine; relative ones are relative to this directory. Undefined: they may not. */
   readonly localFiles: string | undefined;
   readonly log: BuildLog;
@@ -30,9 +35,18 @@ export async function fetchBases(definition: Definition, options: FetchBases): P
     const from = header?.get('from') ?? '';
     if (header === undefined || from === '' || bases.has(baseKey(header))) continue;
     const path = await fetchBase(header, from, bases.size, options);
-    if (path !== undefined) bases.set(baseKey(header), path);
+    if (path === undefined) continue;
+    await check(header, path, options);
+    bases.set(baseKey(header), path);
   }
   return Object.fromEntries(bases);
+}
+
+async function check(header: Header, path: string, options: FetchBases): Promise<void> {
+  const { verify, verifyAll, log, signal } = options;
+  const agent = header.get('bootstrap');
+  const sif = agent === 'library' || (agent !== 'oci' && (await isSif(path)));
+  await checkSigners(header, { path, sif }, { verify, warn: verifyAll, log, signal });
 }
 
 async function fetchBase(
@@ -46,7 +60,14 @@ async function fetchBase(
   if (options.localFiles === undefined) return undefined;
   // `layout[:tag]` keeps its tag: only the last part of the path may hold a colon that is none of the path.
   if (agent === 'oci') return resolve(options.localFiles, from);
-  if (agent === 'localimage') return localImage(from, index, options.localFiles, options.workFolder);
+  if (agent === 'localimage')
+    return localImage(
+      from,
+      index,
+      options.localFiles,
+      options.workFolder,
+      requiredSigners(header).length > 0,
+    );
   return undefined;
 }
 
@@ -75,12 +96,16 @@ function withRemedy(error: unknown): unknown {
   });
 }
 
-/** The image itself; or a copy of it in the work folder, when the enclosed build could not read it where it is. */
+/**
+ * The image itself; or a copy of it in the work folder, when the enclosed build could not read it where it is, and when its signers are
+ * checked: nobody changes the copy between that and its use.
+ */
 async function localImage(
   from: string,
   index: number,
   directory: string,
   workFolder: WorkFolder,
+  kept: boolean,
 ): Promise<string> {
   const path = resolve(directory, from);
   const stats = await stat(path).catch((cause: unknown) => {
@@ -88,7 +113,7 @@ async function localImage(
   });
   const covered = dirname(exposedPath(systemHost(), 'work'));
   const readable = process.getuid?.() !== 0 && !path.startsWith(`${covered}/`);
-  if (readable || !stats.isFile()) return path;
+  if ((readable && !kept) || !stats.isFile()) return path;
   const copy = join(workFolder.path, `local-base-${index}.sif`);
   await copyFile(path, copy, constants.COPYFILE_FICLONE).catch((cause: unknown) => {
     throw unreadableBase(from, cause);

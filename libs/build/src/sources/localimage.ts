@@ -7,6 +7,7 @@ import {
   objectsOfType,
   readObject,
   readSif,
+  rootEncryption,
   rootPartition,
   withSifFile,
 } from '#libs/sif';
@@ -17,6 +18,8 @@ import type { Base, BaseRequest } from './base.js';
 
 /** `hsqs`: the first bytes of a squashfs of our byte order. */
 const SQUASHFS_MAGIC = 0x73717368;
+/** Where the magic of SIF is looked for (runtime contract §1.7). */
+const HEAD_BYTES = 2048;
 
 /**
  * `bootstrap: localimage`: a SIF, a bare squashfs, or a directory (definition contract §11).
@@ -76,6 +79,11 @@ async function openSif(
       });
     });
     const root = rootPartition(image);
+    const encrypted = rootEncryption(image);
+    if (encrypted !== undefined)
+      throw buildFailure(`${from} is encrypted (${encrypted}) and cannot be a base`, {
+        remedy: 'Name the image that it was made from, before it was encrypted.',
+      });
     if (root.fileSystem !== FileSystem.squashfs) {
       throw buildFailure(`${from} holds a file system that cannot be unpacked here, only squashfs can`);
     }
@@ -83,6 +91,18 @@ async function openSif(
     const text = config && (await readObject(image, config, LIMITS.metadataFileBytes)).toString('utf8');
     return { offset: Number(root.descriptor.offset), ociConfig: text };
   });
+}
+
+/** Whether a base is a file of the format that can be signed; a broken one counts. */
+export async function isSif(path: string): Promise<boolean> {
+  if (!(await stat(path)).isFile()) return false;
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.subarray(0, bytesRead).includes('SIF_MAGIC');
+  } finally {
+    await file.close();
+  }
 }
 
 async function isSquashfs(path: string, from: string): Promise<boolean> {

@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly stdin?: string;
   readonly signal?: AbortSignal;
   readonly prompts?: MainOptions['prompts'];
+  /** Standard output is a terminal. */
+  readonly terminal?: boolean;
 }
 
 export interface RunResult {
@@ -29,7 +31,7 @@ export async function run(
   let stderr = '';
   const status = await main(program, argv, {
     stdin: Readable.from(options.stdin === undefined ? [] : [options.stdin]),
-    stdout: sink,
+    stdout: Object.assign(sink, { isTTY: options.terminal === true }),
     stderr: { write: (text) => (stderr += text) },
     env: options.env ?? {},
     cwd: options.cwd ?? '/',

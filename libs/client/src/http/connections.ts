@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly ca?: string;
   /** PEM certificates of authorities that are trusted besides everybody's. */
   readonly alsoTrusts?: string;
+  /** The server's own origin is believed whatever certificate it has: only when a person asked for that. */
+  readonly unverified?: boolean;
   readonly proxies?: Proxies;
 }
 
@@ -44,7 +46,8 @@ export class Connections {
 
   /** The dispatcher for an address. */
   to(url: URL): Dispatcher {
-    if (url.origin === this.#origin) return (this.#own ??= this.#make(this.#options.ca));
+    if (url.origin === this.#origin)
+      return (this.#own ??= this.#make(this.#options.ca, this.#options.unverified === true));
     return (this.#others ??= this.#make(this.#options.ca === undefined ? undefined : this.#everybody()));
   }
 
@@ -84,12 +87,13 @@ export class Connections {
     return [...getCACertificates('bundled'), ...system, ...own];
   }
 
-  #make(ca: string | string[] | undefined): Dispatcher {
+  #make(ca: string | string[] | undefined, unverified = false): Dispatcher {
     const trusted = ca ?? this.#more();
     const options = {
       connect: {
         timeout: CLIENT_LIMITS.connect,
         ...(trusted === undefined ? {} : { ca: trusted, allowPartialTrustChain: true }),
+        ...(unverified ? { rejectUnauthorized: false } : {}),
       },
       headersTimeout: CLIENT_LIMITS.idle,
       bodyTimeout: CLIENT_LIMITS.idle,

@@ -161,16 +161,20 @@ export class LibraryClient {
     await answer.discard();
   }
 
-  /** Finds by a part of a name (three characters or more). With `arch` or `signed` only images are searched. */
+  /**
+   * Finds by a part of a name (three characters or more). With `arch` or `signed` only images are searched.
+   * @returns with `more` where the library has more than it tells
+   */
   async search(
     text: string,
     query: { readonly arch?: string | undefined; readonly signed?: boolean | undefined } = {},
     options: CallOptions = {},
-  ): Promise<SearchResult> {
+  ): Promise<SearchResult & { readonly more: boolean }> {
     const { arch, signed } = query;
     const parameters = { value: text, arch, signed: signed === undefined ? undefined : String(signed) };
-    return (await this.http.getJson('/v1/search', SearchAnswer, { query: parameters, ...signalOf(options) }))
-      .data;
+    const request = { query: parameters, ...signalOf(options) };
+    const { data, more } = await this.http.getJson('/v1/search', SearchAnswer, request);
+    return { ...data, more };
   }
 
   async #find<S extends z.ZodType>(

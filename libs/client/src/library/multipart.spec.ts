@@ -19,7 +19,7 @@ import { type DomainError, parseDigest, processName } from '#libs/core';
 import { HttpClient } from '../http.js';
 import { bodyOf, closeServers, serve } from '../testing/servers.js';
 import { uploadMultipart } from './multipart.js';
-import { SourceFile } from './sourceFile.js';
+import { SourceFile } from '../transfer/sourceFile.js';
 import { UploadMemory } from './uploadMemory.js';
 import type { UploadJob } from './uploads.js';
 

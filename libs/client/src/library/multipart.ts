@@ -1,7 +1,7 @@
 import { MultipartAnswer, PartAnswer, type UploadCompletion } from '#libs/contract';
 import { type ByteRange, DomainError, splitIntoRanges } from '#libs/core';
 import { parseJson, ResponseError } from '../http/failures.js';
-import { persist } from './retry.js';
+import { persist } from '../transfer/retry.js';
 import { type BegunUpload, UploadMemory } from './uploadMemory.js';
 import { call, complete, jsonCall, put, type UploadJob } from './uploads.js';
 

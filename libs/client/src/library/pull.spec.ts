@@ -22,9 +22,10 @@ import { parseDigest, processName, readRange } from '#libs/core';
 import { HttpClient } from '../http.js';
 import { closeServers, serve } from '../testing/servers.js';
 import { LibraryClient } from './libraryClient.js';
-import { TRANSFER } from './limits.js';
-import { partialFiles } from './partialFile.js';
-import { placeCopy, pullImage, type PullProgress } from './pull.js';
+import { TRANSFER } from '../transfer/limits.js';
+import { placeCopy } from '../transfer/download.js';
+import { partialFiles } from '../transfer/partialFile.js';
+import { pullImage, type PullProgress } from './pull.js';
 
 const MIB = 1024 * 1024;
 const sha = (data: Buffer) => parseDigest(`sha256.${createHash('sha256').update(data).digest('hex')}`);

@@ -1,8 +1,8 @@
 import type { LibraryContainer, LibraryImage, UploadCompletion } from '#libs/contract';
 import { DomainError, type Digest } from '#libs/core';
 import { uploadMultipart } from './multipart.js';
-import { persist, type RetryOptions } from './retry.js';
-import { SourceFile } from './sourceFile.js';
+import { persist, type RetryOptions } from '../transfer/retry.js';
+import { SourceFile } from '../transfer/sourceFile.js';
 import { UploadMemory } from './uploadMemory.js';
 import { isLarge, uploadRaw, uploadSingle, type UploadJob } from './uploads.js';
 import type { LibraryClient } from './libraryClient.js';

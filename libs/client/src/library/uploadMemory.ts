@@ -4,9 +4,9 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { type Digest, systemCode } from '#libs/core';
 import { parseJson } from '../http/failures.js';
-import { Journal, readLines } from './journal.js';
-import { TRANSFER } from './limits.js';
-import { type OwnedFile, ownedFiles, type OwnedKind, ownPath, takeOver } from './ownedFiles.js';
+import { Journal, readLines } from '../transfer/journal.js';
+import { TRANSFER } from '../transfer/limits.js';
+import { type OwnedFile, ownedFiles, type OwnedKind, ownPath, takeOver } from '../transfer/ownedFiles.js';
 
 /** What an upload belongs to. */
 export interface UploadKey {

@@ -3,9 +3,9 @@ import { CompletionAnswer, UploadAnswer, type UploadCompletion } from '#libs/con
 import { type Digest, DomainError, hexOf } from '#libs/core';
 import type { HttpClient } from '../http.js';
 import { parseJson } from '../http/failures.js';
-import { TRANSFER } from './limits.js';
-import { persist, type RetryOptions } from './retry.js';
-import type { SourceFile } from './sourceFile.js';
+import { TRANSFER } from '../transfer/limits.js';
+import { persist, type RetryOptions } from '../transfer/retry.js';
+import type { SourceFile } from '../transfer/sourceFile.js';
 
 export interface UploadJob {
   readonly http: HttpClient;

@@ -25,12 +25,19 @@ export class KeyRing {
   readonly folder: string;
   readonly #files: Readonly<Record<RingKind, RingFile>>;
   readonly #warn: Warn;
+  readonly #shared: boolean;
 
-  constructor(folder: string, warn: Warn = () => undefined) {
+  /** @param shared of all users: public keys only, in `global-pgp-public`, that everybody reads */
+  constructor(folder: string, warn: Warn = () => undefined, shared = false) {
     this.folder = folder;
     this.#warn = warn;
+    this.#shared = shared;
     this.#files = {
-      public: new RingFile(join(folder, 'pgp-public'), { private: false, warn }),
+      public: new RingFile(join(folder, shared ? 'global-pgp-public' : 'pgp-public'), {
+        private: false,
+        shared,
+        warn,
+      }),
       secret: new RingFile(join(folder, 'pgp-secret'), { private: true, warn }),
     };
   }
@@ -41,8 +48,8 @@ export class KeyRing {
   }
 
   /** All keys, in the order they came in; none when there is no ring yet. */
-  keys(kind: RingKind): Promise<PgpKey[]> {
-    return this.#files[kind].keys();
+  async keys(kind: RingKind): Promise<PgpKey[]> {
+    return kind === 'secret' && this.#shared ? [] : this.#files[kind].keys();
   }
 
   /** Public keys by the id of a primary key or subkey (16 upper-case hex digits). */
@@ -53,9 +60,16 @@ export class KeyRing {
   /**
    * Puts keys into the ring: public keys are merged with what is there; of secret keys the public part comes too, and a
    * secret key that is there already is never replaced.
-   * @throws DomainError when the folder cannot be used or somebody else holds its lock
+   * @throws DomainError when the folder cannot be used or somebody else holds its lock; for a secret key when the ring is that of
+   * all users, with nothing imported
    */
   async import(keys: readonly PgpKey[]): Promise<ImportOutcome[]> {
+    if (this.#shared && keys.some(isSecret))
+      throw new DomainError('forbidden', 'A private key is not for all users', {
+        reason: 'pgp_secret_for_all',
+        remedy: 'Export its public part, and import that',
+        exitCode: 255,
+      });
     return this.#change(async () => {
       const outcomes: ImportOutcome[] = [];
       for (const key of keys) {
@@ -116,7 +130,9 @@ export class KeyRing {
   }
 
   async #prepareFolder(): Promise<void> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    await mkdir(this.folder, { recursive: true, mode: this.#shared ? 0o755 : 0o700 });
+    // What else is in the folder of an installation everybody reads, too.
+    if (this.#shared) return;
     const { mode, uid } = await stat(this.folder);
     const me = process.getuid?.();
     if (me !== 0 && uid !== me)

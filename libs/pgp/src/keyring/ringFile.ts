@@ -14,12 +14,17 @@ export type Warn = (message: string) => void;
 export class RingFile {
   readonly path: string;
   readonly #private: boolean;
+  readonly #mode: number;
   readonly #warn: Warn;
 
-  /** @param options.private true for secret keys: the file is then readable by its owner alone, or it is not used */
-  constructor(path: string, options: { private: boolean; warn: Warn }) {
+  /**
+   * @param options.private true for secret keys: the file is then readable by its owner alone, or it is not used
+   * @param options.shared true for keys that everybody reads
+   */
+  constructor(path: string, options: { private: boolean; shared?: boolean; warn: Warn }) {
     this.path = path;
     this.#private = options.private;
+    this.#mode = options.shared === true ? 0o644 : 0o600;
     this.#warn = options.warn;
   }
 
@@ -57,8 +62,8 @@ export class RingFile {
     // The file may be a link into a folder of settings that somebody synchronises: the link stays.
     const path = await realpath(this.path).catch(() => this.path);
     const owner = await stat(path).catch(() => stat(dirname(path)));
-    await placeFile(path, { overwrite: true, mode: 0o600 }, async (file) => {
-      await file.chmod(0o600);
+    await placeFile(path, { overwrite: true, mode: this.#mode }, async (file) => {
+      await file.chmod(this.#mode);
       // With sudo the ring must stay its owner's, or he could not read it any more.
       if (process.getuid?.() === 0 && owner.uid !== 0) await file.chown(owner.uid, owner.gid);
       await file.writeFile(Buffer.concat(certificates));

@@ -30,6 +30,6 @@ export const PACKET_LIMITS = {
    * of Ed25519; the largest certificates that people have need some hundred.
    */
   work: 3000,
-  /** Bytes of a certificate after cleaning. */
+  /** Bytes of a certificate after cleaning, without what revokes the key. */
   certificateBytes: 64 * 1024,
 } as const;

@@ -20,6 +20,7 @@ const DASHES = '-----';
 const MOST_LABEL = 48;
 const NEWLINE = 0x0a;
 const COLON = 0x3a;
+const DASH = 0x2d;
 const EQUALS = 0x3d;
 const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d]);
 
@@ -30,33 +31,39 @@ const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d]);
  */
 export function armorBlocks(text: Uint8Array): UploadBlock[] {
   const blocks: UploadBlock[] = [];
-  let open: { readonly type: string; readonly lines: Uint8Array[] } | undefined;
-  const close = (fault?: string): void => {
-    if (open !== undefined) blocks.push(readBlock(open.type, open.lines, fault));
+  let open: { readonly type: string; readonly start: number } | undefined;
+  const close = (end: number, fault?: string): void => {
+    if (open !== undefined) blocks.push(readBlock(open.type, text.subarray(open.start, end), fault));
     open = undefined;
     if (blocks.length > PACKET_LIMITS.blocks)
       throw new DomainError('too_large', `Expected at most ${PACKET_LIMITS.blocks} PGP blocks in one upload`);
   };
-  for (const line of linesOf(text)) {
+  forEachLine(text, (start, end) => {
+    if (text[start] !== DASH) return;
+    const line = text.subarray(start, end);
     const begun = labelIn(line, BEGIN);
     if (begun !== undefined) {
-      close('ends without its END line');
-      open = { type: begun, lines: [] };
-    } else if (open !== undefined && labelIn(line, END) === open.type) close();
-    else open?.lines.push(line);
-  }
-  close('ends without its END line');
+      close(start, 'ends without its END line');
+      open = { type: begun, start: end + 1 };
+    } else if (open !== undefined && labelIn(line, END) === open.type) close(start);
+  });
+  close(text.length, 'ends without its END line');
   return blocks;
 }
 
-function* linesOf(text: Uint8Array): Generator<Uint8Array, void, void> {
+/** Says where each line begins and ends. Nothing is made of them: two megabytes can be two million lines. */
+function forEachLine(text: Uint8Array, say: (start: number, end: number) => void): void {
   for (let start = 0; start < text.length;) {
     const found = text.indexOf(NEWLINE, start);
     const end = found === -1 ? text.length : found;
-    yield text.subarray(start, end);
+    say(start, end);
     start = end + 1;
   }
 }
+
+/** What a block is called to whoever sent it. A label that no program writes is not repeated: it is whatever somebody wanted to have repeated. */
+export const labelOf = (type: string): string =>
+  /^[A-Z ,/0-9]{1,40}$/.test(type) ? `a PGP ${type}` : 'a block with an unknown label';
 
 /** The words of a line of dashes; undefined for any other line. */
 function labelIn(line: Uint8Array, beginning: Buffer): string | undefined {
@@ -76,26 +83,27 @@ function endOf(line: Uint8Array): number {
   return end;
 }
 
-function readBlock(type: string, lines: readonly Uint8Array[], fault: string | undefined): UploadBlock {
-  const reader = new Base64Reader(lines.reduce((sum, { length }) => sum + length, 0));
+function readBlock(type: string, text: Uint8Array, fault: string | undefined): UploadBlock {
+  const reader = new Base64Reader(text.length);
   let isHeader = true;
   let isOver = false;
   let wrong = fault;
-  for (const line of lines) {
-    const end = endOf(line);
-    if (end === 0) {
+  forEachLine(text, (start, stop) => {
+    const line = start === stop ? undefined : text.subarray(start, stop);
+    const end = line === undefined ? 0 : endOf(line);
+    if (line === undefined || end === 0) {
       isHeader = false;
-      continue;
+      return;
     }
     // Base64 holds no colon, so headers are told from it even where the empty line between them is missing.
-    if (isHeader && line.includes(COLON)) continue;
+    if (isHeader && line.includes(COLON)) return;
     isHeader = false;
     if (isOver) wrong ??= 'goes on behind its checksum';
     else if (isChecksum(line, end)) isOver = true;
     else reader.add(line.subarray(0, endOfBase64(line)));
-  }
+  });
   if (!reader.isWhole) wrong ??= 'holds no base64, or not all of it';
-  const what = wrong === undefined ? undefined : badKey(`A PGP ${type} ${wrong}`);
+  const what = wrong === undefined ? undefined : badKey(`In the upload ${labelOf(type)} ${wrong}`);
   return { type, bytes: reader.bytes, fault: what };
 }
 

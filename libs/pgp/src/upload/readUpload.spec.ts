@@ -89,7 +89,7 @@ describe('an upload', () => {
     ['half of it', armored.slice(0, armored.length / 2), 'without its END line'],
     ['base64 that is cut off', armored.replace(/.{2}\n=/, '\n='), 'no base64, or not all of it'],
     ['indented', armored.replaceAll('\n', '\n  ').replace(/^/, '  '), 'at the beginning of a line'],
-    ['a message', armored.replaceAll('PUBLIC KEY BLOCK', 'MESSAGE'), 'got PGP MESSAGE'],
+    ['a message', armored.replaceAll('PUBLIC KEY BLOCK', 'MESSAGE'), 'got a PGP MESSAGE'],
     ['a part of a key', armored.replaceAll('PUBLIC KEY BLOCK', 'PUBLIC KEY BLOCK, PART 1/2'), 'PART 1/2'],
     [
       'an empty block',
@@ -120,6 +120,30 @@ describe('an upload', () => {
     expect(() => upload(text)).toThrow(
       expect.objectContaining({ code: 'unprocessable', message: expect.stringContaining(message) }),
     );
+  });
+
+  it.each([
+    '\u001b[31mRED\u001b[0m',
+    'KEY\u0007',
+    'KEY\rINFO: all keys were stored',
+    'public key block',
+    '<script>alert(1)</script>',
+    'X'.repeat(41),
+    'KEY \x9b31m',
+  ])('is not told back what somebody has written where a label belongs: %j', (label) => {
+    const faults: string[] = [];
+    const message = (text: string): string => {
+      try {
+        faults.push(...upload(text).faults.map((fault) => fault.message));
+      } catch (error) {
+        faults.push((error as Error).message);
+      }
+      return faults.at(-1) ?? '';
+    };
+    const odd = armored.replaceAll('PUBLIC KEY BLOCK', label);
+    expect(message(odd)).toBe('Expected a PGP PUBLIC KEY BLOCK, got a block with an unknown label');
+    expect(message(`${odd}${armored}`)).toBe(message(odd));
+    expect(message(odd.slice(0, odd.indexOf('-----END')))).toBe(message(odd));
   });
 
   it.each<[string, () => Buffer]>([

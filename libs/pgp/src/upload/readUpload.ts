@@ -7,7 +7,7 @@ import { PACKET_LIMITS } from '../packets/limits.js';
 import type { Packet } from '../packets/reader.js';
 import { readSignature, SignatureType } from '../packets/signature.js';
 import { Tag } from '../packets/tags.js';
-import { armorBlocks, type UploadBlock } from './armor.js';
+import { armorBlocks, labelOf, type UploadBlock } from './armor.js';
 import { type Scan, scanPackets } from './scan.js';
 
 /** A revocation that came without the certificate. Nothing of it is verified. */
@@ -101,7 +101,7 @@ function partsOf(blocks: readonly UploadBlock[]): Upload {
 
 function partsIn(block: UploadBlock, { packets, fault }: Scan): Parts {
   if (!KEY_BLOCKS.has(block.type))
-    return refused(badKey(`Expected a PGP PUBLIC KEY BLOCK, got PGP ${block.type}`));
+    return refused(badKey(`Expected a PGP PUBLIC KEY BLOCK, got ${labelOf(block.type)}`));
   const first = packets.findIndex(({ tag }) => tag === Tag.publicKey);
   const certificates = first === -1 ? [] : splitCertificates(packets.slice(first));
   const wrong = block.fault ?? fault;

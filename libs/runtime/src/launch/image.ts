@@ -46,7 +46,10 @@ function imageFile(facts: Facts, writable: boolean): ImageFile {
   checkArchitecture(facts);
   if (partition.fileSystem === 'encrypted') {
     if (!configuration.allowEncrypted) throw refuse('encrypted SIF');
-    throw notOffered('running an encrypted image');
+    throw notOffered(
+      `${image.path} is encrypted: running such an image`,
+      'run it with singularity or apptainer and its passphrase or key, or see what is not encrypted with sing inspect',
+    );
   }
   if (partition.fileSystem !== 'squashfs')
     throw notOffered(`an image with the file system ${partition.fileSystem}`);

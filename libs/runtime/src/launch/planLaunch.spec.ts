@@ -226,7 +226,11 @@ describe('image', () => {
       'descriptor 1 lies beyond',
     ],
     ['without system partition', withImage({ partition: null }), 'no primary system partition'],
-    ['that is encrypted', partition({ fileSystem: 'encrypted' }), 'is not offered'],
+    [
+      'that is encrypted',
+      partition({ fileSystem: 'encrypted' }),
+      'is encrypted: running such an image is not offered',
+    ],
     ['with ext3', partition({ fileSystem: 'ext3' }), 'is not offered'],
     [
       'for another machine',

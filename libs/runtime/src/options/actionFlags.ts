@@ -222,14 +222,47 @@ const NOT_OFFERED: readonly Flag[] = [
 ];
 
 /** For images that Node fetches first: the launch itself has nothing to do with them, so they are taken and left to Node. */
-const FETCH: readonly Flag[] = [
-  { name: 'disable-cache', takes: 'nothing', summary: 'do not use the cache for an image that is fetched' },
-  { name: 'library', takes: 'value', value: 'URL', summary: 'library to fetch an image from' },
-  { name: 'no-https', takes: 'nothing', summary: 'fetch without TLS' },
+export const FETCH_FLAGS: readonly Flag[] = [
+  {
+    name: 'disable-cache',
+    takes: 'nothing',
+    keys: ['DISABLE_CACHE'],
+    summary: 'do not use the cache for an image that is fetched',
+  },
+  {
+    name: 'library',
+    takes: 'value',
+    keys: ['LIBRARY'],
+    value: 'URL',
+    summary: 'library to fetch an image from',
+  },
+  { name: 'no-https', takes: 'nothing', keys: ['NOHTTPS', 'NO_HTTPS'], summary: 'fetch without TLS' },
+  {
+    name: 'docker-username',
+    takes: 'value',
+    keys: ['DOCKER_USERNAME'],
+    value: 'NAME',
+    summary: 'name at the registry of oras://',
+  },
+  {
+    name: 'docker-password',
+    takes: 'value',
+    keys: ['DOCKER_PASSWORD'],
+    value: 'PASSWORD',
+    summary: 'its password; others on this machine can see it: better in SING_DOCKER_PASSWORD',
+  },
+  { name: 'docker-login', takes: 'nothing', keys: ['DOCKER_LOGIN'], summary: 'ask for name and password' },
+  {
+    name: 'authfile',
+    takes: 'value',
+    keys: ['AUTHFILE'],
+    value: 'FILE',
+    summary: 'file with names and passwords for registries',
+  },
 ];
 
 /** Every flag that exec, run, shell and test know. */
-export const ACTION_FLAGS: readonly Flag[] = [...OFFERED, ...FETCH, ...NOT_OFFERED];
+export const ACTION_FLAGS: readonly Flag[] = [...OFFERED, ...FETCH_FLAGS, ...NOT_OFFERED];
 
 /** Flags before the command word (runtime contract §1.1). */
 export const GLOBAL_FLAGS: readonly Flag[] = [

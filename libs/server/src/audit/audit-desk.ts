@@ -19,7 +19,7 @@ import {
   serviceOfAction,
   type SigningJwk,
 } from '#libs/contract';
-import { DomainError, messageOf } from '#libs/core';
+import { DomainError, isServerFault, messageOf } from '#libs/core';
 import { failureOf } from '../http/envelope.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../log.js';
@@ -82,7 +82,7 @@ export class AuditDesk {
     const about = error instanceof DomainError ? AuditSubject.safeParse(error.about).data : undefined;
     const recorded = open.trail.record({
       action,
-      outcome: status >= 500 ? 'failed' : 'refused',
+      outcome: isServerFault(status) ? 'failed' : 'refused',
       actor: caller,
       subject: about ?? requestSubject(request.url),
       reason: body.error.reason ?? 'internal',

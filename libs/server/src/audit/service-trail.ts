@@ -1,10 +1,12 @@
 import type { FactoryProvider, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { type AuditedServiceName, Chainer, HeadsFile, signHead, Trail, TrailReader } from '#libs/audit';
 import { ScsConfig } from '#libs/config';
+import { AUDIT_ACTIONS, AuditOutcome } from '#libs/contract';
 import type { Clock } from '#libs/core';
 import { publicPart } from '../auth/service-key.js';
 import { CLOCK } from '../clock.js';
 import { LOG, type Logger } from '../log.js';
+import { Metrics } from '../metrics/index.js';
 import { AuditDesk } from './audit-desk.js';
 import { openHeadKey } from './head-key.js';
 
@@ -37,18 +39,25 @@ class ServiceTrail extends Trail implements OnApplicationBootstrap, OnApplicatio
 export function provideTrail(service: AuditedServiceName, database: symbol): FactoryProvider<Trail> {
   return {
     provide: Trail,
-    inject: [database, ScsConfig, CLOCK, LOG, AuditDesk],
+    inject: [database, ScsConfig, CLOCK, LOG, AuditDesk, Metrics],
     useFactory: async (
       documents: Documents,
       config: ScsConfig,
       clock: Clock,
       log: Logger,
       desk: AuditDesk,
+      metrics: Metrics,
     ) => {
       const dataFolder = config.dataFolder(service);
       const key = await openHeadKey(dataFolder);
       const heads = new HeadsFile(dataFolder, service);
+      const count = metrics.counter({
+        name: `scs_${service}_audit_entries_total`,
+        help: 'Entries of the audit trail: what was done, refused and failed',
+        labels: { action: AUDIT_ACTIONS[service], outcome: AuditOutcome.options },
+      });
       const chainer = new Chainer({
+        onChained: ({ action, outcome }) => count({ action, outcome }),
         documents,
         service,
         clock,

@@ -1,6 +1,6 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DomainError, messageOf } from '#libs/core';
+import { DomainError, isServerFault, messageOf } from '#libs/core';
 import type { AuditDesk } from '../audit/index.js';
 import { redactUrl, type Logger } from '../log.js';
 import { failure, type Failure, failureOf, JSON_TYPE } from './envelope.js';
@@ -49,9 +49,9 @@ export class ErrorsFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    if (status >= 500) this.#log.error({ ...line, error: detailsOf(error) }, messageOf(error));
+    if (isServerFault(status)) this.#log.error({ ...line, error: detailsOf(error) }, messageOf(error));
     if (reply.raw.headersSent) {
-      if (status < 500)
+      if (!isServerFault(status))
         this.#log.warn({ ...line, error: detailsOf(error) }, 'Failed in the middle of an answer');
       reply.raw.destroy();
       return;

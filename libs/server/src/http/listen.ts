@@ -13,16 +13,36 @@ export async function listen(app: INestApplication, config: ScsConfig): Promise<
 }
 
 /** Opens the port of the redirect, on the same address. @throws DomainError as {@link listen} */
-export function listenRedirect(redirect: Server, config: ScsConfig): Promise<void> {
+export function listenRedirect(redirect: Server, { httpPort = 0, host }: ScsConfig): Promise<void> {
+  return listenOn(redirect, { port: httpPort, host }, ['SCS_HTTP_PORT', 'SCS_HOST']);
+}
+
+/** Opens the port for Prometheus. @throws DomainError as {@link listen} */
+export function listenMetrics(shown: Server, { metrics }: ScsConfig): Promise<void> {
+  if (metrics === undefined) throw new Error('There is no port for metrics');
+  const host = metrics.host === 'localhost' ? '127.0.0.1' : metrics.host;
+  return listenOn(shown, { ...metrics, host }, ['SCS_METRICS_PORT', 'SCS_METRICS_HOST']);
+}
+
+/** @param settings which port and address are named by */
+function listenOn(
+  server: Server,
+  { port, host }: { readonly port: number; readonly host: string },
+  [portSetting, hostSetting]: readonly [string, string],
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    redirect.once('error', (error) =>
-      reject(cannotListen(error, 'SCS_HTTP_PORT', config.httpPort ?? 0, config.host)),
-    );
-    redirect.listen(config.httpPort, config.host, resolve);
+    server.once('error', (error) => reject(cannotListen(error, portSetting, port, host, hostSetting)));
+    server.listen(port, host, resolve);
   });
 }
 
-function cannotListen(error: unknown, setting: string, port: number, host: string): unknown {
+function cannotListen(
+  error: unknown,
+  setting: string,
+  port: number,
+  host: string,
+  hostSetting = 'SCS_HOST',
+): unknown {
   switch (systemCode(error) ?? '') {
     case 'EADDRINUSE':
       return new DomainError('unprocessable', `Port ${port} of ${host} is taken by another program`, {
@@ -40,7 +60,7 @@ function cannotListen(error: unknown, setting: string, port: number, host: strin
     case 'ENOTFOUND':
       return new DomainError('unprocessable', `This machine has no address ${host}`, {
         reason: 'address_missing',
-        remedy: 'Choose an address of this machine with SCS_HOST.',
+        remedy: `Choose an address of this machine with ${hostSetting}.`,
         cause: error,
       });
     default:

@@ -35,13 +35,16 @@ body { max-width: 46rem; margin: 3rem auto; padding: 0 1rem; }
 pre { padding: 0.75rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 0.4rem; }
 h1 { line-height: 1.2; }
 h2 { margin-top: 2rem; font-size: 1.1rem; }
+h1, h2, p, bdi { overflow-wrap: anywhere; }
 td, th { padding: 0.1rem 1rem 0.1rem 0; text-align: left; vertical-align: top; font-weight: normal; }
+td ul { margin: 0.1rem 0 0.5rem; padding-left: 1.2rem; }
 code { overflow-wrap: anywhere; }
 time { white-space: nowrap; }
 table.wide { width: 100%; border-collapse: collapse; }
 table.wide td, table.wide th { padding: 0.4rem 0.8rem 0.4rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 table.wide thead th { font-weight: bold; }
 form.stack { display: grid; gap: 0.8rem; max-width: 26rem; }
+form[role=search] { max-width: 34rem; }
 form.stack label { display: grid; gap: 0.2rem; }
 fieldset { display: grid; gap: 0.3rem; border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 0.4rem; }
 form.stack fieldset label { display: block; }

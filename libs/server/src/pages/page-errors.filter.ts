@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DomainError } from '#libs/core';
+import { DomainError, isServerFault } from '#libs/core';
 import { AuditDesk } from '../audit/audit-desk.js';
 import { failureOf } from '../http/envelope.js';
 import { LOG, type Logger } from '../log.js';
@@ -22,7 +22,7 @@ export class PageErrorsFilter implements ExceptionFilter<DomainError> {
 
   #answer(error: DomainError, reply: FastifyReply): void {
     const { status, body } = failureOf(error);
-    if (status >= 500) this.log.error({ error: error.stack }, error.message);
+    if (isServerFault(status)) this.log.error({ error: error.stack }, error.message);
     if (reply.raw.headersSent) {
       reply.raw.destroy();
       return;

@@ -44,6 +44,7 @@ export class Certificates {
   #complaint: string | undefined;
   #reminded = 0;
   #timer: NodeJS.Timeout | undefined;
+  readonly #followers = new Set<Server>();
 
   private constructor(config: ScsConfig, clock: Clock, log: Logger, obtained: Obtained) {
     this.#config = config;
@@ -63,6 +64,8 @@ export class Certificates {
 
   /** From now on `server` gets every new certificate while it runs. Connections that are open keep theirs. */
   follow(server: Server, interval = this.#config.tls.mode === 'site' ? SITE_INTERVAL : OWN_INTERVAL): void {
+    this.#followers.add(server);
+    clearInterval(this.#timer);
     this.#timer = setInterval(() => void this.refresh(server), interval).unref();
   }
 
@@ -70,14 +73,14 @@ export class Certificates {
     clearInterval(this.#timer);
   }
 
-  /** Looks whether there is a new certificate and hands it to `server`. A bad one is logged and the old one stays. */
+  /** Looks whether there is a new certificate and hands it to `server` and all that follow. A bad one is logged and the old one stays. */
   async refresh(server: Server): Promise<void> {
     this.#remind();
     if (this.#config.tls.mode === 'site' && stampOf(filesOf(this.#config)) === this.#seen) return;
     try {
       const { certificate, stamp } = await obtain(this.#config, this.#clock);
       if (certificate.cert !== this.#current.cert) {
-        server.setSecureContext(certificate);
+        for (const one of new Set([server, ...this.#followers])) one.setSecureContext(certificate);
         this.#current = certificate;
         this.#log.info('The TLS certificate was replaced');
       }

@@ -6,7 +6,7 @@ import type { ScsConfig } from '#libs/config';
 const MOST_NAMES = 100;
 
 /**
- * Every name and address that the own certificate must be good for: localhost, the machine's own, the address to listen on,
+ * Every name and address that the own certificate must be good for: localhost, the machine's own, the addresses to listen on,
  * the public URL and SCS_NAMES. Sorted, lower case, without repetition.
  */
 export function certificateNames(config: ScsConfig): string[] {
@@ -16,7 +16,7 @@ export function certificateNames(config: ScsConfig): string[] {
     '::1',
     hostname(),
     ...machineAddresses(),
-    ...(config.host === '0.0.0.0' || config.host === '::' ? [] : [config.host]),
+    ...[config.host, config.metrics?.host].filter(isOne),
     hostOf(config.publicUrl),
     ...config.names,
   ].map((name) => name.toLowerCase());
@@ -24,6 +24,11 @@ export function certificateNames(config: ScsConfig): string[] {
     .filter((name) => isIP(name) !== 0 || /^[a-z0-9.-]+$/.test(name))
     .sort()
     .slice(0, MOST_NAMES);
+}
+
+/** A name or an address that somebody can ask for, and not all of them. */
+function isOne(host: string | undefined): host is string {
+  return host !== undefined && host !== '0.0.0.0' && host !== '::';
 }
 
 /** The name or address in a URL, an IPv6 address without its brackets. */

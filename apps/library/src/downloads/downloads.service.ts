@@ -1,0 +1,105 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import { type BlobReader, BlobStore } from '#libs/blobs';
+import type { Actor } from '#libs/contract';
+import { type Clock, DomainError, type ImageReference, messageOf, parseDigest } from '#libs/core';
+import { type ByteSource, CLOCK, LOG, type Logger, Metrics } from '#libs/server';
+import { BegunService } from '../uploads/begun.service.js';
+import { ContainersStore } from '../tree/containers.store.js';
+import { ImagesService } from '../images/images.service.js';
+import { ImagesStore } from '../images/images.store.js';
+import { missing } from '../missing.js';
+import { enforce, mayDownload } from '../policy.js';
+import { containerSubject } from '../tree/subjects.js';
+
+export interface Download {
+  /** Close it when it was sent. */
+  readonly source: BlobReader;
+  /** Strong: it is the hash of the bytes. */
+  readonly etag: string;
+  readonly container: string;
+  readonly image: string;
+  /** For {@link DOWNLOAD_PROOF_HEADER} of the answer. */
+  readonly proof: string | undefined;
+}
+
+/** The bytes of images. */
+@Injectable()
+export class DownloadsService {
+  readonly #sent;
+  readonly #pulls;
+
+  constructor(
+    metrics: Metrics,
+    @Inject(LOG) private readonly log: Logger,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly blobs: BlobStore,
+    private readonly imagesService: ImagesService,
+    private readonly images: ImagesStore,
+    private readonly containers: ContainersStore,
+    private readonly begun: BegunService,
+  ) {
+    this.#sent = metrics.counter({
+      name: 'scs_library_sent_bytes_total',
+      help: 'Bytes of images that were sent',
+      labels: {},
+    });
+    this.#pulls = metrics.counter({
+      name: 'scs_library_pulls_total',
+      help: 'Downloads that began with the first byte',
+      labels: {},
+    });
+  }
+
+  /**
+   * @param headers of the request
+   * @throws DomainError `not_found`, `forbidden`, `unauthorized` for an expired token with which this download was not begun,
+   *   `unprocessable` for what is no image (library contract case 70)
+   */
+  async open(
+    reference: ImageReference,
+    arch: string | undefined,
+    actor: Actor | undefined,
+    headers: IncomingHttpHeaders,
+  ): Promise<Download> {
+    const found = await this.imagesService.find(reference, arch, actor);
+    await this.begun.requireCaused(actor, found, headers);
+    const { image, container } = found;
+    const absent = () => missing('image', image.value.hash);
+    enforce(mayDownload(actor, containerSubject(container)), absent);
+    if (!image.value.uploaded) throw absent();
+    if (image.value.format !== 'sif')
+      throw new DomainError('unprocessable', 'What was uploaded here is not an image in the SIF format', {
+        reason: 'not_an_image',
+      });
+    const { hash } = image.value;
+    return {
+      source: await this.blobs.open(parseDigest(hash)),
+      etag: `"${hash}"`,
+      container: container.id,
+      image: image.id,
+      proof: this.begun.proofOf(actor, found, headers),
+    };
+  }
+
+  /** The source, with what is read of it counted as sent. */
+  counted(source: BlobReader): ByteSource {
+    return {
+      size: source.size,
+      read: async (target, position) => {
+        const bytes = await source.read(target, position);
+        this.#sent({}, bytes);
+        return bytes;
+      },
+    };
+  }
+
+  /** After a download from the first byte on. Never fails: the number is informational. */
+  async count({ container, image }: Download): Promise<void> {
+    this.#pulls({});
+    const day = `${this.clock.now().toISOString().slice(0, 10)}T00:00:00.000Z`;
+    await Promise.all([this.containers.countDownload(container), this.images.notePull(image, day)]).catch(
+      (error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`),
+    );
+  }
+}

@@ -1,0 +1,245 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { BlobStore } from '#libs/blobs';
+import { Trail } from '#libs/audit';
+import type { Actor, ImageRequest } from '#libs/contract';
+import { type Clock, DomainError, type ImageReference, newObjectId, parseDigest } from '#libs/core';
+import { CLOCK } from '#libs/server';
+import { type Container, ContainersStore } from '../tree/containers.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
+import { EntitiesStore, type Entity } from '../tree/entities.store.js';
+import { deleted, pushed } from '../events.js';
+import { ProtectionService } from './protection.service.js';
+import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
+import { DEFAULT_ARCH, LIMITS } from '../limits.js';
+import { missing, NOTHING } from '../missing.js';
+import {
+  admit,
+  enforce,
+  mayDelete,
+  mayDownload,
+  maySeeUnfinished,
+  mayWrite,
+  type Subject,
+} from '../policy.js';
+import { containerSubject } from '../tree/subjects.js';
+import { TagsStore } from './tags.store.js';
+import { TreeService } from '../tree/tree.service.js';
+import { UsageService } from '../storage/usage.service.js';
+
+/** An image with the container that it lies in. */
+export interface FoundImage {
+  readonly image: Image;
+  readonly container: Container;
+}
+
+const NO_CONTENT = {
+  uploaded: false,
+  size: 0,
+  format: 'other',
+  signed: false,
+  encrypted: false,
+  fingerprints: [],
+} as const satisfies Partial<ImageDocument>;
+
+/** Images: finding, making and deleting their records. */
+@Injectable()
+export class ImagesService {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly blobs: BlobStore,
+    private readonly tree: TreeService,
+    private readonly images: ImagesStore,
+    private readonly tags: TagsStore,
+    private readonly containers: ContainersStore,
+    private readonly entities: EntitiesStore,
+    private readonly usage: UsageService,
+    private readonly protection: ProtectionService,
+    private readonly trail: Trail,
+  ) {}
+
+  /**
+   * The image that a reference names. By tag only what is uploaded; by hash also what is not, for whoever could upload it
+   * (library contract §6.1 and §9).
+   * @param arch of the tag; undefined: the default architecture, or whichever has the tag
+   * @throws DomainError `not_found`
+   */
+  async find(
+    reference: ImageReference,
+    arch: string | undefined,
+    actor: Actor | undefined,
+  ): Promise<FoundImage> {
+    const absent = () => missing('image', describe(reference));
+    const { entity, collection, container: name } = reference;
+    const container = await this.tree.container(`${entity}/${collection}/${name}`, actor, absent);
+    if ('digest' in reference.by) {
+      const image = await this.images.findByHash(container.id, reference.by.digest);
+      if (!image) throw absent();
+      if (!maySeeUnfinished(actor, containerSubject(container))) {
+        if (!image.value.uploaded) throw absent();
+        return { image, container };
+      }
+      return { image: await this.#asStored(image), container };
+    }
+    const image = await this.#byTag(container, reference.by.tag, arch);
+    if (!image?.value.uploaded) throw absent();
+    return { image, container };
+  }
+
+  /** @throws DomainError `not_found`, `forbidden` unless the actor may write to its container */
+  async findForWriting(id: string, actor: Actor): Promise<FoundImage> {
+    const image = await this.images.get(id);
+    const found = await this.containers.get(image?.value.container ?? NOTHING);
+    const rule = { subject: containerSubject, decide: (subject: Subject) => mayWrite(actor, subject) };
+    const container = admit(found, rule, () => missing('image', id));
+    if (!image) throw missing('image', id);
+    return { image, container };
+  }
+
+  /** The record of a file in a container; the same again finds it. Content that the actor could download is not sent again. */
+  async create(request: ImageRequest, actor: Actor): Promise<FoundImage> {
+    const hash = parseDigest(request.hash);
+    const container = await this.tree.containerById(request.container, actor);
+    enforce(mayWrite(actor, containerSubject(container)), () => missing('container', request.container));
+    const known = await this.#contentOf(hash, actor);
+    const id = await commitPlan(this.database, async () => {
+      const existing = await this.images.findByHash(container.id, hash);
+      if (existing) return { writes: [], result: existing.id };
+      if (!(await this.containers.get(container.id))) throw missing('container', request.container);
+      const entity = await this.#entityOf(container);
+      const { description, customData } = request;
+      const made = newObjectId();
+      // Without room for it the image is made without content: the upload that follows is refused with the reason.
+      const fits = known !== undefined && (await this.usage.fits(entity, hash, known.size));
+      const reused = fits ? known : undefined;
+      const image: ImageDocument = {
+        ...(reused ?? NO_CONTENT),
+        container: container.id,
+        hash,
+        description,
+        customData,
+        createdBy: actor.username,
+        createdAt: this.clock.now().toISOString(),
+      };
+      const use = { entity, container, hash, size: image.size };
+      const gained = reused
+        ? [
+            ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),
+            this.trail.write(pushed(container, image, actor)),
+          ]
+        : // Whoever removes the container meanwhile finds this image, or this finds no container.
+          [this.containers.stillThere(container.id)];
+      return { writes: [...this.images.creation(made, image), ...gained], result: made };
+    });
+    const image = await this.images.get(id);
+    if (!image) throw missing('image', id);
+    return { image: await this.#asStored(image), container };
+  }
+
+  /**
+   * Deletes the record, all its tags in all architectures, and the content when nobody else needs it. What it was is returned.
+   * @throws DomainError `not_found`, `forbidden`; `conflict` while one of its tags is protected
+   */
+  async remove(reference: ImageReference, arch: string | undefined, actor: Actor): Promise<FoundImage> {
+    const found = await this.find(reference, arch, actor);
+    enforce(mayDelete(actor, containerSubject(found.container)), () => missing('image', describe(reference)));
+    await this.protection.requireRemovable(found.image, found.container);
+    await this.removeStored(found.image.id, found.image.value.hash, actor);
+    return found;
+  }
+
+  /** The same, for whoever is known to be allowed to. One that is gone already is fine. */
+  async removeStored(id: string, hash: string, actor: Actor): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#removal(id, actor));
+    if (unused) await this.usage.discard(hash);
+  }
+
+  /** Whether the bytes of an image are there: also when its record says so, they may have been lost. */
+  async isStored({ value }: Image): Promise<boolean> {
+    return value.uploaded && (await this.blobs.sizeOf(parseDigest(value.hash))) !== undefined;
+  }
+
+  async #removal(id: string, actor: Actor): Promise<{ writes: Change[]; result: boolean }> {
+    const image = await this.images.get(id);
+    if (!image) return { writes: [], result: false };
+    const container = await this.containers.get(image.value.container);
+    if (!container) throw missing('image', id);
+    await this.#removeManyTags(image, container);
+    const tags = await this.tags.ofImage(id, LIMITS.tagsPerCommit);
+    const writes = [
+      ...this.images.removal(image),
+      ...tags.map((tag) => this.tags.removal(tag)),
+      this.trail.write(deleted(container, image.value, actor)),
+    ];
+    if (tags.length > 0) writes.push(this.containers.counting(container.id, -tags.length));
+    if (!image.value.uploaded) return { writes, result: false };
+    const { hash, size } = image.value;
+    const removal = await this.usage.removing({
+      entity: await this.#entityOf(container),
+      container,
+      hash,
+      size,
+    });
+    return { writes: [...writes, ...removal.changes], result: removal.last };
+  }
+
+  /** More tags than one commit takes go first. */
+  async #removeManyTags(image: Image, container: Container): Promise<void> {
+    let more = true;
+    while (more) {
+      more = await commitPlan(this.database, async () => {
+        const tags = await this.tags.ofImage(image.id, LIMITS.tagsPerCommit + 1);
+        if (tags.length <= LIMITS.tagsPerCommit) return { writes: [], result: false };
+        const removals = tags.slice(0, LIMITS.tagsPerCommit).map((tag) => this.tags.removal(tag));
+        return {
+          writes: [...removals, this.containers.counting(container.id, -removals.length)],
+          result: true,
+        };
+      });
+    }
+  }
+
+  async #byTag(container: Container, tag: string, arch: string | undefined): Promise<Image | undefined> {
+    const found = await this.tags.get(container.id, arch ?? DEFAULT_ARCH, tag);
+    const image = await this.images.get(found?.value.image ?? NOTHING);
+    if (arch !== undefined || image?.value.uploaded === true) return image;
+    const [other] = await this.tags.ofName(container.id, tag, 1);
+    return this.images.get(other?.value.image ?? NOTHING);
+  }
+
+  /**
+   * What is known of a content that the actor may download from anywhere. Nobody learns here what others have: as many containers
+   * are asked for as there may be, in one question.
+   */
+  async #contentOf(hash: string, actor: Actor): Promise<ImageDocument | undefined> {
+    const most = LIMITS.sameContent;
+    const images = (await this.images.withHash(hash, most)).filter(({ value }) => value.uploaded);
+    const asked = Array.from(
+      { length: most },
+      (_, index) => images[index]?.value.container ?? String(index).padStart(NOTHING.length, '0'),
+    );
+    const containers = new Map((await this.containers.getMany(asked)).map((one) => [one.id, one]));
+    for (const image of images) {
+      const container = containers.get(image.value.container);
+      const readable = container && mayDownload(actor, containerSubject(container)).allowed;
+      if (readable === true && (await this.isStored(image))) return image.value;
+    }
+    return undefined;
+  }
+
+  /** A record whose bytes were lost says so, so that the next push brings them again (library contract §9). */
+  async #asStored(image: Image): Promise<Image> {
+    if (!image.value.uploaded || (await this.isStored(image))) return image;
+    return { ...image, value: { ...image.value, uploaded: false } };
+  }
+
+  async #entityOf(container: Container): Promise<Entity> {
+    const entity = await this.entities.get(container.value.entity);
+    if (!entity) throw new DomainError('not_found', `There is no entity ${container.value.entityName}`);
+    return entity;
+  }
+}
+
+function describe({ entity, collection, container, by }: ImageReference): string {
+  return `${entity}/${collection}/${container}:${'tag' in by ? by.tag : by.digest}`;
+}

@@ -1,0 +1,41 @@
+import { DomainError } from '#libs/core';
+import type { Actor } from '#libs/contract';
+import { type Change, commitPlan, type Database } from '../database.store.js';
+import { type Decision, mayDescribe, mayManage, type Subject } from '../policy.js';
+
+/** Members of a change that only say what something is for: writers may change them. */
+const TEXTS: ReadonlySet<string> = new Set(['description', 'fullDescription', 'customData']);
+
+/** Whether the actor may make a change, by what it is about. */
+export function mayChange(actor: Actor, subject: Subject, request: object): Decision {
+  const onlyTexts = Object.keys(given(request)).every((member) => TEXTS.has(member));
+  return onlyTexts ? mayDescribe(actor, subject) : mayManage(actor, subject);
+}
+
+/** The members that a change has: what is absent stays as it is. */
+export function given<T extends object>(request: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/**
+ * Reads an object, decides and writes until nobody was faster. @returns the object as it is then
+ * @throws what `absent` says when it is not there; whatever `plan` throws
+ */
+export async function changeObject<T>(
+  database: Database,
+  get: () => Promise<T | undefined>,
+  options: {
+    readonly absent: () => DomainError;
+    readonly plan: (object: T) => readonly Change[] | Promise<readonly Change[]>;
+  },
+): Promise<T> {
+  const read = async (): Promise<T> => {
+    const object = await get();
+    if (object === undefined) throw options.absent();
+    return object;
+  };
+  await commitPlan(database, async () => ({ writes: await options.plan(await read()), result: undefined }));
+  return read();
+}

@@ -1,0 +1,167 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
+import type { Actor } from '#libs/contract';
+import { DomainError } from '#libs/core';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
+import { removed, untagged } from '../events.js';
+import { ImagesService } from '../images/images.service.js';
+import { ImagesStore } from '../images/images.store.js';
+import { ProtectionService } from '../images/protection.service.js';
+import { TagsStore } from '../images/tags.store.js';
+import { LIMITS } from '../limits.js';
+import { missing } from '../missing.js';
+import { enforce, mayDelete, mayRemove, placeOf, type Subject } from '../policy.js';
+import { type SearchKind, TermsStore } from '../search/terms.store.js';
+import { EVERYBODY } from '../tree/audiences.js';
+import { CollectionsStore } from '../tree/collections.store.js';
+import { type Container, ContainersStore } from '../tree/containers.store.js';
+import { EntitiesStore } from '../tree/entities.store.js';
+import { NamesStore } from '../tree/names.store.js';
+import { collectionSubject, containerSubject, entitySubject } from '../tree/subjects.js';
+import { TreeService } from '../tree/tree.service.js';
+
+const FIRST = { after: '', limit: 1 } as const;
+
+/** The end of entities, collections, containers and tags. Of images: {@link ImagesService}. */
+@Injectable()
+export class RemovalsService {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    private readonly tree: TreeService,
+    private readonly names: NamesStore,
+    private readonly terms: TermsStore,
+    private readonly entities: EntitiesStore,
+    private readonly collections: CollectionsStore,
+    private readonly containers: ContainersStore,
+    private readonly images: ImagesStore,
+    private readonly imagesService: ImagesService,
+    private readonly tags: TagsStore,
+    private readonly protection: ProtectionService,
+    private readonly trail: Trail,
+  ) {}
+
+  /** @throws DomainError `not_found`, `forbidden`, `conflict` while there is something in it */
+  async removeEntity(name: string, actor: Actor): Promise<void> {
+    const { id } = await this.tree.entity(name, actor);
+    await commitPlan(this.database, async () => {
+      const entity = await this.entities.get(id);
+      if (!entity) return { writes: [], result: undefined };
+      const subject = entitySubject(entity);
+      enforce(mayRemove(actor, subject), () => missing('entity', name));
+      for (const audience of [EVERYBODY, id])
+        if ((await this.collections.ofEntity(id, audience, FIRST)).length > 0)
+          throw notEmpty(subject, 'collections');
+      return {
+        writes: [this.entities.removal(entity), ...this.#traces('entity', id, subject, actor)],
+        result: undefined,
+      };
+    });
+  }
+
+  /** @throws DomainError `not_found`, `forbidden`, `conflict` while there is something in it */
+  async removeCollection(path: string, actor: Actor): Promise<void> {
+    const { id } = await this.tree.collection(path, actor);
+    await commitPlan(this.database, async () => {
+      const collection = await this.collections.get(id);
+      if (!collection) return { writes: [], result: undefined };
+      const subject = collectionSubject(collection);
+      enforce(mayRemove(actor, subject), () => missing('collection', path));
+      for (const audience of [EVERYBODY, collection.value.entity])
+        if ((await this.containers.ofCollection(id, audience, FIRST)).length > 0)
+          throw notEmpty(subject, 'containers');
+      return {
+        writes: [this.collections.removal(collection), ...this.#traces('collection', id, subject, actor)],
+        result: undefined,
+      };
+    });
+  }
+
+  /**
+   * With all its images and tags. What an interrupted removal leaves is a container with fewer images: the same request finishes it.
+   * @throws DomainError `not_found`, `forbidden`
+   */
+  async removeContainer(path: string, actor: Actor): Promise<void> {
+    const { id } = await this.tree.container(path, actor);
+    for (let emptied = false; !emptied;) {
+      await this.#removeImages(id, path, actor);
+      emptied = await commitPlan(this.database, async () => {
+        const container = await this.containers.get(id);
+        if (!container) return { writes: [], result: true };
+        const subject = containerSubject(container);
+        enforce(mayRemove(actor, subject), () => missing('container', path));
+        if ((await this.images.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
+        const former = (container.value.formerNames ?? []).map((name) =>
+          this.names.releaseFormer(placeOf({ ...subject, container: name }), id),
+        );
+        return {
+          writes: [
+            this.containers.removal(container),
+            ...(await Promise.all(former)).flat(),
+            ...this.#traces('container', id, subject, actor),
+          ],
+          result: true,
+        };
+      });
+    }
+  }
+
+  /**
+   * The tag, and not the image that has it.
+   * @param arch undefined: in every architecture
+   * @throws DomainError `not_found`, `forbidden`; `conflict` when it is protected
+   */
+  async removeTag(path: string, tag: string, arch: string | undefined, actor: Actor): Promise<void> {
+    const container = await this.tree.container(path, actor);
+    enforce(mayDelete(actor, containerSubject(container)), () => missing('container', path));
+    await this.protection.requireMovable(container, [tag]);
+    const found = await commitPlan(this.database, async () => {
+      const tags = (await this.tags.ofName(container.id, tag, LIMITS.tagsPerCommit)).filter(
+        ({ value }) => arch === undefined || value.arch === arch,
+      );
+      const images = await Promise.all(tags.map(({ value }) => this.images.get(value.image)));
+      const counted = tags.length === 0 ? [] : [this.containers.counting(container.id, -tags.length)];
+      return {
+        writes: [
+          ...tags.map((one) => this.tags.removal(one)),
+          ...counted,
+          ...tags.map(({ value }, index) =>
+            this.trail.write(
+              untagged({ container, tag, arch: value.arch, image: images[index]?.value, actor }),
+            ),
+          ),
+        ],
+        result: tags.length > 0,
+      };
+    });
+    if (!found) throw missing('tag', `${path}:${tag}`);
+  }
+
+  async #removeImages(container: string, path: string, actor: Actor): Promise<void> {
+    const found: Container | undefined = await this.containers.get(container);
+    if (!found) return;
+    enforce(mayRemove(actor, containerSubject(found)), () => missing('container', path));
+    for (;;) {
+      const images = await this.images.ofContainer(container, LIMITS.sweepBatch);
+      if (images.length === 0) return;
+      for (const { id, value } of images) await this.imagesService.removeStored(id, value.hash, actor);
+    }
+  }
+
+  /** What has to go with an object. */
+  #traces(kind: SearchKind, id: string, subject: Subject, actor: Actor): Change[] {
+    const path = placeOf(subject);
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    return [
+      this.names.release(path),
+      ...this.terms.removal(name, id),
+      this.trail.write(removed(kind, subject, actor)),
+    ];
+  }
+}
+
+function notEmpty(subject: Subject, what: string): DomainError {
+  return new DomainError('conflict', `There are ${what} in ${placeOf(subject)}`, {
+    reason: 'not_empty',
+    remedy: 'Remove what is in it first.',
+  });
+}

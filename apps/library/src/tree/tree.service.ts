@@ -1,0 +1,227 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Trail } from '#libs/audit';
+import {
+  type Actor,
+  type CollectionRequest,
+  type ContainerRequest,
+  entityNames,
+  type EntityRequest,
+} from '#libs/contract';
+import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#libs/core';
+import { CLOCK } from '#libs/server';
+import { type Collection, CollectionsStore } from './collections.store.js';
+import { type Container, ContainersStore } from './containers.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
+import { EntitiesStore, type Entity } from './entities.store.js';
+import { created } from '../events.js';
+import { LIMITS } from '../limits.js';
+import { missing, NOTHING } from '../missing.js';
+import { NamesStore } from './names.store.js';
+import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from '../policy.js';
+import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
+import { type SearchKind, TermsStore } from '../search/terms.store.js';
+import { audienceOf } from './audiences.js';
+
+/** Entities, collections and containers: finding them and making them. Making one again finds it. */
+@Injectable()
+export class TreeService {
+  constructor(
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly names: NamesStore,
+    private readonly terms: TermsStore,
+    private readonly entities: EntitiesStore,
+    private readonly collections: CollectionsStore,
+    private readonly containers: ContainersStore,
+    private readonly trail: Trail,
+  ) {}
+
+  /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
+  async entity(name: string, actor: Actor | undefined): Promise<Entity> {
+    const entity = await this.entities.get(await this.#idOf(name));
+    return admit(entity, this.#reading(actor, entitySubject), () => missing('entity', name));
+  }
+
+  async collection(path: string, actor: Actor | undefined): Promise<Collection> {
+    const collection = await this.collections.get(await this.#idOf(path));
+    return admit(collection, this.#reading(actor, collectionSubject), () => missing('collection', path));
+  }
+
+  /** @param what the error for a container that is not there; a request for an image says that there is no image */
+  async container(
+    path: string,
+    actor: Actor | undefined,
+    what: () => DomainError = () => missing('container', path),
+  ): Promise<Container> {
+    return this.#readable(await this.containers.get(await this.#idOf(path)), actor, what);
+  }
+
+  async containerById(id: string, actor: Actor | undefined): Promise<Container> {
+    return this.#readable(await this.containers.get(id), actor, () => missing('container', id));
+  }
+
+  /**
+   * The entities of the actor and their organisations; all of them for administrators. By name. A token sees of them what it
+   * would find by asking for each: what is private only with a scope for something there.
+   */
+  async listEntities(actor: Actor): Promise<readonly Entity[]> {
+    const found = isAdministrator(actor)
+      ? await this.entities.list(LIMITS.entitiesListed)
+      : await this.entities.getMany(await this.entityIdsOf(actor));
+    return found.filter((entity) => mayRead(actor, entitySubject(entity)).allowed);
+  }
+
+  /** The ids of the entities that belong to the actor or to their organisations. */
+  async entityIdsOf(actor: Actor): Promise<string[]> {
+    return this.names.findMany(entityNames(actor).slice(0, LIMITS.entitiesListed));
+  }
+
+  async createEntity(request: EntityRequest, actor: Actor): Promise<Entity> {
+    const name = checkName(request.name);
+    enforce(mayCreate(actor, { entity: name, private: false }), () => missing('entity', name));
+    return this.#make(
+      'entity',
+      name,
+      (id) => this.entities.get(id),
+      (id) => {
+        const audience = audienceOf(id, request.defaultPrivate);
+        const { description, customData, defaultPrivate } = request;
+        // Nobody gives quota to themselves.
+        const quota = isAdministrator(actor) ? request.quota : 0;
+        const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
+        return [
+          this.entities.creation(id, { ...entity, ...this.#creation(actor) }),
+          ...this.#terms('entity', name, id, audience),
+          this.trail.write(created('entity', name, defaultPrivate, actor)),
+        ];
+      },
+    );
+  }
+
+  async createCollection(request: CollectionRequest, actor: Actor): Promise<Collection> {
+    const name = checkName(request.name);
+    const found = await this.entities.get(request.entity);
+    const entity = admit(found, this.#reading(actor, entitySubject), () => missing('entity', request.entity));
+    const entityName = entity.value.name;
+    enforce(mayCreate(actor, { entity: entityName, collection: name, private: false }), () =>
+      missing('entity', request.entity),
+    );
+    return this.#make(
+      'collection',
+      `${entityName}/${name}`,
+      (id) => this.collections.get(id),
+      async (id) => {
+        const parent = await this.entities.get(entity.id);
+        if (!parent) throw missing('entity', request.entity);
+        // "Client bodies always carry private:false; it must not override the inherited value" (library contract §9).
+        const isPrivate = parent.value.defaultPrivate || request.private;
+        const audience = audienceOf(entity.id, isPrivate);
+        const { description, customData } = request;
+        const collection = { entity: entity.id, entityName, name, description, customData };
+        return [
+          // As it was read: neither removed nor made private meanwhile.
+          this.entities.replacement(parent, parent.value),
+          this.collections.creation(id, {
+            ...collection,
+            private: isPrivate,
+            audience,
+            size: 0,
+            ...this.#creation(actor),
+          }),
+          ...this.#terms('collection', name, id, audience),
+          this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
+        ];
+      },
+    );
+  }
+
+  async createContainer(request: ContainerRequest, actor: Actor): Promise<Container> {
+    const name = checkName(request.name);
+    const found = await this.collections.get(request.collection);
+    const collection = admit(found, this.#reading(actor, collectionSubject), () =>
+      missing('collection', request.collection),
+    );
+    const { entity, entityName, name: collectionName } = collection.value;
+    enforce(
+      mayCreate(actor, { entity: entityName, collection: collectionName, container: name, private: false }),
+      () => missing('collection', request.collection),
+    );
+    return this.#make(
+      'container',
+      `${entityName}/${collectionName}/${name}`,
+      (id) => this.containers.get(id),
+      async (id) => {
+        const parent = await this.collections.get(collection.id);
+        if (!parent) throw missing('collection', request.collection);
+        const isPrivate = parent.value.private || request.private;
+        const audience = audienceOf(entity, isPrivate);
+        const { description, fullDescription, customData, readOnly } = request;
+        const place = { entity, entityName, collection: collection.id, collectionName, name };
+        const counters = { size: 0, downloadCount: 0, stars: 0, tags: 0 };
+        const texts = { description, fullDescription, customData };
+        return [
+          this.collections.replacement(parent, parent.value),
+          this.containers.creation(id, {
+            ...place,
+            ...texts,
+            ...counters,
+            private: isPrivate,
+            audience,
+            readOnly,
+            ...this.#creation(actor),
+          }),
+          ...this.#terms('container', name, id, audience),
+          this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
+        ];
+      },
+    );
+  }
+
+  async #idOf(path: string): Promise<string> {
+    return (await this.names.find(path)) ?? NOTHING;
+  }
+
+  #readable(container: Container | undefined, actor: Actor | undefined, what: () => DomainError): Container {
+    return admit(container, this.#reading(actor, containerSubject), what);
+  }
+
+  #reading<T>(actor: Actor | undefined, subject: (object: T) => Subject) {
+    return { subject, decide: (one: Subject) => mayRead(actor, one) };
+  }
+
+  /** Finds or makes the object at a path. Two at once make one: the path can be taken only once. */
+  async #make<T>(
+    kind: SearchKind,
+    path: string,
+    get: (id: string) => Promise<T | undefined>,
+    create: (id: string) => Change[] | Promise<Change[]>,
+  ): Promise<T> {
+    const id = await commitPlan(this.database, async () => {
+      const existing = await this.names.find(path);
+      if (existing !== undefined) return { writes: [], result: existing };
+      const made = newObjectId();
+      return { writes: [await this.names.take(path, made), ...(await create(made))], result: made };
+    });
+    const object = await get(id);
+    if (!object) throw missing(kind, path);
+    return object;
+  }
+
+  #creation(actor: Actor): { createdBy: string; createdAt: string } {
+    return { createdBy: actor.username, createdAt: this.clock.now().toISOString() };
+  }
+
+  #terms(kind: SearchKind, name: string, target: string, audience: string): Change[] {
+    return this.terms.creation({ kind, name, target, audience });
+  }
+}
+
+/** @throws DomainError `bad_request` (library contract cases 15 and 25: capitals are refused, never a second object) */
+export function checkName(name: string): string {
+  if (isLibraryName(name)) return name;
+  throw new DomainError(
+    'bad_request',
+    expected('lower-case letters and digits joined by single ".", "_" or "-"', 'a name', name),
+    { reason: 'invalid_name' },
+  );
+}

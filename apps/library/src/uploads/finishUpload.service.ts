@@ -1,0 +1,232 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Caller, Trail } from '#libs/audit';
+import { BlobStore, type BlobUpload } from '#libs/blobs';
+import { type Clock, DomainError, KeyedLock, parseDigest } from '#libs/core';
+import { CLOCK, Metrics } from '#libs/server';
+import { ContainersStore } from '../tree/containers.store.js';
+import { ContentsStore } from '../storage/contents.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
+import { EntitiesStore } from '../tree/entities.store.js';
+import { pushed, uploader } from '../events.js';
+import { type ImageFacts, readImageFacts } from '../images/imageFacts.js';
+import { ImagesStore } from '../images/images.store.js';
+import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { type Upload, UploadsStore } from './uploads.store.js';
+import { UsageService } from '../storage/usage.service.js';
+
+interface Outcome {
+  readonly writes: readonly Change[];
+  /** The blob is nobody's any more. */
+  readonly result: boolean;
+}
+const NOTHING: Outcome = { writes: [], result: false };
+
+/**
+ * The end of an upload, good or bad. An upload claims its content when it begins, so that nobody removes the blob meanwhile.
+ * The order makes a crash leave garbage and never an image without bytes: the blob becomes durable first, then one commit says
+ * that the image is there. What is interrupted between is finished or taken back at the next start.
+ */
+@Injectable()
+export class FinishUploadService {
+  readonly #locks = new KeyedLock();
+  readonly #pushes;
+
+  constructor(
+    metrics: Metrics,
+    @Inject(DATABASE) private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LIBRARY_LIMITS) private readonly limits: LibraryLimits,
+    private readonly blobs: BlobStore,
+    private readonly uploads: UploadsStore,
+    private readonly images: ImagesStore,
+    private readonly containers: ContainersStore,
+    private readonly entities: EntitiesStore,
+    private readonly contents: ContentsStore,
+    private readonly usage: UsageService,
+    private readonly trail: Trail,
+  ) {
+    this.#pushes = metrics.counter({
+      name: 'scs_library_pushes_total',
+      help: 'Images that were stored',
+      labels: {},
+    });
+  }
+
+  /**
+   * Checks length and hash, stores, and makes the image visible. Acknowledge only when this has resolved.
+   * @param actor who asked for it
+   * @param requireAllowed asked when all bytes were checked, which takes its time; nothing becomes visible when it throws
+   * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`
+   */
+  async store(
+    upload: Upload,
+    blob: BlobUpload,
+    actor: Caller,
+    requireAllowed: () => Promise<void>,
+  ): Promise<void> {
+    await this.#locks.run(upload.id, async () => {
+      const facts = await blob.keepOpen(() => this.#commit(upload, blob, requireAllowed));
+      if (facts) await this.#publish(upload, facts, actor);
+      else await this.publishStored(upload, actor);
+    });
+  }
+
+  /** Makes the bytes a blob. @returns what they contain; nothing when they had become one before a crash */
+  async #commit(
+    upload: Upload,
+    blob: BlobUpload,
+    requireAllowed: () => Promise<void>,
+  ): Promise<ImageFacts | undefined> {
+    const digest = parseDigest(upload.value.hash);
+    const wasStored = await this.wasStored(upload, blob);
+    if (!wasStored) await blob.verify(digest);
+    await requireAllowed();
+    if (wasStored) return undefined;
+    const facts = await blob.read(readImageFacts);
+    // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
+    if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
+    try {
+      await blob.commit(digest);
+    } catch (error) {
+      await this.takeBack(upload.id);
+      throw error;
+    }
+    return facts;
+  }
+
+  /** Whether a crash came between the blob and the image: all bytes were right, and they have moved to the blob. */
+  async wasStored(upload: Upload, blob: BlobUpload): Promise<boolean> {
+    const { kind, state, hash, size } = upload.value;
+    const checked =
+      kind === 'single' ? (await this.uploads.part(upload.id, 1)) !== undefined : state === 'storing';
+    return checked && !(await blob.isPresent()) && (await this.blobs.sizeOf(parseDigest(hash))) === size;
+  }
+
+  /** Makes the image of a blob that is there visible. @param actor who asked for it; whoever began it, when nobody does any more */
+  async publishStored(upload: Upload, actor: Caller = uploader(upload)): Promise<void> {
+    const reader = await this.blobs.open(parseDigest(upload.value.hash));
+    try {
+      await this.#publish(upload, await readImageFacts(reader), actor);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /** The blob could not be stored: the upload is open again. */
+  async takeBack(uploadId: string): Promise<void> {
+    await commitPlan(this.database, async () => {
+      const upload = await this.uploads.get(uploadId);
+      if (upload?.value.state !== 'storing') return { writes: [], result: undefined };
+      return {
+        writes: [this.uploads.replacement(upload, { ...upload.value, state: 'open' })],
+        result: undefined,
+      };
+    });
+  }
+
+  /** Gives an upload up: its space, its bytes and its memory. One that is just being stored goes first. Idempotent. */
+  async end(uploadId: string): Promise<void> {
+    await this.#locks.run(uploadId, async () => {
+      const ended = await commitPlan(this.database, () => this.#ending(uploadId));
+      if (!ended) return;
+      const { upload, unused } = ended;
+      const { size, partSize, hash } = upload.value;
+      await this.blobs.upload({ id: uploadId, size, partSize }).cancel();
+      if (unused) await this.usage.discard(hash);
+      await this.uploads.deleteParts(uploadId);
+      await this.uploads.delete(uploadId);
+    });
+  }
+
+  async #ending(
+    uploadId: string,
+  ): Promise<{ writes: readonly Change[]; result: { upload: Upload; unused: boolean } | undefined }> {
+    const upload = await this.uploads.get(uploadId);
+    if (!upload || upload.value.state === 'storing') return { writes: [], result: undefined };
+    if (upload.value.state !== 'open') return { writes: [], result: { upload, unused: false } };
+    const { entity: entityId, reserved, hash } = upload.value;
+    const entity = await this.entities.get(entityId);
+    const release = await this.usage.releasing(hash);
+    const writes = [
+      this.uploads.replacement(upload, { ...upload.value, state: 'ended', reserved: 0 }),
+      ...release.changes,
+    ];
+    if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
+    return { writes, result: { upload, unused: release.last } };
+  }
+
+  async #marking(uploadId: string): Promise<{ writes: readonly Change[]; result: undefined }> {
+    const upload = await this.uploads.get(uploadId);
+    if (upload?.value.state !== 'open')
+      throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
+    return {
+      writes: [this.uploads.replacement(upload, { ...upload.value, state: 'storing' })],
+      result: undefined,
+    };
+  }
+
+  async #publish({ id, value: { hash, size } }: Upload, facts: ImageFacts, actor: Caller): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#publication(id, facts, actor));
+    if (unused) await this.usage.discard(hash);
+    // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
+    const upload = await this.uploads.get(id);
+    if (upload?.value.state === 'complete') {
+      this.#pushes({});
+      return;
+    }
+    // Another replica has given it up at this very moment: if nobody else needs the blob, it goes again.
+    await commitPlan(this.database, async () => ({
+      writes: [await this.contents.claim(hash, size)],
+      result: undefined,
+    }));
+    const last = await commitPlan(this.database, async () => {
+      const release = await this.usage.releasing(hash);
+      return { writes: release.changes, result: release.last };
+    });
+    if (last) await this.usage.discard(hash);
+    throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
+  }
+
+  async #publication(uploadId: string, facts: ImageFacts, actor: Caller): Promise<Outcome> {
+    const upload = await this.uploads.get(uploadId);
+    if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
+    const { hash, size, reserved } = upload.value;
+    const doneAt = this.clock.now().getTime();
+    const complete = this.uploads.replacement(upload, {
+      ...upload.value,
+      state: 'complete',
+      reserved: 0,
+      doneAt,
+      expiresAt: doneAt + this.limits.uploadMemory,
+    });
+    const image = await this.images.get(upload.value.image);
+    const container = await this.containers.get(upload.value.container);
+    const entity = await this.entities.get(upload.value.entity);
+    if (!image || image.value.uploaded || !container || !entity) {
+      // Removed meanwhile, perhaps with all that it was in, or another upload of the same file was faster: only the claim and the reservation are left.
+      const release = await this.usage.releasing(hash);
+      const writes = [complete, ...release.changes];
+      if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
+      return { writes, result: release.last };
+    }
+    const { format, arch, signed, encrypted, fingerprints } = facts;
+    const found = {
+      format,
+      signed,
+      encrypted,
+      fingerprints: [...fingerprints],
+      ...(arch === undefined ? {} : { arch }),
+    };
+    const counted = await this.usage.adding({ entity, container, hash, size }, { claimed: true, reserved });
+    const value = { ...image.value, ...found, size, uploaded: true };
+    return {
+      writes: [
+        complete,
+        this.images.replacement(image, value),
+        ...counted,
+        this.trail.write(pushed(container, value, actor)),
+      ],
+      result: false,
+    };
+  }
+}

@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import { envelope } from './envelope.js';
+import { LIBRARY_TEXT_LIMITS } from './library.js';
+
+/*
+ * The management of the library: ours, where the protocol of the stock clients ends. Names in the addresses, so that nobody needs an id;
+ * a member of a change that is absent stays as it is.
+ */
+
+/** Where the library answers: `<kind>/<entity>[/<collection>[/<container>]]` below it. */
+export const MANAGE_PATH = '/v1/manage';
+
+const text = (maximum: number) => z.string().max(maximum).optional();
+const description = text(LIBRARY_TEXT_LIMITS.description);
+const customData = text(LIBRARY_TEXT_LIMITS.customData);
+
+/** A tag, in which `*` stands for any characters. */
+const TagPattern = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9._*-]+$/);
+
+/** Tags that can be set and neither moved nor removed. Those of an entity hold for all its containers. */
+const protectedTags = z.array(TagPattern).max(20).optional();
+
+/**
+ * Which images of a container are kept: what any of the rules keeps. `keepLast`: the newest ones of each architecture.
+ * `keepDays`: what was pushed or pulled within so many days. `keepTags`: what has one of these tags, as patterns.
+ */
+export const Retention = z
+  .object({
+    keepLast: z.int().min(1).max(10_000).optional(),
+    keepDays: z.int().min(1).max(36_500).optional(),
+    keepTags: z.array(TagPattern).min(1).max(20).optional(),
+  })
+  .refine((rules) => Object.values(rules).some((rule) => rule !== undefined), {
+    error: 'Expected keepLast, keepDays or keepTags: without a rule nothing would be kept',
+  });
+export type Retention = z.output<typeof Retention>;
+
+/**
+ * `POST /v1/manage/retention/…`: without `dryRun: false` it says what would be removed, by the rules of the container or by those given
+ * here; with it the rules of the container are applied.
+ */
+export const RetentionRequest = z
+  .object({ dryRun: z.boolean().default(true), rules: Retention.optional() })
+  .refine(({ dryRun, rules }) => dryRun || rules === undefined, {
+    error: 'Expected no rules beside dryRun=false: those of the container are applied',
+  });
+export type RetentionRequest = z.output<typeof RetentionRequest>;
+
+/** `PATCH /v1/manage/entities/{entity}`. `quota` in bytes, 0 for no limit: administrators only. */
+export const ChangeEntityRequest = z.object({
+  description,
+  customData,
+  defaultPrivate: z.boolean().optional(),
+  protectedTags,
+  quota: z.int().min(0).optional(),
+});
+export type ChangeEntityRequest = z.output<typeof ChangeEntityRequest>;
+
+/** `PATCH /v1/manage/collections/…`. */
+export const ChangeCollectionRequest = z.object({
+  description,
+  customData,
+  private: z.boolean().optional(),
+});
+export type ChangeCollectionRequest = z.output<typeof ChangeCollectionRequest>;
+
+/** `PATCH /v1/manage/containers/…`. `fullDescription` is its README, in Markdown; `name` gives it another one. */
+export const ChangeContainerRequest = z.object({
+  name: z.string().max(LIBRARY_TEXT_LIMITS.name).optional(),
+  description,
+  fullDescription: text(LIBRARY_TEXT_LIMITS.fullDescription),
+  customData,
+  private: z.boolean().optional(),
+  readOnly: z.boolean().optional(),
+  protectedTags,
+  /** null: everything is kept. */
+  retention: Retention.nullable().optional(),
+});
+export type ChangeContainerRequest = z.output<typeof ChangeContainerRequest>;
+
+const listed = {
+  id: z.string(),
+  description: z.string(),
+  private: z.boolean(),
+  size: z.number(),
+  createdBy: z.string(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+};
+
+/** What a list says of a collection. Sizes in bytes. */
+export const ListedCollection = z.object({ name: z.string(), ...listed });
+export type ListedCollection = z.output<typeof ListedCollection>;
+
+/** What a list says of a container. `tags`: how many, over all architectures. */
+export const ListedContainer = z.object({
+  name: z.string(),
+  ...listed,
+  readOnly: z.boolean(),
+  tags: z.number(),
+  protectedTags: z.array(z.string()),
+  downloadCount: z.number(),
+});
+export type ListedContainer = z.output<typeof ListedContainer>;
+
+/** What a list says of an image; newest first. `tags` may be cut. */
+export const ListedImage = z.object({
+  id: z.string(),
+  hash: z.string(),
+  description: z.string(),
+  arch: z.string().nullable(),
+  size: z.number(),
+  uploaded: z.boolean(),
+  signed: z.boolean(),
+  encrypted: z.boolean(),
+  fingerprints: z.array(z.string()),
+  tags: z.array(z.string()),
+  createdBy: z.string(),
+  createdAt: z.string(),
+});
+export type ListedImage = z.output<typeof ListedImage>;
+
+/** What a list says of a tag; by name, then by architecture. */
+export const ListedTag = z.object({
+  tag: z.string(),
+  arch: z.string(),
+  image: z.string(),
+  updatedBy: z.string(),
+  updatedAt: z.string(),
+});
+export type ListedTag = z.output<typeof ListedTag>;
+
+/** What the rules of a container say of an image; `kept` is null for one that is removed. `pulledAt` is a day. */
+export const RetainedImage = z.object({
+  id: z.string(),
+  hash: z.string(),
+  arch: z.string().nullable(),
+  size: z.number(),
+  tags: z.array(z.string()),
+  createdAt: z.string(),
+  pulledAt: z.string().nullable(),
+  kept: z.enum(['last', 'days', 'tag', 'protected']).nullable(),
+});
+export type RetainedImage = z.output<typeof RetainedImage>;
+
+/** `removed` counts images, `bytes` is what they have, whoever else has the same. */
+export const RetentionAnswer = envelope(
+  z.object({
+    dryRun: z.boolean(),
+    rules: Retention,
+    removed: z.number(),
+    bytes: z.number(),
+    images: z.array(RetainedImage),
+  }),
+);
+export type RetentionAnswer = z.output<typeof RetentionAnswer>;
+
+export const CollectionsList = envelope(z.array(ListedCollection));
+export const ContainersList = envelope(z.array(ListedContainer));
+export const ImagesList = envelope(z.array(ListedImage));
+export const TagsList = envelope(z.array(ListedTag));

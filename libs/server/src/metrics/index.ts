@@ -1,0 +1,2 @@
+export { METRICS } from './limits.js';
+export { Metrics } from './metrics.js';
