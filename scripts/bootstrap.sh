@@ -114,6 +114,9 @@ usable_npm() {
 
 ensure_modules() {
   modules_are_current && return 0
+  # npm would empty the folder behind the link, which other checkouts use, too.
+  [ ! -L node_modules ] || fail "node_modules/ is a link to $(readlink node_modules), whose packages are not those of the lock file here." \
+    "Remove the link, and the packages are installed here; or install those of this lock file there."
   writable_checkout "its packages are not installed or not those of the lock file"
   usable_npm || bootstrap_node
   say "Installing the packages of the lock file with npm (into node_modules/)."

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -75,6 +75,20 @@ run   | files           | file:/etc/host*         | is there
     const lines = readFileSync(join(CHECKOUT, 'scripts/packages.txt'), 'utf8').split('\n');
     for (const line of lines.filter((text) => text !== '' && !text.startsWith('#')))
       expect(line).toMatch(/^(build|run|test) +\| [a-z0-9.+-]+ +\| (command:[\w.+-]+|file:\/\S+) +\| \S.+$/);
+  });
+});
+
+describe('packages of the lock file', () => {
+  const NPM = 'usable_npm() { return 0; }; npm() { echo npm; }; ensure_modules';
+
+  it('are not installed through a link: that would empty the folder of somebody else', () => {
+    write('elsewhere/kept', 'kept');
+    symlinkSync('elsewhere', join(folder.path, 'node_modules'));
+    const { status, out, err } = bash(NPM);
+    expect({ status, out }).toEqual({ status: 1, out: '' });
+    expect(err).toContain('node_modules/ is a link to elsewhere');
+    expect(err).toContain('Remove the link');
+    expect(readFileSync(join(folder.path, 'elsewhere/kept'), 'utf8')).toBe('kept');
   });
 });
 

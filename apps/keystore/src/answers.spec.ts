@@ -32,7 +32,7 @@ describe('finished answers', () => {
   });
 
   it('stay when they are asked for, whatever else comes by', () => {
-    const answers = new Answers(40_000, 2000);
+    const answers = new Answers(120_000, 2000);
     keep(answers, 'asked', 'x');
     for (let n = 0; n < 1000; n += 1) {
       keep(answers, `other${n}`, `${n} ${'y'.repeat(100)}`);
@@ -43,7 +43,7 @@ describe('finished answers', () => {
   });
 
   it('all stay while there is room for them', () => {
-    const answers = new Answers(40_000, 2000);
+    const answers = new Answers(60_000, 2000);
     const bodies = Array.from({ length: 60 }, (_, n) => `${n} ${'y'.repeat(100)}`);
     for (const [n, body] of bodies.entries()) keep(answers, `handle${n}`, body);
     expect(bodies.map((_, n) => bodyOf(answers, `handle${n}`))).toEqual(bodies);

@@ -16,8 +16,8 @@ export interface Answer {
 }
 
 /** What is kept of an answer beside its text, and what each handle that leads to it takes, about. */
-const KEPT_BYTES = 250;
-const HANDLE_BYTES = 100;
+const KEPT_BYTES = 550;
+const HANDLE_BYTES = 50;
 /** The part of all blocks that is the oldest: what is asked for there moves to the newest before it has to go. */
 const OLD = 1 / 4;
 
@@ -106,8 +106,7 @@ export class Answers {
     const kept = isThere ? known : this.#write(answer);
     this.#byHandle.set(handle, kept);
     kept.block.handles.push(handle);
-    // Handles may be in any script.
-    this.#charge(kept.block, HANDLE_BYTES + handle.length * 2);
+    this.#charge(kept.block, HANDLE_BYTES + handle.length);
     while (this.bytes > this.#bytes) this.#drop();
   }
 

@@ -1,3 +1,4 @@
+import { NoticesStore } from '#apps/keystore/src/notices.store';
 import { wkdName } from '#apps/keystore/src/wkd/name';
 import { bytesOf, CREATED, Owner } from '../../../libs/pgp/src/testing/maker.js';
 import { readKey } from '../../../libs/pgp/src/packets/key.js';
@@ -100,7 +101,11 @@ export async function askEverything(
     body.page && `&cursor=${encodeURIComponent(body.page.next as string)}`;
   await askAll('/v1/keys/expiring?within=2&limit=1', { token: ann }, onward);
   await askAll('/v1/keys/expiring?within=2&limit=1&all=true', { token: admin }, onward);
-  await ask('/v1/keys/notices?limit=1', { token: ann });
+  const notices = app.get(NoticesStore);
+  await notices.tell();
+  await notices.sweep();
+  await askAll('/v1/keys/notices?limit=1', { token: ann }, onward);
+  await ask(`/v1/keys/notices/${expiring.fingerprint}`, { method: 'PUT', token: ann });
   for (const { fingerprint } of alike.slice(0, 2))
     await ask(`/v1/keys/blocked/${fingerprint}`, { method: 'PUT', token: admin });
   await askAll('/v1/keys/blocked?limit=1', { token: admin }, onward);
