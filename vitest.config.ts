@@ -18,6 +18,8 @@ export default defineConfig({
     pool: 'forks',
     // Most of the time of most tests is waiting for processes and disks. The default on two cores is one.
     maxWorkers: 2,
+    // A bound that keeps a test from hanging, and says nothing of speed: the default of a second is none on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     setupFiles: ['test/support/setup.ts'],
     reporters: ['default', './test/support/closing-line.reporter.ts'],
     projects: [

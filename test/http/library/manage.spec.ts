@@ -496,7 +496,7 @@ describe.each([
         const { body } = await world.tester.send('POST', `/v1/manage/retention/${path}`, { rules });
         expect(body.data.images).toContainEqual(expect.objectContaining({ id, kept: 'days' }));
         expect(body.data).toMatchObject({ removed: 1 });
-      });
+      }, 10_000);
     });
   });
 

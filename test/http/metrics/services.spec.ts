@@ -84,12 +84,14 @@ describe('metrics of the library', () => {
   });
 
   it('have one series for all images', async () => {
-    const before = (await Numbers.of(world.app)).series.length;
+    // Of our own: Node has others when its collector runs for the first time.
+    const own = ({ series }: Numbers) => series.filter((one) => one.startsWith('scs_')).length;
+    const before = own(await Numbers.of(world.app));
     for (let round = 0; round < 20; round += 1)
       await world.app.request(`/v1/images/tester/tools/one:t${round}`);
     const numbers = await Numbers.of(world.app);
     expect(numbers.sum('scs_http_requests_total', 'route="/v1/images/*"', 'status="4xx"')).toBe(20);
-    expect(numbers.series.length - before).toBeLessThan(20);
+    expect(own(numbers) - before).toBeLessThan(20);
     expect(undocumented((await askMetrics(world.app)).text)).toEqual([]);
     for (const label of numbers.labels) expect(label).not.toMatch(/tester|tools|[0-9a-f]{16}/i);
   });
