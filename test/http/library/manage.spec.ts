@@ -347,6 +347,18 @@ describe.each([
       expect(given.body.data).toMatchObject({ quota: 5 });
     });
 
+    it('keeps its quota: whoever has it cannot make it anew without', async () => {
+      const token = await world.authority.token({ username: 'limited' });
+      const limited = world.client(token);
+      await limited.entity('limited');
+      await change('entities/limited', { quota: 5 }, world.admin);
+      const refused = await remove('entities/limited', limited);
+      expect(refused.body.error).toMatchObject({ code: 403, reason: 'not_administrator' });
+      await limited.entity('limited');
+      expect((await limited.get('/v1/entities/limited')).body.data.quota).toBe(5);
+      expect(await statusOf(remove('entities/limited', world.admin))).toBe(200);
+    });
+
     it('that is private by default is found by strangers no longer, and gives that to what is made in it', async () => {
       await world.other.place('other/shown/first');
       await change('entities/other', { defaultPrivate: true }, world.other);
@@ -482,6 +494,25 @@ describe.each([
       { keepFirst: 1 },
     ])('refuse %j', async (retention) => {
       expect(await statusOf(change(`containers/${await newCollection('a')}/a`, { retention }))).toBe(400);
+    });
+
+    it.runIf(atomic)('leave what got another tag after it was looked at, and say so', async () => {
+      const path = `${await newCollection()}/late`;
+      const { container, id } = await world.tester.push(path, await testImage(), { tags: ['old'] });
+      clock.advance(1000);
+      await world.tester.push(path, await testImage(), { tags: ['new'] });
+      await change(`containers/${path}`, { retention: { keepLast: 1 } });
+      const images = world.app.get(ImagesStore);
+      const get = images.get.bind(images);
+      let looks = 0;
+      const reads = vi.spyOn(images, 'get').mockImplementation(async (one) => {
+        if (one === id && (looks += 1) === 1) await world.tester.tag(container, 'late', id);
+        return get(one);
+      });
+      const run = await world.tester.send('POST', `/v1/manage/retention/${path}`, { dryRun: false });
+      reads.mockRestore();
+      expect(run.body.data).toMatchObject({ removed: 0, bytes: 0 });
+      expect((await world.tester.get(`/v1/images/${path}:old?arch=amd64`)).status).toBe(200);
     });
 
     // A day later: other tokens than those of the world have ended.

@@ -135,19 +135,20 @@ const READ: Rule = {
   objects: ['own', 'public', 'private'],
 };
 /** Writers and owners. Whoever may not know of the object learns nothing. */
-const WRITE: Rule = {
+const MANAGE: Rule = {
   by: 'token',
   scope: 'library:write',
   scopeThere: 'library:write',
   reachedBy: LIBRARY_SCOPES,
-  exchanged: 'this service',
   may: 'writer',
   hidden: 404,
   objects: ['own', 'public', 'private'],
 };
+/** The same, and jobs of theirs, which bring images. */
+const WRITE: Rule = { ...MANAGE, exchanged: 'this service' };
 
 /** Whoever may remove something with all that is in it. */
-const REMOVE: Rule = { ...WRITE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
+const REMOVE: Rule = { ...MANAGE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
 
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
@@ -322,7 +323,7 @@ export const ACCESS = {
     'GET /v1/containers/{path}': READ,
     'POST /v1/images': WRITE,
     'GET /v1/images/{path}': READ,
-    'DELETE /v1/images/{path}': { ...REMOVE, may: 'writer' },
+    'DELETE /v1/images/{path}': { ...REMOVE, may: 'writer', exchanged: 'this service' },
     'GET /v1/imagefile/{path}': { ...READ, scopeThere: 'library:read' },
     // For whoever is about to change them (library contract, case 59); all others find them in the container.
     'GET /v1/tags/{container}': { ...READ, by: 'token', mayPublic: 'reader' },
@@ -345,9 +346,9 @@ export const ACCESS = {
     'GET /v1/manage/images/{entity}/{collection}/{container}': READ,
     'GET /v1/manage/tags/{entity}/{collection}/{container}': READ,
     // Texts, which writers change; the rest is for owners (test/http/library/manage.spec.ts).
-    'PATCH /v1/manage/entities/{entity}': WRITE,
-    'PATCH /v1/manage/collections/{entity}/{collection}': WRITE,
-    'PATCH /v1/manage/containers/{entity}/{collection}/{container}': WRITE,
+    'PATCH /v1/manage/entities/{entity}': MANAGE,
+    'PATCH /v1/manage/collections/{entity}/{collection}': MANAGE,
+    'PATCH /v1/manage/containers/{entity}/{collection}/{container}': MANAGE,
     'POST /v1/manage/retention/{entity}/{collection}/{container}': REMOVE,
     'DELETE /v1/manage/entities/{entity}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },

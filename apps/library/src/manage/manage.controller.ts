@@ -8,7 +8,7 @@ import {
   type RetentionAnswer,
   RetentionRequest,
 } from '#libs/contract';
-import { Audience, Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
+import { Audited, CurrentActor, JsonBody, Requires } from '#libs/server';
 import { archOfQuery } from '../images/archQuery.js';
 import { TagsService } from '../images/tags.service.js';
 import { presentCollection, presentContainer, presentEntity } from '../present.js';
@@ -18,9 +18,11 @@ import { type ContainerParams, pathOf } from './paths.js';
 import { RetentionService } from './retention.service.js';
 import { RemovalsService } from './removals.service.js';
 
-/** What owners and writers change and remove. The answers are those of the routes that stock clients use. */
+/**
+ * What owners and writers change and remove: people, and no job of theirs, which brings images. The answers are those of the routes that
+ * stock clients use.
+ */
 @Controller(MANAGE_PATH)
-@Audience('library')
 export class ManageController {
   constructor(
     private readonly changes: ChangesService,

@@ -10,7 +10,7 @@ import { ProtectionService } from '../images/protection.service.js';
 import { TagsStore } from '../images/tags.store.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
-import { enforce, mayDelete, mayRemove, placeOf, type Subject } from '../policy.js';
+import { enforce, isAdministrator, mayDelete, mayRemove, placeOf, type Subject } from '../policy.js';
 import { type SearchKind, TermsStore } from '../search/terms.store.js';
 import { EVERYBODY } from '../tree/audiences.js';
 import { CollectionsStore } from '../tree/collections.store.js';
@@ -40,7 +40,10 @@ export class RemovalsService {
     private readonly trail: Trail,
   ) {}
 
-  /** @throws DomainError `not_found`, `forbidden`, `conflict` while there is something in it */
+  /**
+   * One with a quota goes by administrators alone: made again it would have none.
+   * @throws DomainError `not_found`, `forbidden`, `conflict` while there is something in it
+   */
   async removeEntity(name: string, actor: Actor): Promise<void> {
     const { id } = await this.tree.entity(name, actor);
     await commitPlan(this.database, async () => {
@@ -48,6 +51,10 @@ export class RemovalsService {
       if (!entity) return { writes: [], result: undefined };
       const subject = entitySubject(entity);
       enforce(mayRemove(actor, subject), () => missing('entity', name));
+      if (entity.value.quota > 0 && !isAdministrator(actor))
+        throw new DomainError('forbidden', `Only administrators remove ${name}: it has a quota`, {
+          reason: 'not_administrator',
+        });
       for (const audience of [EVERYBODY, id])
         if ((await this.collections.ofEntity(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'collections');

@@ -41,8 +41,10 @@ export class RetentionService {
         remedy: 'Set them first: keepLast, keepDays, keepTags.',
       });
     const images = await this.#judged(container, rules);
-    const removed = images.filter(({ kept }) => kept === null);
-    if (!request.dryRun) for (const image of removed) await this.#remove(image, container, actor);
+    const removed: RetainedImage[] = [];
+    for (const image of images)
+      if (image.kept === null && (request.dryRun || (await this.#remove(image, container, actor))))
+        removed.push(image);
     const bytes = removed.reduce((sum, { size }) => sum + size, 0);
     return { dryRun: request.dryRun, rules, removed: removed.length, bytes, images };
   }
@@ -69,13 +71,17 @@ export class RetentionService {
     return found;
   }
 
-  /** One that got another tag, or was pulled, since it was looked at, stays: it is judged again the next time. */
-  async #remove(judged: RetainedImage, container: Container, actor: Actor): Promise<void> {
+  /**
+   * One that got another tag, or was pulled, since it was looked at, stays: it is judged again the next time.
+   * @returns whether it is gone now
+   */
+  async #remove(judged: RetainedImage, container: Container, actor: Actor): Promise<boolean> {
     const image = await this.images.get(judged.id);
-    if (!image || (image.value.pulledAt ?? null) !== judged.pulledAt) return;
+    if (!image || (image.value.pulledAt ?? null) !== judged.pulledAt) return false;
     const tags = await this.tags.allNamesOf(image.id);
-    if (tags.some((tag) => !judged.tags.includes(tag))) return;
+    if (tags.some((tag) => !judged.tags.includes(tag))) return false;
     await this.protection.requireRemovable(image, container);
     await this.imagesService.removeStored(image.id, image.value.hash, actor);
+    return true;
   }
 }
