@@ -17,7 +17,7 @@ export async function jobTokens(world, attempts) {
   const foreign = await submitBuild(world, bob);
   const tryId = newId();
   const key = await world.keyOf('worker');
-  const { builderToken, libraryToken } = await good(askForTicket(world, build, key, tryId));
+  const { builderToken, libraryToken, keystoreToken } = await good(askForTicket(world, build, key, tryId));
   const at = (path, method, { token = builderToken, ...rest } = {}) =>
     world.at('builder', `/v1/build${path}`, { method, token, ...rest });
   const finish = (id, name = tryId) => at(`/${id}/_finish?try=${name}`, 'PUT', { json: OUTCOME });
@@ -35,7 +35,7 @@ export async function jobTokens(world, attempts) {
   ])
     await attempts.refused(`${method} ${path} of people with the token of a worker`, at(path, method));
   for (const service of ['auth', 'library'])
-    for (const token of [builderToken, ...(service === 'auth' ? [libraryToken] : [])])
+    for (const token of [builderToken, keystoreToken, ...(service === 'auth' ? [libraryToken] : [])])
       await attempts.refused(
         `a token of a worker at ${service}`,
         world.at(service, service === 'auth' ? '/v1/auth/tokens' : '/v1/entities', { token, method: 'GET' }),

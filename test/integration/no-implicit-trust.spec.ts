@@ -31,7 +31,7 @@ import { TrustScene } from '../support/trust-scene.js';
 const TABLE = { ...BETWEEN_SERVICES, ...BY_PEOPLE };
 const SERVICES = ['auth', 'keystore', 'library', 'builder', 'worker', 'web'] as const;
 /** Those of it that one build was given. */
-type BuildTokens = Partial<Record<'builder' | 'library', string>>;
+type BuildTokens = Partial<Record<'builder' | 'library' | 'keystore', string>>;
 
 /** Six processes, two builds and a dozen commands, on a machine that is busy with other tests. */
 const SCENE_TIME = 300_000;
@@ -106,9 +106,9 @@ describe('no implicit trust', () => {
     );
     expect(sorted(seen)).toEqual(sorted(listed));
     // Two builds, so that one can show the tokens of the other.
-    expect([...buildTokens.values()]).toEqual(
-      Array.from({ length: 2 }, () => ({ builder: expect.any(String), library: expect.any(String) })),
-    );
+    const both = { builder: expect.any(String) as string, library: expect.any(String) as string };
+    // The second one looks up who signed its base.
+    expect([...buildTokens.values()]).toEqual([both, { ...both, keystore: expect.any(String) }]);
   });
 
   it('what needs nothing is a closed list, and part of the table of open routes', () => {
@@ -225,7 +225,8 @@ describe('no implicit trust', () => {
 
   it('a fresh proof of the builder gets nothing for the token of somebody else that is not already theirs', async () => {
     const exchanges = internal.filter(({ target }) => target === '/v1/auth/token');
-    expect(exchanges).toHaveLength(4);
+    // Two builds, and three services that each may ask.
+    expect(exchanges).toHaveLength(6);
     const key = await keyOf('builder');
     const { iss = '' } = decodeJwt(scene.ann.token);
     const send = async (one: Recorded, subject: string | undefined) => {
@@ -238,8 +239,9 @@ describe('no implicit trust', () => {
     };
     for (const one of exchanges) {
       expect((await send(one, undefined)).status).toBe(400);
-      for (const { builder = '', library = '' } of buildTokens.values())
-        for (const token of [builder, library]) expect([401, 403]).toContain((await send(one, token)).status);
+      for (const tokens of buildTokens.values())
+        for (const token of Object.values(tokens))
+          expect([401, 403]).toContain((await send(one, token)).status);
       const { status, body } = await send(one, scene.bob.token);
       expect(status).toBe(200);
       // It is bob's: what ann was given by the same request, he is refused with it.

@@ -58,7 +58,7 @@ export const BETWEEN_SERVICES: Table = {
     'GET /v1/build/{id}/_context': { ...WORK, again: [404] },
     'PUT /v1/build/{id}/_finish': WORK,
   },
-  // Who signed the base of a build: keys are for everybody.
+  // Who signed the base of a build. The token counts where the site lets nobody else look keys up (SCS_KEYSTORE_READS).
   'worker → keystore': { 'GET /pks/lookup': READ },
   'worker → library': {
     'GET /version': READ,

@@ -190,8 +190,9 @@ type ExchangeAudience = ExchangeRequest['audience'];
 export const EXCHANGE_RIGHTS: Readonly<
   Partial<Record<ServiceName, Readonly<Partial<Record<ExchangeAudience, readonly ScopeName[]>>>>>
 > = {
-  // A build reads base images and pushes its result; the worker that runs it reports back.
-  builder: { library: ['library:read', 'library:write'], builder: ['build'] },
+  // A build reads base images and pushes its result, and looks up keys of their signers, for which being one is enough; the worker that
+  // runs it reports back.
+  builder: { library: ['library:read', 'library:write'], keystore: ['build'], builder: ['build'] },
 };
 
 /** Writing is always narrowed to the container of the job, whatever was asked for. */

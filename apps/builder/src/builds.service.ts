@@ -30,6 +30,7 @@ export interface ListQuery {
 interface JobTokens {
   readonly builder: string;
   readonly library: string;
+  readonly keystore: string;
   /** Of whichever ends first. */
   readonly expiresAt: Date;
 }
@@ -208,7 +209,7 @@ export class BuildsService {
   async #exchange(actor: Actor, id: string, container: string): Promise<JobTokens> {
     const subject = { job: id, container };
     const lifetime = LIMITS.totalSeconds;
-    const [builder, library] = await Promise.all([
+    const [builder, library, keystore] = await Promise.all([
       this.tokens.exchange(actor, { audience: 'builder', scopes: ['build'], subject, lifetime }),
       this.tokens.exchange(actor, {
         audience: 'library',
@@ -216,9 +217,15 @@ export class BuildsService {
         subject,
         lifetime,
       }),
+      this.tokens.exchange(actor, { audience: 'keystore', scopes: ['build'], subject, lifetime }),
     ]);
-    const expiresAt = builder.expiresAt < library.expiresAt ? builder.expiresAt : library.expiresAt;
-    return { builder: builder.token, library: library.token, expiresAt };
+    const ends = [builder, library, keystore].map(({ expiresAt }) => expiresAt.getTime());
+    return {
+      builder: builder.token,
+      library: library.token,
+      keystore: keystore.token,
+      expiresAt: new Date(Math.min(...ends)),
+    };
   }
 }
 

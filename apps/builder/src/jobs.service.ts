@@ -13,7 +13,7 @@ import { mayWork } from './policy.js';
 import { isOver } from './present.js';
 import { Seal } from './sealed.js';
 
-const JobTokens = z.object({ builder: z.string(), library: z.string() });
+const JobTokens = z.object({ builder: z.string(), library: z.string(), keystore: z.string() });
 
 /** Of a build whose tokens are gone, were altered or moved here from another build, or are sealed with a key that is gone. */
 const NO_RIGHTS = 'the rights that were kept for it are not there any more. Submit it again';
@@ -61,6 +61,7 @@ export class JobsService {
     return {
       builderToken: tokens.builder,
       libraryToken: tokens.library,
+      keystoreToken: tokens.keystore,
       definition: await this.builds.definition(id),
       place: build.place,
       tags: build.tags,

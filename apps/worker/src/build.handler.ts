@@ -165,7 +165,7 @@ export class BuildHandler implements JobHandler {
         context,
         pull: (from, library, pullSignal) =>
           this.connections.pullBase({ ticket, from, library, folder: folder.path, signal: pullSignal }),
-        verify: (path, options) => this.connections.verifyBase(path, options.signal),
+        verify: (path, options) => this.connections.verifyBase(ticket, path, options.signal),
         // Whether others are signed well is for those to see who use the image.
         verifyAll: false,
         localFiles: undefined,

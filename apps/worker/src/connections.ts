@@ -70,11 +70,15 @@ export class Connections {
   }
 
   /**
-   * Verifies an image with the keys of this instance's keystore, which anybody may read. A definition names whole fingerprints, so no key
-   * that somebody else put there counts for one of them.
+   * Verifies an image with the keys of this instance's keystore. A definition names whole fingerprints, so no key that somebody else put
+   * there counts for one of them.
    */
-  async verifyBase(path: string, signal: AbortSignal | undefined): Promise<VerifyResult> {
-    const keystore = new KeystoreClient(this.#client(this.config.serviceUrl('keystore'), undefined));
+  async verifyBase(
+    { keystoreToken }: Pick<Ticket, 'keystoreToken'>,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<VerifyResult> {
+    const keystore = new KeystoreClient(this.#client(this.config.serviceUrl('keystore'), keystoreToken));
     const options = signal === undefined ? {} : { signal };
     const source = serverKeySource((search) => keystore.get(search, options));
     return withSifFile(path, (access) =>

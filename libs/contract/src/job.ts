@@ -28,6 +28,8 @@ export const Ticket = z.object({
   builderToken: z.string(),
   /** For pulling bases, and for pushing to {@link Ticket.place} and nowhere else. */
   libraryToken: z.string(),
+  /** For looking keys up. */
+  keystoreToken: z.string(),
   /** Text of the definition as it was submitted. */
   definition: z.string(),
   /** `entity/collection/container`. */

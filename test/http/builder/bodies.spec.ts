@@ -34,6 +34,7 @@ const KEPT = {
   tokensExpireAt: '2999-01-01T00:00:00Z',
   builderToken: 'x',
   libraryToken: 'x',
+  keystoreToken: 'x',
   timeLimit: 1e9,
   hasContext: true,
   wanted: true,
@@ -92,8 +93,9 @@ const CASES: Readonly<Record<string, Case>> = {
     };
     const made = await builder.app.request(`/v1/build?${query}`, { method: 'POST', token, json });
     const { id } = made.body.data as { id: string };
-    const { builderToken: _, libraryToken: __, ...ticket } = await builder.started(id);
-    return [statusAndBody(made), await stored(sent, id), ticket];
+    const { builderToken, libraryToken, keystoreToken, ...ticket } = await builder.started(id);
+    const tokens = [builderToken, libraryToken, keystoreToken].map((token) => token.split('.').length);
+    return [statusAndBody(made), await stored(sent, id), ticket, tokens];
   },
   'POST /v1/build-def-file': async (sent) => {
     const { builder, token, query } = sent;

@@ -111,6 +111,13 @@ it('private reads: a token is asked for before anything is looked up, everywhere
       `/v1/keys/${ann.fingerprint}`,
       '/v1/keyrings/nobody.asc',
     ];
+    // As a worker has it, who looks for the signers of a base.
+    const job = { job: 'a'.repeat(24), container: 'ann/a/b' };
+    const ofJob = await world.authority.token({
+      username: 'ann',
+      scopes: ['build'],
+      claims: { aud: 'keystore', act: { sub: 'builder' }, origin: 'b'.repeat(24), subject: job },
+    });
     const basic = (password: string): string => `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`;
     for (const path of paths) {
       for (const authorization of ['', 'Bearer', 'Bearer nonsense', basic('secret')]) {
@@ -118,7 +125,7 @@ it('private reads: a token is asked for before anything is looked up, everywhere
         expect([path, authorization, status]).toEqual([path, authorization, 401]);
         expect(headers['www-authenticate']).toContain('Bearer');
       }
-      for (const authorization of [`BEARER ${world.token}`, basic(world.token)])
+      for (const authorization of [`BEARER ${world.token}`, basic(world.token), `Bearer ${ofJob}`])
         expect((await world.app.request(path, { headers: { authorization } })).status).not.toBe(401);
     }
     const page = await world.lookup('op=index&search=ann', { accept: 'text/html' });
