@@ -11,6 +11,7 @@ import { WebModule } from '#apps/web/src/web.module';
 import { run, type RunOptions, type RunResult } from '#libs/cli';
 import { readKeys } from '#libs/pgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { announce } from '../../support/announce.js';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { addKey, getKeys, newTestKey, type TestKey } from '../../support/pgp-keys.js';
 import { TestAuthority } from '../../support/tokens.js';
@@ -32,20 +33,6 @@ const start = (): Promise<StartedApp> =>
       ),
     },
   });
-/** What `scripts/up` writes. */
-const announce = async (): Promise<void> => {
-  const endpoint = {
-    url: app.url,
-    caFile: 'ca.pem',
-    tokenFile: 'test.token',
-    username: 'root',
-    pid: 1,
-    version: '1',
-  };
-  await writeFile(path('home/endpoint.json'), JSON.stringify(endpoint));
-  await writeFile(path('home/ca.pem'), app.ca);
-  await writeFile(path('home/test.token'), admin);
-};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'scs-keys-'));
   await mkdir(path('home'), { mode: 0o700 });
@@ -53,7 +40,7 @@ beforeAll(async () => {
   admin = await authority.token({ username: 'root', administrator: true });
   ann = await authority.token({ username: 'ann' });
   app = await start();
-  await announce();
+  await announce(path('home'), app, admin);
 });
 afterAll(async () => {
   // The token of the administrator lies there because this test has put it there.
@@ -254,7 +241,7 @@ describe('a check', () => {
       expect(empty.stderr).toContain('There is no database of the keystore');
     } finally {
       app = await start();
-      await announce();
+      await announce(path('home'), app, admin);
     }
     expect(await getKeys(app, 'check0@example.org')).toHaveLength(1);
     const { body } = await app.request('/v1/audit?action=key.repair', { token: admin });

@@ -7,6 +7,7 @@ import { scs } from '#apps/scs/src/program';
 import { WebModule } from '#apps/web/src/web.module';
 import { run, type RunOptions, type RunResult } from '#libs/cli';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { announce } from '../../support/announce.js';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
@@ -33,20 +34,6 @@ describe('scs library check', () => {
         ),
       },
     });
-  /** What `scripts/up` writes. */
-  const announce = async (): Promise<void> => {
-    const endpoint = {
-      url: app.url,
-      caFile: 'ca.pem',
-      tokenFile: 'test.token',
-      username: 'root',
-      pid: 1,
-      version: '1',
-    };
-    await writeFile(path('home/endpoint.json'), JSON.stringify(endpoint));
-    await writeFile(path('home/ca.pem'), app.ca);
-    await writeFile(path('home/test.token'), admin);
-  };
   beforeAll(async () => {
     folder = await temporaryFolder();
     await mkdir(path('home'), { mode: 0o700 });
@@ -54,7 +41,7 @@ describe('scs library check', () => {
     admin = await authority.token({ username: 'root', administrator: true });
     tester = await authority.token({ username: 'tester' });
     app = await start();
-    await announce();
+    await announce(path('home'), app, admin);
     bytes = await testImage();
     await new StockClient(app, tester).push(PLACE, bytes);
   });
@@ -144,7 +131,7 @@ describe('scs library check', () => {
       expect(empty.stderr).toContain('There is no database of the library');
     } finally {
       app = await start();
-      await announce();
+      await announce(path('home'), app, admin);
     }
     expect((await check([])).stdout).toBe(CLEAN());
     const { body } = await app.request('/v1/audit?action=library.repair', { token: admin });

@@ -12,9 +12,11 @@ import {
   type AuditHeadLine,
   SigningJwk,
 } from '#libs/contract';
-import { DomainError } from '#libs/core';
 import type { Documents } from '#libs/documents';
+import { openStopped } from '../stopped.store.js';
 import type { OpenedTrail } from './opened-trail.js';
+
+const REMEDY = 'Name the state folder in SCS_HOME, or choose services with --service';
 
 /**
  * Runs work on the trails in the databases of an instance that is stopped.
@@ -28,13 +30,11 @@ export async function withStoppedTrails<T>(
 ): Promise<T> {
   const config = loadConfig(env);
   const chosen = services ?? AUDITED_SERVICES.filter((service) => config.runs(service));
-  const { openDocuments } = await import('#libs/documents');
   const open: Documents[] = [];
   try {
     const trails: OpenedTrail[] = [];
     for (const service of chosen) {
-      requireDatabase(config, service);
-      const documents = await openDocuments(config.databaseUrl(service), { service }).catch(explained);
+      const documents = await openStopped(config, service, { remedy: REMEDY });
       open.push(documents);
       trails.push(trailOf(config, service, documents));
     }
@@ -42,28 +42,6 @@ export async function withStoppedTrails<T>(
   } finally {
     await Promise.all(open.map((documents) => documents.close()));
   }
-}
-
-/** Opening makes what is not there: whoever looks for a trail shall not be shown an empty one. */
-function requireDatabase(config: ScsConfig, service: AudienceName): void {
-  const url = config.databaseUrl(service);
-  if (!url.startsWith('sqlite:')) return;
-  const file = join(url.slice('sqlite:'.length), `${service}.sqlite`);
-  if (existsSync(file)) return;
-  throw new DomainError('not_found', `There is no database of ${service}: ${file}`, {
-    reason: 'no_database',
-    remedy: 'Name the state folder in SCS_HOME, or choose services with --service',
-  });
-}
-
-function explained(error: unknown): never {
-  if (error instanceof DomainError && error.reason === 'database_in_use')
-    throw new DomainError('conflict', error.message, {
-      reason: error.reason,
-      remedy: 'Leave --offline out while the instance runs',
-      cause: error,
-    });
-  throw error;
 }
 
 function trailOf(config: ScsConfig, service: AudienceName, documents: Documents): OpenedTrail {

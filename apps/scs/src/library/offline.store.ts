@@ -1,14 +1,13 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Trail } from '#libs/audit';
 import type { Surroundings } from '#libs/cli';
 import { loadConfig } from '#libs/config';
 import type { LibraryCheckPart } from '#libs/contract';
-import { DomainError, systemClock } from '#libs/core';
+import { systemClock } from '#libs/core';
 import { LibraryCheck } from '../../../library/src/check/check.store.js';
 import { Tables } from '../../../library/src/check/tables.store.js';
 import { LIMITS } from '../../../library/src/limits.js';
 import { BlobHealth } from '../../../library/src/storage/blobHealth.store.js';
+import { openStopped } from '../stopped.store.js';
 
 /**
  * Checks database and blobs of a library that is stopped. What is repaired comes into the audit trail when it is started again.
@@ -20,10 +19,7 @@ export async function checkOffline(
   take: (part: LibraryCheckPart) => void,
 ): Promise<void> {
   const config = loadConfig(env.all());
-  const url = config.databaseUrl('library');
-  requireFile(url);
-  const { openDocuments } = await import('#libs/documents');
-  const database = await openDocuments(url, { service: 'library' }).catch(explained);
+  const database = await openStopped(config, 'library', { called: 'the library' });
   try {
     const { openBlobs } = await import('#libs/blobs');
     const blobs = await openBlobs(config.blobsUrl, config.s3);
@@ -43,25 +39,4 @@ export async function checkOffline(
   } finally {
     await database.close();
   }
-}
-
-/** Opening makes what is not there: whoever looks for images shall not be shown an empty database. */
-function requireFile(url: string): void {
-  if (!url.startsWith('sqlite:')) return;
-  const file = join(url.slice('sqlite:'.length), 'library.sqlite');
-  if (existsSync(file)) return;
-  throw new DomainError('not_found', `There is no database of the library: ${file}`, {
-    reason: 'no_database',
-    remedy: 'Name the state folder in SCS_HOME',
-  });
-}
-
-function explained(error: unknown): never {
-  if (error instanceof DomainError && error.reason === 'database_in_use')
-    throw new DomainError('conflict', error.message, {
-      reason: error.reason,
-      remedy: 'Leave --offline out while the instance runs',
-      cause: error,
-    });
-  throw error;
 }
