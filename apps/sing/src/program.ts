@@ -13,6 +13,7 @@ import { verify } from './image/verify.js';
 import { installation } from './installation.js';
 import { keyGroup } from './key/index.js';
 import { keyServerGroup } from './keyserver/index.js';
+import { libraryGroup } from './library/index.js';
 import { registryGroup } from './registry/index.js';
 import { remoteGroup } from './remote/index.js';
 import { sifGroup } from './sif/index.js';
@@ -43,6 +44,7 @@ export const sing = defineProgram({
     push,
     search,
     deleteImage,
+    libraryGroup,
     sign,
     verify,
     keyGroup,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { envelope } from './envelope.js';
-import { LIBRARY_TEXT_LIMITS } from './library.js';
+import { LIBRARY_TEXT_LIMITS, LibraryCollection, LibraryContainer, LibraryEntity } from './library.js';
 
 /*
  * The management of the library: ours, where the protocol of the stock clients ends. Names in the addresses, so that nobody needs an id;
@@ -163,3 +163,20 @@ export const CollectionsList = envelope(z.array(ListedCollection));
 export const ContainersList = envelope(z.array(ListedContainer));
 export const ImagesList = envelope(z.array(ListedImage));
 export const TagsList = envelope(z.array(ListedTag));
+
+/** What a stock answer says of an object, and what is ours of it. */
+export const ManagedEntity = LibraryEntity.extend({ protectedTags: z.array(z.string()).default([]) });
+export type ManagedEntity = z.output<typeof ManagedEntity>;
+export const ManagedContainer = LibraryContainer.extend({
+  protectedTags: z.array(z.string()).default([]),
+  retention: Retention.nullable().default(null),
+});
+export type ManagedContainer = z.output<typeof ManagedContainer>;
+
+/** `GET /v1/entities` (library contract §5 no. 5): those that the caller belongs to. */
+export const EntitiesList = envelope(z.array(ManagedEntity));
+export const ManagedEntityAnswer = envelope(ManagedEntity);
+export const ManagedCollectionAnswer = envelope(LibraryCollection);
+export const ManagedContainerAnswer = envelope(ManagedContainer);
+/** What was removed is gone. */
+export const RemovedAnswer = envelope(z.object({ deleted: z.literal(true) }));
