@@ -150,7 +150,10 @@ describe('sing library', () => {
     expect(await shown()).toMatchObject({ private: true });
     await rm(path('home/test.token'));
     const stranger = await library(['show', PLACE]);
-    expect([stranger.status, stranger.stderr]).toEqual([255, expect.stringContaining('There is no container')]);
+    expect([stranger.status, stranger.stderr]).toEqual([
+      255,
+      expect.stringContaining('There is no container'),
+    ]);
     const { status, stderr } = await library(['set', 'tester/tools', '--public']);
     expect([status, stderr]).toEqual([255, expect.stringContaining('You are not logged in')]);
   });
