@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
-import type { Actor, AuditState, ChangeCollectionRequest, ChangeEntityRequest } from '#libs/contract';
+import type {
+  Actor,
+  AuditState,
+  ChangeCollectionRequest,
+  ChangeEntityRequest,
+  RequiredSigners,
+} from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { DATABASE, type Database } from '../database.store.js';
@@ -49,7 +55,15 @@ export class ChangesService {
             reason: 'not_administrator',
           });
         const before = entity.value;
-        const value = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
+        const { requiredSigners, ...members } = request;
+        const { requiredSigners: present, ...rest } = before;
+        const signers = requiredSigners === undefined ? present : (requiredSigners ?? undefined);
+        const value = {
+          ...rest,
+          ...given(members),
+          ...(signers === undefined || isEmpty(signers) ? {} : { requiredSigners: signers }),
+          updatedAt: this.clock.now().toISOString(),
+        };
         const audience = audienceOf(id, value.defaultPrivate);
         const found = { kind: 'entity', name: before.name, target: id, audience } as const;
         return [
@@ -110,7 +124,22 @@ export class ChangesService {
   }
 }
 
-function stateOf({ defaultPrivate, quota, protectedTags = [] }: Entity['value']): AuditState {
-  const patterns = protectedTags.length === 0 ? {} : { protectedTags };
-  return { private: defaultPrivate, quota, ...patterns };
+function isEmpty({ push, pull }: RequiredSigners): boolean {
+  return push === undefined && pull === undefined;
+}
+
+function stateOf({
+  defaultPrivate,
+  quota,
+  protectedTags = [],
+  requiredSigners,
+}: Entity['value']): AuditState {
+  const { push, pull } = requiredSigners ?? {};
+  return {
+    private: defaultPrivate,
+    quota,
+    ...(protectedTags.length === 0 ? {} : { protectedTags }),
+    ...(push === undefined ? {} : { signersToPush: push }),
+    ...(pull === undefined ? {} : { signersToPull: pull }),
+  };
 }
