@@ -106,6 +106,9 @@ export const LIMITS = {
   signatureBatch: 100,
   /** A key that nobody has is looked for again after this, should its arrival not have been told. */
   unknownKeyRetry: 24 * 60 * 60 * 1000,
+  /** A signature that is not good may be one of the future, by a clock that is ahead of ours: it is looked at again for so long. */
+  badSignatureRetry: 10 * 60 * 1000,
+  badSignatureRetried: 24 * 60 * 60 * 1000,
 } as const;
 
 /** The bounds that are passed in: small ones in tests. */

@@ -258,7 +258,11 @@ const CASES: Readonly<Record<string, Case>> = {
     const { extra, query, username } = sent;
     const place = await newPlace(sent);
     // Quota is refused, not dropped: whoever asks for it is told.
-    const body = { ...extra(...TEXTS, 'defaultPrivate', 'quota', 'requiredSigners'), description: 'd', customData: 'c' };
+    const body = {
+      ...extra(...TEXTS, 'defaultPrivate', 'quota', 'requiredSigners'),
+      description: 'd',
+      customData: 'c',
+    };
     const answer = await sent.owner.send('PATCH', `/v1/manage/entities/${username}?${query}`, body);
     return [statusAndBody(answer), await stored(sent, place)];
   },

@@ -29,6 +29,7 @@ export async function changedImage(image: Buffer): Promise<Buffer> {
   const bytes = Buffer.from(image);
   const [partition] = objectsOfType(await readSif(new MemoryAccess(bytes)), DataType.partition);
   if (partition === undefined) throw new Error('no partition');
-  bytes[partition.offset] = (bytes[partition.offset] ?? 0) ^ 1;
+  const at = Number(partition.offset);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
   return bytes;
 }

@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
+import { DATABASE, type Database } from '#apps/library/src/database.store';
+import { ImagesStore } from '#apps/library/src/images/images.store';
+import { KeystoreKeys } from '#apps/library/src/signers/keystoreKeys';
+import { SignaturesStore } from '#apps/library/src/signers/signatures.store';
+import { EntitiesStore } from '#apps/library/src/tree/entities.store';
+import { LIMITS as LIBRARY_LIMITS } from '#apps/library/src/limits';
+import { ManualClock } from '#libs/core';
 import type { SignaturesAnswer } from '#libs/contract';
 import type { AppAnswer } from '../../support/app.js';
 import { auditEntries } from '../../support/audit.js';
 import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
 import { addKey, newTestKey, type TestKey } from '../../support/pgp-keys.js';
+import { temporaryFolder } from '../../support/temporary.js';
+import { TestAuthority } from '../../support/tokens.js';
 import { requireNothingWrong } from './checked.js';
 import { changedImage, signedBy, signedImage } from './signed-images.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
@@ -132,7 +141,8 @@ describe.each([
       await world.tester.push(path, await signedImage(late));
       await looked(path, 'latest', { signers: [], signatures: [{ state: 'key_unknown' }] });
       await publish(late.armored);
-      await looked(path, 'latest', { signers: [late.fingerprint] });
+      const { signatures } = await looked(path, 'latest', { signers: [late.fingerprint] });
+      expect(signatures).toMatchObject([{ state: 'good' }]);
     });
 
     it('counts no more when it is revoked, for all images, and that is in the audit trail', async () => {
@@ -188,9 +198,8 @@ describe.each([
       expect(await world.temporaries()).toEqual([]);
       expect(await world.blobs()).not.toContain(hash.replace('sha256.', ''));
       expect((await world.anonymous.get(`/v1/images/${path}:${hash}`)).status).toBe(404);
-      // No quota is held: all of it can be used.
-      const held = await client.send('PATCH', `/v1/manage/entities/${entity}`, { description: 'x' });
-      expect(held.status).toBe(200);
+      const { entity: id } = (await client.get(`/v1/containers/${path}`)).body.data as { entity: string };
+      expect((await world.app.get(EntitiesStore).get(id))?.value).toMatchObject({ size: 0, held: 0 });
     };
 
     it('is closed and opened by owners alone, and said to members alone', async () => {
@@ -385,35 +394,145 @@ describe.each([
 describe('a keystore that does not answer', () => {
   it('keeps nothing out where there is no rule, and everything where there is one; what is left is done after a restart', async () => {
     const ann = await newTestKey('Ann');
-    const without = await startLibrary({
+    const authority = await TestAuthority.make();
+    const { path: home, remove } = await temporaryFolder();
+    const path = 'tester/tools/image';
+    const change = (world: World, requiredSigners: unknown) =>
+      world.tester.send('PATCH', '/v1/manage/entities/tester', { requiredSigners });
+    const image = await signedImage(ann);
+
+    const alone = await startLibrary({
+      home,
+      authority,
       limits: LIMITS,
       env: { SCS_KEYSTORE_URL: 'https://localhost:1' },
     });
-    const { home } = without.app;
-    let image: Buffer;
-    const stop = vi.spyOn(without.app, 'stop');
     try {
-      image = await signedImage(ann);
-      await without.tester.push('tester/tools/image', image);
-      const asked = await without.tester.get('/v1/manage/signatures/tester/tools/image/latest');
+      await alone.tester.push(path, image);
+      const asked = await alone.tester.get(`/v1/manage/signatures/${path}/latest`);
       expect(asked.body.data).toMatchObject({ signed: true, signers: [], checkedAt: null, due: true });
-      const change = (requiredSigners: unknown) =>
-        without.tester.send('PATCH', '/v1/manage/entities/tester', { requiredSigners });
-      await change({ pull: [ann.fingerprint] });
-      const pull = await without.anonymous.get('/v1/images/tester/tools/image:latest');
+      await change(alone, { push: [ann.fingerprint], pull: [ann.fingerprint] });
+      const pull = await alone.anonymous.get(`/v1/images/${path}:latest`);
       expect([pull.status, pull.body.error.reason]).toEqual([503, 'signers_unknown']);
       expect(pull.body.error.message).toContain('the keystore cannot be asked');
-      await change({ push: [ann.fingerprint] });
-      const other = await signedImage(ann);
-      await expect(without.tester.push('tester/tools/image', other)).rejects.toThrow(/_complete: 503/);
+      await expect(alone.tester.push(path, await signedImage(ann))).rejects.toThrow(/_complete: 503/);
       // Whoever has not signed at all need not wait for an answer.
-      await expect(without.tester.push('tester/tools/image', await testImage())).rejects.toThrow(/403/);
-      // The bytes have come: they are there for another try.
-      expect(await without.temporaries()).toHaveLength(1);
+      await expect(alone.tester.push(path, await testImage())).rejects.toThrow(/_complete: 403/);
+      // The bytes of the other one have come, and wait for another try.
+      expect(await alone.temporaries()).toHaveLength(1);
     } finally {
-      stop.mockRestore();
+      await alone.stop();
     }
-    expect(home).toContain('scs-test-');
-    await without.stop();
+
+    const both = await bothServices({ home, authority });
+    try {
+      expect((await addKey(both.app, ann.armored, both.tester.token ?? '')).status).toBe(200);
+      await vi.waitFor(async () => {
+        const { body } = await both.anonymous.get(`/v1/images/${path}:latest`);
+        expect(body.data?.signers).toEqual([ann.fingerprint]);
+      }, WAIT);
+      expect((await both.anonymous.get(`/v1/imagefile/${path}:latest`)).status).toBe(200);
+    } finally {
+      await both.stop();
+      await remove();
+    }
   });
+
+  it('does not make a revoked key count: what is in doubt is kept in', async () => {
+    const world = await bothServices();
+    try {
+      const [ann, path] = [await newTestKey('Ann'), 'tester/tools/image'];
+      await addKey(world.app, ann.armored, world.tester.token ?? '');
+      await world.tester.push(path, await signedImage(ann));
+      await world.tester.send('PATCH', '/v1/manage/entities/tester', {
+        requiredSigners: { pull: [ann.fingerprint] },
+      });
+      const pull = () => world.anonymous.get(`/v1/imagefile/${path}:latest`);
+      expect((await pull()).status).toBe(200);
+      // The feed was heard of, and then nothing more is: the key cannot be fetched.
+      const find = vi.spyOn(world.app.get(KeystoreKeys), 'find').mockRejectedValue(new Error('silence'));
+      await addKey(world.app, await ann.revoked(), world.tester.token ?? '');
+      await vi.waitFor(async () => expect((await pull()).status).toBe(503), WAIT);
+      find.mockRestore();
+      await vi.waitFor(async () => expect((await pull()).status).toBe(403), WAIT);
+    } finally {
+      await world.stop();
+    }
+  });
+});
+
+describe('the clock', () => {
+  /** Of the library; people sign by that of the machine. */
+  const library = async (ahead: number) => {
+    const clock = new ManualClock(new Date(Date.now() + ahead).toISOString());
+    const world = await bothServices({ clock });
+    const path = 'tester/tools/image';
+    const shown = async () =>
+      (await world.anonymous.get(`/v1/manage/signatures/${path}/latest`)).body.data as Signatures;
+    return { clock, world, path, shown };
+  };
+
+  it('ends a key, without anybody saying so', async () => {
+    const { clock, world, path, shown } = await library(60_000);
+    try {
+      const [ann, bob] = [await newTestKey('Ann', { expiresIn: 3600 }), await newTestKey('Bob')];
+      for (const { armored } of [ann, bob]) await addKey(world.app, armored, world.tester.token ?? '');
+      await world.tester.push(path, await signedImage(ann, bob));
+      await vi.waitFor(async () => expect((await shown()).signers).toHaveLength(2), WAIT);
+      expect((await shown()).signatures[0]?.until).toEqual(expect.any(String));
+      clock.advance(3600_000);
+      await vi.waitFor(async () => {
+        expect(await shown()).toMatchObject({
+          signers: [bob.fingerprint],
+          signatures: [{ state: 'key_expired' }, { state: 'good' }],
+        });
+      }, WAIT);
+    } finally {
+      await world.stop();
+    }
+  });
+
+  it('of a signer that is ahead of ours makes a signature count later, and not never', async () => {
+    const { clock, world, path, shown } = await library(-30_000);
+    try {
+      const ann = await newTestKey('Ann');
+      await addKey(world.app, ann.armored, world.tester.token ?? '');
+      await world.tester.push(path, await signedImage(ann));
+      await vi.waitFor(
+        async () => expect((await shown()).signatures).toMatchObject([{ state: 'bad' }]),
+        WAIT,
+      );
+      clock.advance(LIBRARY_LIMITS.badSignatureRetry);
+      await vi.waitFor(async () => expect((await shown()).signers).toEqual([ann.fingerprint]), WAIT);
+    } finally {
+      await world.stop();
+    }
+  });
+});
+
+it('an image from before signatures were looked at is looked at when somebody asks', async () => {
+  const world = await bothServices();
+  try {
+    const [ann, path] = [await newTestKey('Ann'), 'tester/tools/image'];
+    await addKey(world.app, ann.armored, world.tester.token ?? '');
+    const { id } = await world.tester.push(path, await signedImage(ann));
+    const looked = async () =>
+      (await world.anonymous.get(`/v1/images/${path}:latest`)).body.data.signers as string[];
+    await vi.waitFor(async () => expect(await looked()).toEqual([ann.fingerprint]), WAIT);
+    const [store, images] = [world.app.get(SignaturesStore), world.app.get(ImagesStore)];
+    await store.forget(id);
+    const image = await images.get(id);
+    if (image === undefined) throw new Error('no image');
+    const { signers: _, checkedAt: __, ...before } = image.value;
+    await world.app.get<Database>(DATABASE).commit([images.replacement(image, before)]);
+    expect(await looked()).toEqual([]);
+    await world.anonymous.get(`/v1/manage/signatures/${path}/latest`);
+    await vi.waitFor(async () => expect(await looked()).toEqual([ann.fingerprint]), WAIT);
+    // Nothing is left of an image that goes.
+    await world.tester.send('DELETE', `/v1/images/${path}:latest?arch=amd64`);
+    expect(await store.get(id)).toBeUndefined();
+    expect(await store.hasClaims()).toBe(false);
+  } finally {
+    await world.stop();
+  }
 });

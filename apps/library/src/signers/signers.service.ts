@@ -211,7 +211,7 @@ export class SignersService {
     }
     const signers = fingerprintsOf(findings);
     const lost = fingerprintsOf(value).filter((fingerprint) => !signers.includes(fingerprint));
-    const due = this.#nextTime(findings);
+    const due = this.#nextTime(findings, Date.parse(image.value.createdAt));
     return {
       writes: [
         this.store.replacement(known, {
@@ -229,11 +229,13 @@ export class SignersService {
     };
   }
 
-  /** When it is worth looking again although nobody says that a key has changed. */
-  #nextTime({ signatures }: Findings): number | undefined {
+  /** When it is worth looking again although nobody says that a key has changed. @param arrived in milliseconds since 1970 */
+  #nextTime({ signatures }: Findings, arrived: number): number | undefined {
     const now = this.#now();
+    const { unknownKeyRetry, badSignatureRetry, badSignatureRetried } = this.limits;
     const times = signatures.flatMap(({ state, until }) => {
-      if (state === 'key_unknown') return now + this.limits.unknownKeyRetry;
+      if (state === 'key_unknown') return now + unknownKeyRetry;
+      if (state === 'bad') return now < arrived + badSignatureRetried ? now + badSignatureRetry : [];
       return state === 'good' && until !== undefined ? Date.parse(until) : [];
     });
     return times.length === 0 ? undefined : Math.min(...times);
