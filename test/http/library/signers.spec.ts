@@ -3,6 +3,7 @@ import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { ImagesStore } from '#apps/library/src/images/images.store';
 import { KeystoreKeys } from '#apps/library/src/signers/keystoreKeys';
+import { SignersService } from '#apps/library/src/signers/signers.service';
 import { SignaturesStore } from '#apps/library/src/signers/signatures.store';
 import { EntitiesStore } from '#apps/library/src/tree/entities.store';
 import { LIMITS as LIBRARY_LIMITS } from '#apps/library/src/limits';
@@ -508,6 +509,35 @@ describe('the clock', () => {
       await world.stop();
     }
   });
+});
+
+it('a key that changes while it is asked for keeps nobody waiting at the door', async () => {
+  const world = await bothServices();
+  try {
+    const [ann, path] = [await newTestKey('Ann'), 'tester/tools/image'];
+    await addKey(world.app, ann.armored, world.tester.token ?? '');
+    await world.tester.send('PATCH', '/v1/manage/entities/tester', {
+      requiredSigners: { pull: [ann.fingerprint] },
+    });
+    await world.tester.push(path, await signedImage(ann));
+    const pull = () => world.anonymous.get(`/v1/imagefile/${path}:latest`);
+    expect((await pull()).status).toBe(200);
+    const [keys, signers] = [world.app.get(KeystoreKeys), world.app.get(SignersService)];
+    const find = keys.find.bind(keys);
+    // Twice: what was found out by then is of no use.
+    const asked = vi.spyOn(keys, 'find');
+    for (let count = 0; count < 2; count += 1)
+      asked.mockImplementationOnce(async (search) => {
+        const found = await find(search);
+        await signers.doubt(ann.fingerprint);
+        return found;
+      });
+    await signers.doubt(ann.fingerprint);
+    expect((await pull()).status).toBe(200);
+    expect(asked.mock.calls.length).toBeGreaterThan(2);
+  } finally {
+    await world.stop();
+  }
 });
 
 it('an image from before signatures were looked at is looked at when somebody asks', async () => {
