@@ -516,10 +516,9 @@ it('a key that changes while it is asked for keeps nobody waiting at the door', 
   try {
     const [ann, path] = [await newTestKey('Ann'), 'tester/tools/image'];
     await addKey(world.app, ann.armored, world.tester.token ?? '');
-    await world.tester.send('PATCH', '/v1/manage/entities/tester', {
-      requiredSigners: { pull: [ann.fingerprint] },
-    });
     await world.tester.push(path, await signedImage(ann));
+    const rule = { requiredSigners: { pull: [ann.fingerprint] } };
+    expect((await world.tester.send('PATCH', '/v1/manage/entities/tester', rule)).status).toBe(200);
     const pull = () => world.anonymous.get(`/v1/imagefile/${path}:latest`);
     expect((await pull()).status).toBe(200);
     const [keys, signers] = [world.app.get(KeystoreKeys), world.app.get(SignersService)];

@@ -15,7 +15,7 @@ import {
   type SignedImageIndex,
 } from './documents.store.js';
 
-export type { SignatureRecord, SignedImage, SignedImageDocument } from './documents.store.js';
+export type { SignedImage, SignedImageDocument } from './documents.store.js';
 
 /** What is known of signatures, by image, by key and by when it is looked at again. */
 @Injectable()
