@@ -13,13 +13,15 @@ import { SignaturesStore } from './signatures.store.js';
 import { SignersService } from './signers.service.js';
 
 /**
- * Looks at signatures in the background, one image at a time: those whose time has come, and those of whose keys the keystore says that
- * they have changed. As long as nothing here is signed, nothing is asked.
+ * Looks at signatures in the background: those whose time has come, and those of whose keys the keystore says that they have changed.
+ * As long as nothing here is signed, nothing is asked.
  */
 @Injectable()
 export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  #running: Promise<unknown> | undefined;
+  /** The image whose bytes are being read. */
+  #hashing: Promise<void> | undefined;
   #wake: () => void = () => undefined;
   #isNudged = false;
   #isSigned = false;
@@ -37,14 +39,16 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
   ) {}
 
   onApplicationBootstrap(): void {
-    this.#running = this.#run();
+    this.#running = Promise.all([this.#checking(), this.#following()]);
   }
 
   /** While the database still takes what was found. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopping.abort();
     this.#wake();
+    this.signers.stop();
     await this.#running;
+    await this.#hashing;
   }
 
   /** Something has arrived, or is asked for: no need to wait. */
@@ -53,28 +57,49 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
     this.#wake();
   }
 
-  async #run(): Promise<void> {
+  async #checking(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      try {
-        await this.#round();
-      } catch (error) {
-        if (!signal.aborted) this.log.warn(`Signatures could not be checked: ${messageOf(error)}`);
-      }
-      if (!this.#isNudged) await this.#pause(signal);
+      const wake = new AbortController();
+      this.#wake = () => wake.abort();
       this.#isNudged = false;
+      await this.#checkDue().catch((error: unknown) => {
+        if (!signal.aborted) this.log.warn(`Signatures could not be checked: ${messageOf(error)}`);
+      });
+      if (!this.#isNudged) await this.#pause(AbortSignal.any([signal, wake.signal]));
     }
   }
 
-  async #round(): Promise<void> {
-    this.#isSigned ||= await this.store.hasClaims();
-    if (this.#isSigned && this.keys.isKnown) await this.#follow();
+  /** Whatever needs only keys goes at once; bytes are read of one image at a time, and nothing else waits for that. */
+  async #checkDue(): Promise<void> {
     const due = await this.store.due(this.clock.now().getTime(), this.limits.signatureBatch);
-    for (const { id } of due) {
+    for (const { id, value } of due) {
       if (this.#stopping.signal.aborted) return;
-      await this.signers.check(id);
+      if (Object.keys(value.digests).length > 0) await this.signers.check(id);
+      else this.#hashing ??= this.#readBytes(id);
     }
-    if (due.length === this.limits.signatureBatch) this.#isNudged = true;
+  }
+
+  async #readBytes(id: string): Promise<void> {
+    const isDone = await this.signers.check(id);
+    this.#hashing = undefined;
+    // The next one need not wait.
+    if (isDone) this.nudge();
+  }
+
+  async #following(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const isSigned = await this.#hasSigned();
+      if (isSigned && this.keys.isKnown) await this.#follow();
+      await this.#pause(signal);
+    }
+  }
+
+  async #hasSigned(): Promise<boolean> {
+    // A database that is away is said by whoever needs it more.
+    this.#isSigned ||= await this.store.hasClaims().catch(() => false);
+    return this.#isSigned;
   }
 
   /** What the keystore says has changed since it was asked last. The place is remembered after what it leads to. */
@@ -85,7 +110,9 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
       for (;;) {
         const after = await this.store.position();
         const { changes, next, more } = await this.keys.changesAfter(after);
-        for (const { fingerprint } of changes) await this.signers.doubt(fingerprint);
+        let marked = 0;
+        for (const { fingerprint } of changes) marked += await this.signers.doubt(fingerprint);
+        if (marked > 0) this.nudge();
         if (next !== after) await this.store.remember(next);
         if (!more || this.#stopping.signal.aborted) break;
       }
@@ -103,11 +130,6 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
-    const wake = new AbortController();
-    this.#wake = () => wake.abort();
-    const until = AbortSignal.any([signal, wake.signal]);
-    await delay(this.limits.keyChangesInterval, undefined, { signal: until, ref: false }).catch(
-      () => undefined,
-    );
+    await delay(this.limits.keyChangesInterval, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }

@@ -6,7 +6,7 @@ import { type Change, commitPlan, DATABASE, type Database } from '../database.st
 import { type Image, type ImageDocument, ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { ContainersStore } from '../tree/containers.store.js';
-import { examineSignatures, type Findings } from './imageSignatures.js';
+import { examineSignatures, type Findings, type FindingsOptions } from './imageSignatures.js';
 import { KeystoreKeys } from './keystoreKeys.js';
 import { SignaturesStore, type SignedImage, type SignedImageDocument } from './signatures.store.js';
 import { SignerLosses } from './signerLosses.js';
@@ -31,6 +31,7 @@ const UNKNOWN: SignedImageDocument = { attempts: 0, digests: {}, signatures: [],
 @Injectable()
 export class SignersService {
   readonly #locks = new KeyedLock();
+  readonly #stopping = new AbortController();
 
   constructor(
     @Inject(DATABASE) private readonly database: Database,
@@ -48,7 +49,7 @@ export class SignersService {
   /** Looks at the signatures of bytes, also of such as are nobody's yet: nothing is remembered of it. */
   examine(
     source: Pick<BlobReader, 'read' | 'size'>,
-    digests: Readonly<Record<string, string>> = {},
+    more: Pick<FindingsOptions, 'digests' | 'signal'> = {},
   ): Promise<Findings> {
     const access = {
       size: source.size,
@@ -58,7 +59,7 @@ export class SignersService {
     return examineSignatures(access, {
       keys: (search) => this.keys.find(search),
       clock: this.clock,
-      digests,
+      ...more,
     });
   }
 
@@ -132,14 +133,21 @@ export class SignersService {
 
   /**
    * Looks at the signatures of an image when it is their time, and writes down what that shows, together with what has become of it. Never
-   * fails: what could not be found out is tried again later.
+   * fails: what could not be found out is tried again later. @returns whether something was written down
    */
-  async check(id: string): Promise<void> {
-    await this.#locks
+  async check(id: string): Promise<boolean> {
+    return this.#locks
       .run(id, () => this.#check(id))
-      .catch((error: unknown) =>
-        this.log.warn({ image: id }, `Signatures could not be checked: ${messageOf(error)}`),
-      );
+      .catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted)
+          this.log.warn({ image: id }, `Signatures could not be checked: ${messageOf(error)}`);
+        return false;
+      });
+  }
+
+  /** Ends what is read at this moment: it is begun anew by the next process. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   /** Images with a signature by this key are looked at again, a part at a time. */
@@ -154,7 +162,8 @@ export class SignersService {
         for (const image of images) {
           const known = await this.store.get(image);
           if (known === undefined) continue;
-          const doubted = { ...known.value, due: this.#now(), changed: true, attempts: 0 };
+          // Before everything that only waits for its turn.
+          const doubted = { ...known.value, due: 0, changed: true, attempts: 0 };
           writes.push(this.store.replacement(known, doubted));
         }
         return { writes, result: undefined };
@@ -165,26 +174,27 @@ export class SignersService {
     }
   }
 
-  async #check(id: string): Promise<void> {
+  async #check(id: string): Promise<boolean> {
     const begun = await this.store.get(id);
     // Somebody else has just done it.
-    if (begun === undefined || !isDue(begun, this.#now())) return;
+    if (begun === undefined || !isDue(begun, this.#now())) return false;
     const image = await this.images.get(id);
     if (image?.value.uploaded !== true) {
       await this.store.forget(id);
-      return;
+      return true;
     }
     const findings = await this.#examineStored(image, begun).catch((error: unknown) => {
+      this.#stopping.signal.throwIfAborted();
       this.log.warn({ image: id }, `The signatures of an image could not be read: ${messageOf(error)}`);
       return undefined;
     });
-    await commitPlan(this.database, () => this.#outcome(begun, findings));
+    return commitPlan(this.database, () => this.#outcome(begun, findings));
   }
 
   async #examineStored({ value }: Image, { value: { digests } }: SignedImage): Promise<Findings> {
     const reader = await this.blobs.open(parseDigest(value.hash));
     try {
-      return await this.examine(reader, digests);
+      return await this.examine(reader, { digests, signal: this.#stopping.signal });
     } finally {
       await reader.close();
     }
@@ -193,8 +203,8 @@ export class SignersService {
   async #outcome(
     { id, revision, value }: SignedImage,
     findings: Findings | undefined,
-  ): Promise<{ writes: readonly Change[]; result: undefined }> {
-    const nothing = { writes: [], result: undefined };
+  ): Promise<{ writes: readonly Change[]; result: boolean }> {
+    const nothing = { writes: [], result: false };
     const known = await this.store.get(id);
     // A key has changed since it was asked for: whoever comes next asks again.
     if (known?.revision !== revision) return nothing;
@@ -210,7 +220,7 @@ export class SignersService {
         attempts: value.attempts + 1,
         due: this.#now() + pause,
       };
-      return { writes: [this.store.replacement(known, later)], result: undefined };
+      return { writes: [this.store.replacement(known, later)], result: true };
     }
     const signers = fingerprintsOf(findings);
     const lost = fingerprintsOf(value).filter((fingerprint) => !signers.includes(fingerprint));
@@ -228,7 +238,7 @@ export class SignersService {
           return this.losses.telling({ image, container, fingerprint, state });
         }),
       ],
-      result: undefined,
+      result: true,
     };
   }
 
