@@ -539,6 +539,39 @@ it('a key that changes while it is asked for keeps nobody waiting at the door', 
   }
 });
 
+it('a key that is revoked while its image is let in does not count afterwards', async () => {
+  const world = await bothServices();
+  try {
+    const [ann, path] = [await newTestKey('Ann'), 'tester/tools/image'];
+    await addKey(world.app, ann.armored, world.tester.token ?? '');
+    // Something is signed, so that changes are followed.
+    await world.tester.push(path, await signedImage(ann));
+    const rule = { requiredSigners: { push: [ann.fingerprint] } };
+    expect((await world.tester.send('PATCH', '/v1/manage/entities/tester', rule)).status).toBe(200);
+    const [signers, store] = [world.app.get(SignersService), world.app.get(SignaturesStore)];
+    await vi.waitFor(async () => expect(await store.position()).toBeGreaterThan(0), WAIT);
+    await vi.waitFor(async () => expect(await store.due(Date.now(), 1)).toEqual([]), WAIT);
+    const examine = signers.examine.bind(signers);
+    let isFirst = true;
+    vi.spyOn(signers, 'examine').mockImplementation(async (...given) => {
+      const findings = await examine(...given);
+      if (!isFirst) return findings;
+      isFirst = false;
+      // The feed has been read past the revocation before anybody could know of this image.
+      const before = await store.position();
+      await addKey(world.app, await ann.revoked(), world.tester.token ?? '');
+      await vi.waitFor(async () => expect(await store.position()).toBeGreaterThan(before), WAIT);
+      return findings;
+    });
+    const image = await signedImage(ann);
+    const { id } = await world.tester.push(path, image, { tags: [] });
+    expect((await world.app.get(ImagesStore).get(id))?.value.uploaded).toBe(true);
+    await vi.waitFor(async () => expect((await store.get(id))?.value.signers).toEqual([]), WAIT);
+  } finally {
+    await world.stop();
+  }
+});
+
 it('an image from before signatures were looked at is looked at when somebody asks', async () => {
   const world = await bothServices();
   try {

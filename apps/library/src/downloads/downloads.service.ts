@@ -86,7 +86,7 @@ export class DownloadsService {
       throw new DomainError('unprocessable', 'What was uploaded here is not an image in the SIF format', {
         reason: 'not_an_image',
       });
-    await this.door.requirePull(image, container);
+    const isGuarded = await this.door.requirePull(image, container);
     const { hash } = image.value;
     return {
       digest: parseDigest(hash),
@@ -94,7 +94,7 @@ export class DownloadsService {
       container: container.id,
       image: image.id,
       proof: this.begun.proofOf(actor, found, headers),
-      addressTime: this.#addressTime(found, actor),
+      addressTime: this.#addressTime(found, actor, isGuarded),
     };
   }
 
@@ -120,12 +120,16 @@ export class DownloadsService {
     return this.blobs.addressOf(digest, Math.max(1, Math.floor(addressTime / 1000)));
   }
 
-  /** Nobody can take an address back: for private images it is good for one pull, and ends with what a token can still do. */
-  #addressTime({ image, container }: FoundImage, actor: Actor | undefined): number {
+  /**
+   * Nobody can take an address back: for private images, and where the signers of an image decide, it is good for one pull, and ends with what
+   * a token can still do.
+   */
+  #addressTime({ image, container }: FoundImage, actor: Actor | undefined, isGuarded: boolean): number {
     const { privateAddress, slowestPull, uploadUrl } = this.limits;
-    if (actor === undefined || mayDownload(undefined, containerSubject(container)).allowed) return uploadUrl;
-    const pull = privateAddress + (image.value.size / slowestPull) * 1000;
-    return Math.min(pull, uploadUrl, this.begun.lastMoment(actor) - this.clock.now().getTime());
+    const pull = Math.min(privateAddress + (image.value.size / slowestPull) * 1000, uploadUrl);
+    const isOpen = actor === undefined || mayDownload(undefined, containerSubject(container)).allowed;
+    if (isOpen) return isGuarded ? pull : uploadUrl;
+    return Math.min(pull, this.begun.lastMoment(actor) - this.clock.now().getTime());
   }
 
   /** After a download from the first byte on. Never fails: the number is informational. */

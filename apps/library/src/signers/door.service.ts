@@ -55,21 +55,26 @@ export class DoorService {
   }
 
   /** @throws DomainError `forbidden`, `unavailable` unless an image that is there may be in this entity, or get a tag in it */
-  requirePush(image: Image, container: Container): Promise<void> {
-    return this.#require('push', image, container);
+  async requirePush(image: Image, container: Container): Promise<void> {
+    await this.#require('push', image, container);
   }
 
-  /** @throws DomainError `forbidden`, `unavailable` unless the image may be pulled: always decided anew */
-  requirePull(image: Image, container: Container): Promise<void> {
+  /**
+   * Decided anew with every request.
+   * @returns whether there is a rule: what is allowed now may not be allowed soon
+   * @throws DomainError `forbidden`, `unavailable` unless the image may be pulled
+   */
+  requirePull(image: Image, container: Container): Promise<boolean> {
     return this.#require('pull', image, container);
   }
 
-  async #require(passage: Passage, image: Image, container: Container): Promise<void> {
+  async #require(passage: Passage, image: Image, container: Container): Promise<boolean> {
     const entity = await this.entities.get(container.value.entity);
-    if (entity?.value.requiredSigners?.[passage] === undefined) return;
+    if (entity?.value.requiredSigners?.[passage] === undefined) return false;
     const standing = await this.signers.standing(image);
     const { name, requiredSigners: rules } = entity.value;
     const refusal = refusalAtTheDoor(passage, { entity: name, rules }, standing);
     if (refusal !== undefined) throw refusal;
+    return true;
   }
 }
