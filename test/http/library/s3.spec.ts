@@ -205,7 +205,11 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
     let agent: Agent;
     let small: Buffer;
     beforeAll(async () => {
-      world = await start(server.newUrl(), {}, { SCS_S3_PUBLIC_ENDPOINT: publicEndpoint });
+      world = await start(
+        server.newUrl(),
+        {},
+        { SCS_S3_PUBLIC_ENDPOINT: publicEndpoint, SCS_KEYSTORE_URL: 'https://localhost:1' },
+      );
       agent = new Agent({ connect: { ca: [authority.cert, world.app.ca] } });
       small = await testImage({ size: 50_000 });
       await world.tester.push('tester/s3/open', small, { tags: ['v1'] });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { ImagesStore } from '#apps/library/src/images/images.store';
+import { DoorService } from '#apps/library/src/signers/door.service';
 import { KeystoreKeys } from '#apps/library/src/signers/keystoreKeys';
 import { SignersService } from '#apps/library/src/signers/signers.service';
 import { SignaturesStore } from '#apps/library/src/signers/signatures.store';
@@ -510,6 +511,71 @@ describe('the clock', () => {
     }
   });
 });
+
+it.each([
+  [{}, 'SCS_KEYSTORE_URL'],
+  [{ SCS_KEYSTORE_URL: 'https://localhost:1', SCS_KEYSTORE_READS: 'token' }, 'SCS_KEYSTORE_READS=everybody'],
+])('no rule is taken where nobody can be found to have signed: %j', async (env, remedy) => {
+  const world = await startLibrary({ env });
+  try {
+    await world.tester.entity('tester');
+    const change = (requiredSigners: unknown) =>
+      world.tester.send('PATCH', '/v1/manage/entities/tester', { requiredSigners });
+    const refused = await change({ pull: ['a'.repeat(40)] });
+    expect([refused.status, refused.body.error.reason]).toEqual([409, 'no_public_keystore']);
+    expect(refused.body.error.remedy).toContain(remedy);
+    expect((await change(null)).status).toBe(200);
+    // What is signed is pushed all the same.
+    const path = 'tester/tools/image';
+    await world.tester.push(path, await signedImage(await newTestKey('Ann')));
+    const { body } = await world.tester.get(`/v1/manage/signatures/${path}/latest`);
+    expect(body.data).toMatchObject({ signed: true, signers: [], checkedAt: null });
+  } finally {
+    await world.stop();
+  }
+});
+
+it.each(['in one piece', 'in parts'])(
+  'a rule that is made while the last bytes are being stored holds for them: %s',
+  async (way) => {
+    const world = await bothServices();
+    try {
+      const [path, image] = ['tester/tools/image', await testImage()];
+      const container = await world.tester.place(path);
+      const id = (await world.tester.image(container, hashOf(image))).body.data.id as string;
+      const door = world.app.get(DoorService);
+      const arrival = door.requireArrival.bind(door);
+      vi.spyOn(door, 'requireArrival').mockImplementation(async (...given) => {
+        const findings = await arrival(...given);
+        const rule = { requiredSigners: { push: ['a'.repeat(40)] } };
+        expect((await world.tester.send('PATCH', '/v1/manage/entities/tester', rule)).status).toBe(200);
+        return findings;
+      });
+      const path2 = `/v2/imagefile/${id}`;
+      let ended: AppAnswer;
+      if (way === 'in one piece') {
+        const started = await world.tester.send('POST', path2, { filesize: image.length });
+        await world.tester.put(started.body.data.uploadURL as string, image);
+        ended = await world.tester.send('PUT', `${path2}/_complete`, {});
+      } else {
+        const started = await world.tester.send('POST', `${path2}/_multipart`, { filesize: image.length });
+        const { uploadID } = started.body.data as { uploadID: string };
+        const part = await world.tester.send('PUT', `${path2}/_multipart`, { uploadID, partNumber: 1 });
+        const sent = await world.tester.put(part.body.data.presignedURL as string, image);
+        const completedParts = [{ partNumber: 1, token: sent.headers['etag'] }];
+        ended = await world.tester.send('PUT', `${path2}/_multipart_complete`, { uploadID, completedParts });
+      }
+      expect([ended.status, ended.body.error.reason]).toEqual([403, 'signer_required']);
+      expect(await world.temporaries()).toEqual([]);
+      expect(await world.blobs()).toEqual([]);
+      const [entity] = await world.app.get(EntitiesStore).list(1);
+      expect(entity?.value).toMatchObject({ size: 0, held: 0 });
+      await requireNothingWrong(world);
+    } finally {
+      await world.stop();
+    }
+  },
+);
 
 it('a key that changes while it is asked for keeps nobody waiting at the door', async () => {
   const world = await bothServices();

@@ -14,6 +14,7 @@ import { changed } from '../events.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator } from '../policy.js';
 import { TermsStore } from '../search/terms.store.js';
+import { KeystoreKeys } from '../signers/keystoreKeys.js';
 import { audienceOf, EVERYBODY } from '../tree/audiences.js';
 import { type Collection, CollectionsStore } from '../tree/collections.store.js';
 import { ContainersStore } from '../tree/containers.store.js';
@@ -38,10 +39,11 @@ export class ChangesService {
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly containerChanges: ContainerChangesService,
+    private readonly keys: KeystoreKeys,
     private readonly trail: Trail,
   ) {}
 
-  /** @throws DomainError `not_found`, `forbidden`: quota comes from administrators */
+  /** @throws DomainError `not_found`, `forbidden`: quota comes from administrators; `conflict` for a rule about keys that nobody can read */
   async changeEntity(name: string, request: ChangeEntityRequest, actor: Actor): Promise<Entity> {
     const { id } = await this.tree.entity(name, actor);
     const absent = () => missing('entity', name);
@@ -56,6 +58,8 @@ export class ChangesService {
           });
         const before = entity.value;
         const { requiredSigners, ...members } = request;
+        // Nothing could be pushed or pulled any more.
+        if (requiredSigners && !isEmpty(requiredSigners)) this.keys.requireReadable();
         const { requiredSigners: present, ...rest } = before;
         const signers = requiredSigners === undefined ? present : (requiredSigners ?? undefined);
         const value = {

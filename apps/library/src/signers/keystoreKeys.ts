@@ -23,9 +23,29 @@ export class KeystoreKeys {
     this.#url = config.knownUrl('keystore');
   }
 
-  /** Whether this process has been told where the keystore is. */
-  get isKnown(): boolean {
-    return this.#url !== undefined;
+  /** Whether there is a keystore that can be asked, as far as the settings of this process say. */
+  get isReadable(): boolean {
+    return this.#url !== undefined && this.config.keystore.reads !== 'token';
+  }
+
+  /** @throws DomainError `conflict` where it is known that no key can ever be asked for */
+  requireReadable(): void {
+    const reason = 'no_public_keystore';
+    if (this.#url === undefined)
+      throw new DomainError(
+        'conflict',
+        'This library knows no keystore: nobody could be found to have signed',
+        {
+          reason,
+          remedy: 'The operator sets SCS_KEYSTORE_URL of the library.',
+        },
+      );
+    if (this.config.keystore.reads === 'token')
+      throw new DomainError(
+        'conflict',
+        'The keystore of this site gives keys to tokens alone: nobody could be found to have signed',
+        { reason, remedy: 'The operator lets everybody read it: SCS_KEYSTORE_READS=everybody.' },
+      );
   }
 
   /** Certificates by `0x` and a key id. @throws DomainError when the keystore does not say */

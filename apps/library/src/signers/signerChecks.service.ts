@@ -39,7 +39,8 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
   ) {}
 
   onApplicationBootstrap(): void {
-    this.#running = Promise.all([this.#checking(), this.#following()]);
+    // Without one what is to be looked at waits for the day on which there is one.
+    if (this.keys.isReadable) this.#running = Promise.all([this.#checking(), this.#following()]);
   }
 
   /** While the database still takes what was found. */
@@ -72,6 +73,8 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** Whatever needs only keys goes at once; bytes are read of one image at a time, and nothing else waits for that. */
   async #checkDue(): Promise<void> {
+    // A keystore that does not even say what has changed gives no keys: what waits is not asked for, image by image.
+    if (this.#failures > 0) return;
     const due = await this.store.due(this.clock.now().getTime(), this.limits.signatureBatch);
     for (const { id, value } of due) {
       if (this.#stopping.signal.aborted) return;
@@ -91,7 +94,7 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       const isSigned = await this.#hasSigned();
-      if (isSigned && this.keys.isKnown) await this.#follow();
+      if (isSigned) await this.#follow();
       await this.#pause(signal);
     }
   }
@@ -116,8 +119,11 @@ export class SignerChecks implements OnApplicationBootstrap, BeforeApplicationSh
         if (next !== after) await this.store.remember(next);
         if (!more || this.#stopping.signal.aborted) break;
       }
-      if (this.#failures > 0) this.log.info('The keystore says again which keys have changed');
-      this.#failures = 0;
+      if (this.#failures > 0) {
+        this.log.info('The keystore says again which keys have changed');
+        this.#failures = 0;
+        this.nudge();
+      }
     } catch (error) {
       if (this.#failures === 0)
         this.log.warn(`The keystore does not say which keys have changed: ${messageOf(error)}`);
