@@ -68,6 +68,21 @@ export function pushed(container: Container, image: ImageDocument, actor: Caller
   };
 }
 
+/** A signature of an image counts no more. @param reason what became of it */
+export function unsigned(
+  container: Container,
+  image: ImageDocument,
+  { fingerprint, reason }: { readonly fingerprint: string; readonly reason: string },
+): AuditEvent {
+  return {
+    action: 'image.unsign',
+    actor: null,
+    subject: { kind: 'image', name: `${placeOf(container)}@${image.hash}` },
+    before: { ...digestOf(image), fingerprint },
+    reason,
+  };
+}
+
 /** An image is gone, with all its tags. */
 export function deleted(container: Container, image: ImageDocument, actor: Actor): AuditEvent {
   return {

@@ -34,6 +34,13 @@ import { ScrubService } from './storage/scrub.service.js';
 import { ScrubStore } from './storage/scrub.store.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchService } from './search/search.service.js';
+import { DoorService } from './signers/door.service.js';
+import { KeystoreKeys } from './signers/keystoreKeys.js';
+import { SignaturesController } from './signers/signatures.controller.js';
+import { SignaturesStore } from './signers/signatures.store.js';
+import { SignerChecks } from './signers/signerChecks.service.js';
+import { SignerLosses } from './signers/signerLosses.js';
+import { SignersService } from './signers/signers.service.js';
 import { SweepService } from './storage/sweep.service.js';
 import { TagsController } from './images/tags.controller.js';
 import { TagsService } from './images/tags.service.js';
@@ -63,6 +70,7 @@ import { UsageService } from './storage/usage.service.js';
     UpkeepController,
     ListsController,
     ManageController,
+    SignaturesController,
   ],
   providers: [
     {
@@ -138,6 +146,12 @@ import { UsageService } from './storage/usage.service.js';
     ContainerChangesService,
     RemovalsService,
     RetentionService,
+    DoorService,
+    KeystoreKeys,
+    SignaturesStore,
+    SignerChecks,
+    SignerLosses,
+    SignersService,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

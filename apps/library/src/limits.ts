@@ -88,6 +88,27 @@ export const LIMITS = {
   scrubLease: 60 * 1000,
   /** Blobs that are listed at once for it. */
   scrubPage: 100,
+  /** Signatures of an image that are looked at, and keys that are asked for; with more it counts as signed by nobody. */
+  signaturesPerImage: 64,
+  /** How often the bytes of an image may be read for its signatures, besides their own: once for each algorithm would be six times. */
+  readsPerSignedImage: 8,
+  signatureBytes: 128 * 1024 * 1024,
+  /** Digests of objects that are kept of an image: that many objects have none of their own. */
+  digestsPerImage: 200,
+  /** How often the keystore is asked which keys have changed, while images are signed. */
+  keyChangesInterval: 2000,
+  /** After a question that was not answered: twice as long each time, up to the second. */
+  keystoreRetry: 2000,
+  keystoreRetryLongest: 10 * 60 * 1000,
+  /** How long an answer of the keystore is waited for. */
+  keystoreWait: 10 * 1000,
+  /** Images that one round of checks looks at, and that are marked in one commit when a key has changed. */
+  signatureBatch: 100,
+  /** A key that nobody has is looked for again after this, should its arrival not have been told. */
+  unknownKeyRetry: 24 * 60 * 60 * 1000,
+  /** A signature that is not good may be one of the future, by a clock that is ahead of ours: it is looked at again for so long. */
+  badSignatureRetry: 10 * 60 * 1000,
+  badSignatureRetried: 24 * 60 * 60 * 1000,
 } as const;
 
 /** The bounds that are passed in: small ones in tests. */

@@ -175,9 +175,14 @@ export class ScsConfig {
    * @throws Error when this process does not need that service: a bug in the table of needs
    */
   serviceUrl(service: AddressedService): string {
-    const url = this.#values.serviceUrls[service] ?? (this.runs(service) ? this.publicUrl : undefined);
+    const url = this.knownUrl(service);
     if (url === undefined) throw new Error(`No URL of ${service}: list it in NEEDS of libs/config`);
     return url;
+  }
+
+  /** The same of a service that this process can do without; undefined when nobody has said where it is. */
+  knownUrl(service: AddressedService): string | undefined {
+    return this.#values.serviceUrls[service] ?? (this.runs(service) ? this.publicUrl : undefined);
   }
 
   /** `sqlite:<folder>` or `mongodb://…`: the database of one service. It may hold a password: never log it. */

@@ -59,6 +59,7 @@ export const AUDIT_ACTIONS = {
     'entity.delete',
     'image.delete',
     'image.push',
+    'image.unsign',
     'library.repair',
     'tag.delete',
     'tag.move',
@@ -132,6 +133,9 @@ export const AuditSubject = z.strictObject({
 });
 export type AuditSubject = z.infer<typeof AuditSubject>;
 
+const Fingerprint = z.string().regex(/^[0-9a-f]{40}$/);
+const Fingerprints = z.array(Fingerprint).max(50).optional();
+
 /**
  * What something was or became: digests, names and rights, never contents. A closed list of members, none of which holds free
  * text but `name`, so that there is no place for a token, a password or a key.
@@ -161,6 +165,11 @@ export const AuditState = z.strictObject({
     .array(z.string().regex(/^[A-Za-z0-9._*-]{1,128}$/))
     .max(20)
     .optional(),
+  /** Fingerprints of those of whom one must have signed what is pushed, and what is pulled. */
+  signersToPush: Fingerprints,
+  signersToPull: Fingerprints,
+  /** Whose signature it is about. */
+  fingerprint: Fingerprint.optional(),
   /** Of an entity, in bytes; 0 for no limit. */
   quota: z.number().int().nonnegative().optional(),
   /** What people call it; the organisation of a keyring. */

@@ -50,12 +50,47 @@ export const RetentionRequest = z
   });
 export type RetentionRequest = z.output<typeof RetentionRequest>;
 
+/** The whole fingerprint of a primary key; lower-case afterwards. SIF signatures have keys of version 4 alone. */
+const SignerFingerprint = z
+  .string()
+  .regex(/^[0-9a-fA-F]{40}$/, { error: 'Expected the 40 hexadecimal digits of a whole fingerprint' })
+  .transform((text) => text.toLowerCase());
+const signers = z.array(SignerFingerprint).min(1).max(50).optional();
+
+/**
+ * Of an entity: only images that one of these people has signed, all of it, may be pushed; and only those may be pulled, whenever they
+ * were pushed.
+ */
+export const RequiredSigners = z.object({ push: signers, pull: signers });
+export type RequiredSigners = z.output<typeof RequiredSigners>;
+
+/**
+ * What became of a signature:
+ * - `good`: by a key that is good now, over what is there
+ * - `changed`: over something else than what is there
+ * - `key_unknown`, `key_revoked`, `key_expired`: nothing can be said, because of its key
+ * - `bad`: the key that it names did not make it
+ * - `other`: not an OpenPGP signature of a group of objects: not looked at
+ */
+export const SignatureState = z.enum([
+  'good',
+  'changed',
+  'key_unknown',
+  'key_revoked',
+  'key_expired',
+  'bad',
+  'other',
+]);
+export type SignatureState = z.output<typeof SignatureState>;
+
 /** `PATCH /v1/manage/entities/{entity}`. `quota` in bytes, 0 for no limit: administrators only. */
 export const ChangeEntityRequest = z.object({
   description,
   customData,
   defaultPrivate: z.boolean().optional(),
   protectedTags,
+  /** null: none; replaced as a whole. */
+  requiredSigners: RequiredSigners.nullable().optional(),
   quota: z.int().min(0).optional(),
 });
 export type ChangeEntityRequest = z.output<typeof ChangeEntityRequest>;
@@ -117,7 +152,9 @@ export const ListedImage = z.object({
   uploaded: z.boolean(),
   signed: z.boolean(),
   encrypted: z.boolean(),
+  /** That its signatures name, and whose signatures were good when they were looked at last; lower-case. */
   fingerprints: z.array(z.string()),
+  signers: z.array(z.string()).optional(),
   tags: z.array(z.string()),
   createdBy: z.string(),
   createdAt: z.string(),
@@ -180,3 +217,32 @@ export const ManagedCollectionAnswer = envelope(LibraryCollection);
 export const ManagedContainerAnswer = envelope(ManagedContainer);
 /** What was removed is gone. */
 export const RemovedAnswer = envelope(z.object({ deleted: z.literal(true) }));
+
+/** `GET /v1/manage/signatures/…`: who has signed an image, as far as the keys of the keystore say now. */
+export const SignaturesAnswer = envelope(
+  z.object({
+    hash: z.string(),
+    signed: z.boolean(),
+    /** Who signed all of it with a key that is good; lower-case fingerprints. */
+    signers: z.array(z.string()),
+    /** null: not yet, because the keystore did not answer, or because nobody has signed. */
+    checkedAt: z.string().nullable(),
+    /** A key has changed since, or its time is over: they are about to be checked again. */
+    due: z.boolean(),
+    signatures: z.array(
+      z.object({
+        /** Of the signature object in the file, and of the group that it is for. */
+        id: z.number(),
+        group: z.number().nullable(),
+        /** That it names; it is proved where the state is `good`. */
+        fingerprint: z.string().nullable(),
+        state: SignatureState,
+        /** As the signature says. */
+        signedAt: z.string().nullable(),
+        /** When its key ends. */
+        until: z.string().nullable(),
+      }),
+    ),
+  }),
+);
+export type SignaturesAnswer = z.output<typeof SignaturesAnswer>;

@@ -42,6 +42,11 @@ const KEPT = {
   format: 'sif',
   arch: 'riscv64',
   fingerprints: ['F'.repeat(40)],
+  signers: ['f'.repeat(40)],
+  checkedAt: '2026-01-01T00:00:00.000Z',
+  requiredSigners: { push: ['f'.repeat(40)], pull: ['f'.repeat(40)] },
+  due: 1,
+  changed: false,
   kind: 'single',
   reserved: 0,
   doneAt: 1,
@@ -253,7 +258,11 @@ const CASES: Readonly<Record<string, Case>> = {
     const { extra, query, username } = sent;
     const place = await newPlace(sent);
     // Quota is refused, not dropped: whoever asks for it is told.
-    const body = { ...extra(...TEXTS, 'defaultPrivate', 'quota'), description: 'd', customData: 'c' };
+    const body = {
+      ...extra(...TEXTS, 'defaultPrivate', 'quota', 'requiredSigners'),
+      description: 'd',
+      customData: 'c',
+    };
     const answer = await sent.owner.send('PATCH', `/v1/manage/entities/${username}?${query}`, body);
     return [statusAndBody(answer), await stored(sent, place)];
   },

@@ -117,6 +117,11 @@ describe('what is hidden in the library', () => {
         'secret',
         ['secrex', 'secrey'],
       ),
+      'the signatures of an image': named(
+        get(other, (name) => `/v1/manage/signatures/tester/vault/${name}/v1?arch=amd64`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
       'a container that is described': named(
         change(
           'PATCH',
@@ -211,6 +216,7 @@ describe('what is hidden in the library', () => {
     'what is in an entity',
     'what is in a collection',
     'the images of a container',
+    'the signatures of an image',
     'a container that is described',
     'a container that is removed',
     'the tags of a container',

@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent } from 'undici';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BlobStore } from '#libs/blobs';
 import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { DOWNLOAD_PROOF_HEADER } from '#libs/contract';
 import { parsePushReference } from '#libs/core';
+import { SignersService } from '#apps/library/src/signers/signers.service';
 import { S3BlobDriver } from '../../../libs/blobs/src/s3/s3Driver.js';
 import { CertificateAuthority } from '../../support/certificates.js';
 import { skipped } from '../../support/needs.js';
@@ -204,7 +205,11 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
     let agent: Agent;
     let small: Buffer;
     beforeAll(async () => {
-      world = await start(server.newUrl(), {}, { SCS_S3_PUBLIC_ENDPOINT: publicEndpoint });
+      world = await start(
+        server.newUrl(),
+        {},
+        { SCS_S3_PUBLIC_ENDPOINT: publicEndpoint, SCS_KEYSTORE_URL: 'https://localhost:1' },
+      );
       agent = new Agent({ connect: { ca: [authority.cert, world.app.ca] } });
       small = await testImage({ size: 50_000 });
       await world.tester.push('tester/s3/open', small, { tags: ['v1'] });
@@ -273,6 +278,24 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
       const url = await locate(world.tester, 'tester/hidden/c:v1');
       expect(Number(url.searchParams.get('X-Amz-Expires'))).toBe(600);
       expect((await fetchFrom(url)).body.equals(small)).toBe(true);
+    });
+
+    it('gives none where nobody has signed who must have, and a short one where somebody has', async () => {
+      const rule = (pull: string | undefined) =>
+        world.tester.send('PATCH', '/v1/manage/entities/tester', {
+          requiredSigners: pull === undefined ? null : { pull: [pull] },
+        });
+      const signer = 'a'.repeat(40);
+      await rule(signer);
+      const refused = await world.anonymous.get('/v1/imagefile/tester/s3/open:v1');
+      expect([refused.status, refused.headers['location']]).toEqual([403, undefined]);
+      const standing = vi
+        .spyOn(world.app.get(SignersService), 'standing')
+        .mockResolvedValue({ signers: [signer], signatures: [], certain: true });
+      const url = await locate(world.anonymous, 'tester/s3/open:v1');
+      expect(Number(url.searchParams.get('X-Amz-Expires'))).toBe(600);
+      standing.mockRestore();
+      await rule(undefined);
     });
 
     it('answers a HEAD by itself, and 404 for what is not there', async () => {

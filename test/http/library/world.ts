@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LibraryModule } from '#apps/library/src/library.module';
 import { type Clock, ManualClock } from '#libs/core';
+import type { ServiceModule } from '#libs/server';
 import { createSif, DataType, FileSystem, HashType, MemoryAccess, PartitionType } from '#libs/sif';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { sqliteDatabase, type TestDatabase } from '../../support/databases.js';
@@ -31,6 +32,8 @@ export interface WorldOptions {
   readonly home?: string;
   readonly authority?: TestAuthority;
   readonly clock?: Clock;
+  /** More services that run in the same process; `env` says SCS_SERVICES then. */
+  readonly modules?: readonly ServiceModule[];
   /** More settings. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -46,7 +49,11 @@ export async function startLibrary(options: WorldOptions = {}): Promise<World> {
     authority.revocations = async (after) => ({ ...(await feed(after)), time: clock.now().getTime() });
   }
   const app = await startApp({
-    modules: [options.limits ? LibraryModule.with(options.limits) : LibraryModule, authority.module()],
+    modules: [
+      options.limits ? LibraryModule.with(options.limits) : LibraryModule,
+      authority.module(),
+      ...(options.modules ?? []),
+    ],
     env: {
       SCS_SERVICES: 'library',
       SCS_AUTH_URL: 'https://localhost:1',

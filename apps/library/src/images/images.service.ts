@@ -25,6 +25,10 @@ import { containerSubject } from '../tree/subjects.js';
 import { TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
 import { BlobHealth, damagedImage } from '../storage/blobHealth.store.js';
+import { DoorService } from '../signers/door.service.js';
+import { SignaturesStore } from '../signers/signatures.store.js';
+import { SignerChecks } from '../signers/signerChecks.service.js';
+import { SignersService } from '../signers/signers.service.js';
 import { UsageService } from '../storage/usage.service.js';
 
 /** An image with the container that it lies in. */
@@ -33,7 +37,8 @@ export interface FoundImage {
   readonly container: Container;
 }
 
-interface LocatedImage extends FoundImage {
+/** And for what it was asked. */
+export interface LocatedImage extends FoundImage {
   /** Whether the caller is one who could upload it, and asked for it by its hash. */
   readonly forPush: boolean;
 }
@@ -62,6 +67,10 @@ export class ImagesService {
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
     private readonly protection: ProtectionService,
+    private readonly door: DoorService,
+    private readonly signers: SignersService,
+    private readonly signatures: SignaturesStore,
+    private readonly checks: SignerChecks,
     private readonly trail: Trail,
   ) {}
 
@@ -75,11 +84,11 @@ export class ImagesService {
     reference: ImageReference,
     arch: string | undefined,
     actor: Actor | undefined,
-  ): Promise<FoundImage> {
+  ): Promise<LocatedImage> {
     const { image, container, forPush } = await this.#locate(reference, arch, actor);
-    if (forPush) return { image: await this.#asStored(image), container };
+    if (forPush) return { image: await this.#asStored(image), container, forPush };
     await this.#requireSound(image, reference);
-    return { image, container };
+    return { image, container, forPush };
   }
 
   /** As {@link find}, for the bytes. @throws DomainError the same; `gone` for damaged ones in any case */
@@ -129,6 +138,9 @@ export class ImagesService {
     const container = await this.tree.containerById(request.container, actor);
     enforce(mayWrite(actor, containerSubject(container)), () => missing('container', request.container));
     const known = await this.#contentOf(hash, actor);
+    // Without a transfer nobody looks at the bytes: here is the door.
+    if (known !== undefined) await this.door.requirePush(known, container);
+    const findings = known && (await this.signers.known(known))?.value;
     const id = await commitPlan(this.database, async () => {
       const existing = await this.images.findByHash(container.id, hash);
       if (existing) return { writes: [], result: existing.id };
@@ -137,8 +149,8 @@ export class ImagesService {
       const { description, customData } = request;
       const made = newObjectId();
       // Without room for it the image is made without content: the upload that follows is refused with the reason.
-      const fits = known !== undefined && (await this.usage.fits(entity, hash, known.size));
-      const reused = fits ? known : undefined;
+      const fits = known !== undefined && (await this.usage.fits(entity, hash, known.value.size));
+      const reused = fits ? known.value : undefined;
       const image: ImageDocument = {
         ...(reused ?? NO_CONTENT),
         container: container.id,
@@ -152,6 +164,7 @@ export class ImagesService {
       const gained = reused
         ? [
             ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),
+            ...this.signers.copying(made, image, findings),
             this.trail.write(pushed(container, image, actor)),
           ]
         : // Whoever removes the container meanwhile finds this image, or this finds no container.
@@ -160,6 +173,7 @@ export class ImagesService {
     });
     const image = await this.images.get(id);
     if (!image) throw missing('image', id);
+    if (findings !== undefined) this.checks.nudge();
     return { image: await this.#asStored(image), container };
   }
 
@@ -201,6 +215,7 @@ export class ImagesService {
     const tags = await this.tags.ofImage(id, LIMITS.tagsPerCommit);
     const writes = [
       ...this.images.removal(image),
+      ...this.signatures.removing(image),
       ...tags.map((tag) => this.tags.removal(tag)),
       this.trail.write(deleted(container, image.value, actor)),
     ];
@@ -244,7 +259,7 @@ export class ImagesService {
    * What is known of a content that the actor may download from anywhere. Nobody learns here what others have: as many containers
    * are asked for as there may be, in one question.
    */
-  async #contentOf(hash: string, actor: Actor): Promise<ImageDocument | undefined> {
+  async #contentOf(hash: string, actor: Actor): Promise<Image | undefined> {
     const most = LIMITS.sameContent;
     const images = (await this.images.withHash(hash, most)).filter(({ value }) => value.uploaded);
     const asked = Array.from(
@@ -255,7 +270,7 @@ export class ImagesService {
     for (const image of images) {
       const container = containers.get(image.value.container);
       const readable = container && mayDownload(actor, containerSubject(container)).allowed;
-      if (readable === true && (await this.isStored(image))) return image.value;
+      if (readable === true && (await this.isStored(image))) return image;
     }
     return undefined;
   }

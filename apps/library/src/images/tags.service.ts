@@ -12,6 +12,7 @@ import { type Image, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, mayListTags, mayWrite } from '../policy.js';
+import { DoorService } from '../signers/door.service.js';
 import { containerSubject } from '../tree/subjects.js';
 import { type Tag, TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
@@ -32,6 +33,7 @@ export class TagsService {
     private readonly protection: ProtectionService,
     private readonly trail: Trail,
     private readonly begun: BegunService,
+    private readonly door: DoorService,
   ) {}
 
   /** For whoever is about to change them (library contract §5 nos. 15 and 17). */
@@ -72,6 +74,10 @@ export class TagsService {
         ),
         { reason: 'invalid_tag' },
       );
+    // What is there already is pushed again by a tag: stock clients send nothing else then (library contract §6.1).
+    const there = await this.images.get(options.image);
+    if (there?.value.container === container.id && there.value.uploaded)
+      await this.door.requirePush(there, container);
     await commitPlan(this.database, async () => {
       const image = await this.images.get(options.image);
       if (image?.value.container !== container.id) throw missing('image', options.image);

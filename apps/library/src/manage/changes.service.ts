@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
-import type { Actor, AuditState, ChangeCollectionRequest, ChangeEntityRequest } from '#libs/contract';
+import type {
+  Actor,
+  AuditState,
+  ChangeCollectionRequest,
+  ChangeEntityRequest,
+  RequiredSigners,
+} from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { DATABASE, type Database } from '../database.store.js';
@@ -8,6 +14,7 @@ import { changed } from '../events.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator } from '../policy.js';
 import { TermsStore } from '../search/terms.store.js';
+import { KeystoreKeys } from '../signers/keystoreKeys.js';
 import { audienceOf, EVERYBODY } from '../tree/audiences.js';
 import { type Collection, CollectionsStore } from '../tree/collections.store.js';
 import { ContainersStore } from '../tree/containers.store.js';
@@ -32,10 +39,11 @@ export class ChangesService {
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly containerChanges: ContainerChangesService,
+    private readonly keys: KeystoreKeys,
     private readonly trail: Trail,
   ) {}
 
-  /** @throws DomainError `not_found`, `forbidden`: quota comes from administrators */
+  /** @throws DomainError `not_found`, `forbidden`: quota comes from administrators; `conflict` for a rule about keys that nobody can read */
   async changeEntity(name: string, request: ChangeEntityRequest, actor: Actor): Promise<Entity> {
     const { id } = await this.tree.entity(name, actor);
     const absent = () => missing('entity', name);
@@ -49,7 +57,17 @@ export class ChangesService {
             reason: 'not_administrator',
           });
         const before = entity.value;
-        const value = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
+        const { requiredSigners, ...members } = request;
+        // Nothing could be pushed or pulled any more.
+        if (requiredSigners && !isEmpty(requiredSigners)) this.keys.requireReadable();
+        const { requiredSigners: present, ...rest } = before;
+        const signers = requiredSigners === undefined ? present : (requiredSigners ?? undefined);
+        const value = {
+          ...rest,
+          ...given(members),
+          ...(signers === undefined || isEmpty(signers) ? {} : { requiredSigners: signers }),
+          updatedAt: this.clock.now().toISOString(),
+        };
         const audience = audienceOf(id, value.defaultPrivate);
         const found = { kind: 'entity', name: before.name, target: id, audience } as const;
         return [
@@ -110,7 +128,22 @@ export class ChangesService {
   }
 }
 
-function stateOf({ defaultPrivate, quota, protectedTags = [] }: Entity['value']): AuditState {
-  const patterns = protectedTags.length === 0 ? {} : { protectedTags };
-  return { private: defaultPrivate, quota, ...patterns };
+function isEmpty({ push, pull }: RequiredSigners): boolean {
+  return push === undefined && pull === undefined;
+}
+
+function stateOf({
+  defaultPrivate,
+  quota,
+  protectedTags = [],
+  requiredSigners,
+}: Entity['value']): AuditState {
+  const { push, pull } = requiredSigners ?? {};
+  return {
+    private: defaultPrivate,
+    quota,
+    ...(protectedTags.length === 0 ? {} : { protectedTags }),
+    ...(push === undefined ? {} : { signersToPush: push }),
+    ...(pull === undefined ? {} : { signersToPull: pull }),
+  };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Retention } from '#libs/contract';
+import { RequiredSigners, Retention } from '#libs/contract';
 import type { CollectionSpec, Stored } from '#libs/documents';
 
 /*
@@ -20,6 +20,8 @@ const EntityDocument = z.object({
   held: z.number(),
   /** Patterns: tags that stay where they are, in all its containers. */
   protectedTags: z.array(z.string()).optional(),
+  /** Of whom one must have signed what is pushed to it, and what is pulled; absent: nobody. */
+  requiredSigners: RequiredSigners.optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),

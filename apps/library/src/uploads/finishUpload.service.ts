@@ -14,6 +14,10 @@ import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from '../storage/usage.service.js';
+import { DoorService } from '../signers/door.service.js';
+import type { Findings } from '../signers/imageSignatures.js';
+import { SignerChecks } from '../signers/signerChecks.service.js';
+import { SignersService } from '../signers/signers.service.js';
 
 interface Outcome {
   readonly writes: readonly Change[];
@@ -25,6 +29,13 @@ interface Stored {
   readonly facts: ImageFacts;
   /** In the place of damaged bytes. */
   readonly replaced: boolean;
+  /** What was found out at the door of the entity; undefined: it was let in before a crash. */
+  readonly arrival?: Arrival;
+}
+/** Bytes that were let in. */
+interface Arrival {
+  /** Where somebody must have signed what is pushed. */
+  readonly findings: Findings | undefined;
 }
 const NOTHING: Outcome = { writes: [], result: false };
 
@@ -51,6 +62,9 @@ export class FinishUploadService {
     private readonly entities: EntitiesStore,
     private readonly contents: ContentsStore,
     private readonly usage: UsageService,
+    private readonly door: DoorService,
+    private readonly signers: SignersService,
+    private readonly checks: SignerChecks,
     private readonly trail: Trail,
   ) {
     this.#pushes = metrics.counter({
@@ -64,7 +78,8 @@ export class FinishUploadService {
    * Checks length and hash, stores, and makes the image visible. Acknowledge only when this has resolved.
    * @param actor who asked for it
    * @param requireAllowed asked when all bytes were checked, which takes its time; nothing becomes visible when it throws
-   * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`
+   * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`; `forbidden` when
+   *   nobody has signed them who must have, `unavailable` when that cannot be said
    */
   async store(
     upload: Upload,
@@ -88,9 +103,11 @@ export class FinishUploadService {
     const digest = parseDigest(upload.value.hash);
     const wasStored = await this.wasStored(upload, blob);
     if (!wasStored) await blob.verify(digest);
+    const facts = wasStored ? undefined : await blob.read(readImageFacts);
+    const findings =
+      facts && (await this.door.requireArrival(upload.value.entity, facts, (use) => blob.read(use)));
     await requireAllowed();
-    if (wasStored) return undefined;
-    const facts = await blob.read(readImageFacts);
+    if (facts === undefined) return undefined;
     // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
     if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
     const replace = await this.health.isDamaged(digest);
@@ -100,7 +117,7 @@ export class FinishUploadService {
       await this.takeBack(upload.id);
       throw error;
     }
-    return { facts, replaced: replace };
+    return { facts, replaced: replace, arrival: { findings } };
   }
 
   /** Whether a crash came between the blob and the image: all bytes were right, and they have moved to the blob. */
@@ -178,8 +195,16 @@ export class FinishUploadService {
   }
 
   async #publish({ id, value: { hash, size } }: Upload, stored: Stored, actor: Caller): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#publication(id, stored, actor));
+    let unused: boolean;
+    try {
+      unused = await commitPlan(this.database, () => this.#publication(id, stored, actor));
+    } catch (error) {
+      // The rule of the door is younger than the look at these bytes: they are not let in, and can be given up.
+      if (error instanceof DomainError && error.reason === 'signer_required') await this.takeBack(id);
+      throw error;
+    }
     if (unused) await this.usage.discard(hash);
+    if (stored.facts.signed) this.checks.nudge();
     // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
     const upload = await this.uploads.get(id);
     if (upload?.value.state === 'complete') {
@@ -199,7 +224,11 @@ export class FinishUploadService {
     throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
   }
 
-  async #publication(uploadId: string, { facts, replaced }: Stored, actor: Caller): Promise<Outcome> {
+  async #publication(
+    uploadId: string,
+    { facts, replaced, arrival }: Stored,
+    actor: Caller,
+  ): Promise<Outcome> {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
     const { hash, size, reserved } = upload.value;
@@ -222,6 +251,7 @@ export class FinishUploadService {
       if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
       return { writes, result: release.last };
     }
+    if (arrival !== undefined) this.door.requireFound('push', entity, arrival.findings);
     const { format, arch, signed, encrypted, fingerprints } = facts;
     const found = {
       format,
@@ -229,6 +259,7 @@ export class FinishUploadService {
       encrypted,
       fingerprints: [...fingerprints],
       ...(arch === undefined ? {} : { arch }),
+      ...this.signers.membersOf(arrival?.findings),
     };
     const counted = await this.usage.adding({ entity, container, hash, size }, { claimed: true, reserved });
     const value = { ...image.value, ...found, size, uploaded: true };
@@ -236,6 +267,7 @@ export class FinishUploadService {
       writes: [
         complete,
         this.images.replacement(image, value),
+        ...this.signers.announcing(image.id, value, arrival?.findings),
         ...counted,
         ...mending,
         this.trail.write(pushed(container, value, actor)),
