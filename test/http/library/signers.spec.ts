@@ -276,6 +276,14 @@ describe.each([
       expect(messageOf(ended)).toContain(why);
       expect(ended.body.error.reason).toBe('signer_required');
       await nothingOf(entity, writer, path, hashOf(image));
+      await vi.waitFor(async () => {
+        const [entry] = await auditEntries(world.app, admin, `outcome=refused&subject=${entity}`);
+        expect(entry).toMatchObject({
+          action: 'image.push',
+          reason: 'signer_required',
+          subject: { kind: 'entity', name: entity },
+        });
+      }, WAIT);
       // Nothing of it can be gone on with.
       expect((await writer.send('PUT', `/v2/imagefile/${id}/_complete`, {})).status).toBe(409);
     });

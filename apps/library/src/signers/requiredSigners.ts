@@ -50,9 +50,12 @@ export function refusalAtTheDoor(
   const why =
     faults[0] ??
     (signatures.length === 0 ? 'this one is not signed' : 'they have not signed all of this one');
+  // For the audit trail.
+  const about = { kind: 'entity', name: entity };
   const change = `or let an owner of ${entity} change its requiredSigners`;
   return new DomainError('forbidden', `${rule}: ${why}`, {
     reason: 'signer_required',
+    about,
     remedy:
       passage === 'push'
         ? `Sign it with such a key that the keystore has (sing sign), and push it again; ${change}.`
