@@ -16,6 +16,10 @@ const ImageDocument = z.object({
   signed: z.boolean(),
   encrypted: z.boolean(),
   fingerprints: z.array(z.string()),
+  /** Fingerprints whose signatures were verified. */
+  signers: z.array(z.string()).optional(),
+  /** What the file says of itself: some of it. */
+  labels: z.array(z.object({ name: z.string(), value: z.string() })).optional(),
   /** The last day on which somebody pulled it. */
   pulledAt: z.string().optional(),
   createdBy: z.string(),

@@ -7,6 +7,7 @@ import { DATABASE, type Database } from '../database.store.js';
 import { changed } from '../events.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator } from '../policy.js';
+import { collectionTerms, entityTerms } from '../search/documents.store.js';
 import { TermsStore } from '../search/terms.store.js';
 import { audienceOf, EVERYBODY } from '../tree/audiences.js';
 import { type Collection, CollectionsStore } from '../tree/collections.store.js';
@@ -50,11 +51,9 @@ export class ChangesService {
           });
         const before = entity.value;
         const value = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
-        const audience = audienceOf(id, value.defaultPrivate);
-        const found = { kind: 'entity', name: before.name, target: id, audience } as const;
         return [
           this.entities.replacement(entity, value),
-          ...(value.defaultPrivate === before.defaultPrivate ? [] : this.terms.creation(found)),
+          ...this.terms.changes(entityTerms(entity), entityTerms({ id, value })),
           this.trail.write(changed({ subject, actor, before: stateOf(before), after: stateOf(value) })),
         ];
       },
@@ -77,15 +76,9 @@ export class ChangesService {
         const before = one.value;
         const changes = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
         const value = { ...changes, audience: audienceOf(before.entity, changes.private) };
-        const found = {
-          kind: 'collection',
-          name: before.name,
-          target: id,
-          audience: value.audience,
-        } as const;
         return [
           this.collections.replacement(one, value),
-          ...(value.audience === before.audience ? [] : this.terms.creation(found)),
+          ...this.terms.changes(collectionTerms(one), collectionTerms({ id, value })),
           this.trail.write(
             changed({
               subject,

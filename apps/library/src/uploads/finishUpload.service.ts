@@ -12,6 +12,8 @@ import { pushed, uploader } from '../events.js';
 import { type ImageFacts, readImageFacts } from '../images/imageFacts.js';
 import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { ImageTermsService } from '../search/imageTerms.service.js';
+import { TermsStore } from '../search/terms.store.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from '../storage/usage.service.js';
 
@@ -51,6 +53,8 @@ export class FinishUploadService {
     private readonly entities: EntitiesStore,
     private readonly contents: ContentsStore,
     private readonly usage: UsageService,
+    private readonly terms: TermsStore,
+    private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
   ) {
     this.#pushes = metrics.counter({
@@ -184,6 +188,8 @@ export class FinishUploadService {
     const upload = await this.uploads.get(id);
     if (upload?.value.state === 'complete') {
       this.#pushes({});
+      // Others may have come to see its container, or no longer, at this very moment.
+      await this.imageTerms.settle(upload.value.container, [upload.value.image]);
       return;
     }
     // Another replica has given it up at this very moment: if nobody else needs the blob, it goes again.
@@ -222,12 +228,13 @@ export class FinishUploadService {
       if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
       return { writes, result: release.last };
     }
-    const { format, arch, signed, encrypted, fingerprints } = facts;
+    const { format, arch, signed, encrypted, fingerprints, labels } = facts;
     const found = {
       format,
       signed,
       encrypted,
       fingerprints: [...fingerprints],
+      labels: [...labels],
       ...(arch === undefined ? {} : { arch }),
     };
     const counted = await this.usage.adding({ entity, container, hash, size }, { claimed: true, reserved });
@@ -236,6 +243,7 @@ export class FinishUploadService {
       writes: [
         complete,
         this.images.replacement(image, value),
+        ...this.terms.imageChanges(container, image.id, image.value, value),
         ...counted,
         ...mending,
         this.trail.write(pushed(container, value, actor)),
