@@ -42,6 +42,8 @@ const KEPT = {
   format: 'sif',
   arch: 'riscv64',
   fingerprints: ['F'.repeat(40)],
+  signers: ['F'.repeat(40)],
+  labels: [{ name: 'evil', value: 'label' }],
   kind: 'single',
   reserved: 0,
   doneAt: 1,

@@ -102,6 +102,26 @@ describe('what is hidden in the library', () => {
         'secret',
         ['secrex', 'secrey'],
       ),
+      'words of a search beside others': named(
+        get(other, (word) => `/v1/search?value=${word}+image`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'a hash in a search': named(
+        get(anonymous, (hash) => `/v1/search?value=${hash}`),
+        hashOf(secret),
+        NO_HASH,
+      ),
+      'an entity in a search': named(
+        get(other, (name) => `/v1/search?value=secret&entity=${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'the details of an image': named(
+        get(anonymous, (name) => `/v1/manage/details/tester/vault/${name}/v1?arch=amd64`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
       'what is in an entity': named(
         get(other, (name) => `/v1/manage/collections/${name}`),
         'tester',

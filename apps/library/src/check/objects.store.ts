@@ -135,6 +135,7 @@ export class ObjectsCheck {
       look.saw(parents.size);
       if (!parents.has(place.parent)) differs('parent_missing', place.parent);
     }
+    const isOrphan = differences.length > 0;
     const name = await tables.names.get(place.path);
     look.sawDocument(name);
     if (name === undefined) {
@@ -147,8 +148,10 @@ export class ObjectsCheck {
       const isTwice = name.value.target !== id && other?.path === place.path;
       differs('name_wrong', name.value.target, isTwice ? undefined : [write]);
     }
-    const terms = await byId(tables.terms, place.terms.keys());
-    for (const [termId, term] of place.terms) {
+    // Where it lies is a part of what should lead to it.
+    const wanted = isOrphan ? new Map<string, TermDocument>() : place.terms;
+    const terms = await byId(tables.terms, wanted.keys());
+    for (const [termId, term] of wanted) {
       const found = terms.get(termId);
       look.sawDocument(found);
       if (sameTerm(found?.value, term)) continue;

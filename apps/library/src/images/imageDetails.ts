@@ -50,15 +50,16 @@ export async function keptLabels(image: SifImage): Promise<readonly Label[]> {
 export async function detailsOf(image: SifImage): Promise<ImageDetails> {
   const { labels = {}, helpfile, deffile } = await attributesOf(image);
   const all = labelsOf(labels);
-  const definition = deffile ?? (await definitionOf(image));
-  const texts = [definition, helpfile].filter((text) => text !== undefined);
+  const definition = textIn(deffile) ?? (await definitionOf(image));
+  const help = textIn(helpfile);
+  const texts = [definition, help].filter((text) => text !== undefined);
   return {
     labels: all.slice(0, LIMITS.detailLabels).map(({ name, value }) => ({
       name: cut(name, LIMITS.labelName),
       value: cut(value, LIMITS.detailLabel),
     })),
     definition: definition === undefined ? null : cut(definition, LIMITS.detailText),
-    help: helpfile === undefined ? null : cut(helpfile, LIMITS.detailText),
+    help: help === undefined ? null : cut(help, LIMITS.detailText),
     objects: image.descriptors.slice(0, LIMITS.detailObjects).map(objectOf),
     cut:
       all.length > LIMITS.detailLabels ||
@@ -114,6 +115,9 @@ function objectOf(descriptor: Descriptor): ImageDetails['objects'][number] {
     link: link === undefined ? null : `${link.kind} ${link.id}`,
   };
 }
+
+const textIn = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : plain(text);
 
 /** What no document can hold, and no terminal should get. */
 function plain(text: string): string {
