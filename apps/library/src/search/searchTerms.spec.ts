@@ -40,13 +40,13 @@ const image = {
   customData: '',
   uploaded: true,
   size: 1,
-  format: 'sif',
+  format: 'sif' as const,
   signed: true,
   encrypted: false,
   fingerprints: [],
   createdBy: 'tester',
   createdAt: '2026-01-01T00:00:00.000Z',
-} as const;
+};
 
 describe('search terms', () => {
   it('make a name findable by every part of it of three characters or more', () => {
@@ -141,7 +141,7 @@ describe('a signer', () => {
   });
 
   it('of version 6 by the key id, which is the beginning', () => {
-    const six = `${'0123456789abcdef'}${'f'.repeat(48)}`;
+    const six = `0123456789abcdef${'f'.repeat(48)}`;
     expect(hasSigner([six], '0123456789abcdef')).toBe(true);
     expect(signerTerms([six])).toHaveLength(2);
   });
