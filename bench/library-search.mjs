@@ -39,6 +39,8 @@ const [rounds, seconds, connections, tags] = [
 ].map(Number);
 const WANTED = 1.5;
 const PER_CONTAINER = 10;
+/** Containers that are stored at once. */
+const AT_ONCE = 500;
 /** Different things that are asked for: as many with few images as with many. */
 const ASKED = 100;
 
@@ -107,9 +109,15 @@ async function fill(address, size) {
     const model = await tables.containers.get(found.value.target);
     const every = Math.max(1, Math.floor(size / ASKED));
     const things = [];
+    let waiting = [];
     for (let number = 0; number < size; number += PER_CONTAINER) {
       const { documents, container, image } = containerOf(model.value, number);
-      for (const [name, some] of Object.entries(documents)) await tables[name].load(some);
+      waiting.push(documents);
+      if (waiting.length === AT_ONCE || number + PER_CONTAINER >= size) {
+        for (const [name, table] of Object.entries(tables))
+          await table.load(waiting.flatMap((one) => one[name]));
+        waiting = [];
+      }
       if (number % every < PER_CONTAINER && things.length < ASKED) things.push(thingOf(container, image));
     }
     return things;

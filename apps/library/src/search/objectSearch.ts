@@ -1,4 +1,3 @@
-import type { Stored } from '#libs/documents';
 import { LIMITS } from '../limits.js';
 import { mayRead, placeOf, type Subject } from '../policy.js';
 import { objectTexts } from './documents.store.js';
@@ -11,9 +10,12 @@ import { type Candidate, candidates, gather, type Source } from './walk.js';
 
 /** What entities, collections and containers have in common. */
 interface Named {
-  readonly name: string;
-  readonly description: string;
-  readonly fullDescription?: string;
+  readonly id: string;
+  readonly value: {
+    readonly name: string;
+    readonly description: string;
+    readonly fullDescription?: string;
+  };
 }
 
 export interface Objects<T> {
@@ -23,7 +25,7 @@ export interface Objects<T> {
 }
 
 /** Finds entities, collections or containers that have all words of a search in their path or their texts, and one in themselves. */
-export async function findObjects<T extends Stored<Named>>(
+export async function findObjects<T extends Named>(
   terms: TermsStore,
   objects: Objects<T>,
   search: Search,
@@ -40,7 +42,7 @@ export async function findObjects<T extends Stored<Named>>(
 }
 
 /** Walks along those that {@link findObjects} finds. */
-export async function walkObjects<T extends Stored<Named>, U>(
+export async function walkObjects<T extends Named, U>(
   terms: TermsStore,
   { kind, getMany, subject }: Objects<T>,
   search: Search,
@@ -72,7 +74,7 @@ export async function walkObjects<T extends Stored<Named>, U>(
 }
 
 function isHit(
-  { value }: Stored<Named>,
+  { value }: Named,
   subject: Subject,
   how: { readonly candidate: Candidate; readonly sources: readonly Source[]; readonly search: Search },
 ): boolean {

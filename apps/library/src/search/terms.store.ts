@@ -15,6 +15,9 @@ import {
 
 export type { SearchKind, TermDocument, TermKind, Terms } from './documents.store.js';
 
+/** What leads to something, as it is stored. */
+export type Term = Stored<TermDocument>;
+
 /** Whose things are looked at: one stretch of the index, so that nobody waits for what they may not see. */
 export interface Scope {
   /** Undefined: whoever may see them. */
@@ -66,7 +69,7 @@ export class TermsStore {
   }
 
   /** Those that there are of these ids. */
-  async getMany(ids: readonly string[]): Promise<readonly Stored<TermDocument>[]> {
+  async getMany(ids: readonly string[]): Promise<readonly Term[]> {
     return this.#terms.getMany(ids);
   }
 

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Stored } from '#libs/documents';
 import { LIMITS } from '../limits.js';
 import { SearchCursors, type SearchState } from './searchCursors.js';
-import type { TermDocument } from './terms.store.js';
+import type { Term } from './terms.store.js';
 import { type Candidate, candidates, gather, type WalkPlace } from './walk.js';
 
 const SOURCES = [
@@ -14,10 +13,10 @@ const SCOPES = [{ audience: 'members' }, { audience: '' }];
 /** Terms `a0`, `a1` …, so many of each source and audience. */
 function termsOf(count: number, without: ReadonlySet<string> = new Set()) {
   const asked: string[] = [];
-  const all = (kind: string, audience: string): Stored<TermDocument>[] =>
+  const all = (kind: string, audience: string): Term[] =>
     Array.from({ length: count }, (_, at) => {
       const target = `${kind}-${audience}-${String(at).padStart(5, '0')}`;
-      const value = { kind, audience, term: `a${String(at).padStart(5, '0')}`, target } as TermDocument;
+      const value = { kind, audience, term: `a${String(at).padStart(5, '0')}`, target } as Term['value'];
       return { id: `${target}/1`, revision: 1, value };
     }).filter(({ value }) => !without.has(value.target));
   return {

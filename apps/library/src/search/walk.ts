@@ -1,6 +1,5 @@
-import type { Stored } from '#libs/documents';
 import { LIMITS } from '../limits.js';
-import type { Scope, TermDocument, TermKind, TermsStore } from './terms.store.js';
+import type { Scope, Term, TermKind, TermsStore } from './terms.store.js';
 
 /** One way to candidates: terms of a kind that begin with a word. */
 export interface Source {
@@ -66,7 +65,7 @@ export async function* candidates(
 }
 
 /** In the order of the index. */
-function isBehind({ id, value: { term } }: Stored<TermDocument>, place: WalkPlace): boolean {
+function isBehind({ id, value: { term } }: Term, place: WalkPlace): boolean {
   return compare(term, place.term) > 0 || (term === place.term && compare(id, place.id) > 0);
 }
 
