@@ -26,7 +26,7 @@ const { values } = parseArgs({
     sizes: { type: 'string', default: '1000,100000' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
-    connections: { type: 'string', default: '10' },
+    connections: { type: 'string', default: '4' },
     tags: { type: 'string', default: '100' },
   },
 });

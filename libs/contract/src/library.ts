@@ -295,6 +295,8 @@ export const LibraryProblemKind = z.enum([
   'hash_wrong',
   'hash_stray',
   'tag_stray',
+  /** What its file says of itself was not read: it came with an older version. */
+  'labels_missing',
   /** That an entity has a content. */
   'holding_missing',
   'holding_wrong',

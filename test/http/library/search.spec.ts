@@ -284,6 +284,14 @@ describe.each([
     expect(await names('bravery', 'image')).toEqual(['veteran']);
     expect(await names({ value: 'veteran', entity: 'tester' }, 'container')).toEqual(['veteran']);
     expect(await names('decorated', 'container')).toEqual(['veteran']);
+    // Nobody had read the labels of its image.
+    await tables.images.update(id, (image) => image && { ...image, labels: undefined });
+    for (const slot of [0, 1]) await tables.terms.delete(`${id}/w${slot}`);
+    const again = await checked(world, { repair: true });
+    expect(
+      again.problems.map(({ kind, name, repaired }) => `${kind} ${name.split('@', 1)[0]} ${repaired}`),
+    ).toEqual(['labels_missing tester/old/veteran true']);
+    expect(await names('bravery', 'image')).toEqual(['veteran']);
   });
 });
 

@@ -1,3 +1,6 @@
+import { isDigest } from '#libs/core';
+import type { Label } from '../images/imageDetails.js';
+import { readImageFacts } from '../images/imageFacts.js';
 import type { Image } from '../images/documents.store.js';
 import { hashId } from '../images/documents.store.js';
 import type { ContentsCheck } from './contents.store.js';
@@ -55,7 +58,7 @@ export class ImagesCheck {
     for (const { id, value } of items) {
       const { container, hash, uploaded } = value;
       const leads = hashes.get(hashId(container, hash))?.value.image === id;
-      if (!leads || !containers.has(container) || untold.has(id))
+      if (!leads || !containers.has(container) || untold.has(id) || isUnread(value))
         suspects.push({ name: id, look: (look) => this.#lookAtImage(id, look) });
       // Every other thing about a content is seen from it.
       if (uploaded && !contents.has(hash) && (await this.#firstOf(hash)) === id)
@@ -79,7 +82,10 @@ export class ImagesCheck {
     const { container, hash } = image.value;
     const parent = await tables.containers.get(container);
     const path = parent && `${containerPath(parent)}@${hash}`;
-    const wanted = this.#termsOf(image, parent);
+    // One that came with an older version.
+    const labels = isUnread(image.value) ? await this.#labelsIn(image) : undefined;
+    const value = labels === undefined ? image.value : { ...image.value, labels };
+    const wanted = this.#termsOf({ ...image, value }, parent);
     look.saw(parent?.id, seenTerms(wanted));
     const differences: Difference[] = [];
     if (path === undefined)
@@ -99,12 +105,17 @@ export class ImagesCheck {
       // Two records of one content: which of them is meant is not for us to say.
       differences.push({ problem, subject: 'image', ...(isTwice ? {} : { mend }) });
     }
+    const { write } = tables.terms;
+    if (labels !== undefined) {
+      const mend = [...wanted].map(([termId, term]) => write.put(termId, term));
+      differences.push({ problem: { kind: 'labels_missing', name }, subject: 'image', mend });
+      return { differences: this.#heldFast({ ...image, value }, differences) };
+    }
     const terms = await byId(tables.terms, wanted.keys());
     for (const [termId, term] of wanted) {
       const found = terms.get(termId);
       look.sawDocument(found);
       if (sameTerm(found?.value, term)) continue;
-      const { write } = tables.terms;
       const mend = [
         found === undefined ? write.insert(termId, term) : write.replace(termId, found.revision, term),
       ];
@@ -118,7 +129,20 @@ export class ImagesCheck {
     return container === undefined ? new Map() : imageTerms(image, container);
   }
 
-  /** An image that is deleted at this moment makes the repair fail. */
+  /** What its file says; undefined where there is none to read, which is said of its content. */
+  async #labelsIn({ value: { hash } }: Image): Promise<Label[] | undefined> {
+    const { blobs } = this.#parts;
+    const digest = isDigest(hash) ? hash : undefined;
+    if (digest === undefined || (await blobs.sizeOf(digest)) === undefined) return undefined;
+    const blob = await blobs.open(digest);
+    try {
+      return [...(await readImageFacts(blob)).labels];
+    } finally {
+      await blob.close();
+    }
+  }
+
+  /** An image that is deleted at this moment makes the repair fail; with it, what its record lacks is written. */
   #heldFast(image: Image, differences: readonly Difference[]): readonly Difference[] {
     const first = differences.find(({ mend }) => mend !== undefined);
     if (first?.mend === undefined) return differences;
@@ -193,6 +217,11 @@ export class ImagesCheck {
     const problem = { kind: 'tag_stray', name: path, what: arch } as const;
     return { differences: [{ problem, subject: 'tag', mend }] };
   }
+}
+
+/** Whether nobody has looked yet what the file says of itself. */
+function isUnread({ uploaded, format, labels }: Image['value']): boolean {
+  return uploaded && format === 'sif' && labels === undefined;
 }
 
 /** Whether a look-up by hash leads to this image. */
