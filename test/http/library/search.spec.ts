@@ -2,7 +2,7 @@ import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { Tables } from '#apps/library/src/check/tables.store';
 import { ImagesStore } from '#apps/library/src/images/images.store';
 import { LIMITS } from '#apps/library/src/limits';
-import { containerTerms } from '#apps/library/src/search/documents.store';
+import { containerTerms, imageTerms } from '#apps/library/src/search/documents.store';
 import { TermsStore } from '#apps/library/src/search/terms.store';
 import { ContainersStore } from '#apps/library/src/tree/containers.store';
 import { newObjectId } from '#libs/core';
@@ -302,8 +302,8 @@ describe('a search with many candidates', () => {
   });
   afterAll(() => world.stop());
 
-  const ask = async (value: string, cursor = '', client = world.anonymous) =>
-    (await client.get(`/v1/search?${new URLSearchParams({ value, cursor }).toString()}`)).body;
+  const ask = async (value: string, cursor = '', client = world.anonymous, more = {}) =>
+    (await client.get(`/v1/search?${new URLSearchParams({ value, cursor, ...more }).toString()}`)).body;
 
   const pagesOf = async (value: string) => {
     const pages: { data: { container: { id: string }[] }; cut: boolean; more: boolean }[] = [];
@@ -365,6 +365,26 @@ describe('a search with many candidates', () => {
     ]);
   });
 
+  it('finds what a key has signed by its words where the key has signed more than is looked at', async () => {
+    const { id, container } = await world.tester.push('tester/signed/anvil', await testImage());
+    await world.tester.push('tester/signed/anvil-unsigned', await testImage());
+    const tables = new Tables(world.app.get<Database>(DATABASE));
+    const [image, place] = [await tables.images.get(id), await tables.containers.get(container)];
+    if (image === undefined || place === undefined) throw new Error('no image');
+    const value = { ...image.value, signers: [KEY] };
+    const others = Array.from({ length: MANY }, () => ({
+      id: newObjectId(),
+      value: { ...value, container: NOWHERE },
+    }));
+    await tables.images.load([{ id, value }, ...others]);
+    const terms = [{ id, value }, ...others].flatMap((one) => [...imageTerms(one, place)]);
+    await tables.terms.load(terms.map(([term, document]) => ({ id: term, value: document })));
+    const { data, cut } = await ask('anvil', '', world.anonymous, { signer: KEY });
+    expect([data.image.map((one) => one.id), cut]).toEqual([[id], false]);
+    const byHash = await ask(image.value.hash, '', world.anonymous, { signer: OTHER_KEY });
+    expect(byHash.data.image).toEqual([]);
+  });
+
   it('tells strangers nothing of how many there are that they may not know of', async () => {
     const entity = (await world.tester.entity('tester')).body.data.id as string;
     await world.tester.collection(entity, 'closed', { private: true });
@@ -377,6 +397,7 @@ describe('a search with many candidates', () => {
 });
 
 const MANY = LIMITS.searchCandidates + 200;
+const NOWHERE = '0'.repeat(24);
 
 /** Containers as they would be stored. */
 async function load(
