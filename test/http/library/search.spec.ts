@@ -380,7 +380,7 @@ describe('a search with many candidates', () => {
     const terms = [{ id, value }, ...others].flatMap((one) => [...imageTerms(one, place)]);
     await tables.terms.load(terms.map(([term, document]) => ({ id: term, value: document })));
     const { data, cut } = await ask('anvil', '', world.anonymous, { signer: KEY });
-    expect([data.image.map((one) => one.id), cut]).toEqual([[id], false]);
+    expect([data.image.map((one: { id: string }) => one.id), cut]).toEqual([[id], false]);
     const byHash = await ask(image.value.hash, '', world.anonymous, { signer: OTHER_KEY });
     expect(byHash.data.image).toEqual([]);
   });
