@@ -42,6 +42,9 @@ export async function startLibrary({ folder, scheme }) {
     .json.data.id;
   return {
     pid: server.pid,
+    base,
+    /** With the token of the administrator. */
+    client,
     // The registry uses the same certificate, so that both encrypt alike.
     tls: { caFile, certFile: join(folder, 'tls', 'server.pem') },
 

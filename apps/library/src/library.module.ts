@@ -16,6 +16,8 @@ import { DownloadsController } from './downloads/downloads.controller.js';
 import { DownloadsService } from './downloads/downloads.service.js';
 import { EntitiesStore } from './tree/entities.store.js';
 import { FinishUploadService } from './uploads/finishUpload.service.js';
+import { DetailsController } from './images/details.controller.js';
+import { DetailsService } from './images/details.service.js';
 import { ImagesController } from './images/images.controller.js';
 import { ImagesService } from './images/images.service.js';
 import { ProtectionService } from './images/protection.service.js';
@@ -33,6 +35,9 @@ import { NamesStore } from './tree/names.store.js';
 import { ScrubService } from './storage/scrub.service.js';
 import { ScrubStore } from './storage/scrub.store.js';
 import { SearchController } from './search/search.controller.js';
+import { ImageSearchService } from './search/imageSearch.service.js';
+import { ImageTermsService } from './search/imageTerms.service.js';
+import { SearchCursors } from './search/searchCursors.js';
 import { SearchService } from './search/search.service.js';
 import { DoorService } from './signers/door.service.js';
 import { KeystoreKeys } from './signers/keystoreKeys.js';
@@ -63,6 +68,7 @@ import { UsageService } from './storage/usage.service.js';
   controllers: [
     TreeController,
     ImagesController,
+    DetailsController,
     TagsController,
     UploadsController,
     DownloadsController,
@@ -98,6 +104,12 @@ import { UsageService } from './storage/usage.service.js';
       inject: [ScsConfig],
       useFactory: async (config: ScsConfig) =>
         new DownloadProofs(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: SearchCursors,
+      inject: [ScsConfig],
+      useFactory: async (config: ScsConfig) =>
+        new SearchCursors(await loadUploadKey(config.dataFolder('library'))),
     },
     { provide: LIBRARY_LIMITS, useValue: LIMITS },
     provideTrail('library', DATABASE),
@@ -138,6 +150,9 @@ import { UsageService } from './storage/usage.service.js';
     FinishUploadService,
     DownloadsService,
     SearchService,
+    ImageSearchService,
+    ImageTermsService,
+    DetailsService,
     SweepService,
     ScrubService,
     UpkeepStore,

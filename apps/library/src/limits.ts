@@ -57,11 +57,35 @@ export const LIMITS = {
   searchMaximum: 255,
   /** Words of a search that the index is asked for. */
   searchKeys: 4,
-  /** Objects of one kind, and images, that a search finds. */
+  /** Words of the texts of one object, of the labels of one image, and signers of one image, that lead a search to it. */
+  searchWords: 200,
+  searchImageWords: 40,
+  searchSigners: 16,
+  /** Characters of a word of texts. */
+  searchWord: 64,
+  /** Objects of one kind, and images, in one answer of a search. */
   searchObjects: 100,
   searchImages: 200,
-  /** Index entries that a search reads for one kind and audience. */
-  searchScan: 300,
+  /** Images of containers that a search looks at for one answer. */
+  searchImagesLooked: 2000,
+  /** What a search looks at for one answer, of each kind; and that many of them at once. */
+  searchCandidates: 1000,
+  searchBatch: 120,
+  /** How far words are counted at first, to find the one that fewest have. */
+  searchProbe: 64,
+  /** Characters of what a search goes on with. */
+  searchCursor: 8000,
+  /** Labels of an image that are kept with it, and characters of a name and a value. */
+  labels: 64,
+  labelName: 128,
+  labelValue: 512,
+  /** What is shown of an image from its file: characters of one text, labels, and objects. */
+  detailText: 256 * 1024,
+  /** Bytes of an object of an image that are read for it. */
+  detailBytes: 1024 * 1024,
+  detailLabels: 500,
+  detailLabel: 4096,
+  detailObjects: 500,
   /** Entities up to which the metrics add them up. */
   countedEntities: 1000,
   /** Images of one container that a search looks at, newest first. */

@@ -267,7 +267,11 @@ export const SearchResult = z.object({
     .transform((value) => value ?? []),
 });
 export type SearchResult = z.output<typeof SearchResult>;
-export const SearchAnswer = envelope(SearchResult).extend({ more: answerFlag });
+/**
+ * The next page, if there is one, is asked for with `cursor`. `more` is ours: a limit was reached, and there may be more than this. So is
+ * `cut`: so much had to be looked at that the rest is left to the next page, which may have nothing in it but another one.
+ */
+export const SearchAnswer = envelope(SearchResult).extend({ more: answerFlag, cut: answerFlag });
 
 /** Ours: what administrators do with a whole library. */
 export const LIBRARY_UPKEEP_PATHS = { check: '/v1/library/check', damaged: '/v1/library/damaged' } as const;
@@ -291,6 +295,8 @@ export const LibraryProblemKind = z.enum([
   'hash_wrong',
   'hash_stray',
   'tag_stray',
+  /** What its file says of itself was not read: it came with an older version. */
+  'labels_missing',
   /** That an entity has a content. */
   'holding_missing',
   'holding_wrong',
@@ -380,4 +386,3 @@ export type DamagedBlob = z.infer<typeof DamagedBlob>;
 export const DamagedQuery = z.object({ cursor: z.string().max(2000).optional() });
 export type DamagedQuery = z.infer<typeof DamagedQuery>;
 export const DamagedAnswer = envelope(z.object({ damaged: z.array(DamagedBlob) }));
-/** `more` is ours: a limit was reached, and there may be more than this. */

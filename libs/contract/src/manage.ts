@@ -196,6 +196,30 @@ export const RetentionAnswer = envelope(
 );
 export type RetentionAnswer = z.output<typeof RetentionAnswer>;
 
+/**
+ * `GET /v1/manage/details/…/{tag or sha256.<hex>}`: what the file of an image says of itself beside its file system, which is not
+ * read; null for what it does not say. `cut`: some of it is longer, or more, than is told.
+ */
+export const ImageDetails = z.object({
+  labels: z.array(z.object({ name: z.string(), value: z.string() })),
+  definition: z.string().nullable(),
+  help: z.string().nullable(),
+  /** What the file consists of. Sizes in bytes; groups and links as `sing sif list` shows them. */
+  objects: z.array(
+    z.object({
+      id: z.number(),
+      type: z.string(),
+      name: z.string(),
+      size: z.number(),
+      group: z.number().nullable(),
+      link: z.string().nullable(),
+    }),
+  ),
+  cut: z.boolean(),
+});
+export type ImageDetails = z.output<typeof ImageDetails>;
+export const ImageDetailsAnswer = envelope(ImageDetails);
+
 export const CollectionsList = envelope(z.array(ListedCollection));
 export const ContainersList = envelope(z.array(ListedContainer));
 export const ImagesList = envelope(z.array(ListedImage));

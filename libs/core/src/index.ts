@@ -17,3 +17,4 @@ export * from './rootTree.js';
 export * from './s3-url.js';
 export * from './system-errors.js';
 export * from './turns.js';
+export * from './words.js';

@@ -99,6 +99,9 @@ describeAccess('library', () => LibraryThings.prepare(), {
   'GET /v1/manage/signatures/{entity}/{collection}/{container}/{ref}': (about) => ({
     path: `/v1/manage/signatures/${about.world.of(about).place}/latest?arch=amd64`,
   }),
+  'GET /v1/manage/details/{entity}/{collection}/{container}/{ref}': (about) => ({
+    path: `/v1/manage/details/${about.world.of(about).place}/latest`,
+  }),
   'PATCH /v1/manage/entities/{entity}': (about) => ({
     method: 'PATCH',
     path: `/v1/manage/entities/${about.world.of(about).entity}`,

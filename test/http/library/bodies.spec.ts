@@ -47,6 +47,7 @@ const KEPT = {
   requiredSigners: { push: ['f'.repeat(40)], pull: ['f'.repeat(40)] },
   due: 1,
   changed: false,
+  labels: [{ name: 'evil', value: 'label' }],
   kind: 'single',
   reserved: 0,
   doneAt: 1,

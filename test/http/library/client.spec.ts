@@ -165,6 +165,9 @@ describe('the library client against the library', () => {
     await push('library://tester/client/sought:1', bytes);
     const found = await client.search('sought', { arch: 'amd64' });
     expect(found.image.map(({ containerName, tags }) => [containerName, tags])).toEqual([['sought', ['1']]]);
+    expect([found.more, found.cut, found.next]).toEqual([false, false, undefined]);
+    expect((await client.search('sought', { entity: 'other', private: false })).image).toEqual([]);
+    expect((await client.search('', { signer: 'AB12'.repeat(10) })).image).toEqual([]);
     await client.delete({ path: 'tester/client/sought', tag: '1', arch: 'amd64' });
     expect(await client.findImage({ path: 'tester/client/sought', tag: '1', arch: 'amd64' })).toBeUndefined();
   });

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { LibraryModule } from '#apps/library/src/library.module';
 import { type Clock, ManualClock } from '#libs/core';
 import type { ServiceModule } from '#libs/server';
-import { createSif, DataType, FileSystem, HashType, MemoryAccess, PartitionType } from '#libs/sif';
+import {
+  createSif,
+  DataType,
+  FileSystem,
+  HashType,
+  MemoryAccess,
+  type ObjectInput,
+  PartitionType,
+} from '#libs/sif';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { sqliteDatabase, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
@@ -232,6 +240,9 @@ export interface TestImage {
   readonly encrypted?: boolean;
   /** Fingerprint in hexadecimal. */
   readonly signedBy?: string;
+  /** What it says of itself beside its file system. */
+  readonly says?: { readonly labels?: object; readonly helpfile?: string; readonly deffile?: string };
+  readonly definition?: string;
 }
 
 /** A small image with random content. */
@@ -240,12 +251,19 @@ export async function testImage({
   size = 4096,
   encrypted = false,
   signedBy,
+  says,
+  definition,
 }: TestImage = {}): Promise<Buffer> {
   const access = new MemoryAccess();
   const fileSystem = encrypted ? FileSystem.encryptedSquashfs : FileSystem.squashfs;
   const partition = { fileSystem, type: PartitionType.primary, architecture: arch };
-  const objects = [
-    { type: DataType.partition, data: randomBytes(size), extra: { kind: 'partition', partition } as const },
+  const metadata = JSON.stringify({ data: { attributes: says }, type: 'container' });
+  const objects: ObjectInput[] = [
+    ...(definition === undefined ? [] : [{ type: DataType.definition, data: Buffer.from(definition) }]),
+    ...(says === undefined
+      ? []
+      : [{ type: DataType.json, name: 'inspect-metadata.json', data: Buffer.from(metadata) }]),
+    { type: DataType.partition, data: randomBytes(size), extra: { kind: 'partition', partition } },
   ];
   const signature =
     signedBy === undefined ? undefined : { hashType: HashType.sha256, entity: Buffer.from(signedBy, 'hex') };

@@ -346,6 +346,10 @@ export const ACCESS = {
     'GET /v1/manage/images/{entity}/{collection}/{container}': READ,
     'GET /v1/manage/tags/{entity}/{collection}/{container}': READ,
     'GET /v1/manage/signatures/{entity}/{collection}/{container}/{ref}': READ,
+    'GET /v1/manage/details/{entity}/{collection}/{container}/{ref}': {
+      ...READ,
+      scopeThere: 'library:read',
+    },
     // Texts, which writers change; the rest is for owners (test/http/library/manage.spec.ts).
     'PATCH /v1/manage/entities/{entity}': MANAGE,
     'PATCH /v1/manage/collections/{entity}/{collection}': MANAGE,

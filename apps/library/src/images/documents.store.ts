@@ -21,6 +21,8 @@ const ImageDocument = z.object({
   signers: z.array(z.string()).optional(),
   /** ISO: when its signatures were looked at last. */
   checkedAt: z.string().optional(),
+  /** What the file says of itself: some of it. */
+  labels: z.array(z.object({ name: z.string(), value: z.string() })).optional(),
   /** The last day on which somebody pulled it. */
   pulledAt: z.string().optional(),
   createdBy: z.string(),

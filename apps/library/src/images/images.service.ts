@@ -22,6 +22,8 @@ import {
   type Subject,
 } from '../policy.js';
 import { containerSubject } from '../tree/subjects.js';
+import { ImageTermsService } from '../search/imageTerms.service.js';
+import { TermsStore } from '../search/terms.store.js';
 import { TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
 import { BlobHealth, damagedImage } from '../storage/blobHealth.store.js';
@@ -71,6 +73,8 @@ export class ImagesService {
     private readonly signers: SignersService,
     private readonly signatures: SignaturesStore,
     private readonly checks: SignerChecks,
+    private readonly terms: TermsStore,
+    private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
   ) {}
 
@@ -144,7 +148,8 @@ export class ImagesService {
     const id = await commitPlan(this.database, async () => {
       const existing = await this.images.findByHash(container.id, hash);
       if (existing) return { writes: [], result: existing.id };
-      if (!(await this.containers.get(container.id))) throw missing('container', request.container);
+      const parent = await this.containers.get(container.id);
+      if (!parent) throw missing('container', request.container);
       const entity = await this.#entityOf(container);
       const { description, customData } = request;
       const made = newObjectId();
@@ -169,8 +174,10 @@ export class ImagesService {
           ]
         : // Whoever removes the container meanwhile finds this image, or this finds no container.
           [this.containers.stillThere(container.id)];
-      return { writes: [...this.images.creation(made, image), ...gained], result: made };
+      const found = this.terms.imageChanges(parent, made, undefined, image);
+      return { writes: [...this.images.creation(made, image), ...found, ...gained], result: made };
     });
+    if (known !== undefined) await this.imageTerms.settle(container.id, [id]);
     const image = await this.images.get(id);
     if (!image) throw missing('image', id);
     if (findings !== undefined) this.checks.nudge();
@@ -217,6 +224,7 @@ export class ImagesService {
       ...this.images.removal(image),
       ...this.signatures.removing(image),
       ...tags.map((tag) => this.tags.removal(tag)),
+      ...this.terms.imageChanges(container, id, image.value, undefined),
       this.trail.write(deleted(container, image.value, actor)),
     ];
     if (tags.length > 0) writes.push(this.containers.counting(container.id, -tags.length));

@@ -13,6 +13,7 @@ import { DATABASE, type Database } from '../database.store.js';
 import { changed } from '../events.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator } from '../policy.js';
+import { collectionTerms, entityTerms } from '../search/documents.store.js';
 import { TermsStore } from '../search/terms.store.js';
 import { KeystoreKeys } from '../signers/keystoreKeys.js';
 import { audienceOf, EVERYBODY } from '../tree/audiences.js';
@@ -68,11 +69,9 @@ export class ChangesService {
           ...(signers === undefined || isEmpty(signers) ? {} : { requiredSigners: signers }),
           updatedAt: this.clock.now().toISOString(),
         };
-        const audience = audienceOf(id, value.defaultPrivate);
-        const found = { kind: 'entity', name: before.name, target: id, audience } as const;
         return [
           this.entities.replacement(entity, value),
-          ...(value.defaultPrivate === before.defaultPrivate ? [] : this.terms.creation(found)),
+          ...this.terms.changes(entityTerms(entity), entityTerms({ id, value })),
           this.trail.write(changed({ subject, actor, before: stateOf(before), after: stateOf(value) })),
         ];
       },
@@ -95,15 +94,9 @@ export class ChangesService {
         const before = one.value;
         const changes = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
         const value = { ...changes, audience: audienceOf(before.entity, changes.private) };
-        const found = {
-          kind: 'collection',
-          name: before.name,
-          target: id,
-          audience: value.audience,
-        } as const;
         return [
           this.collections.replacement(one, value),
-          ...(value.audience === before.audience ? [] : this.terms.creation(found)),
+          ...this.terms.changes(collectionTerms(one), collectionTerms({ id, value })),
           this.trail.write(
             changed({
               subject,

@@ -8,6 +8,8 @@ import { changed } from '../events.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, placeOf } from '../policy.js';
+import { containerTerms } from '../search/documents.store.js';
+import { ImageTermsService } from '../search/imageTerms.service.js';
 import { TermsStore } from '../search/terms.store.js';
 import { audienceOf } from '../tree/audiences.js';
 import { CollectionsStore } from '../tree/collections.store.js';
@@ -26,6 +28,7 @@ export class ContainerChangesService {
     private readonly tree: TreeService,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
+    private readonly imageTerms: ImageTermsService,
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly trail: Trail,
@@ -40,7 +43,7 @@ export class ContainerChangesService {
     if (request.name !== undefined) checkName(request.name);
     const { id } = await this.tree.container(path, actor);
     const absent = () => missing('container', path);
-    return changeObject(this.database, () => this.containers.get(id), {
+    const changed = await changeObject(this.database, () => this.containers.get(id), {
       absent,
       plan: async (container) => {
         enforce(mayChange(actor, containerSubject(container), request), absent);
@@ -51,6 +54,8 @@ export class ContainerChangesService {
         return [...parent, ...(await this.#writes(container, { ...rest, ...rules }, actor))];
       },
     });
+    if (request.private !== undefined) await this.imageTerms.follow(id);
+    return changed;
   }
 
   /** Makes a container private with the collection that it lies in, by whoever was allowed to do that. */
@@ -62,6 +67,7 @@ export class ContainerChangesService {
       // Removed meanwhile: nobody sees it any more.
       if (!(error instanceof DomainError && error.code === 'not_found')) throw error;
     });
+    await this.imageTerms.follow(id);
   }
 
   async #writes(
@@ -77,14 +83,12 @@ export class ContainerChangesService {
       ? [...(before.formerNames ?? []).filter((name) => name !== changes.name), before.name]
       : (before.formerNames ?? []);
     const value = { ...changes, audience, formerNames: formerNames.slice(-LIMITS.formerNames) };
-    const found = { kind: 'container', name: value.name, target: id, audience } as const;
     return [
       this.containers.replacement(container, value),
       ...(renamed
         ? await this.#rename(container, value.name, formerNames.slice(0, -LIMITS.formerNames))
         : []),
-      ...(renamed ? this.terms.removal(before.name, id, value.name) : []),
-      ...(renamed || audience !== before.audience ? this.terms.creation(found) : []),
+      ...this.terms.changes(containerTerms(container), containerTerms({ id, value })),
       this.trail.write(
         changed({
           subject: containerSubject(container),

@@ -11,7 +11,8 @@ import { TagsStore } from '../images/tags.store.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator, mayDelete, mayRemove, placeOf, type Subject } from '../policy.js';
-import { type SearchKind, TermsStore } from '../search/terms.store.js';
+import { collectionTerms, containerTerms, entityTerms } from '../search/documents.store.js';
+import { type SearchKind, type Terms, TermsStore } from '../search/terms.store.js';
 import { EVERYBODY } from '../tree/audiences.js';
 import { CollectionsStore } from '../tree/collections.store.js';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
@@ -59,7 +60,10 @@ export class RemovalsService {
         if ((await this.collections.ofEntity(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'collections');
       return {
-        writes: [this.entities.removal(entity), ...this.#traces('entity', id, subject, actor)],
+        writes: [
+          this.entities.removal(entity),
+          ...this.#traces('entity', subject, entityTerms(entity), actor),
+        ],
         result: undefined,
       };
     });
@@ -77,7 +81,10 @@ export class RemovalsService {
         if ((await this.containers.ofCollection(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'containers');
       return {
-        writes: [this.collections.removal(collection), ...this.#traces('collection', id, subject, actor)],
+        writes: [
+          this.collections.removal(collection),
+          ...this.#traces('collection', subject, collectionTerms(collection), actor),
+        ],
         result: undefined,
       };
     });
@@ -104,7 +111,7 @@ export class RemovalsService {
           writes: [
             this.containers.removal(container),
             ...(await Promise.all(former)).flat(),
-            ...this.#traces('container', id, subject, actor),
+            ...this.#traces('container', subject, containerTerms(container), actor),
           ],
           result: true,
         };
@@ -155,12 +162,10 @@ export class RemovalsService {
   }
 
   /** What has to go with an object. */
-  #traces(kind: SearchKind, id: string, subject: Subject, actor: Actor): Change[] {
-    const path = placeOf(subject);
-    const name = path.slice(path.lastIndexOf('/') + 1);
+  #traces(kind: SearchKind, subject: Subject, terms: Terms, actor: Actor): Change[] {
     return [
-      this.names.release(path),
-      ...this.terms.removal(name, id),
+      this.names.release(placeOf(subject)),
+      ...this.terms.changes(terms, undefined),
       this.trail.write(removed(kind, subject, actor)),
     ];
   }

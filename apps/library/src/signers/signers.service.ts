@@ -5,6 +5,7 @@ import { CLOCK, LOG, type Logger } from '#libs/server';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { type Image, type ImageDocument, ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { TermsStore } from '../search/terms.store.js';
 import { ContainersStore } from '../tree/containers.store.js';
 import { examineSignatures, type Findings, type FindingsOptions } from './imageSignatures.js';
 import { KeystoreKeys } from './keystoreKeys.js';
@@ -43,6 +44,7 @@ export class SignersService {
     private readonly store: SignaturesStore,
     private readonly images: ImagesStore,
     private readonly containers: ContainersStore,
+    private readonly terms: TermsStore,
     private readonly losses: SignerLosses,
   ) {}
 
@@ -225,6 +227,7 @@ export class SignersService {
     const signers = fingerprintsOf(findings);
     const lost = fingerprintsOf(value).filter((fingerprint) => !signers.includes(fingerprint));
     const due = this.#nextTime(findings, Date.parse(image.value.createdAt));
+    const checked = { ...image.value, ...this.membersOf(findings) };
     return {
       writes: [
         this.store.replacement(known, {
@@ -232,7 +235,9 @@ export class SignersService {
           ...foundBy(findings, this.clock),
           ...(due === undefined ? {} : { due }),
         }),
-        this.images.replacement(image, { ...image.value, ...this.membersOf(findings) }),
+        this.images.replacement(image, checked),
+        // Who searches by a signer finds what counts now.
+        ...this.terms.imageChanges(container, id, image.value, checked),
         ...lost.flatMap((fingerprint) => {
           const state = findings.signatures.find((one) => one.fingerprint === fingerprint)?.state ?? 'other';
           return this.losses.telling({ image, container, fingerprint, state });

@@ -19,6 +19,7 @@ import { missing, NOTHING } from '../missing.js';
 import { NamesStore } from './names.store.js';
 import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from '../policy.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
+import { collectionTerms, containerTerms, entityTerms } from '../search/documents.store.js';
 import { type SearchKind, TermsStore } from '../search/terms.store.js';
 import { audienceOf } from './audiences.js';
 
@@ -84,14 +85,14 @@ export class TreeService {
       name,
       (id) => this.entities.get(id),
       (id) => {
-        const audience = audienceOf(id, request.defaultPrivate);
         const { description, customData, defaultPrivate } = request;
         // Nobody gives quota to themselves.
         const quota = isAdministrator(actor) ? request.quota : 0;
         const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
+        const value = { ...entity, ...this.#creation(actor) };
         return [
-          this.entities.creation(id, { ...entity, ...this.#creation(actor) }),
-          ...this.#terms('entity', name, id, audience),
+          this.entities.creation(id, value),
+          ...this.terms.changes(undefined, entityTerms({ id, value })),
           this.trail.write(created('entity', name, defaultPrivate, actor)),
         ];
       },
@@ -118,17 +119,18 @@ export class TreeService {
         const audience = audienceOf(entity.id, isPrivate);
         const { description, customData } = request;
         const collection = { entity: entity.id, entityName, name, description, customData };
+        const value = {
+          ...collection,
+          private: isPrivate,
+          audience,
+          size: 0,
+          ...this.#creation(actor),
+        };
         return [
           // As it was read: neither removed nor made private meanwhile.
           this.entities.replacement(parent, parent.value),
-          this.collections.creation(id, {
-            ...collection,
-            private: isPrivate,
-            audience,
-            size: 0,
-            ...this.#creation(actor),
-          }),
-          ...this.#terms('collection', name, id, audience),
+          this.collections.creation(id, value),
+          ...this.terms.changes(undefined, collectionTerms({ id, value })),
           this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
         ];
       },
@@ -159,18 +161,12 @@ export class TreeService {
         const place = { entity, entityName, collection: collection.id, collectionName, name };
         const counters = { size: 0, downloadCount: 0, stars: 0, tags: 0 };
         const texts = { description, fullDescription, customData };
+        const rights = { private: isPrivate, audience, readOnly };
+        const value = { ...place, ...texts, ...counters, ...rights, ...this.#creation(actor) };
         return [
           this.collections.replacement(parent, parent.value),
-          this.containers.creation(id, {
-            ...place,
-            ...texts,
-            ...counters,
-            private: isPrivate,
-            audience,
-            readOnly,
-            ...this.#creation(actor),
-          }),
-          ...this.#terms('container', name, id, audience),
+          this.containers.creation(id, value),
+          ...this.terms.changes(undefined, containerTerms({ id, value })),
           this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
         ];
       },
@@ -209,10 +205,6 @@ export class TreeService {
 
   #creation(actor: Actor): { createdBy: string; createdAt: string } {
     return { createdBy: actor.username, createdAt: this.clock.now().toISOString() };
-  }
-
-  #terms(kind: SearchKind, name: string, target: string, audience: string): Change[] {
-    return this.terms.creation({ kind, name, target, audience });
   }
 }
 

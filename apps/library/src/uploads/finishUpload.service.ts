@@ -12,6 +12,8 @@ import { pushed, uploader } from '../events.js';
 import { type ImageFacts, readImageFacts } from '../images/imageFacts.js';
 import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { ImageTermsService } from '../search/imageTerms.service.js';
+import { TermsStore } from '../search/terms.store.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
 import { UsageService } from '../storage/usage.service.js';
 import { DoorService } from '../signers/door.service.js';
@@ -65,6 +67,8 @@ export class FinishUploadService {
     private readonly door: DoorService,
     private readonly signers: SignersService,
     private readonly checks: SignerChecks,
+    private readonly terms: TermsStore,
+    private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
   ) {
     this.#pushes = metrics.counter({
@@ -209,6 +213,8 @@ export class FinishUploadService {
     const upload = await this.uploads.get(id);
     if (upload?.value.state === 'complete') {
       this.#pushes({});
+      // Others may have come to see its container, or no longer, at this very moment.
+      await this.imageTerms.settle(upload.value.container, [upload.value.image]);
       return;
     }
     // Another replica has given it up at this very moment: if nobody else needs the blob, it goes again.
@@ -252,12 +258,13 @@ export class FinishUploadService {
       return { writes, result: release.last };
     }
     if (arrival !== undefined) this.door.requireFound('push', entity, arrival.findings);
-    const { format, arch, signed, encrypted, fingerprints } = facts;
+    const { format, arch, signed, encrypted, fingerprints, labels } = facts;
     const found = {
       format,
       signed,
       encrypted,
       fingerprints: [...fingerprints],
+      labels: [...labels],
       ...(arch === undefined ? {} : { arch }),
       ...this.signers.membersOf(arrival?.findings),
     };
@@ -268,6 +275,7 @@ export class FinishUploadService {
         complete,
         this.images.replacement(image, value),
         ...this.signers.announcing(image.id, value, arrival?.findings),
+        ...this.terms.imageChanges(container, image.id, image.value, value),
         ...counted,
         ...mending,
         this.trail.write(pushed(container, value, actor)),

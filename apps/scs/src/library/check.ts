@@ -98,6 +98,7 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
   hash_wrong: 'is not what its hash leads to, which is',
   hash_stray: 'is a hash that leads to',
   tag_stray: 'is a tag of an image that is not there, for',
+  labels_missing: 'is not found by its labels: it came with an older version',
   holding_missing: 'is not counted in the entity',
   holding_wrong: 'is counted wrongly in the entity',
   holding_stray: 'is counted though it is not there in the entity',
