@@ -45,7 +45,11 @@ import { loadUploadKey } from './uploads/uploadKey.js';
 import { UpkeepController } from './check/upkeep.controller.js';
 import { UpkeepStore } from './check/upkeep.store.js';
 import { UploadsController } from './uploads/uploads.controller.js';
-import { UploadsService } from './uploads/uploads.service.js';
+import { BeginUploadService } from './uploads/beginUpload.service.js';
+import { CompleteUploadService } from './uploads/completeUpload.service.js';
+import { OpenUploadsService } from './uploads/openUploads.service.js';
+import { RawUploadService } from './uploads/rawUpload.service.js';
+import { ReceiveUploadService } from './uploads/receiveUpload.service.js';
 import { UploadsStore } from './uploads/uploads.store.js';
 import { UploadUrls } from './uploads/uploadUrls.js';
 import { UsageService } from './storage/usage.service.js';
@@ -126,7 +130,11 @@ import { UsageService } from './storage/usage.service.js';
     ProtectionService,
     TagsService,
     UsageService,
-    UploadsService,
+    OpenUploadsService,
+    BeginUploadService,
+    ReceiveUploadService,
+    CompleteUploadService,
+    RawUploadService,
     FinishUploadService,
     DownloadsService,
     SearchService,
