@@ -31,6 +31,15 @@ export function changed(options: {
   return { action: `${kind}.change`, actor, subject: { kind, name: pathOf(subject) }, before, after };
 }
 
+/** Somebody likes a container now, or no longer. */
+export function starred(container: Container, isLiked: boolean, actor: Actor): AuditEvent {
+  return {
+    action: isLiked ? 'container.star' : 'container.unstar',
+    actor,
+    subject: { kind: 'container', name: placeOf(container) },
+  };
+}
+
 /** An object is gone; of a container with all that was in it. */
 export function removed(kind: PlaceKind, subject: Subject, actor: Actor): AuditEvent {
   return {

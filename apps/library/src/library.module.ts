@@ -12,6 +12,9 @@ import { ContainersStore } from './tree/containers.store.js';
 import { ContentsStore } from './storage/contents.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { DownloadProofs } from './downloads/downloadProofs.js';
+import { DownloadCounts } from './downloads/downloadCounts.service.js';
+import { DownloadDaysController } from './downloads/downloadDays.controller.js';
+import { DownloadDaysStore } from './downloads/downloadDays.store.js';
 import { DownloadsController } from './downloads/downloads.controller.js';
 import { DownloadsService } from './downloads/downloads.service.js';
 import { EntitiesStore } from './tree/entities.store.js';
@@ -35,6 +38,9 @@ import { ScrubStore } from './storage/scrub.store.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchService } from './search/search.service.js';
 import { SweepService } from './storage/sweep.service.js';
+import { StarsController } from './stars/stars.controller.js';
+import { StarsService } from './stars/stars.service.js';
+import { StarsStore } from './stars/stars.store.js';
 import { TagsController } from './images/tags.controller.js';
 import { TagsService } from './images/tags.service.js';
 import { TagsStore } from './images/tags.store.js';
@@ -67,6 +73,8 @@ import { UsageService } from './storage/usage.service.js';
     UpkeepController,
     ListsController,
     ManageController,
+    StarsController,
+    DownloadDaysController,
   ],
   providers: [
     {
@@ -117,9 +125,11 @@ import { UsageService } from './storage/usage.service.js';
     CollectionsStore,
     ContainersStore,
     ContentsStore,
+    DownloadDaysStore,
     EntitiesStore,
     ImagesStore,
     NamesStore,
+    StarsStore,
     TagsStore,
     TermsStore,
     UploadsStore,
@@ -136,6 +146,7 @@ import { UsageService } from './storage/usage.service.js';
     CompleteUploadService,
     RawUploadService,
     FinishUploadService,
+    DownloadCounts,
     DownloadsService,
     SearchService,
     SweepService,
@@ -146,6 +157,7 @@ import { UsageService } from './storage/usage.service.js';
     ContainerChangesService,
     RemovalsService,
     RetentionService,
+    StarsService,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

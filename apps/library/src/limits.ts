@@ -44,6 +44,15 @@ export const LIMITS = {
   /** How long a name from before leads to a container, and how many of them. */
   formerName: 180 * 24 * 60 * 60 * 1000,
   formerNames: 10,
+  /**
+   * Downloads are written down together after this time, or when as many containers wait; so many of them in one commit, which takes two
+   * writes for each.
+   */
+  downloadFlush: 10 * 1000,
+  downloadsWaiting: 10_000,
+  downloadsPerCommit: 200,
+  /** Days for which downloads are kept. */
+  downloadDays: 400,
   /** Entities that a list shows. */
   entitiesListed: 1000,
   /** Images with the same content that are looked at to find one that the caller may read. */

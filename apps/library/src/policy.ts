@@ -126,6 +126,13 @@ export function mayRemove(actor: Asker, subject: Subject): Decision {
   return forbidden(subject, 'not_owner', `Only owners of ${subject.entity} may remove ${placeOf(subject)}`);
 }
 
+/** Whether the actor may say that they like a container: whoever may know of it, with a token for reading there. */
+export function mayStar(actor: Asker, subject: Subject): Decision {
+  const read = mayRead(actor, subject);
+  if (!read.allowed || scopeAllowsAt(actor, 'library:read', placeOf(subject))) return read;
+  return forbidden(subject, 'scope_missing', `The token does not allow reading ${placeOf(subject)}`);
+}
+
 /** Whether the actor may list the tags for changing them (library contract case 59). */
 export function mayListTags(actor: Asker, subject: Subject): Decision {
   const read = mayRead(actor, subject);

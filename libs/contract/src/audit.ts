@@ -54,6 +54,8 @@ export const AUDIT_ACTIONS = {
     'container.change',
     'container.create',
     'container.delete',
+    'container.star',
+    'container.unstar',
     'entity.change',
     'entity.create',
     'entity.delete',

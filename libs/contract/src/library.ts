@@ -307,9 +307,12 @@ export const LibraryProblemKind = z.enum([
   'upload_bytes_missing',
   'upload_bytes_stray',
   'part_stray',
+  /** A star of a container that is gone. */
+  'star_stray',
   /** What is counted. */
   'container_tags',
   'container_size',
+  'container_stars',
   'collection_size',
   'entity_size',
   'entity_held',

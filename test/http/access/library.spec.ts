@@ -96,6 +96,9 @@ describeAccess('library', () => LibraryThings.prepare(), {
   'GET /v1/manage/tags/{entity}/{collection}/{container}': (about) => ({
     path: `/v1/manage/tags/${about.world.of(about).place}`,
   }),
+  'GET /v1/manage/downloads/{entity}/{collection}/{container}': (about) => ({
+    path: `/v1/manage/downloads/${about.world.of(about).place}`,
+  }),
   'PATCH /v1/manage/entities/{entity}': (about) => ({
     method: 'PATCH',
     path: `/v1/manage/entities/${about.world.of(about).entity}`,
@@ -131,6 +134,15 @@ describeAccess('library', () => LibraryThings.prepare(), {
   'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': async (about) => ({
     method: 'DELETE',
     path: `/v1/manage/tags/${about.world.of(about).place}/${await about.world.removableTag(about)}`,
+  }),
+  'GET /v1/manage/stars': () => ({ path: '/v1/manage/stars' }),
+  'PUT /v1/manage/stars/{entity}/{collection}/{container}': (about) => ({
+    method: 'PUT',
+    path: `/v1/manage/stars/${about.world.of(about).place}`,
+  }),
+  'DELETE /v1/manage/stars/{entity}/{collection}/{container}': (about) => ({
+    method: 'DELETE',
+    path: `/v1/manage/stars/${about.world.of(about).place}`,
   }),
   'GET /v1/oci-redirect': () => ({ path: '/v1/oci-redirect?namespace=a/b/c' }),
 });

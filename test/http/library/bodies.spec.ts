@@ -280,6 +280,12 @@ const CASES: Readonly<Record<string, Case>> = {
     const address = `/v1/manage/retention/${await pathOf(sent, place.container)}?${query}`;
     return [statusAndBody(await sent.owner.send('POST', address, body)), await stored(sent, place)];
   },
+  'PUT /v1/manage/stars/:entity/:collection/:container': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const address = `/v1/manage/stars/${await pathOf(sent, place.container)}?${query}`;
+    return [statusAndBody(await sent.owner.send('PUT', address, extra())), await stored(sent, place)];
+  },
   'PUT /v2/upload/:upload/:part': async (sent) => {
     const { world, query } = sent;
     const made = await newUpload(sent);

@@ -131,6 +131,21 @@ describe('what is hidden in the library', () => {
         'secret',
         ['secrex', 'secrey'],
       ),
+      'the downloads of a container': named(
+        get(other, (name) => `/v1/manage/downloads/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'a container that gets a star': named(
+        change('PUT', (name) => `/v1/manage/stars/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'a container that loses its star': named(
+        change('DELETE', (name) => `/v1/manage/stars/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
       'the tags of a container': byId(
         get(other, (id) => `/v2/tags/${id}`),
         container,
@@ -213,6 +228,9 @@ describe('what is hidden in the library', () => {
     'the images of a container',
     'a container that is described',
     'a container that is removed',
+    'the downloads of a container',
+    'a container that gets a star',
+    'a container that loses its star',
     'the tags of a container',
     'a tag that is set',
     'the image of a tag that is set',

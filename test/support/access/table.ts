@@ -150,6 +150,18 @@ const WRITE: Rule = { ...MANAGE, exchanged: 'this service' };
 /** Whoever may remove something with all that is in it. */
 const REMOVE: Rule = { ...MANAGE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
 
+/** Who may know of something, with a token for reading there; and no job. */
+const STAR: Rule = {
+  by: 'token',
+  scope: 'library:read',
+  scopeThere: 'library:read',
+  reachedBy: LIBRARY_SCOPES,
+  may: 'reader',
+  mayPublic: 'stranger',
+  hidden: 404,
+  objects: ['own', 'public', 'private'],
+};
+
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
   by: 'token',
@@ -345,6 +357,7 @@ export const ACCESS = {
     'GET /v1/manage/containers/{entity}/{collection}': READ,
     'GET /v1/manage/images/{entity}/{collection}/{container}': READ,
     'GET /v1/manage/tags/{entity}/{collection}/{container}': READ,
+    'GET /v1/manage/downloads/{entity}/{collection}/{container}': READ,
     // Texts, which writers change; the rest is for owners (test/http/library/manage.spec.ts).
     'PATCH /v1/manage/entities/{entity}': MANAGE,
     'PATCH /v1/manage/collections/{entity}/{collection}': MANAGE,
@@ -354,6 +367,10 @@ export const ACCESS = {
     'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,
     'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': { ...REMOVE, may: 'writer' },
+    // Everybody may like what they may know of.
+    'GET /v1/manage/stars': { ...STAR, objects: ['nothing'], may: 'stranger' },
+    'PUT /v1/manage/stars/{entity}/{collection}/{container}': STAR,
+    'DELETE /v1/manage/stars/{entity}/{collection}/{container}': STAR,
     // There is no registry.
     'GET /v1/oci-redirect': { ...OPEN, exchanged: 'this service', answers: 404 },
   },

@@ -5,6 +5,7 @@ import { ImagesCheck } from './images.store.js';
 import { ObjectsCheck } from './objects.store.js';
 import { Rehash } from './rehash.store.js';
 import { type CheckOptions, type CheckParts, confirm, type Walk } from './room.store.js';
+import { StarsCheck } from './stars.store.js';
 import { UploadsCheck } from './uploads.store.js';
 import { UsageCheck } from './usage.store.js';
 
@@ -32,6 +33,7 @@ export class LibraryCheck {
       new ImagesCheck(parts, contents),
       contents,
       new UploadsCheck(parts),
+      new StarsCheck(parts),
       new UsageCheck(parts),
     ].flatMap(({ walks }) => walks);
   }

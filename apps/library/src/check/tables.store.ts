@@ -19,6 +19,7 @@ import {
   type HoldingIndex,
   HOLDINGS,
 } from '../storage/documents.store.js';
+import { type StarDocument, type StarIndex, STARS } from '../stars/documents.store.js';
 import {
   type CollectionDocument,
   type CollectionIndex,
@@ -60,6 +61,7 @@ export class Tables {
   readonly holdings: Collection<HoldingDocument, HoldingIndex>;
   readonly uploads: Collection<UploadDocument, UploadIndex>;
   readonly parts: Collection<PartDocument, PartIndex>;
+  readonly stars: Collection<StarDocument, StarIndex>;
 
   constructor(database: Documents) {
     this.entities = database.collection<EntityDocument, EntityIndex>(ENTITIES);
@@ -73,6 +75,7 @@ export class Tables {
     this.contents = database.collection<ContentDocument, ContentIndex>(CONTENTS);
     this.holdings = database.collection<HoldingDocument, HoldingIndex>(HOLDINGS);
     this.uploads = database.collection<UploadDocument, UploadIndex>(UPLOADS);
+    this.stars = database.collection<StarDocument, StarIndex>(STARS);
     this.parts = database.collection<PartDocument, PartIndex>(PARTS);
   }
 

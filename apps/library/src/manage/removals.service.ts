@@ -4,6 +4,7 @@ import type { Actor } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { removed, untagged } from '../events.js';
+import { DownloadCounts } from '../downloads/downloadCounts.service.js';
 import { ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
 import { ProtectionService } from '../images/protection.service.js';
@@ -11,6 +12,7 @@ import { TagsStore } from '../images/tags.store.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator, mayDelete, mayRemove, placeOf, type Subject } from '../policy.js';
+import { StarsStore } from '../stars/stars.store.js';
 import { type SearchKind, TermsStore } from '../search/terms.store.js';
 import { EVERYBODY } from '../tree/audiences.js';
 import { CollectionsStore } from '../tree/collections.store.js';
@@ -37,6 +39,8 @@ export class RemovalsService {
     private readonly imagesService: ImagesService,
     private readonly tags: TagsStore,
     private readonly protection: ProtectionService,
+    private readonly stars: StarsStore,
+    private readonly downloads: DownloadCounts,
     private readonly trail: Trail,
   ) {}
 
@@ -91,12 +95,14 @@ export class RemovalsService {
     const { id } = await this.tree.container(path, actor);
     for (let emptied = false; !emptied;) {
       await this.#removeImages(id, path, actor);
+      await this.#removeStars(id);
       emptied = await commitPlan(this.database, async () => {
         const container = await this.containers.get(id);
         if (!container) return { writes: [], result: true };
         const subject = containerSubject(container);
         enforce(mayRemove(actor, subject), () => missing('container', path));
         if ((await this.images.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
+        if ((await this.stars.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
         const former = (container.value.formerNames ?? []).map((name) =>
           this.names.releaseFormer(placeOf({ ...subject, container: name }), id),
         );
@@ -110,6 +116,7 @@ export class RemovalsService {
         };
       });
     }
+    await this.downloads.forget(id);
   }
 
   /**
@@ -152,6 +159,19 @@ export class RemovalsService {
       if (images.length === 0) return;
       for (const { id, value } of images) await this.imagesService.removeStored(id, value.hash, actor);
     }
+  }
+
+  async #removeStars(container: string): Promise<void> {
+    for (let more = true; more;)
+      more = await commitPlan(this.database, async () => {
+        const stars = await this.stars.ofContainer(container, LIMITS.tagsPerCommit);
+        const isThere = stars.length > 0 && (await this.containers.get(container)) !== undefined;
+        const counted = isThere ? [this.containers.starring(container, -stars.length)] : [];
+        return {
+          writes: [...stars.map((star) => this.stars.removal(star)), ...counted],
+          result: stars.length > 0,
+        };
+      });
   }
 
   /** What has to go with an object. */

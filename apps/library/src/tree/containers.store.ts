@@ -62,6 +62,11 @@ export class ContainersStore {
     return this.#containers.write.increment(id, 'size', bytes);
   }
 
+  /** Stars more or, negative, less. */
+  starring(id: string, stars: number): Change {
+    return this.#containers.write.increment(id, 'stars', stars);
+  }
+
   /** Fails with `bounds` when there would be too many tags. */
   counting(id: string, tags: number): Change {
     return this.#containers.write.increment(id, 'tags', tags, {
@@ -70,8 +75,8 @@ export class ContainersStore {
     });
   }
 
-  /** Informational (library contract §9): one that is lost in a crash is not missed. */
-  async countDownload(id: string): Promise<void> {
-    await this.#containers.increment(id, 'downloadCount', 1);
+  /** Downloads more. Informational (library contract §9): those that are lost in a crash are not missed. */
+  downloading(id: string, downloads: number): Change {
+    return this.#containers.write.increment(id, 'downloadCount', downloads);
   }
 }
