@@ -40,6 +40,22 @@ export function starred(container: Container, isLiked: boolean, actor: Actor): A
   };
 }
 
+/** What an account may hold has changed. @param after null: that of all accounts again */
+export function accountChanged(
+  name: string,
+  before: number | undefined,
+  after: number | null,
+  actor: Actor,
+): AuditEvent {
+  return {
+    action: 'quota.change',
+    actor,
+    subject: { kind: 'account', name },
+    before: before === undefined ? {} : { quota: before },
+    after: after === null ? {} : { quota: after },
+  };
+}
+
 /** An object is gone; of a container with all that was in it. */
 export function removed(kind: PlaceKind, subject: Subject, actor: Actor): AuditEvent {
   return {

@@ -9,6 +9,7 @@ import { BlobHealth } from './storage/blobHealth.store.js';
 import { BegunService } from './uploads/begun.service.js';
 import { CollectionsStore } from './tree/collections.store.js';
 import { ContainersStore } from './tree/containers.store.js';
+import { AccountsStore } from './storage/accounts.store.js';
 import { ContentsStore } from './storage/contents.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { DownloadProofs } from './downloads/downloadProofs.js';
@@ -24,6 +25,8 @@ import { ImagesService } from './images/images.service.js';
 import { ProtectionService } from './images/protection.service.js';
 import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
+import { AccountsController } from './manage/accounts.controller.js';
+import { AccountsService } from './manage/accounts.service.js';
 import { ChangesService } from './manage/changes.service.js';
 import { ContainerChangesService } from './manage/containerChanges.service.js';
 import { LibraryNumbers } from './storage/libraryNumbers.js';
@@ -73,6 +76,7 @@ import { UsageService } from './storage/usage.service.js';
     UpkeepController,
     ListsController,
     ManageController,
+    AccountsController,
     StarsController,
     DownloadDaysController,
   ],
@@ -122,6 +126,7 @@ import { UsageService } from './storage/usage.service.js';
         }),
     },
     { provide: ScrubStore, inject: [DATABASE], useFactory: (database: Database) => new ScrubStore(database) },
+    AccountsStore,
     CollectionsStore,
     ContainersStore,
     ContentsStore,
@@ -153,6 +158,7 @@ import { UsageService } from './storage/usage.service.js';
     ScrubService,
     UpkeepStore,
     ListsService,
+    AccountsService,
     ChangesService,
     ContainerChangesService,
     RemovalsService,

@@ -62,6 +62,7 @@ export const AUDIT_ACTIONS = {
     'image.delete',
     'image.push',
     'library.repair',
+    'quota.change',
     'tag.delete',
     'tag.move',
     'tag.set',

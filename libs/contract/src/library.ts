@@ -316,6 +316,8 @@ export const LibraryProblemKind = z.enum([
   'collection_size',
   'entity_size',
   'entity_held',
+  'account_size',
+  'account_held',
 ]);
 export type LibraryProblemKind = z.infer<typeof LibraryProblemKind>;
 

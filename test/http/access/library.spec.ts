@@ -144,5 +144,13 @@ describeAccess('library', () => LibraryThings.prepare(), {
     method: 'DELETE',
     path: `/v1/manage/stars/${about.world.of(about).place}`,
   }),
+  'GET /v1/manage/accounts/{account}': (about) => ({
+    path: `/v1/manage/accounts/${about.object === 'own' && !about.missing ? about.caller.account : 'nobodys'}`,
+  }),
+  'PATCH /v1/manage/accounts/{account}': () => ({
+    method: 'PATCH',
+    path: '/v1/manage/accounts/somebody',
+    json: { quota: 0 },
+  }),
   'GET /v1/oci-redirect': () => ({ path: '/v1/oci-redirect?namespace=a/b/c' }),
 });

@@ -280,6 +280,13 @@ const CASES: Readonly<Record<string, Case>> = {
     const address = `/v1/manage/retention/${await pathOf(sent, place.container)}?${query}`;
     return [statusAndBody(await sent.owner.send('POST', address, body)), await stored(sent, place)];
   },
+  'PATCH /v1/manage/accounts/:account': async (sent) => {
+    const { world, extra, query, username } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra('quota'), quota: 5_000_000 };
+    const answer = await world.admin.send('PATCH', `/v1/manage/accounts/${username}?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, place)];
+  },
   'PUT /v1/manage/stars/:entity/:collection/:container': async (sent) => {
     const { extra, query } = sent;
     const place = await newPlace(sent);

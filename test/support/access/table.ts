@@ -368,9 +368,11 @@ export const ACCESS = {
     'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,
     'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': { ...REMOVE, may: 'writer' },
     // Everybody may like what they may know of.
-    'GET /v1/manage/stars': { ...STAR, objects: ['nothing'], may: 'stranger' },
+    'GET /v1/manage/stars': { ...ACCOUNT, scope: 'library:read' },
     'PUT /v1/manage/stars/{entity}/{collection}/{container}': STAR,
     'DELETE /v1/manage/stars/{entity}/{collection}/{container}': STAR,
+    'GET /v1/manage/accounts/{account}': { ...PERSON, by: 'token' },
+    'PATCH /v1/manage/accounts/{account}': ADMIN,
     // There is no registry.
     'GET /v1/oci-redirect': { ...OPEN, exchanged: 'this service', answers: 404 },
   },

@@ -1,5 +1,6 @@
 import type { LibraryCheckPart } from '#libs/contract';
 import { DomainError } from '#libs/core';
+import { AccountsCheck } from './accounts.store.js';
 import { ContentsCheck } from './contents.store.js';
 import { ImagesCheck } from './images.store.js';
 import { ObjectsCheck } from './objects.store.js';
@@ -35,6 +36,7 @@ export class LibraryCheck {
       new UploadsCheck(parts),
       new StarsCheck(parts),
       new UsageCheck(parts),
+      new AccountsCheck(parts),
     ].flatMap(({ walks }) => walks);
   }
 

@@ -12,6 +12,9 @@ import {
 } from '../images/documents.store.js';
 import { type TermDocument, type TermIndex, TERMS } from '../search/documents.store.js';
 import {
+  type AccountDocument,
+  type AccountIndex,
+  ACCOUNTS,
   type ContentDocument,
   type ContentIndex,
   CONTENTS,
@@ -61,6 +64,7 @@ export class Tables {
   readonly holdings: Collection<HoldingDocument, HoldingIndex>;
   readonly uploads: Collection<UploadDocument, UploadIndex>;
   readonly parts: Collection<PartDocument, PartIndex>;
+  readonly accounts: Collection<AccountDocument, AccountIndex>;
   readonly stars: Collection<StarDocument, StarIndex>;
 
   constructor(database: Documents) {
@@ -75,6 +79,7 @@ export class Tables {
     this.contents = database.collection<ContentDocument, ContentIndex>(CONTENTS);
     this.holdings = database.collection<HoldingDocument, HoldingIndex>(HOLDINGS);
     this.uploads = database.collection<UploadDocument, UploadIndex>(UPLOADS);
+    this.accounts = database.collection<AccountDocument, AccountIndex>(ACCOUNTS);
     this.stars = database.collection<StarDocument, StarIndex>(STARS);
     this.parts = database.collection<PartDocument, PartIndex>(PARTS);
   }

@@ -137,7 +137,9 @@ export class ImagesService {
       const { description, customData } = request;
       const made = newObjectId();
       // Without room for it the image is made without content: the upload that follows is refused with the reason.
-      const fits = known !== undefined && (await this.usage.fits(entity, hash, known.size));
+      const fits =
+        known !== undefined &&
+        (await this.usage.shortage(entity, actor.username, { hash, size: known.size })) === undefined;
       const reused = fits ? known : undefined;
       const image: ImageDocument = {
         ...(reused ?? NO_CONTENT),
@@ -148,7 +150,7 @@ export class ImagesService {
         createdBy: actor.username,
         createdAt: this.clock.now().toISOString(),
       };
-      const use = { entity, container, hash, size: image.size };
+      const use = { entity, container, account: actor.username, hash, size: image.size };
       const gained = reused
         ? [
             ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),

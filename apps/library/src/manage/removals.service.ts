@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
+import { ScsConfig } from '#libs/config';
 import type { Actor } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
@@ -29,6 +30,7 @@ const FIRST = { after: '', limit: 1 } as const;
 export class RemovalsService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
+    private readonly config: ScsConfig,
     private readonly tree: TreeService,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
@@ -45,7 +47,7 @@ export class RemovalsService {
   ) {}
 
   /**
-   * One with a quota goes by administrators alone: made again it would have none.
+   * One with a quota of its own goes by administrators alone: made again it would have none.
    * @throws DomainError `not_found`, `forbidden`, `conflict` while there is something in it
    */
   async removeEntity(name: string, actor: Actor): Promise<void> {
@@ -55,7 +57,8 @@ export class RemovalsService {
       if (!entity) return { writes: [], result: undefined };
       const subject = entitySubject(entity);
       enforce(mayRemove(actor, subject), () => missing('entity', name));
-      if (entity.value.quota > 0 && !isAdministrator(actor))
+      const { quota } = entity.value;
+      if (quota > 0 && quota !== this.config.library.entityQuota && !isAdministrator(actor))
         throw new DomainError('forbidden', `Only administrators remove ${name}: it has a quota`, {
           reason: 'not_administrator',
         });

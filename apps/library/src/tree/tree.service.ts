@@ -7,6 +7,7 @@ import {
   entityNames,
   type EntityRequest,
 } from '#libs/contract';
+import { ScsConfig } from '#libs/config';
 import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Collection, CollectionsStore } from './collections.store.js';
@@ -28,6 +29,7 @@ export class TreeService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly config: ScsConfig,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
     private readonly entities: EntitiesStore,
@@ -84,10 +86,13 @@ export class TreeService {
       name,
       (id) => this.entities.get(id),
       (id) => {
-        const audience = audienceOf(id, request.defaultPrivate);
-        const { description, customData, defaultPrivate } = request;
+        const { description, customData } = request;
+        const { defaultPrivate: isPrivateHere, entityQuota } = this.config.library;
+        // Stock clients always say false.
+        const defaultPrivate = request.defaultPrivate || isPrivateHere;
+        const audience = audienceOf(id, defaultPrivate);
         // Nobody gives quota to themselves.
-        const quota = isAdministrator(actor) ? request.quota : 0;
+        const quota = isAdministrator(actor) && request.quota > 0 ? request.quota : entityQuota;
         const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
         return [
           this.entities.creation(id, { ...entity, ...this.#creation(actor) }),

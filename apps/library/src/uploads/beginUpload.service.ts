@@ -7,7 +7,8 @@ import { commitPlan, DATABASE, type Database, TryAgain } from '../database.store
 import type { FoundImage } from '../images/images.service.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { ContentsStore } from '../storage/contents.store.js';
-import { overQuota, UsageService } from '../storage/usage.service.js';
+import { overQuota } from '../storage/quota.js';
+import { UsageService } from '../storage/usage.service.js';
 import { EntitiesStore } from '../tree/entities.store.js';
 import { BegunService } from './begun.service.js';
 import { FinishUploadService } from './finishUpload.service.js';
@@ -110,22 +111,25 @@ export class BeginUploadService {
     await commitPlan(this.database, async () => {
       const entity = await this.entities.get(container.value.entity);
       if (!entity) throw new DomainError('not_found', `There is no entity ${container.value.entityName}`);
-      if (!(await this.usage.fits(entity, image.value.hash, shape.size))) {
+      const { hash } = image.value;
+      const short = await this.usage.shortage(entity, actor.username, { hash, size: shape.size });
+      if (short !== undefined) {
         // What an interrupted push of the same file still holds makes room for this one.
         const dead = idle.pop();
-        if (!dead) throw overQuota(entity, shape.size);
+        if (!dead) throw overQuota(short);
         await this.finishing.end(dead.id);
         throw new TryAgain();
       }
-      const reserved = (await this.usage.isHeld(entity, image.value.hash)) ? 0 : shape.size;
+      const reserved = (await this.usage.isHeld(entity, hash)) ? 0 : shape.size;
       const upload: UploadDocument = {
         image: image.id,
         container: container.id,
         entity: entity.id,
-        hash: image.value.hash,
+        hash,
         ...shape,
         state: 'open',
         reserved,
+        accountReserved: reserved,
         account: actor.accountId,
         username: actor.username,
         token: actor.tokenId,
@@ -135,8 +139,11 @@ export class BeginUploadService {
         createdAt: now,
         expiresAt: now + this.limits.uploadIdle,
       };
-      const writes = [this.uploads.creation(id, upload), await this.contents.claim(upload.hash, upload.size)];
-      if (reserved > 0) writes.push(this.entities.holding(entity, reserved));
+      const writes = [
+        this.uploads.creation(id, upload),
+        await this.contents.claim(upload.hash, upload.size),
+        ...(await this.usage.reserving(entity, actor.username, reserved)),
+      ];
       return { writes, result: undefined };
     });
     const upload = await this.uploads.get(id);

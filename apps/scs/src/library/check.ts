@@ -118,6 +118,8 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
   collection_size: 'counts other bytes than its images have',
   entity_size: 'counts other bytes than its images have',
   entity_held: 'holds other bytes than images and uploads under way',
+  account_size: 'is an account that counts other bytes than what it brought',
+  account_held: 'is an account that holds other bytes than images and uploads under way',
 };
 
 function lineOf({ kind, name, what, recorded, counted, repaired }: LibraryProblem): string {
