@@ -70,7 +70,12 @@ export interface Rule {
   readonly answers?: 404 | 409 | 501 | 'sign-in';
 }
 
-const LIBRARY_SCOPES: readonly ScopeName[] = ['library:read', 'library:write', 'library:delete'];
+const LIBRARY_SCOPES: readonly ScopeName[] = [
+  'library:read',
+  'library:create',
+  'library:write',
+  'library:delete',
+];
 
 /** Anybody. A token is not needed; a bad one is refused, so that nobody takes an expired login for an empty answer. */
 const OPEN: Rule = { by: 'anybody', may: 'nobody', hidden: 404, objects: ['nothing'] };
@@ -144,8 +149,13 @@ const MANAGE: Rule = {
   hidden: 404,
   objects: ['own', 'public', 'private'],
 };
-/** The same, and jobs of theirs, which bring images. */
-const WRITE: Rule = { ...MANAGE, exchanged: 'this service' };
+/** The same, with tokens that bring new things and change nothing, and jobs of theirs, which bring images. */
+const WRITE: Rule = {
+  ...MANAGE,
+  scope: 'library:create',
+  scopeThere: 'library:create',
+  exchanged: 'this service',
+};
 
 /** Whoever may remove something with all that is in it. */
 const REMOVE: Rule = { ...MANAGE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
@@ -165,8 +175,8 @@ const STAR: Rule = {
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
   by: 'token',
-  scope: 'library:write',
-  scopeThere: 'library:write',
+  scope: 'library:create',
+  scopeThere: 'library:create',
   may: 'writer',
   sees: 'writer',
   hidden: 403,
@@ -185,7 +195,7 @@ const BUILD: Rule = {
   objects: ['own', "another person's"],
 };
 /** Where the image goes to. It is pushed with an exchanged token, and those have no rank (ADR 4). */
-const PUBLISH: Rule = { ...PLACE, scope: 'build', rank: 'nobody' };
+const PUBLISH: Rule = { ...PLACE, scope: 'build', scopeThere: 'library:write', rank: 'nobody' };
 /** A worker, with the token that was exchanged for this build: nobody else, not even the owner of the build. */
 const WORK: Rule = { ...BUILD, exchanged: 'this service', may: 'worker', sees: 'worker', hidden: 403 };
 

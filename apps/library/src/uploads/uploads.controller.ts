@@ -43,7 +43,7 @@ export class UploadsController {
 
   @Post('v1/imagefile/:image')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async whole(
     @Param('image') image: string,
@@ -56,7 +56,7 @@ export class UploadsController {
 
   @Post('v2/imagefile/:image')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async start(
     @Param('image') image: string,
@@ -72,7 +72,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_complete')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async complete(@Param('image') image: string, @CurrentActor() actor: Actor): Promise<object> {
     return { data: await this.completing.completeSingle(image, actor) };
@@ -80,7 +80,7 @@ export class UploadsController {
 
   @Post('v2/imagefile/:image/_multipart')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async startMultipart(
     @Param('image') image: string,
@@ -106,7 +106,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_multipart')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async part(
     @Param('image') image: string,
@@ -120,7 +120,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_multipart_complete')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async completeMultipart(
     @Param('image') image: string,
@@ -133,7 +133,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_multipart_abort')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async abort(
     @Param('image') image: string,
