@@ -1,5 +1,5 @@
 import type { AuditEvent, Caller } from '#libs/audit';
-import type { Actor, AuditState } from '#libs/contract';
+import type { Actor, AuditState, Retention } from '#libs/contract';
 import type { Container } from './tree/containers.store.js';
 import type { ImageDocument } from './images/images.store.js';
 import { kindOf, placeOf as pathOf, type Subject } from './policy.js';
@@ -93,13 +93,26 @@ export function pushed(container: Container, image: ImageDocument, actor: Caller
   };
 }
 
-/** An image is gone, with all its tags. */
-export function deleted(container: Container, image: ImageDocument, actor: Actor): AuditEvent {
+/** The rules that did not keep an image, and whose they are. */
+export interface ByRules {
+  readonly rules: Retention;
+  readonly of: 'container' | 'entity';
+}
+
+/** An image is gone, with all its tags. @param actor null: nobody asked for it; then rules did */
+export function deleted(
+  container: Container,
+  image: ImageDocument,
+  actor: Caller | null,
+  by?: ByRules,
+): AuditEvent {
+  const rules = by === undefined ? {} : { retention: by.rules };
   return {
     action: 'image.delete',
     actor,
     subject: { kind: 'image', name: `${placeOf(container)}@${image.hash}` },
-    before: stateOf(image),
+    before: { ...stateOf(image), ...rules },
+    ...(by === undefined ? {} : { reason: `retention_of_${by.of}` }),
   };
 }
 

@@ -33,6 +33,9 @@ import { LibraryNumbers } from './storage/libraryNumbers.js';
 import { ListsController } from './manage/lists.controller.js';
 import { ListsService } from './manage/lists.service.js';
 import { ManageController } from './manage/manage.controller.js';
+import { DailyRetention } from './manage/dailyRetention.service.js';
+import { LeasesStore } from './manage/leases.store.js';
+import { RetainerService } from './manage/retainer.service.js';
 import { RetentionService } from './manage/retention.service.js';
 import { RemovalsService } from './manage/removals.service.js';
 import { NamesStore } from './tree/names.store.js';
@@ -133,6 +136,7 @@ import { UsageService } from './storage/usage.service.js';
     DownloadDaysStore,
     EntitiesStore,
     ImagesStore,
+    LeasesStore,
     NamesStore,
     StarsStore,
     TagsStore,
@@ -162,7 +166,9 @@ import { UsageService } from './storage/usage.service.js';
     ChangesService,
     ContainerChangesService,
     RemovalsService,
+    RetainerService,
     RetentionService,
+    DailyRetention,
     StarsService,
   ],
 })

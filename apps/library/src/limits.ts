@@ -53,6 +53,13 @@ export const LIMITS = {
   downloadsPerCommit: 200,
   /** Days for which downloads are kept. */
   downloadDays: 400,
+  /** How often it is looked for rules that are to be applied, and how often those of one container or entity are. */
+  retentionInterval: 5 * 60 * 1000,
+  retentionRound: 24 * 60 * 60 * 1000,
+  /** After this silence another process applies rules; after a failure it is tried again then, too. */
+  retentionLease: 10 * 60 * 1000,
+  /** Images that one run looks at. */
+  retainedImages: 20_000,
   /** Entities that a list shows. */
   entitiesListed: 1000,
   /** Images with the same content that are looked at to find one that the caller may read. */

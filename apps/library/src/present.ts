@@ -11,7 +11,7 @@ import { type ArchTags, withoutArch } from './images/tags.service.js';
 
 /** @param insider whether the caller may see what the entity uses */
 export function presentEntity({ id, value }: Entity, insider: boolean): object {
-  const { name, description, customData, defaultPrivate, quota, size, protectedTags = [] } = value;
+  const { name, description, customData, defaultPrivate, quota, size, protectedTags = [], retention } = value;
   return {
     id,
     name,
@@ -23,6 +23,7 @@ export function presentEntity({ id, value }: Entity, insider: boolean): object {
     quota: insider ? quota : 0,
     // Ours, like the one of containers: stock clients drop what they do not know.
     protectedTags: insider ? protectedTags : [],
+    retention: insider ? (retention ?? null) : null,
     ...times(value),
   };
 }

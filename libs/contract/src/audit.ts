@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OrganisationRole } from './actor.js';
 import { SigningJwk } from './auth.js';
 import { envelope } from './envelope.js';
+import { Retention } from './manage.js';
 import { Scope } from './scopes.js';
 import type { AudienceName } from './services.js';
 
@@ -164,7 +165,9 @@ export const AuditState = z.strictObject({
     .array(z.string().regex(/^[A-Za-z0-9._*-]{1,128}$/))
     .max(20)
     .optional(),
-  /** Of an entity, in bytes; 0 for no limit. */
+  /** By which images are kept. */
+  retention: Retention.optional(),
+  /** Of an entity or an account, in bytes; 0 for no limit. */
   quota: z.number().int().nonnegative().optional(),
   /** What people call it; the organisation of a keyring. */
   name: z

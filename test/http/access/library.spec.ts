@@ -118,6 +118,10 @@ describeAccess('library', () => LibraryThings.prepare(), {
     path: `/v1/manage/retention/${about.world.of(about).place}`,
     json: { rules: { keepLast: 1 } },
   }),
+  'POST /v1/manage/retention/{entity}': (about) => ({
+    path: `/v1/manage/retention/${about.world.of(about).entity}`,
+    json: { rules: { keepLast: 1 } },
+  }),
   // There is something in it.
   'DELETE /v1/manage/entities/{entity}': (about) => ({
     method: 'DELETE',

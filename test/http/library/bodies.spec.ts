@@ -280,6 +280,13 @@ const CASES: Readonly<Record<string, Case>> = {
     const address = `/v1/manage/retention/${await pathOf(sent, place.container)}?${query}`;
     return [statusAndBody(await sent.owner.send('POST', address, body)), await stored(sent, place)];
   },
+  'POST /v1/manage/retention/:entity': async (sent) => {
+    const { extra, query, username } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra(), rules: { ...extra(), keepLast: 1 } };
+    const answer = await sent.owner.send('POST', `/v1/manage/retention/${username}?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, place)];
+  },
   'PATCH /v1/manage/accounts/:account': async (sent) => {
     const { world, extra, query, username } = sent;
     const place = await newPlace(sent);

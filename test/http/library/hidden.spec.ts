@@ -131,6 +131,11 @@ describe('what is hidden in the library', () => {
         'secret',
         ['secrex', 'secrey'],
       ),
+      'an entity whose rules are applied': named(
+        change('POST', (name) => `/v1/manage/retention/${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
       'the downloads of a container': named(
         get(other, (name) => `/v1/manage/downloads/tester/vault/${name}`),
         'secret',
@@ -228,6 +233,7 @@ describe('what is hidden in the library', () => {
     'the images of a container',
     'a container that is described',
     'a container that is removed',
+    'an entity whose rules are applied',
     'the downloads of a container',
     'a container that gets a star',
     'a container that loses its star',

@@ -368,11 +368,12 @@ export const ACCESS = {
     'GET /v1/manage/images/{entity}/{collection}/{container}': READ,
     'GET /v1/manage/tags/{entity}/{collection}/{container}': READ,
     'GET /v1/manage/downloads/{entity}/{collection}/{container}': READ,
-    // Texts, which writers change; the rest is for owners (test/http/library/manage.spec.ts).
+    // Texts, which writers change; the rest is for owners (test/http/library/manage-parents.spec.ts).
     'PATCH /v1/manage/entities/{entity}': MANAGE,
     'PATCH /v1/manage/collections/{entity}/{collection}': MANAGE,
     'PATCH /v1/manage/containers/{entity}/{collection}/{container}': MANAGE,
     'POST /v1/manage/retention/{entity}/{collection}/{container}': REMOVE,
+    'POST /v1/manage/retention/{entity}': REMOVE,
     'DELETE /v1/manage/entities/{entity}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,

@@ -14,7 +14,7 @@ import { ContainersStore } from '../tree/containers.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { collectionSubject, entitySubject } from '../tree/subjects.js';
 import { TreeService } from '../tree/tree.service.js';
-import { changeObject, given, mayChange } from './changes.js';
+import { changeObject, given, mayChange, rulesFrom } from './changes.js';
 import { ContainerChangesService } from './containerChanges.service.js';
 
 /** Containers that are made private in one step. */
@@ -49,7 +49,10 @@ export class ChangesService {
             reason: 'not_administrator',
           });
         const before = entity.value;
-        const value = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
+        const { retention, ...rest } = given(request);
+        const now = this.clock.now();
+        const rules = rulesFrom(retention, now.getTime());
+        const value = { ...before, ...rest, ...rules, updatedAt: now.toISOString() };
         const audience = audienceOf(id, value.defaultPrivate);
         const found = { kind: 'entity', name: before.name, target: id, audience } as const;
         return [
@@ -110,7 +113,8 @@ export class ChangesService {
   }
 }
 
-function stateOf({ defaultPrivate, quota, protectedTags = [] }: Entity['value']): AuditState {
+function stateOf({ defaultPrivate, quota, protectedTags = [], retention }: Entity['value']): AuditState {
   const patterns = protectedTags.length === 0 ? {} : { protectedTags };
-  return { private: defaultPrivate, quota, ...patterns };
+  const rules = retention === undefined ? {} : { retention };
+  return { private: defaultPrivate, quota, ...patterns, ...rules };
 }

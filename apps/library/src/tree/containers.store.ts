@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Collection as DocumentCollection } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { justBehind, type Stretch } from './audiences.js';
 import { LIMITS } from '../limits.js';
@@ -41,6 +41,17 @@ export class ContainersStore {
   ): Promise<readonly Container[]> {
     const range = { from: justBehind(after), limit };
     return (await this.#containers.scan('byCollection', { equal: [collection, audience], ...range })).items;
+  }
+
+  /** All of an entity, in the order of their collections, for its owners. @param cursor of the part before */
+  ofEntity(entity: string, limit: number, cursor?: string): Promise<ScanResult<ContainerDocument>> {
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#containers.scan('byPlace', { equal: [entity], limit, ...place });
+  }
+
+  /** Those whose rules are to be applied until `time`, the longest overdue first. */
+  async retaining(time: number, limit: number): Promise<readonly Container[]> {
+    return (await this.#containers.scan('byRetention', { before: time + 1, limit })).items;
   }
 
   /** Compare and set. */

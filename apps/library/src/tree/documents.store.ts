@@ -20,6 +20,10 @@ const EntityDocument = z.object({
   held: z.number(),
   /** Patterns: tags that stay where they are, in all its containers. */
   protectedTags: z.array(z.string()).optional(),
+  /** Which images are kept in those of its containers that do not say it themselves. */
+  retention: Retention.optional(),
+  /** Milliseconds since 1970: when these rules are applied next, where the library does that by itself. */
+  retainAt: z.number().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
@@ -27,11 +31,11 @@ const EntityDocument = z.object({
 export type EntityDocument = z.infer<typeof EntityDocument>;
 export type Entity = Stored<EntityDocument>;
 
-export type EntityIndex = 'byName';
+export type EntityIndex = 'byName' | 'byRetention';
 export const ENTITIES = {
   name: 'entities',
   schema: EntityDocument,
-  indexes: { byName: { fields: ['name'] } },
+  indexes: { byName: { fields: ['name'] }, byRetention: { fields: ['retainAt'] } },
 } as const satisfies CollectionSpec<EntityDocument>;
 
 const CollectionDocument = z.object({
@@ -88,6 +92,8 @@ const ContainerDocument = z.object({
   protectedTags: z.array(z.string()).optional(),
   /** Which images are kept; absent: all of them. */
   retention: Retention.optional(),
+  /** As of entities. */
+  retainAt: z.number().optional(),
   /** Names from before that may still lead here, oldest first. */
   formerNames: z.array(z.string()).optional(),
   createdBy: z.string(),
@@ -97,14 +103,15 @@ const ContainerDocument = z.object({
 export type ContainerDocument = z.infer<typeof ContainerDocument>;
 export type Container = Stored<ContainerDocument>;
 
-export type ContainerIndex = 'byPlace' | 'byCollection' | 'byParent';
+export type ContainerIndex = 'byRetention' | 'byPlace' | 'byCollection' | 'byParent';
 export const CONTAINERS = {
   name: 'containers',
   schema: ContainerDocument,
   indexes: {
     byCollection: { fields: ['collection', 'audience', 'name'] },
-    /** For the check. */
     byPlace: { fields: ['entity', 'collection', 'name'] },
+    byRetention: { fields: ['retainAt'] },
+    /** For the check. */
     byParent: { fields: ['collection'] },
   },
 } as const satisfies CollectionSpec<ContainerDocument>;
