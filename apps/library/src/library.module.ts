@@ -28,6 +28,7 @@ import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
 import { AccountsController } from './manage/accounts.controller.js';
 import { AccountsService } from './manage/accounts.service.js';
 import { ChangesService } from './manage/changes.service.js';
+import { CollectionRenameService } from './manage/collectionRename.service.js';
 import { ContainerChangesService } from './manage/containerChanges.service.js';
 import { LibraryNumbers } from './storage/libraryNumbers.js';
 import { ListsController } from './manage/lists.controller.js';
@@ -164,6 +165,7 @@ import { UsageService } from './storage/usage.service.js';
     ListsService,
     AccountsService,
     ChangesService,
+    CollectionRenameService,
     ContainerChangesService,
     RemovalsService,
     RetainerService,

@@ -44,6 +44,8 @@ export const LIMITS = {
   /** How long a name from before leads to a container, and how many of them. */
   formerName: 180 * 24 * 60 * 60 * 1000,
   formerNames: 10,
+  /** The same with names of the collection from before. */
+  formerPaths: 40,
   /**
    * Downloads are written down together after this time, or when as many containers wait; so many of them in one commit, which takes two
    * writes for each.

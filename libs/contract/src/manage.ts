@@ -80,8 +80,9 @@ export const ChangeEntityRequest = z.object({
 });
 export type ChangeEntityRequest = z.output<typeof ChangeEntityRequest>;
 
-/** `PATCH /v1/manage/collections/…`. */
+/** `PATCH /v1/manage/collections/…`. `name` gives it, and all its containers, another address. */
 export const ChangeCollectionRequest = z.object({
+  name: z.string().max(LIBRARY_TEXT_LIMITS.name).optional(),
   description,
   customData,
   private: z.boolean().optional(),

@@ -16,6 +16,8 @@ interface Place {
   readonly audience: string;
   /** Id of what it lies in. */
   readonly parent: string | undefined;
+  /** The path that it is about to get. */
+  readonly next?: string | undefined;
   /** Paths that may still lead to it for a time. */
   readonly former: readonly string[];
   /** Whose list it is in. Entities are in none. */
@@ -253,7 +255,8 @@ export class ObjectsCheck {
 /** Whether a path is the object's, or one from before. */
 function leads(path: string, until: number | undefined, place: Place | undefined): boolean {
   if (place === undefined) return false;
-  return until === undefined ? place.path === path : place.path === path || place.former.includes(path);
+  if (place.path === path) return true;
+  return until === undefined ? place.next === path : place.former.includes(path);
 }
 
 /** A word that is none of the object's. One that is its own and says something else is seen from the object. */
@@ -274,17 +277,22 @@ function entityPlace({ id, revision, value }: Stored<EntityDocument>): Place {
 }
 
 function collectionPlace({ id, revision, value }: Stored<CollectionDocument>): Place {
-  const { entity, entityName, name, audience: listed } = value;
-  const place = { kind: 'collection', id, revision, path: `${entityName}/${name}`, name } as const;
-  return { ...place, audience: audienceOf(entity, value.private), listed, parent: entity, former: [] };
+  const { entity, entityName, name, audience: listed, movingTo, formerNames = [] } = value;
+  const beside = (one: string): string => `${entityName}/${one}`;
+  const place = { kind: 'collection', id, revision, path: beside(name), name } as const;
+  const next = movingTo === undefined ? undefined : beside(movingTo);
+  const former = formerNames.map((one) => beside(one.name));
+  return { ...place, audience: audienceOf(entity, value.private), listed, parent: entity, next, former };
 }
 
 function containerPlace({ id, revision, value }: Stored<ContainerDocument>): Place {
-  const { entity, entityName, collection, collectionName, name, audience: listed, formerNames = [] } = value;
+  const { entity, entityName, collection, collectionName, name, audience: listed } = value;
+  const { formerNames = [], formerPaths = [] } = value;
   const beside = (one: string): string => `${entityName}/${collectionName}/${one}`;
+  const former = [...formerNames.map(beside), ...formerPaths.map((path) => `${entityName}/${path}`)];
   const place = { kind: 'container', id, revision, path: beside(name), name } as const;
   const audience = audienceOf(entity, value.private);
-  return { ...place, audience, listed, parent: collection, former: formerNames.map(beside) };
+  return { ...place, audience, listed, parent: collection, former };
 }
 
 function same(a: TermDocument | undefined, b: TermDocument): boolean {

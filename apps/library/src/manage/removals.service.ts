@@ -83,8 +83,15 @@ export class RemovalsService {
       for (const audience of [EVERYBODY, collection.value.entity])
         if ((await this.containers.ofCollection(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'containers');
+      const { entityName, formerNames = [], movingTo } = collection.value;
+      const former = formerNames.map(({ name }) => this.names.releaseFormer(`${entityName}/${name}`, id));
       return {
-        writes: [this.collections.removal(collection), ...this.#traces('collection', id, subject, actor)],
+        writes: [
+          this.collections.removal(collection),
+          ...(await Promise.all(former)).flat(),
+          ...(movingTo === undefined ? [] : [this.names.release(`${entityName}/${movingTo}`)]),
+          ...this.#traces('collection', id, subject, actor),
+        ],
         result: undefined,
       };
     });
@@ -106,9 +113,11 @@ export class RemovalsService {
         enforce(mayRemove(actor, subject), () => missing('container', path));
         if ((await this.images.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
         if ((await this.stars.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
-        const former = (container.value.formerNames ?? []).map((name) =>
-          this.names.releaseFormer(placeOf({ ...subject, container: name }), id),
-        );
+        const { entityName, formerNames = [], formerPaths = [] } = container.value;
+        const former = [
+          ...formerNames.map((name) => placeOf({ ...subject, container: name })),
+          ...formerPaths.map((path) => `${entityName}/${path}`),
+        ].map((path) => this.names.releaseFormer(path, id));
         return {
           writes: [
             this.containers.removal(container),

@@ -49,6 +49,12 @@ export class ContainersStore {
     return this.#containers.scan('byPlace', { equal: [entity], limit, ...place });
   }
 
+  /** Of a collection those that have this name of it in their address. */
+  async named(collection: string, collectionName: string, limit: number): Promise<readonly Container[]> {
+    return (await this.#containers.scan('byCollectionName', { equal: [collection, collectionName], limit }))
+      .items;
+  }
+
   /** Those whose rules are to be applied until `time`, the longest overdue first. */
   async retaining(time: number, limit: number): Promise<readonly Container[]> {
     return (await this.#containers.scan('byRetention', { before: time + 1, limit })).items;

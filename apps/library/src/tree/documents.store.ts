@@ -50,6 +50,10 @@ const CollectionDocument = z.object({
   size: z.number(),
   /** Whose list it is in, as of {@link audienceOf}. */
   audience: z.string().optional(),
+  /** Names from before that may still lead here, oldest first, and until when (milliseconds since 1970). */
+  formerNames: z.array(z.object({ name: z.string(), until: z.number() })).optional(),
+  /** The name that it is being given, which leads here already: its containers are moving. */
+  movingTo: z.string().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
@@ -69,7 +73,7 @@ export const COLLECTIONS = {
 } as const satisfies CollectionSpec<CollectionDocument>;
 
 const ContainerDocument = z.object({
-  /** Ids, and the names that lead here: names of parents do not change. */
+  /** Ids, and the names that lead here. That of an entity does not change. */
   entity: z.string(),
   entityName: z.string(),
   collection: z.string(),
@@ -94,8 +98,9 @@ const ContainerDocument = z.object({
   retention: Retention.optional(),
   /** As of entities. */
   retainAt: z.number().optional(),
-  /** Names from before that may still lead here, oldest first. */
+  /** Names from before that may still lead here, oldest first; and with those of the collection where it had another one. */
   formerNames: z.array(z.string()).optional(),
+  formerPaths: z.array(z.string()).optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
@@ -103,7 +108,7 @@ const ContainerDocument = z.object({
 export type ContainerDocument = z.infer<typeof ContainerDocument>;
 export type Container = Stored<ContainerDocument>;
 
-export type ContainerIndex = 'byRetention' | 'byPlace' | 'byCollection' | 'byParent';
+export type ContainerIndex = 'byRetention' | 'byCollectionName' | 'byPlace' | 'byCollection' | 'byParent';
 export const CONTAINERS = {
   name: 'containers',
   schema: ContainerDocument,
@@ -111,6 +116,7 @@ export const CONTAINERS = {
     byCollection: { fields: ['collection', 'audience', 'name'] },
     byPlace: { fields: ['entity', 'collection', 'name'] },
     byRetention: { fields: ['retainAt'] },
+    byCollectionName: { fields: ['collection', 'collectionName'] },
     /** For the check. */
     byParent: { fields: ['collection'] },
   },
