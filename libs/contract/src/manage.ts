@@ -36,9 +36,12 @@ export const Retention = z
     keepTags: z.array(TagPattern).min(1).max(20).optional(),
     apply: z.enum(['asked', 'daily']).optional(),
   })
-  .refine(({ apply: _, ...rules }) => Object.values(rules).some((rule) => rule !== undefined), {
-    error: 'Expected keepLast, keepDays or keepTags: without a rule nothing would be kept',
-  });
+  .refine(
+    ({ keepLast, keepDays, keepTags }) => [keepLast, keepDays, keepTags].some((rule) => rule !== undefined),
+    {
+      error: 'Expected keepLast, keepDays or keepTags: without a rule nothing would be kept',
+    },
+  );
 export type Retention = z.output<typeof Retention>;
 
 /**

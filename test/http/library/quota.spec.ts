@@ -168,7 +168,7 @@ describe.each([
     const started = await Promise.all(
       Array.from({ length: 8 }, async (_, index) => begin(client, `${name}/race/n${index}`, await image())),
     );
-    expect(started.map(({ start }) => start.status).toSorted()).toEqual([
+    expect(started.map(({ start }) => start.status).toSorted((a, b) => a - b)).toEqual([
       200, 200, 200, 507, 507, 507, 507, 507,
     ]);
     expect(await usage(client, name)).toMatchObject({ used: 0, reserved: 3 * one });

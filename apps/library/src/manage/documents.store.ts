@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CollectionSpec, Stored } from '#libs/documents';
+import type { CollectionSpec } from '#libs/documents';
 
 /** Which process does something that one does for all of them. */
 const LeaseDocument = z.object({
@@ -8,7 +8,6 @@ const LeaseDocument = z.object({
   until: z.number(),
 });
 export type LeaseDocument = z.infer<typeof LeaseDocument>;
-export type Lease = Stored<LeaseDocument>;
 
 export const LEASES = {
   name: 'leases',
