@@ -160,7 +160,7 @@ describeManaged('rules that the library applies by itself', (on) => {
     expect([await left(path), await left(whole)]).toEqual([['3'], ['3']]);
   });
 
-  it('by the rules as they are at that moment', async () => {
+  it.each([null, { keepLast: 1 }])('by the rules as they are at that moment: %j', async (retention) => {
     const { name, client } = await owner();
     const [first, second] = [`${name}/moment/a`, `${name}/moment/b`];
     for (const path of [first, second]) await fill(client, path);
@@ -173,7 +173,7 @@ describeManaged('rules that the library applies by itself', (on) => {
     let removals = 0;
     const late = vi.spyOn(images, 'removeStored').mockImplementation(async (...args) => {
       await remove(...args);
-      if ((removals += 1) === 2) await change(`entities/${name}`, { retention: null }, again);
+      if ((removals += 1) === 2) await change(`entities/${name}`, { retention }, again);
     });
     expect(await round()).toBe(2);
     late.mockRestore();
