@@ -4,15 +4,15 @@
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
-// --uploads, --downloads, --kills, --full, --builds, --keys, --revocations, --tokens, --push-kills and --pull-kills say how often
-// (default 1000, 1000, 30, 10, 200, 1000, 100, 10000, 200 and 200), --tenth a tenth of that; --size says how large an image is that is
+// --uploads, --downloads, --kills, --full, --full-database, --builds, --keys, --revocations, --tokens, --push-kills and --pull-kills say how often
+// (default 1000, 1000, 30, 10, 10, 200, 1000, 100, 10000, 200 and 200), --tenth a tenth of that; --size says how large an image is that is
 // pushed and pulled by the last two (MiB, default 256); --only names stages; --seed repeats a run. One line for each stage; ends with
 // 1 when one of them failed. Everything happens in a folder of its own, with instances of its own. Builds need what `scripts/up`
 // installs, and busybox.
 import { parseArgs } from 'node:util';
 import { cancelledBuilds } from './soak/builds.mjs';
 import { cutDownloads } from './soak/downloads.mjs';
-import { fullDisk } from './soak/full.mjs';
+import { fullDatabase, fullDisk } from './soak/full.mjs';
 import { keysAtOnce } from './soak/keys.mjs';
 import { killedServer } from './soak/kills.mjs';
 import { randomFrom } from './soak/random.mjs';
@@ -27,6 +27,7 @@ const STAGES = {
   downloads: cutDownloads,
   kills: killedServer,
   full: fullDisk,
+  'full-database': fullDatabase,
   builds: cancelledBuilds,
   keys: keysAtOnce,
   revocations,
@@ -39,6 +40,7 @@ const TIMES = {
   downloads: 1000,
   kills: 30,
   full: 10,
+  'full-database': 10,
   builds: 200,
   keys: 1000,
   revocations: 100,

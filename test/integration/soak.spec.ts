@@ -58,6 +58,15 @@ describe('a soak', () => {
     120_000,
   );
 
+  it.skipIf(noDisk)(
+    `of a disk that is full, and has the database alone${skipped(noDisk)}`,
+    async () => {
+      const said = await soak('--only', 'full-database', '--full-database', '2');
+      expect(said).toMatch(/^full-database: 2 times full, .* ok$/m);
+    },
+    120_000,
+  );
+
   const reason = lacking('redis-server', 'busybox');
   it.skipIf(reason)(
     `of builds that are cancelled${skipped(reason)}`,

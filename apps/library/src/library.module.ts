@@ -9,9 +9,13 @@ import { BlobHealth } from './storage/blobHealth.store.js';
 import { BegunService } from './uploads/begun.service.js';
 import { CollectionsStore } from './tree/collections.store.js';
 import { ContainersStore } from './tree/containers.store.js';
+import { AccountsStore } from './storage/accounts.store.js';
 import { ContentsStore } from './storage/contents.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { DownloadProofs } from './downloads/downloadProofs.js';
+import { DownloadCounts } from './downloads/downloadCounts.service.js';
+import { DownloadDaysController } from './downloads/downloadDays.controller.js';
+import { DownloadDaysStore } from './downloads/downloadDays.store.js';
 import { DownloadsController } from './downloads/downloads.controller.js';
 import { DownloadsService } from './downloads/downloads.service.js';
 import { EntitiesStore } from './tree/entities.store.js';
@@ -23,12 +27,18 @@ import { ImagesService } from './images/images.service.js';
 import { ProtectionService } from './images/protection.service.js';
 import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
+import { AccountsController } from './manage/accounts.controller.js';
+import { AccountsService } from './manage/accounts.service.js';
 import { ChangesService } from './manage/changes.service.js';
+import { CollectionRenameService } from './manage/collectionRename.service.js';
 import { ContainerChangesService } from './manage/containerChanges.service.js';
 import { LibraryNumbers } from './storage/libraryNumbers.js';
 import { ListsController } from './manage/lists.controller.js';
 import { ListsService } from './manage/lists.service.js';
 import { ManageController } from './manage/manage.controller.js';
+import { DailyRetention } from './manage/dailyRetention.service.js';
+import { LeasesStore } from './manage/leases.store.js';
+import { RetainerService } from './manage/retainer.service.js';
 import { RetentionService } from './manage/retention.service.js';
 import { RemovalsService } from './manage/removals.service.js';
 import { NamesStore } from './tree/names.store.js';
@@ -47,6 +57,9 @@ import { SignerChecks } from './signers/signerChecks.service.js';
 import { SignerLosses } from './signers/signerLosses.js';
 import { SignersService } from './signers/signers.service.js';
 import { SweepService } from './storage/sweep.service.js';
+import { StarsController } from './stars/stars.controller.js';
+import { StarsService } from './stars/stars.service.js';
+import { StarsStore } from './stars/stars.store.js';
 import { TagsController } from './images/tags.controller.js';
 import { TagsService } from './images/tags.service.js';
 import { TagsStore } from './images/tags.store.js';
@@ -57,7 +70,11 @@ import { loadUploadKey } from './uploads/uploadKey.js';
 import { UpkeepController } from './check/upkeep.controller.js';
 import { UpkeepStore } from './check/upkeep.store.js';
 import { UploadsController } from './uploads/uploads.controller.js';
-import { UploadsService } from './uploads/uploads.service.js';
+import { BeginUploadService } from './uploads/beginUpload.service.js';
+import { CompleteUploadService } from './uploads/completeUpload.service.js';
+import { OpenUploadsService } from './uploads/openUploads.service.js';
+import { RawUploadService } from './uploads/rawUpload.service.js';
+import { ReceiveUploadService } from './uploads/receiveUpload.service.js';
 import { UploadsStore } from './uploads/uploads.store.js';
 import { UploadUrls } from './uploads/uploadUrls.js';
 import { UsageService } from './storage/usage.service.js';
@@ -77,6 +94,9 @@ import { UsageService } from './storage/usage.service.js';
     ListsController,
     ManageController,
     SignaturesController,
+    AccountsController,
+    StarsController,
+    DownloadDaysController,
   ],
   providers: [
     {
@@ -130,12 +150,16 @@ import { UsageService } from './storage/usage.service.js';
         }),
     },
     { provide: ScrubStore, inject: [DATABASE], useFactory: (database: Database) => new ScrubStore(database) },
+    AccountsStore,
     CollectionsStore,
     ContainersStore,
     ContentsStore,
+    DownloadDaysStore,
     EntitiesStore,
     ImagesStore,
+    LeasesStore,
     NamesStore,
+    StarsStore,
     TagsStore,
     TermsStore,
     UploadsStore,
@@ -146,8 +170,13 @@ import { UsageService } from './storage/usage.service.js';
     ProtectionService,
     TagsService,
     UsageService,
-    UploadsService,
+    OpenUploadsService,
+    BeginUploadService,
+    ReceiveUploadService,
+    CompleteUploadService,
+    RawUploadService,
     FinishUploadService,
+    DownloadCounts,
     DownloadsService,
     SearchService,
     ImageSearchService,
@@ -157,9 +186,12 @@ import { UsageService } from './storage/usage.service.js';
     ScrubService,
     UpkeepStore,
     ListsService,
+    AccountsService,
     ChangesService,
+    CollectionRenameService,
     ContainerChangesService,
     RemovalsService,
+    RetainerService,
     RetentionService,
     DoorService,
     KeystoreKeys,
@@ -167,6 +199,8 @@ import { UsageService } from './storage/usage.service.js';
     SignerChecks,
     SignerLosses,
     SignersService,
+    DailyRetention,
+    StarsService,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

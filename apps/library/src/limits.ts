@@ -44,6 +44,24 @@ export const LIMITS = {
   /** How long a name from before leads to a container, and how many of them. */
   formerName: 180 * 24 * 60 * 60 * 1000,
   formerNames: 10,
+  /** The same with names of the collection from before. */
+  formerPaths: 40,
+  /**
+   * Downloads are written down together after this time, or when as many containers wait; so many of them in one commit, which takes two
+   * writes for each.
+   */
+  downloadFlush: 10 * 1000,
+  downloadsWaiting: 10_000,
+  downloadsPerCommit: 200,
+  /** Days for which downloads are kept. */
+  downloadDays: 400,
+  /** How often it is looked for rules that are to be applied, and how often those of one container or entity are. */
+  retentionInterval: 5 * 60 * 1000,
+  retentionRound: 24 * 60 * 60 * 1000,
+  /** After this silence another process applies rules; after a failure it is tried again then, too. */
+  retentionLease: 10 * 60 * 1000,
+  /** Images that one run looks at. */
+  retainedImages: 20_000,
   /** Entities that a list shows. */
   entitiesListed: 1000,
   /** Images with the same content that are looked at to find one that the caller may read. */

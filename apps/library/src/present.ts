@@ -12,7 +12,7 @@ import { type ArchTags, withoutArch } from './images/tags.service.js';
 /** @param insider whether the caller may see what the entity uses */
 export function presentEntity({ id, value }: Entity, insider: boolean): object {
   const { name, description, customData, defaultPrivate, quota, size } = value;
-  const { protectedTags = [], requiredSigners = null } = value;
+  const { protectedTags = [], requiredSigners = null, retention } = value;
   return {
     id,
     name,
@@ -25,6 +25,7 @@ export function presentEntity({ id, value }: Entity, insider: boolean): object {
     // Ours, like the one of containers: stock clients drop what they do not know.
     protectedTags: insider ? protectedTags : [],
     requiredSigners: insider ? requiredSigners : null,
+    retention: insider ? (retention ?? null) : null,
     ...times(value),
   };
 }

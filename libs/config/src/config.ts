@@ -70,6 +70,12 @@ export interface KeystoreSettings {
 export interface LibrarySettings {
   /** Bytes in a second at which image data is read again in the background; 0 = never. */
   readonly scrubRate: number;
+  /** Bytes that an account may hold over all entities, unless it has a quota of its own; 0 = no limit. */
+  readonly accountQuota: number;
+  /** The quota of an entity that somebody makes who is no administrator, in bytes; 0 = none. */
+  readonly entityQuota: number;
+  /** Whether what is made in a new entity is private unless its owner changes that. */
+  readonly defaultPrivate: boolean;
 }
 
 /** The plain values of a configuration, as `loadConfig` puts them together. */

@@ -84,7 +84,12 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     httpPort: settings.SCS_HTTP_PORT,
     trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
     buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
-    library: { scrubRate: settings.SCS_LIBRARY_SCRUB_RATE ?? SCRUB_RATE },
+    library: {
+      scrubRate: settings.SCS_LIBRARY_SCRUB_RATE ?? SCRUB_RATE,
+      accountQuota: settings.SCS_LIBRARY_ACCOUNT_QUOTA ?? 0,
+      entityQuota: settings.SCS_LIBRARY_ENTITY_QUOTA ?? 0,
+      defaultPrivate: settings.SCS_LIBRARY_DEFAULT_PRIVATE ?? false,
+    },
     keystore: keystoreOf(settings),
     warnings: [
       ...unknownNames(env),

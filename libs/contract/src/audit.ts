@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OrganisationRole } from './actor.js';
 import { SigningJwk } from './auth.js';
 import { envelope } from './envelope.js';
+import { Retention } from './manage.js';
 import { Scope } from './scopes.js';
 import type { AudienceName } from './services.js';
 
@@ -54,6 +55,8 @@ export const AUDIT_ACTIONS = {
     'container.change',
     'container.create',
     'container.delete',
+    'container.star',
+    'container.unstar',
     'entity.change',
     'entity.create',
     'entity.delete',
@@ -61,6 +64,7 @@ export const AUDIT_ACTIONS = {
     'image.push',
     'image.unsign',
     'library.repair',
+    'quota.change',
     'tag.delete',
     'tag.move',
     'tag.set',
@@ -170,7 +174,9 @@ export const AuditState = z.strictObject({
   signersToPull: Fingerprints,
   /** Whose signature it is about. */
   fingerprint: Fingerprint.optional(),
-  /** Of an entity, in bytes; 0 for no limit. */
+  /** By which images are kept. */
+  retention: Retention.optional(),
+  /** Of an entity or an account, in bytes; 0 for no limit. */
   quota: z.number().int().nonnegative().optional(),
   /** What people call it; the organisation of a keyring. */
   name: z

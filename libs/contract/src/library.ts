@@ -313,12 +313,17 @@ export const LibraryProblemKind = z.enum([
   'upload_bytes_missing',
   'upload_bytes_stray',
   'part_stray',
+  /** A star of a container that is gone. */
+  'star_stray',
   /** What is counted. */
   'container_tags',
   'container_size',
+  'container_stars',
   'collection_size',
   'entity_size',
   'entity_held',
+  'account_size',
+  'account_held',
 ]);
 export type LibraryProblemKind = z.infer<typeof LibraryProblemKind>;
 

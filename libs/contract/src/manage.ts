@@ -27,16 +27,21 @@ const protectedTags = z.array(TagPattern).max(20).optional();
 /**
  * Which images of a container are kept: what any of the rules keeps. `keepLast`: the newest ones of each architecture.
  * `keepDays`: what was pushed or pulled within so many days. `keepTags`: what has one of these tags, as patterns.
+ * `apply`: by the library itself once a day, or, as without it, when somebody asks.
  */
 export const Retention = z
   .object({
     keepLast: z.int().min(1).max(10_000).optional(),
     keepDays: z.int().min(1).max(36_500).optional(),
     keepTags: z.array(TagPattern).min(1).max(20).optional(),
+    apply: z.enum(['asked', 'daily']).optional(),
   })
-  .refine((rules) => Object.values(rules).some((rule) => rule !== undefined), {
-    error: 'Expected keepLast, keepDays or keepTags: without a rule nothing would be kept',
-  });
+  .refine(
+    ({ keepLast, keepDays, keepTags }) => [keepLast, keepDays, keepTags].some((rule) => rule !== undefined),
+    {
+      error: 'Expected keepLast, keepDays or keepTags: without a rule nothing would be kept',
+    },
+  );
 export type Retention = z.output<typeof Retention>;
 
 /**
@@ -83,6 +88,22 @@ export const SignatureState = z.enum([
 ]);
 export type SignatureState = z.output<typeof SignatureState>;
 
+/**
+ * `POST /v1/manage/retention/{entity}`: the same for all containers of an entity, page by page. Rules of the entity, or those given here,
+ * hold for containers that have none of their own.
+ */
+export const EntityRetentionRequest = z
+  .object({
+    dryRun: z.boolean().default(true),
+    rules: Retention.optional(),
+    limit: z.int().min(1).max(100).default(20),
+    cursor: z.string().max(1000).optional(),
+  })
+  .refine(({ dryRun, rules }) => dryRun || rules === undefined, {
+    error: 'Expected no rules beside dryRun=false: those of the entity and its containers are applied',
+  });
+export type EntityRetentionRequest = z.output<typeof EntityRetentionRequest>;
+
 /** `PATCH /v1/manage/entities/{entity}`. `quota` in bytes, 0 for no limit: administrators only. */
 export const ChangeEntityRequest = z.object({
   description,
@@ -92,11 +113,14 @@ export const ChangeEntityRequest = z.object({
   /** null: none; replaced as a whole. */
   requiredSigners: RequiredSigners.nullable().optional(),
   quota: z.int().min(0).optional(),
+  /** For containers that have no rules of their own; null: none. */
+  retention: Retention.nullable().optional(),
 });
 export type ChangeEntityRequest = z.output<typeof ChangeEntityRequest>;
 
-/** `PATCH /v1/manage/collections/…`. */
+/** `PATCH /v1/manage/collections/…`. `name` gives it, and all its containers, another address. */
 export const ChangeCollectionRequest = z.object({
+  name: z.string().max(LIBRARY_TEXT_LIMITS.name).optional(),
   description,
   customData,
   private: z.boolean().optional(),
@@ -219,6 +243,29 @@ export const ImageDetails = z.object({
 });
 export type ImageDetails = z.output<typeof ImageDetails>;
 export const ImageDetailsAnswer = envelope(ImageDetails);
+
+/** What becomes of the containers of a page; those without rules are not in it. `images` are those that go. */
+export const EntityRetentionAnswer = envelope(
+  z.object({
+    dryRun: z.boolean(),
+    /** Of the entity, or those that were asked about. */
+    rules: Retention.nullable(),
+    removed: z.number(),
+    bytes: z.number(),
+    containers: z.array(
+      z.object({
+        /** `entity/collection/container`. */
+        container: z.string(),
+        rules: Retention,
+        of: z.enum(['container', 'entity']),
+        removed: z.number(),
+        bytes: z.number(),
+        images: z.array(RetainedImage),
+      }),
+    ),
+  }),
+);
+export type EntityRetentionAnswer = z.output<typeof EntityRetentionAnswer>;
 
 export const CollectionsList = envelope(z.array(ListedCollection));
 export const ContainersList = envelope(z.array(ListedContainer));

@@ -290,6 +290,26 @@ const CASES: Readonly<Record<string, Case>> = {
     const address = `/v1/manage/retention/${await pathOf(sent, place.container)}?${query}`;
     return [statusAndBody(await sent.owner.send('POST', address, body)), await stored(sent, place)];
   },
+  'POST /v1/manage/retention/:entity': async (sent) => {
+    const { extra, query, username } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra(), rules: { ...extra(), keepLast: 1 } };
+    const answer = await sent.owner.send('POST', `/v1/manage/retention/${username}?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, place)];
+  },
+  'PATCH /v1/manage/accounts/:account': async (sent) => {
+    const { world, extra, query, username } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra('quota'), quota: 5_000_000 };
+    const answer = await world.admin.send('PATCH', `/v1/manage/accounts/${username}?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, place)];
+  },
+  'PUT /v1/manage/stars/:entity/:collection/:container': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const address = `/v1/manage/stars/${await pathOf(sent, place.container)}?${query}`;
+    return [statusAndBody(await sent.owner.send('PUT', address, extra())), await stored(sent, place)];
+  },
   'PUT /v2/upload/:upload/:part': async (sent) => {
     const { world, query } = sent;
     const made = await newUpload(sent);

@@ -156,6 +156,26 @@ describe('what is hidden in the library', () => {
         'secret',
         ['secrex', 'secrey'],
       ),
+      'an entity whose rules are applied': named(
+        change('POST', (name) => `/v1/manage/retention/${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'the downloads of a container': named(
+        get(other, (name) => `/v1/manage/downloads/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'a container that gets a star': named(
+        change('PUT', (name) => `/v1/manage/stars/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
+      'a container that loses its star': named(
+        change('DELETE', (name) => `/v1/manage/stars/tester/vault/${name}`),
+        'secret',
+        ['secrex', 'secrey'],
+      ),
       'the tags of a container': byId(
         get(other, (id) => `/v2/tags/${id}`),
         container,
@@ -243,6 +263,10 @@ describe('what is hidden in the library', () => {
     'the signatures of an image',
     'a container that is described',
     'a container that is removed',
+    'an entity whose rules are applied',
+    'the downloads of a container',
+    'a container that gets a star',
+    'a container that loses its star',
     'the tags of a container',
     'a tag that is set',
     'the image of a tag that is set',

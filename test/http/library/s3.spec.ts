@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DownloadCounts } from '#apps/library/src/downloads/downloadCounts.service';
 import { BlobStore } from '#libs/blobs';
 import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { DOWNLOAD_PROOF_HEADER } from '#libs/contract';
@@ -309,8 +310,10 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
     });
 
     it('counts a pull once', async () => {
-      const count = async () =>
-        (await world.tester.get('/v1/containers/tester/s3/open')).body.data.downloadCount as number;
+      const count = async () => {
+        await world.app.get(DownloadCounts).flush();
+        return (await world.tester.get('/v1/containers/tester/s3/open')).body.data.downloadCount as number;
+      };
       const before = await count();
       await locate(world.anonymous, 'tester/s3/open:v1');
       expect(await count()).toBe(before + 1);

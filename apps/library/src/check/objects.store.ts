@@ -27,6 +27,8 @@ interface Place {
   readonly terms: Terms;
   /** Id of what it lies in. */
   readonly parent: string | undefined;
+  /** The path that it is about to get. */
+  readonly next?: string | undefined;
   /** Paths that may still lead to it for a time. */
   readonly former: readonly string[];
   /** Whose list it is in. Entities are in none. */
@@ -290,7 +292,8 @@ export class ObjectsCheck {
 /** Whether a path is the object's, or one from before. */
 function leads(path: string, until: number | undefined, place: Place | undefined): boolean {
   if (place === undefined) return false;
-  return until === undefined ? place.path === path : place.path === path || place.former.includes(path);
+  if (place.path === path) return true;
+  return until === undefined ? place.next === path : place.former.includes(path);
 }
 
 /** A word that is none of what it leads to. One that is its own and says something else is seen from that. */
@@ -316,18 +319,23 @@ function entityPlace(entity: Stored<EntityDocument>): Place {
 
 function collectionPlace(collection: Stored<CollectionDocument>): Place {
   const { id, revision, value } = collection;
-  const { entity, entityName, name, audience: listed } = value;
+  const { entity, entityName, name, audience: listed, movingTo, formerNames = [] } = value;
+  const beside = (one: string): string => `${entityName}/${one}`;
   const terms = collectionTerms(collection);
-  const place = { kind: 'collection', id, revision, path: `${entityName}/${name}`, terms } as const;
-  return { ...place, audience: audienceOf(entity, value.private), listed, parent: entity, former: [] };
+  const place = { kind: 'collection', id, revision, path: beside(name), terms } as const;
+  const next = movingTo === undefined ? undefined : beside(movingTo);
+  const former = formerNames.map((one) => beside(one.name));
+  return { ...place, audience: audienceOf(entity, value.private), listed, parent: entity, next, former };
 }
 
 function containerPlace(container: Stored<ContainerDocument>): Place {
   const { id, revision, value } = container;
-  const { entity, entityName, collection, collectionName, name, audience: listed, formerNames = [] } = value;
+  const { entity, entityName, collection, collectionName, name, audience: listed } = value;
+  const { formerNames = [], formerPaths = [] } = value;
   const beside = (one: string): string => `${entityName}/${collectionName}/${one}`;
+  const former = [...formerNames.map(beside), ...formerPaths.map((path) => `${entityName}/${path}`)];
   const terms = containerTerms(container);
   const place = { kind: 'container', id, revision, path: beside(name), terms } as const;
   const audience = audienceOf(entity, value.private);
-  return { ...place, audience, listed, parent: collection, former: formerNames.map(beside) };
+  return { ...place, audience, listed, parent: collection, former };
 }

@@ -11,8 +11,8 @@ import {
   parseDigest,
 } from '#libs/core';
 import { type ByteSource, CLOCK, LOG, type Logger, Metrics } from '#libs/server';
+import { DownloadCounts } from './downloadCounts.service.js';
 import { BegunService } from '../uploads/begun.service.js';
-import { ContainersStore } from '../tree/containers.store.js';
 import { type FoundImage, ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
@@ -48,7 +48,7 @@ export class DownloadsService {
     private readonly blobs: BlobStore,
     private readonly imagesService: ImagesService,
     private readonly images: ImagesStore,
-    private readonly containers: ContainersStore,
+    private readonly counts: DownloadCounts,
     private readonly begun: BegunService,
     private readonly door: DoorService,
   ) {
@@ -136,8 +136,9 @@ export class DownloadsService {
   async count({ container, image }: Download): Promise<void> {
     this.#pulls({});
     const day = `${this.clock.now().toISOString().slice(0, 10)}T00:00:00.000Z`;
-    await Promise.all([this.containers.countDownload(container), this.images.notePull(image, day)]).catch(
-      (error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`),
-    );
+    this.counts.count(container);
+    await this.images
+      .notePull(image, day)
+      .catch((error: unknown) => this.log.warn(`The day of a pull was not noted: ${messageOf(error)}`));
   }
 }

@@ -32,7 +32,7 @@ export class ImagesController {
 
   @Post('v1/images')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async create(
     @Body(new JsonBody(ImageRequest)) request: ImageRequest,

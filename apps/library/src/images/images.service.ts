@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BlobStore } from '#libs/blobs';
-import { Trail } from '#libs/audit';
+import { type Caller, Trail } from '#libs/audit';
 import type { Actor, ImageRequest } from '#libs/contract';
 import { type Clock, DomainError, type ImageReference, newObjectId, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
-import { deleted, pushed } from '../events.js';
+import { type ByRules, deleted, pushed } from '../events.js';
 import { ProtectionService } from './protection.service.js';
 import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
@@ -154,7 +154,9 @@ export class ImagesService {
       const { description, customData } = request;
       const made = newObjectId();
       // Without room for it the image is made without content: the upload that follows is refused with the reason.
-      const fits = known !== undefined && (await this.usage.fits(entity, hash, known.value.size));
+      const fits =
+        known !== undefined &&
+        (await this.usage.shortage(entity, actor.username, { hash, size: known.value.size })) === undefined;
       const reused = fits ? known.value : undefined;
       const image: ImageDocument = {
         ...(reused ?? NO_CONTENT),
@@ -165,7 +167,7 @@ export class ImagesService {
         createdBy: actor.username,
         createdAt: this.clock.now().toISOString(),
       };
-      const use = { entity, container, hash, size: image.size };
+      const use = { entity, container, account: actor.username, hash, size: image.size };
       const gained = reused
         ? [
             ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),
@@ -196,9 +198,9 @@ export class ImagesService {
     return { image: found.image, container: found.container };
   }
 
-  /** The same, for whoever is known to be allowed to. One that is gone already is fine. */
-  async removeStored(id: string, hash: string, actor: Actor): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#removal(id, actor));
+  /** The same, for whoever is known to be allowed to, or, null, for rules. One that is gone already is fine. */
+  async removeStored(id: string, hash: string, actor: Caller | null, by?: ByRules): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#removal(id, actor, by));
     if (unused) await this.usage.discard(hash);
   }
 
@@ -213,7 +215,11 @@ export class ImagesService {
     if (value.uploaded && (await this.health.isDamaged(value.hash))) throw damagedImage(describe(reference));
   }
 
-  async #removal(id: string, actor: Actor): Promise<{ writes: Change[]; result: boolean }> {
+  async #removal(
+    id: string,
+    actor: Caller | null,
+    by?: ByRules,
+  ): Promise<{ writes: Change[]; result: boolean }> {
     const image = await this.images.get(id);
     if (!image) return { writes: [], result: false };
     const container = await this.containers.get(image.value.container);
@@ -225,7 +231,7 @@ export class ImagesService {
       ...this.signatures.removing(image),
       ...tags.map((tag) => this.tags.removal(tag)),
       ...this.terms.imageChanges(container, id, image.value, undefined),
-      this.trail.write(deleted(container, image.value, actor)),
+      this.trail.write(deleted(container, image.value, actor, by)),
     ];
     if (tags.length > 0) writes.push(this.containers.counting(container.id, -tags.length));
     if (!image.value.uploaded) return { writes, result: false };

@@ -11,7 +11,7 @@ import { ProtectionService } from './protection.service.js';
 import { type Image, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
-import { enforce, mayListTags, mayWrite } from '../policy.js';
+import { enforce, mayListTags, mayMove, mayWrite } from '../policy.js';
 import { DoorService } from '../signers/door.service.js';
 import { containerSubject } from '../tree/subjects.js';
 import { type Tag, TagsStore } from './tags.store.js';
@@ -91,6 +91,8 @@ export class TagsService {
       const unchanged = this.images.replacement(image, image.value);
       const event = { container, tag, arch, image: image.value, actor };
       if (present) {
+        // Whatever the tag is called, and whatever has it: a token that may only create moves none.
+        enforce(mayMove(actor, containerSubject(container)), () => missing('container', options.container));
         const before = await this.images.get(present.value.image);
         refuseDowngrade(before, image);
         if (before?.value.uploaded === true) await this.protection.requireMovable(container, [tag]);

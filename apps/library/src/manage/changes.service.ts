@@ -21,8 +21,9 @@ import { type Collection, CollectionsStore } from '../tree/collections.store.js'
 import { ContainersStore } from '../tree/containers.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { collectionSubject, entitySubject } from '../tree/subjects.js';
-import { TreeService } from '../tree/tree.service.js';
-import { changeObject, given, mayChange } from './changes.js';
+import { checkName, TreeService } from '../tree/tree.service.js';
+import { changeObject, given, mayChange, rulesFrom } from './changes.js';
+import { CollectionRenameService } from './collectionRename.service.js';
 import { ContainerChangesService } from './containerChanges.service.js';
 
 /** Containers that are made private in one step. */
@@ -41,6 +42,7 @@ export class ChangesService {
     private readonly containers: ContainersStore,
     private readonly containerChanges: ContainerChangesService,
     private readonly keys: KeystoreKeys,
+    private readonly collectionRename: CollectionRenameService,
     private readonly trail: Trail,
   ) {}
 
@@ -58,16 +60,18 @@ export class ChangesService {
             reason: 'not_administrator',
           });
         const before = entity.value;
-        const { requiredSigners, ...members } = request;
+        const { requiredSigners, retention, ...members } = given(request);
         // Nothing could be pushed or pulled any more.
         if (requiredSigners && !isEmpty(requiredSigners)) this.keys.requireReadable();
         const { requiredSigners: present, ...rest } = before;
         const signers = requiredSigners === undefined ? present : (requiredSigners ?? undefined);
+        const now = this.clock.now();
         const value = {
           ...rest,
-          ...given(members),
+          ...members,
           ...(signers === undefined || isEmpty(signers) ? {} : { requiredSigners: signers }),
-          updatedAt: this.clock.now().toISOString(),
+          ...rulesFrom(retention, now.getTime()),
+          updatedAt: now.toISOString(),
         };
         return [
           this.entities.replacement(entity, value),
@@ -84,13 +88,26 @@ export class ChangesService {
    * @throws DomainError `not_found`, `forbidden`
    */
   async changeCollection(path: string, request: ChangeCollectionRequest, actor: Actor): Promise<Collection> {
+    const { name, ...others } = request;
+    if (name !== undefined) checkName(name);
     const { id } = await this.tree.collection(path, actor);
+    const collection = await this.#describeCollection(id, path, others, actor);
+    return name === undefined ? collection : this.collectionRename.rename(id, name, actor);
+  }
+
+  async #describeCollection(
+    id: string,
+    path: string,
+    request: Omit<ChangeCollectionRequest, 'name'>,
+    actor: Actor,
+  ): Promise<Collection> {
     const absent = () => missing('collection', path);
     const collection = await changeObject(this.database, () => this.collections.get(id), {
       absent,
       plan: (one) => {
         const subject = collectionSubject(one);
         enforce(mayChange(actor, subject, request), absent);
+        if (Object.keys(given(request)).length === 0) return [];
         const before = one.value;
         const changes = { ...before, ...given(request), updatedAt: this.clock.now().toISOString() };
         const value = { ...changes, audience: audienceOf(before.entity, changes.private) };
@@ -130,6 +147,7 @@ function stateOf({
   quota,
   protectedTags = [],
   requiredSigners,
+  retention,
 }: Entity['value']): AuditState {
   const { push, pull } = requiredSigners ?? {};
   return {
@@ -138,5 +156,6 @@ function stateOf({
     ...(protectedTags.length === 0 ? {} : { protectedTags }),
     ...(push === undefined ? {} : { signersToPush: push }),
     ...(pull === undefined ? {} : { signersToPull: pull }),
+    ...(retention === undefined ? {} : { retention }),
   };
 }

@@ -17,7 +17,7 @@ import { type Container, type ContainerDocument, ContainersStore } from '../tree
 import { NamesStore } from '../tree/names.store.js';
 import { collectionSubject, containerSubject } from '../tree/subjects.js';
 import { checkName, TreeService } from '../tree/tree.service.js';
-import { changeObject, given, mayChange } from './changes.js';
+import { changeObject, given, mayChange, rulesFrom } from './changes.js';
 
 /** What becomes of containers: what is said of them, who sees them, whether they take more images, and how they are called. */
 @Injectable()
@@ -49,8 +49,7 @@ export class ContainerChangesService {
         enforce(mayChange(actor, containerSubject(container), request), absent);
         const parent = request.private === false ? await this.#openParent(container) : [];
         const { retention, ...rest } = given(request);
-        // null: the rules go.
-        const rules = retention === undefined ? {} : { retention: retention ?? undefined };
+        const rules = rulesFrom(retention, this.clock.now().getTime());
         return [...parent, ...(await this.#writes(container, { ...rest, ...rules }, actor))];
       },
     });
@@ -133,6 +132,14 @@ function pathOf({ entityName, collectionName }: ContainerDocument, name: string)
   return `${entityName}/${collectionName}/${name}`;
 }
 
-function stateOf({ private: isPrivate, readOnly, name, protectedTags = [] }: ContainerDocument): AuditState {
-  return { private: isPrivate, readOnly, name, ...(protectedTags.length === 0 ? {} : { protectedTags }) };
+function stateOf(container: ContainerDocument): AuditState {
+  const { private: isPrivate, readOnly, name, protectedTags = [], retention } = container;
+  const patterns = protectedTags.length === 0 ? {} : { protectedTags };
+  return {
+    private: isPrivate,
+    readOnly,
+    name,
+    ...patterns,
+    ...(retention === undefined ? {} : { retention }),
+  };
 }

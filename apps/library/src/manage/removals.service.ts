@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
+import { ScsConfig } from '#libs/config';
 import type { Actor } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { removed, untagged } from '../events.js';
+import { DownloadCounts } from '../downloads/downloadCounts.service.js';
 import { ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
 import { ProtectionService } from '../images/protection.service.js';
@@ -13,6 +15,7 @@ import { missing } from '../missing.js';
 import { enforce, isAdministrator, mayDelete, mayRemove, placeOf, type Subject } from '../policy.js';
 import { collectionTerms, containerTerms, entityTerms } from '../search/documents.store.js';
 import { type SearchKind, type Terms, TermsStore } from '../search/terms.store.js';
+import { StarsStore } from '../stars/stars.store.js';
 import { EVERYBODY } from '../tree/audiences.js';
 import { CollectionsStore } from '../tree/collections.store.js';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
@@ -28,6 +31,7 @@ const FIRST = { after: '', limit: 1 } as const;
 export class RemovalsService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
+    private readonly config: ScsConfig,
     private readonly tree: TreeService,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
@@ -38,11 +42,13 @@ export class RemovalsService {
     private readonly imagesService: ImagesService,
     private readonly tags: TagsStore,
     private readonly protection: ProtectionService,
+    private readonly stars: StarsStore,
+    private readonly downloads: DownloadCounts,
     private readonly trail: Trail,
   ) {}
 
   /**
-   * One with a quota goes by administrators alone: made again it would have none.
+   * One with a quota of its own goes by administrators alone: made again it would have none.
    * @throws DomainError `not_found`, `forbidden`, `conflict` while there is something in it
    */
   async removeEntity(name: string, actor: Actor): Promise<void> {
@@ -52,7 +58,8 @@ export class RemovalsService {
       if (!entity) return { writes: [], result: undefined };
       const subject = entitySubject(entity);
       enforce(mayRemove(actor, subject), () => missing('entity', name));
-      if (entity.value.quota > 0 && !isAdministrator(actor))
+      const { quota } = entity.value;
+      if (quota > 0 && quota !== this.config.library.entityQuota && !isAdministrator(actor))
         throw new DomainError('forbidden', `Only administrators remove ${name}: it has a quota`, {
           reason: 'not_administrator',
         });
@@ -80,9 +87,13 @@ export class RemovalsService {
       for (const audience of [EVERYBODY, collection.value.entity])
         if ((await this.containers.ofCollection(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'containers');
+      const { entityName, formerNames = [], movingTo } = collection.value;
+      const former = formerNames.map(({ name }) => this.names.releaseFormer(`${entityName}/${name}`, id));
       return {
         writes: [
           this.collections.removal(collection),
+          ...(await Promise.all(former)).flat(),
+          ...(movingTo === undefined ? [] : [this.names.release(`${entityName}/${movingTo}`)]),
           ...this.#traces('collection', subject, collectionTerms(collection), actor),
         ],
         result: undefined,
@@ -98,15 +109,19 @@ export class RemovalsService {
     const { id } = await this.tree.container(path, actor);
     for (let emptied = false; !emptied;) {
       await this.#removeImages(id, path, actor);
+      await this.#removeStars(id);
       emptied = await commitPlan(this.database, async () => {
         const container = await this.containers.get(id);
         if (!container) return { writes: [], result: true };
         const subject = containerSubject(container);
         enforce(mayRemove(actor, subject), () => missing('container', path));
         if ((await this.images.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
-        const former = (container.value.formerNames ?? []).map((name) =>
-          this.names.releaseFormer(placeOf({ ...subject, container: name }), id),
-        );
+        if ((await this.stars.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
+        const { entityName, formerNames = [], formerPaths = [] } = container.value;
+        const former = [
+          ...formerNames.map((name) => placeOf({ ...subject, container: name })),
+          ...formerPaths.map((path) => `${entityName}/${path}`),
+        ].map((path) => this.names.releaseFormer(path, id));
         return {
           writes: [
             this.containers.removal(container),
@@ -117,6 +132,7 @@ export class RemovalsService {
         };
       });
     }
+    await this.downloads.forget(id);
   }
 
   /**
@@ -159,6 +175,19 @@ export class RemovalsService {
       if (images.length === 0) return;
       for (const { id, value } of images) await this.imagesService.removeStored(id, value.hash, actor);
     }
+  }
+
+  async #removeStars(container: string): Promise<void> {
+    for (let more = true; more;)
+      more = await commitPlan(this.database, async () => {
+        const stars = await this.stars.ofContainer(container, LIMITS.tagsPerCommit);
+        const isThere = stars.length > 0 && (await this.containers.get(container)) !== undefined;
+        const counted = isThere ? [this.containers.starring(container, -stars.length)] : [];
+        return {
+          writes: [...stars.map((star) => this.stars.removal(star)), ...counted],
+          result: stars.length > 0,
+        };
+      });
   }
 
   /** What has to go with an object. */

@@ -7,11 +7,12 @@ import {
   entityNames,
   type EntityRequest,
 } from '#libs/contract';
+import { ScsConfig } from '#libs/config';
 import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Collection, CollectionsStore } from './collections.store.js';
 import { type Container, ContainersStore } from './containers.store.js';
-import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
+import { type Change, commitPlan, DATABASE, type Database, TryAgain } from '../database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
 import { created } from '../events.js';
 import { LIMITS } from '../limits.js';
@@ -29,6 +30,7 @@ export class TreeService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly config: ScsConfig,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
     private readonly entities: EntitiesStore,
@@ -85,9 +87,12 @@ export class TreeService {
       name,
       (id) => this.entities.get(id),
       (id) => {
-        const { description, customData, defaultPrivate } = request;
+        const { description, customData } = request;
+        const { defaultPrivate: isPrivateHere, entityQuota } = this.config.library;
+        // Stock clients always say false.
+        const defaultPrivate = request.defaultPrivate || isPrivateHere;
         // Nobody gives quota to themselves.
-        const quota = isAdministrator(actor) ? request.quota : 0;
+        const quota = isAdministrator(actor) && request.quota > 0 ? request.quota : entityQuota;
         const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
         const value = { ...entity, ...this.#creation(actor) };
         return [
@@ -143,18 +148,31 @@ export class TreeService {
     const collection = admit(found, this.#reading(actor, collectionSubject), () =>
       missing('collection', request.collection),
     );
-    const { entity, entityName, name: collectionName } = collection.value;
+    const { entity, entityName } = collection.value;
     enforce(
-      mayCreate(actor, { entity: entityName, collection: collectionName, container: name, private: false }),
+      mayCreate(actor, {
+        entity: entityName,
+        collection: collection.value.name,
+        container: name,
+        private: false,
+      }),
       () => missing('collection', request.collection),
     );
+    const parentNow = async (): Promise<Collection> => {
+      const parent = await this.collections.get(collection.id);
+      if (!parent) throw missing('collection', request.collection);
+      return parent;
+    };
     return this.#make(
       'container',
-      `${entityName}/${collectionName}/${name}`,
+      // The name of a collection may just be changing.
+      async () => `${entityName}/${(await parentNow()).value.name}/${name}`,
       (id) => this.containers.get(id),
-      async (id) => {
-        const parent = await this.collections.get(collection.id);
-        if (!parent) throw missing('collection', request.collection);
+      async (id, path) => {
+        const parent = await parentNow();
+        const collectionName = parent.value.name;
+        if (path !== `${entityName}/${collectionName}/${name}`) throw new TryAgain();
+        const former = await this.#formerPaths(parent, name);
         const isPrivate = parent.value.private || request.private;
         const audience = audienceOf(entity, isPrivate);
         const { description, fullDescription, customData, readOnly } = request;
@@ -162,13 +180,20 @@ export class TreeService {
         const counters = { size: 0, downloadCount: 0, stars: 0, tags: 0 };
         const texts = { description, fullDescription, customData };
         const rights = { private: isPrivate, audience, readOnly };
-        const value = { ...place, ...texts, ...counters, ...rights, ...this.#creation(actor) };
+        const paths = former.length === 0 ? {} : { formerPaths: former.map(({ path: one }) => one) };
+        const value = { ...place, ...texts, ...counters, ...paths, ...rights, ...this.#creation(actor) };
         return [
           this.collections.replacement(parent, parent.value),
+          ...former.map(({ path: one, until }) => this.names.keepUntil(`${entityName}/${one}`, id, until)),
           this.containers.creation(id, value),
           ...this.terms.changes(undefined, containerTerms({ id, value })),
-          this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
+          this.trail.write(created('container', path, isPrivate, actor)),
         ];
+      },
+      // Of a collection that was called so before this one: its containers give the name up.
+      async (id) => {
+        const found = await this.containers.get(id);
+        return found !== undefined && found.value.collection !== collection.id;
       },
     );
   }
@@ -185,22 +210,44 @@ export class TreeService {
     return { subject, decide: (one: Subject) => mayRead(actor, one) };
   }
 
-  /** Finds or makes the object at a path. Two at once make one: the path can be taken only once. */
+  /**
+   * Finds or makes the object at a path. Two at once make one: the path can be taken only once.
+   * @param isElsewhere whether what the path leads to is none of these
+   */
   async #make<T>(
     kind: SearchKind,
-    path: string,
+    at: string | (() => Promise<string>),
     get: (id: string) => Promise<T | undefined>,
-    create: (id: string) => Change[] | Promise<Change[]>,
+    create: (id: string, path: string) => Change[] | Promise<Change[]>,
+    isElsewhere: (id: string) => Promise<boolean> = async () => false,
   ): Promise<T> {
-    const id = await commitPlan(this.database, async () => {
-      const existing = await this.names.find(path);
-      if (existing !== undefined) return { writes: [], result: existing };
+    const { id, path } = await commitPlan(this.database, async () => {
+      const wanted = typeof at === 'string' ? at : await at();
+      const existing = await this.names.find(wanted);
+      if (existing !== undefined && !(await isElsewhere(existing)))
+        return { writes: [], result: { id: existing, path: wanted } };
       const made = newObjectId();
-      return { writes: [await this.names.take(path, made), ...(await create(made))], result: made };
+      const writes = [await this.names.take(wanted, made), ...(await create(made, wanted))];
+      return { writes, result: { id: made, path: wanted } };
     });
     const object = await get(id);
     if (!object) throw missing(kind, path);
     return object;
+  }
+
+  /** Addresses by which a new container is found, too: pushes and pulls go on to use names of its collection from before. */
+  async #formerPaths(
+    { id, value }: Collection,
+    name: string,
+  ): Promise<{ readonly path: string; readonly until: number }[]> {
+    const found = [];
+    for (const former of value.formerNames ?? []) {
+      const path = `${former.name}/${name}`;
+      const leadsHere = (await this.names.find(`${value.entityName}/${former.name}`)) === id;
+      const isOpen = leadsHere && (await this.names.find(`${value.entityName}/${path}`)) === undefined;
+      if (isOpen) found.push({ path, until: former.until });
+    }
+    return found;
   }
 
   #creation(actor: Actor): { createdBy: string; createdAt: string } {

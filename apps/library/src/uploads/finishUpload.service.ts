@@ -7,7 +7,7 @@ import { ContainersStore } from '../tree/containers.store.js';
 import { BlobHealth } from '../storage/blobHealth.store.js';
 import { ContentsStore } from '../storage/contents.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
-import { EntitiesStore } from '../tree/entities.store.js';
+import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { pushed, uploader } from '../events.js';
 import { type ImageFacts, readImageFacts } from '../images/imageFacts.js';
 import { ImagesStore } from '../images/images.store.js';
@@ -15,6 +15,7 @@ import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { ImageTermsService } from '../search/imageTerms.service.js';
 import { TermsStore } from '../search/terms.store.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
+import { overQuota, type Shortage } from '../storage/quota.js';
 import { UsageService } from '../storage/usage.service.js';
 import { DoorService } from '../signers/door.service.js';
 import type { Findings } from '../signers/imageSignatures.js';
@@ -23,8 +24,12 @@ import { SignersService } from '../signers/signers.service.js';
 
 interface Outcome {
   readonly writes: readonly Change[];
-  /** The blob is nobody's any more. */
-  readonly result: boolean;
+  readonly result: {
+    /** The blob is nobody's any more. */
+    readonly unused: boolean;
+    /** There is no room for the content, which was the entity's when the upload began, any more: the upload has ended. */
+    readonly short?: Shortage;
+  };
 }
 /** What has become a blob. */
 interface Stored {
@@ -39,7 +44,8 @@ interface Arrival {
   /** Where somebody must have signed what is pushed. */
   readonly findings: Findings | undefined;
 }
-const NOTHING: Outcome = { writes: [], result: false };
+const NOTHING_RESERVED = { reserved: 0, accountReserved: 0 } as const;
+const NOTHING: Outcome = { writes: [], result: { unused: false } };
 
 /**
  * The end of an upload, good or bad. An upload claims its content when it begins, so that nobody removes the blob meanwhile.
@@ -177,15 +183,16 @@ export class FinishUploadService {
     const upload = await this.uploads.get(uploadId);
     if (!upload || upload.value.state === 'storing') return { writes: [], result: undefined };
     if (upload.value.state !== 'open') return { writes: [], result: { upload, unused: false } };
-    const { entity: entityId, reserved, hash } = upload.value;
-    const entity = await this.entities.get(entityId);
-    const release = await this.usage.releasing(hash);
-    const writes = [
-      this.uploads.replacement(upload, { ...upload.value, state: 'ended', reserved: 0 }),
-      ...release.changes,
-    ];
-    if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
-    return { writes, result: { upload, unused: release.last } };
+    const { writes, last } = await this.#release(upload, await this.entities.get(upload.value.entity));
+    return { writes, result: { upload, unused: last } };
+  }
+
+  /** The writes that end an upload without an image: its claim and its reservations are given back. */
+  async #release(upload: Upload, entity: Entity | undefined): Promise<{ writes: Change[]; last: boolean }> {
+    const { changes, last } = await this.usage.releasing(upload.value.hash);
+    const ended = { ...upload.value, ...NOTHING_RESERVED, state: 'ended' } as const;
+    const given = await this.usage.givingBack(entity, upload.value);
+    return { writes: [this.uploads.replacement(upload, ended), ...changes, ...given], last };
   }
 
   async #marking(uploadId: string): Promise<{ writes: readonly Change[]; result: undefined }> {
@@ -199,15 +206,21 @@ export class FinishUploadService {
   }
 
   async #publish({ id, value: { hash, size } }: Upload, stored: Stored, actor: Caller): Promise<void> {
-    let unused: boolean;
+    let outcome: Outcome['result'];
     try {
-      unused = await commitPlan(this.database, () => this.#publication(id, stored, actor));
+      outcome = await commitPlan(this.database, () => this.#publication(id, stored, actor));
     } catch (error) {
       // The rule of the door is younger than the look at these bytes: they are not let in, and can be given up.
       if (error instanceof DomainError && error.reason === 'signer_required') await this.takeBack(id);
       throw error;
     }
+    const { unused, short } = outcome;
     if (unused) await this.usage.discard(hash);
+    if (short !== undefined) {
+      await this.uploads.deleteParts(id);
+      await this.uploads.delete(id);
+      throw overQuota(short);
+    }
     if (stored.facts.signed) this.checks.nudge();
     // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
     const upload = await this.uploads.get(id);
@@ -237,12 +250,12 @@ export class FinishUploadService {
   ): Promise<Outcome> {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
-    const { hash, size, reserved } = upload.value;
+    const { hash, size, username: account, reserved, accountReserved } = upload.value;
     const doneAt = this.clock.now().getTime();
     const complete = this.uploads.replacement(upload, {
       ...upload.value,
+      ...NOTHING_RESERVED,
       state: 'complete',
-      reserved: 0,
       doneAt,
       expiresAt: doneAt + this.limits.uploadMemory,
     });
@@ -253,9 +266,17 @@ export class FinishUploadService {
     if (!image || image.value.uploaded || !container || !entity) {
       // Removed meanwhile, perhaps with all that it was in, or another upload of the same file was faster: only the claim and the reservation are left.
       const release = await this.usage.releasing(hash);
-      const writes = [complete, ...release.changes, ...mending];
-      if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
-      return { writes, result: release.last };
+      const given = await this.usage.givingBack(entity, upload.value);
+      return {
+        writes: [complete, ...release.changes, ...given, ...mending],
+        result: { unused: release.last },
+      };
+    }
+    const have = { reserved, accountReserved };
+    const short = await this.usage.shortage(entity, account, { hash, size }, have);
+    if (short !== undefined) {
+      const { writes, last } = await this.#release(upload, entity);
+      return { writes: [...writes, ...mending], result: { unused: last, short } };
     }
     if (arrival !== undefined) this.door.requireFound('push', entity, arrival.findings);
     const { format, arch, signed, encrypted, fingerprints, labels } = facts;
@@ -268,7 +289,10 @@ export class FinishUploadService {
       ...(arch === undefined ? {} : { arch }),
       ...this.signers.membersOf(arrival?.findings),
     };
-    const counted = await this.usage.adding({ entity, container, hash, size }, { claimed: true, reserved });
+    const counted = await this.usage.adding(
+      { entity, container, account, hash, size },
+      { claimed: true, ...have },
+    );
     const value = { ...image.value, ...found, size, uploaded: true };
     return {
       writes: [
@@ -280,7 +304,7 @@ export class FinishUploadService {
         ...mending,
         this.trail.write(pushed(container, value, actor)),
       ],
-      result: false,
+      result: { unused: false },
     };
   }
 }
