@@ -10,7 +10,6 @@ import { missing } from '../missing.js';
 import { enforce, mayManage, placeOf } from '../policy.js';
 import { collectionTerms } from '../search/documents.store.js';
 import { TermsStore } from '../search/terms.store.js';
-import { audienceOf } from '../tree/audiences.js';
 import { type Collection, CollectionsStore } from '../tree/collections.store.js';
 import { type Container, type ContainerDocument, ContainersStore } from '../tree/containers.store.js';
 import { NamesStore } from '../tree/names.store.js';
