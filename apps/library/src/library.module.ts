@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Trail } from '#libs/audit';
 import { BlobStore, openBlobs } from '#libs/blobs';
@@ -8,6 +9,12 @@ import { CLOCK, LOG, type Logger, provideTrail, Readiness, Service } from '#libs
 import { BlobHealth } from './storage/blobHealth.store.js';
 import { BegunService } from './uploads/begun.service.js';
 import { CollectionsStore } from './tree/collections.store.js';
+import { EventCursors } from './events/cursors.js';
+import { EventReader } from './events/eventReader.service.js';
+import { EventsController } from './events/events.controller.js';
+import { EventStreamsService } from './events/eventStreams.service.js';
+import { EventFeed } from './events/feed.store.js';
+import { Sequencer } from './events/sequencer.service.js';
 import { ContainersStore } from './tree/containers.store.js';
 import { ContentsStore } from './storage/contents.store.js';
 import { DATABASE, type Database } from './database.store.js';
@@ -49,6 +56,15 @@ import { UploadsService } from './uploads/uploads.service.js';
 import { UploadsStore } from './uploads/uploads.store.js';
 import { UploadUrls } from './uploads/uploadUrls.js';
 import { UsageService } from './storage/usage.service.js';
+import { Reachable } from './webhooks/addresses.js';
+import { DeliveriesService } from './webhooks/deliveries.service.js';
+import { DeliveriesStore } from './webhooks/deliveries.store.js';
+import { WebhookSecrets } from './webhooks/secrets.js';
+import { Sender } from './webhooks/send.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { WebhooksService } from './webhooks/webhooks.service.js';
+import { WebhooksStore } from './webhooks/webhooks.store.js';
+import { WebhookWorker } from './webhooks/webhookWorker.service.js';
 
 /** The library: entities, collections, containers, images and tags; uploads, downloads and search. */
 @Service('library')
@@ -63,6 +79,8 @@ import { UsageService } from './storage/usage.service.js';
     UpkeepController,
     ListsController,
     ManageController,
+    EventsController,
+    WebhooksController,
   ],
   providers: [
     {
@@ -90,6 +108,32 @@ import { UsageService } from './storage/usage.service.js';
       inject: [ScsConfig],
       useFactory: async (config: ScsConfig) =>
         new DownloadProofs(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: EventCursors,
+      inject: [ScsConfig],
+      useFactory: async (config: ScsConfig) =>
+        new EventCursors(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: WebhookSecrets,
+      inject: [ScsConfig],
+      useFactory: async (config: ScsConfig) =>
+        new WebhookSecrets(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: Reachable,
+      inject: [ScsConfig],
+      useFactory: (config: ScsConfig) => new Reachable(config.library.webhookNetworks),
+    },
+    {
+      provide: Sender,
+      inject: [ScsConfig, Reachable],
+      useFactory: async ({ library }: ScsConfig, reachable: Reachable) =>
+        new Sender(
+          reachable,
+          library.webhookCaFile === undefined ? undefined : await readFile(library.webhookCaFile, 'utf8'),
+        ),
     },
     { provide: LIBRARY_LIMITS, useValue: LIMITS },
     provideTrail('library', DATABASE),
@@ -138,6 +182,15 @@ import { UsageService } from './storage/usage.service.js';
     ContainerChangesService,
     RemovalsService,
     RetentionService,
+    EventFeed,
+    Sequencer,
+    EventReader,
+    EventStreamsService,
+    WebhooksStore,
+    DeliveriesStore,
+    DeliveriesService,
+    WebhooksService,
+    WebhookWorker,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

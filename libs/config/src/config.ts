@@ -70,6 +70,10 @@ export interface KeystoreSettings {
 export interface LibrarySettings {
   /** Bytes in a second at which image data is read again in the background; 0 = never. */
   readonly scrubRate: number;
+  /** Addresses and networks that webhooks reach besides the internet. */
+  readonly webhookNetworks: readonly string[];
+  /** Authorities by which receivers of webhooks are trusted besides the public ones. */
+  readonly webhookCaFile: string | undefined;
 }
 
 /** The plain values of a configuration, as `loadConfig` puts them together. */

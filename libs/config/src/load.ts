@@ -84,7 +84,11 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     httpPort: settings.SCS_HTTP_PORT,
     trustedProxies: settings.SCS_TRUSTED_PROXIES ?? [],
     buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
-    library: { scrubRate: settings.SCS_LIBRARY_SCRUB_RATE ?? SCRUB_RATE },
+    library: {
+      scrubRate: settings.SCS_LIBRARY_SCRUB_RATE ?? SCRUB_RATE,
+      webhookNetworks: settings.SCS_WEBHOOK_NETWORKS ?? [],
+      webhookCaFile: settings.SCS_WEBHOOK_CA_FILE,
+    },
     keystore: keystoreOf(settings),
     warnings: [
       ...unknownNames(env),

@@ -191,6 +191,16 @@ const library = z.object({
       'Bytes in a second, with K, M or G, at which the library reads its image data again in the background, once a week, and finds what the disk has changed; 0 = never. Default: 4M.',
     example: '20M',
   }),
+  SCS_WEBHOOK_NETWORKS: setting(Networks, {
+    about:
+      'Addresses and networks inside that webhooks may reach besides the internet, 127.0.0.1 (then by plain HTTP, too) among them. Every owner of an entity can then send requests there. Default: none.',
+    example: '192.0.2.0/24',
+  }),
+  SCS_WEBHOOK_CA_FILE: setting(AbsolutePath, {
+    about:
+      'Certificate authorities in PEM by which receivers of webhooks are trusted, besides the public ones.',
+    example: '/etc/scs/tls/webhook-ca.pem',
+  }),
 });
 
 const builds = z.object({

@@ -6,6 +6,7 @@ export * from './builder.js';
 export * from './discovery.js';
 export * from './envelope.js';
 export * from './library.js';
+export * from './libraryEvents.js';
 export * from './manage.js';
 export * from './scopes.js';
 export * from './services.js';

@@ -5,6 +5,8 @@ import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { DATABASE, type Database } from '../database.store.js';
 import { changed } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { collectionPlace, entityPlace, placeChanged } from '../events/happenings.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator } from '../policy.js';
 import { TermsStore } from '../search/terms.store.js';
@@ -33,6 +35,7 @@ export class ChangesService {
     private readonly containers: ContainersStore,
     private readonly containerChanges: ContainerChangesService,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {}
 
   /** @throws DomainError `not_found`, `forbidden`: quota comes from administrators */
@@ -56,6 +59,7 @@ export class ChangesService {
           this.entities.replacement(entity, value),
           ...(value.defaultPrivate === before.defaultPrivate ? [] : this.terms.creation(found)),
           this.trail.write(changed({ subject, actor, before: stateOf(before), after: stateOf(value) })),
+          this.feed.write(placeChanged(entityPlace({ id, value }), actor)),
         ];
       },
     });
@@ -94,6 +98,7 @@ export class ChangesService {
               after: { private: value.private },
             }),
           ),
+          this.feed.write(placeChanged(collectionPlace({ id, value }), actor)),
         ];
       },
     });

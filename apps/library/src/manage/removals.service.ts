@@ -4,6 +4,15 @@ import type { Actor } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { removed, untagged } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import {
+  collectionPlace,
+  containerPlace,
+  entityPlace,
+  type Place,
+  placeRemoved,
+  tagRemoved,
+} from '../events/happenings.js';
 import { ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
 import { ProtectionService } from '../images/protection.service.js';
@@ -19,6 +28,8 @@ import { EntitiesStore } from '../tree/entities.store.js';
 import { NamesStore } from '../tree/names.store.js';
 import { collectionSubject, containerSubject, entitySubject } from '../tree/subjects.js';
 import { TreeService } from '../tree/tree.service.js';
+import { webhookEvent } from '../webhooks/webhookEvents.js';
+import { WebhooksStore } from '../webhooks/webhooks.store.js';
 
 const FIRST = { after: '', limit: 1 } as const;
 
@@ -38,6 +49,8 @@ export class RemovalsService {
     private readonly tags: TagsStore,
     private readonly protection: ProtectionService,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
+    private readonly webhooks: WebhooksStore,
   ) {}
 
   /**
@@ -59,7 +72,11 @@ export class RemovalsService {
         if ((await this.collections.ofEntity(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'collections');
       return {
-        writes: [this.entities.removal(entity), ...this.#traces('entity', id, subject, actor)],
+        writes: [
+          this.entities.removal(entity),
+          ...(await this.#webhooksOf(id, actor)),
+          ...this.#traces('entity', entityPlace(entity), subject, actor),
+        ],
         result: undefined,
       };
     });
@@ -77,7 +94,10 @@ export class RemovalsService {
         if ((await this.containers.ofCollection(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'containers');
       return {
-        writes: [this.collections.removal(collection), ...this.#traces('collection', id, subject, actor)],
+        writes: [
+          this.collections.removal(collection),
+          ...this.#traces('collection', collectionPlace(collection), subject, actor),
+        ],
         result: undefined,
       };
     });
@@ -104,7 +124,7 @@ export class RemovalsService {
           writes: [
             this.containers.removal(container),
             ...(await Promise.all(former)).flat(),
-            ...this.#traces('container', id, subject, actor),
+            ...this.#traces('container', containerPlace(container), subject, actor),
           ],
           result: true,
         };
@@ -121,26 +141,32 @@ export class RemovalsService {
     const container = await this.tree.container(path, actor);
     enforce(mayDelete(actor, containerSubject(container)), () => missing('container', path));
     await this.protection.requireMovable(container, [tag]);
-    const found = await commitPlan(this.database, async () => {
-      const tags = (await this.tags.ofName(container.id, tag, LIMITS.tagsPerCommit)).filter(
-        ({ value }) => arch === undefined || value.arch === arch,
-      );
+    const remove = () => this.#removeTags(container, tag, arch, actor);
+    let removed = await remove();
+    if (removed === 0) throw missing('tag', `${path}:${tag}`);
+    while (removed === LIMITS.tagsRemoved) removed = await remove();
+  }
+
+  /** @returns how many of one name were removed, which are as many as one commit takes */
+  #removeTags(container: Container, tag: string, arch: string | undefined, actor: Actor): Promise<number> {
+    return commitPlan(this.database, async () => {
+      const tags = (await this.tags.ofName(container.id, tag, LIMITS.tagsPerCommit))
+        .filter(({ value }) => arch === undefined || value.arch === arch)
+        .slice(0, LIMITS.tagsRemoved);
       const images = await Promise.all(tags.map(({ value }) => this.images.get(value.image)));
       const counted = tags.length === 0 ? [] : [this.containers.counting(container.id, -tags.length)];
       return {
         writes: [
           ...tags.map((one) => this.tags.removal(one)),
           ...counted,
-          ...tags.map(({ value }, index) =>
-            this.trail.write(
-              untagged({ container, tag, arch: value.arch, image: images[index]?.value, actor }),
-            ),
-          ),
+          ...tags.flatMap(({ value }, index) => {
+            const event = { container, tag, arch: value.arch, image: images[index]?.value, actor };
+            return [this.trail.write(untagged(event)), this.feed.write(tagRemoved(event))];
+          }),
         ],
-        result: tags.length > 0,
+        result: tags.length,
       };
     });
-    if (!found) throw missing('tag', `${path}:${tag}`);
   }
 
   async #removeImages(container: string, path: string, actor: Actor): Promise<void> {
@@ -155,14 +181,24 @@ export class RemovalsService {
   }
 
   /** What has to go with an object. */
-  #traces(kind: SearchKind, id: string, subject: Subject, actor: Actor): Change[] {
+  #traces(kind: SearchKind, place: Place, subject: Subject, actor: Actor): Change[] {
+    const id = place.container ?? place.collection ?? place.entity;
     const path = placeOf(subject);
     const name = path.slice(path.lastIndexOf('/') + 1);
     return [
       this.names.release(path),
       ...this.terms.removal(name, id),
       this.trail.write(removed(kind, subject, actor)),
+      this.feed.write(placeRemoved(place, actor)),
     ];
+  }
+
+  /** What waits for them is dropped by whoever delivers. */
+  async #webhooksOf(entity: string, actor: Actor): Promise<Change[]> {
+    return (await this.webhooks.ofEntity(entity)).flatMap((webhook) => [
+      this.webhooks.removal(webhook),
+      this.trail.write(webhookEvent('webhook.delete', actor, webhook, undefined)),
+    ]);
   }
 }
 

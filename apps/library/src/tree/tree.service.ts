@@ -14,6 +14,8 @@ import { type Container, ContainersStore } from './containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
 import { created } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { collectionPlace, containerPlace, entityPlace, placeMade } from '../events/happenings.js';
 import { LIMITS } from '../limits.js';
 import { missing, NOTHING } from '../missing.js';
 import { NamesStore } from './names.store.js';
@@ -34,6 +36,7 @@ export class TreeService {
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {}
 
   /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
@@ -89,10 +92,12 @@ export class TreeService {
         // Nobody gives quota to themselves.
         const quota = isAdministrator(actor) ? request.quota : 0;
         const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
+        const value = { ...entity, ...this.#creation(actor) };
         return [
-          this.entities.creation(id, { ...entity, ...this.#creation(actor) }),
+          this.entities.creation(id, value),
           ...this.#terms('entity', name, id, audience),
           this.trail.write(created('entity', name, defaultPrivate, actor)),
+          this.feed.write(placeMade(entityPlace({ id, value }), actor)),
         ];
       },
     );
@@ -118,18 +123,14 @@ export class TreeService {
         const audience = audienceOf(entity.id, isPrivate);
         const { description, customData } = request;
         const collection = { entity: entity.id, entityName, name, description, customData };
+        const value = { ...collection, private: isPrivate, audience, size: 0, ...this.#creation(actor) };
         return [
           // As it was read: neither removed nor made private meanwhile.
           this.entities.replacement(parent, parent.value),
-          this.collections.creation(id, {
-            ...collection,
-            private: isPrivate,
-            audience,
-            size: 0,
-            ...this.#creation(actor),
-          }),
+          this.collections.creation(id, value),
           ...this.#terms('collection', name, id, audience),
           this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
+          this.feed.write(placeMade(collectionPlace({ id, value }), actor)),
         ];
       },
     );
@@ -159,19 +160,14 @@ export class TreeService {
         const place = { entity, entityName, collection: collection.id, collectionName, name };
         const counters = { size: 0, downloadCount: 0, stars: 0, tags: 0 };
         const texts = { description, fullDescription, customData };
+        const rights = { private: isPrivate, audience, readOnly };
+        const value = { ...place, ...texts, ...counters, ...rights, ...this.#creation(actor) };
         return [
           this.collections.replacement(parent, parent.value),
-          this.containers.creation(id, {
-            ...place,
-            ...texts,
-            ...counters,
-            private: isPrivate,
-            audience,
-            readOnly,
-            ...this.#creation(actor),
-          }),
+          this.containers.creation(id, value),
           ...this.#terms('container', name, id, audience),
           this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
+          this.feed.write(placeMade(containerPlace({ id, value }), actor)),
         ];
       },
     );

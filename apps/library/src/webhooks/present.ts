@@ -1,0 +1,27 @@
+import type { Delivery, Webhook } from '#libs/contract';
+import type { StoredDelivery } from './deliveries.store.js';
+import type { StoredWebhook } from './webhooks.store.js';
+
+/* Stored documents → answers. No secret is in any of them. */
+
+export function presentWebhook({ id, value }: StoredWebhook): Webhook {
+  const { url, kinds, description, disabled, failingSince, createdBy, createdAt, updatedAt } = value;
+  return {
+    id,
+    url,
+    kinds,
+    description,
+    enabled: disabled === undefined,
+    disabledReason: disabled ?? null,
+    failingSince: failingSince ?? null,
+    createdBy,
+    createdAt,
+    updatedAt,
+  };
+}
+
+export function presentDelivery({ id, value }: StoredDelivery): Delivery {
+  const { state, event, createdAt, dueAt, attempts, log } = value;
+  const nextAttemptAt = dueAt === undefined ? null : new Date(dueAt).toISOString();
+  return { id, state, event, createdAt, nextAttemptAt, attempts, log };
+}
