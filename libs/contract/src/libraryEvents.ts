@@ -113,6 +113,8 @@ export const Webhook = z.object({
   disabledReason: WebhookDisabled.nullable(),
   /** Since when no delivery has succeeded. */
   failingSince: z.string().nullable(),
+  /** When deliveries go on; null: nothing waits. */
+  nextDeliveryAt: z.string().nullable(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string(),

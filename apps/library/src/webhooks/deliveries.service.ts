@@ -75,6 +75,8 @@ export class DeliveriesService {
   }
 }
 
-function wants({ value: { disabled, kinds } }: StoredWebhook, { kind }: WaitingEvent): boolean {
-  return disabled === undefined && (kinds.length === 0 || kinds.includes(kind));
+/** Nothing that happened before there was the webhook. */
+function wants({ value }: StoredWebhook, { kind, time }: WaitingEvent): boolean {
+  const { disabled, kinds, createdAt } = value;
+  return disabled === undefined && time >= createdAt && (kinds.length === 0 || kinds.includes(kind));
 }

@@ -40,7 +40,7 @@ export class DeliveriesStore {
       webhook,
       event,
       state: 'waiting',
-      order: `${createdAt} ${id}`,
+      order: `${createdAt} ${nextPlace()} ${id}`,
       createdAt,
       dueAt: now.getTime(),
       until,
@@ -139,6 +139,14 @@ export class DeliveriesStore {
       await this.database.commit(found.map(({ id }) => this.#deliveries.write.delete(id)));
     }
   }
+}
+
+let places = 0;
+
+/** Deliveries of one process keep their order within a millisecond. */
+function nextPlace(): string {
+  places = (places + 1) % 0x10000;
+  return places.toString(16).padStart(4, '0');
 }
 
 /** The same for the same event and webhook: whatever is done twice makes one delivery. */

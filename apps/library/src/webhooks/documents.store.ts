@@ -36,7 +36,7 @@ const DeliveryDocument = z.object({
   webhook: z.string(),
   event: LibraryEvent,
   state: DeliveryState,
-  /** ISO time and id: newest last, and no two are equal. */
+  /** ISO time, a counter and the id: newest last, in the order of the feed, and no two are equal. */
   order: z.string(),
   /** ISO. */
   createdAt: z.string(),
@@ -57,7 +57,7 @@ export const DELIVERIES = {
   schema: DeliveryDocument,
   indexes: {
     byWebhook: { fields: ['webhook', 'order'] },
-    byWebhookDue: { fields: ['webhook', 'dueAt'] },
+    byWebhookDue: { fields: ['webhook', 'dueAt', 'order'] },
     byWebhookOver: { fields: ['webhook', 'over'] },
     byDue: { fields: ['dueAt', 'webhook'] },
     byOver: { fields: ['over'] },

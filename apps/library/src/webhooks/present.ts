@@ -5,7 +5,8 @@ import type { StoredWebhook } from './webhooks.store.js';
 /* Stored documents → answers. No secret is in any of them. */
 
 export function presentWebhook({ id, value }: StoredWebhook): Webhook {
-  const { url, kinds, description, disabled, failingSince, createdBy, createdAt, updatedAt } = value;
+  const { url, kinds, description, disabled, failingSince, dueAt, ...rest } = value;
+  const { createdBy, createdAt, updatedAt } = rest;
   return {
     id,
     url,
@@ -14,6 +15,7 @@ export function presentWebhook({ id, value }: StoredWebhook): Webhook {
     enabled: disabled === undefined,
     disabledReason: disabled ?? null,
     failingSince: failingSince ?? null,
+    nextDeliveryAt: dueAt === undefined ? null : new Date(dueAt).toISOString(),
     createdBy,
     createdAt,
     updatedAt,

@@ -40,9 +40,25 @@ export class Sender {
   }
 
   /** Never rejects. */
-  async send({ url, body, headers, timeout, signal }: Sending): Promise<Sent> {
+  async send({ timeout, signal, ...sending }: Sending): Promise<Sent> {
+    const stop = new AbortController();
+    const end = (): void => stop.abort();
+    const timer = setTimeout(end, timeout);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    try {
+      return await this.#sendUntil(sending, stop.signal);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+    }
+  }
+
+  async #sendUntil(
+    { url, body, headers }: Pick<Sending, 'url' | 'body' | 'headers'>,
+    stop: AbortSignal,
+  ): Promise<Sent> {
     const { protocol, hostname, port, pathname, search } = new URL(url);
-    const stop = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
     const plainHttp = protocol === 'http:';
     if (plainHttp && !this.#reachable.allowsPlain(hostname)) return failed('address_refused');
     const address = await Promise.race([this.#reachable.addressOf(hostname), aborted(stop)]);

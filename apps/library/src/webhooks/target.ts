@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { DomainError } from '#libs/core';
 import type { Reachable } from './addresses.js';
 
@@ -14,8 +15,12 @@ export function targetOf(text: string, reachable: Reachable): string {
   if (url.hash !== '') throw refused('Expected an address without # for url');
   if (url.protocol === 'http:' && !reachable.allowsPlain(url.hostname))
     throw refused('Expected an https address for url', 'Events are sent encrypted.');
+  if (isIP(bare(url.hostname)) !== 0 && !reachable.allows(url.hostname))
+    throw refused('Expected an address outside of this network for url');
   return url.href;
 }
+
+const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
 
 /** The address itself is not repeated: it may hold a secret, and messages are logged. */
 function refused(message: string, remedy?: string): DomainError {
