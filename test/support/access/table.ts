@@ -150,6 +150,9 @@ const WRITE: Rule = { ...MANAGE, exchanged: 'this service' };
 /** Whoever may remove something with all that is in it. */
 const REMOVE: Rule = { ...MANAGE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
 
+/** Owners, who say where what happens in their entity is told. Whether there are any webhooks nobody else learns. */
+const WEBHOOK: Rule = { ...MANAGE, may: 'owner' };
+
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
   by: 'token',
@@ -354,6 +357,16 @@ export const ACCESS = {
     'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,
     'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': { ...REMOVE, may: 'writer' },
+    // Of one entity; without one everybody gets what they may read (test/http/library/events.spec.ts).
+    'GET /v1/events': READ,
+    'GET /v1/manage/webhooks/{entity}': WEBHOOK,
+    'POST /v1/manage/webhooks/{entity}': WEBHOOK,
+    'GET /v1/manage/webhooks/{entity}/{id}': WEBHOOK,
+    'PATCH /v1/manage/webhooks/{entity}/{id}': WEBHOOK,
+    'DELETE /v1/manage/webhooks/{entity}/{id}': WEBHOOK,
+    'GET /v1/manage/webhooks/{entity}/{id}/deliveries': WEBHOOK,
+    'POST /v1/manage/webhooks/{entity}/{id}/ping': WEBHOOK,
+    'POST /v1/manage/webhooks/{entity}/{id}/deliveries/{delivery}/redeliver': WEBHOOK,
     // There is no registry.
     'GET /v1/oci-redirect': { ...OPEN, exchanged: 'this service', answers: 404 },
   },
