@@ -142,6 +142,8 @@ export const LIMITS = {
   /** One process delivers: for how long it says so, and how often it looks what is due while something waits. */
   webhookLease: 20 * 1000,
   webhookPoll: 1000,
+  /** How long attempts under way may take when the process is asked to stop. */
+  webhookGrace: 2 * 1000,
 } as const;
 
 /** The bounds that are passed in: small ones in tests. */

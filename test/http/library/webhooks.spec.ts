@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { cp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
@@ -418,17 +418,25 @@ describe.each([
   it('get everything once from several processes, and go on with another one', async () => {
     if (name === 'SQLite') return;
     const [own, time] = [await open(), new ManualClock(new Date())];
-    const one = (): Promise<World> =>
-      startLibrary({
+    // Each has a folder of its own, and both the same key.
+    const homes = [await temporaryFolder(), await temporaryFolder()];
+    const worlds: World[] = [];
+    for (const { path: home } of homes) {
+      const folder = join(home, 'data', 'library');
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'upload-url.key'), Buffer.alloc(32, 3), { mode: 0o600 });
+      const one = await startLibrary({
+        home,
         open: async () => ({ env: own.env, stop: async () => undefined }),
         authority,
         clock: time,
         limits: QUICK,
         env: reaching(receiver),
       });
-    const worlds = [await one(), await one()] as [World, World];
+      worlds.push(one);
+    }
     try {
-      const [first, second] = worlds;
+      const [first, second] = worlds as [World, World];
       const hook = await create(first.tester, 'tester', receiver.url, { kinds: ['tag.set'] });
       const pushed = await first.tester.push('tester/tools/app', await testImage(), { tags: [] });
       for (let turn = 0; turn < 3; turn += 1) {
@@ -450,6 +458,7 @@ describe.each([
     } finally {
       for (const world of worlds) await world.stop();
       await own.stop();
+      for (const home of homes) await home.remove();
     }
   }, 60_000);
 });

@@ -37,6 +37,8 @@ const RECOVERY = 60 * 60 * 1000;
 export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #me = newObjectId();
   readonly #stopping = new AbortController();
+  /** A moment later: what receivers answer until then is written down, and not sent again by the next process. */
+  readonly #cut = new AbortController();
   /** Webhooks that are being looked after, and whether they have failed before. */
   readonly #turns = new Map<string, { readonly failing: boolean; readonly done: Promise<void> }>();
   readonly #count;
@@ -87,7 +89,9 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
   async beforeApplicationShutdown(): Promise<void> {
     this.#stopping.abort();
     this.#wake();
+    const timer = setTimeout(() => this.#cut.abort(), this.limits.webhookGrace);
     await this.#running;
+    clearTimeout(timer);
   }
 
   async #run(): Promise<void> {
@@ -210,7 +214,7 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
     delivery: StoredDelivery,
     secret: string,
   ): Promise<DeliveryAttempt | undefined> {
-    const { signal } = this.#stopping;
+    const { signal } = this.#cut;
     const now = this.clock.now();
     const body = JSON.stringify(delivery.value.event);
     const seconds = Math.floor(now.getTime() / 1000);
