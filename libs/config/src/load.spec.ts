@@ -29,7 +29,7 @@ describe('loadConfig', () => {
     expect(config.home).toMatch(/\/\.scs$/);
     expect(config.databaseUrl('keystore')).toBe(`sqlite:${config.home}/data/keystore`);
     expect(config.redisUrl).toBeUndefined();
-    expect(config.library).toEqual({ scrubRate: 4 * 1024 ** 2 });
+    expect(config.library).toEqual({ scrubRate: 4 * 1024 ** 2, webhookNetworks: [] });
     expect(config.tls).toMatchObject({ mode: 'own', caFile: `${config.home}/tls/ca.pem` });
   });
 
@@ -39,7 +39,18 @@ describe('loadConfig', () => {
     ['20M', 20 * 1024 ** 2],
     ['2G', 2 * 1024 ** 3],
   ])('reads bytes in a second: %s', (SCS_LIBRARY_SCRUB_RATE, scrubRate) => {
-    expect(loadConfig({ SCS_LIBRARY_SCRUB_RATE }).library).toEqual({ scrubRate });
+    expect(loadConfig({ SCS_LIBRARY_SCRUB_RATE }).library.scrubRate).toBe(scrubRate);
+  });
+
+  it('reads where webhooks may go', () => {
+    const { library } = loadConfig({ SCS_WEBHOOK_NETWORKS: '127.0.0.1, 10.1.0.0/16' });
+    expect(library.webhookNetworks).toEqual(['127.0.0.1', '10.1.0.0/16']);
+    for (const settings of [
+      { SCS_WEBHOOK_NETWORKS: '0.0.0.0/0' },
+      { SCS_WEBHOOK_NETWORKS: 'hooks.example.org' },
+      { SCS_WEBHOOK_CA_FILE: '/nonexistent/ca.pem' },
+    ])
+      expect(() => loadConfig(settings)).toThrow(Object.keys(settings)[0]);
   });
 
   it.each(['-1', '4m', '1.5M', '9999999999999', 'M'])('does not take %j as bytes in a second', (text) => {

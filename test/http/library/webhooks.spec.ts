@@ -10,6 +10,8 @@ import { ManualClock } from '#libs/core';
 import type { AppAnswer } from '../../support/app.js';
 import { waitForEntries } from '../../support/audit.js';
 import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { openEvents } from '../../support/event-stream.js';
+import { askMetrics, Numbers, undocumented, withMetrics } from '../../support/metrics.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { answering, hanging, type Received, Receiver } from '../../support/webhook-receiver.js';
@@ -631,6 +633,33 @@ describe('webhooks', () => {
     expect(rest.body.data).toHaveLength(2);
     expect(rest.body.page).toBeUndefined();
     expect((await world.tester.get(`${path}/deliveries?cursor=x`)).status).toBe(400);
+  });
+
+  it('are counted, by what came of them', async () => {
+    const world = await start({
+      open: () => withMetrics(sqliteDatabase),
+      limits: { ...QUICK, deliveryEnd: 0 },
+    });
+    const hook = await create(world.tester, 'tester', receiver.url, { kinds: ['tag.set'] });
+    const ping = () => world.tester.send('POST', `/v1/manage/webhooks/tester/${hook.id}/ping`);
+    const outcome = async (name: string) =>
+      (await Numbers.of(world.app)).get(`scs_library_deliveries_total{outcome="${name}"}`);
+    await ping();
+    await expect.poll(() => outcome('delivered')).toBe(1);
+    receiver.usual = answering(500);
+    await ping();
+    await expect.poll(() => outcome('given_up')).toBe(1);
+    expect(await outcome('retried')).toBe(0);
+    const stream = await openEvents(world.app, '/v1/events');
+    const numbers = await Numbers.of(world.app);
+    expect(numbers.get('scs_library_event_streams')).toBe(1);
+    // Looked up seldom: what it was a moment ago.
+    expect([0, 1]).toContain(numbers.get('scs_library_deliveries_waiting'));
+    expect(await world.app.get(DeliveriesStore).countWaiting(10)).toBe(0);
+    expect(numbers.get('scs_library_events_total{kind="entity.create"}')).toBe(1);
+    stream.close();
+    expect(undocumented((await askMetrics(world.app)).text)).toEqual([]);
+    for (const label of numbers.labels) expect(label).not.toMatch(/tester|localhost|[0-9a-f]{16}/i);
   });
 
   it('do not fill the disk where the receiver is dead: the oldest are given up', async () => {
