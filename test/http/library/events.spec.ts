@@ -25,7 +25,7 @@ class Listener {
     if (event?.id !== undefined) this.id = event.id;
     if (event?.data !== undefined && event.event !== 'reset') {
       const told = JSON.parse(event.data) as LibraryEvent;
-      expect(event.event).toBe(told.kind);
+      if (event.event !== told.kind) throw new Error(`${event.event} says that it is ${told.kind}`);
       this.seen.push(told);
     }
     return event;

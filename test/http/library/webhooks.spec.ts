@@ -7,7 +7,6 @@ import { LIMITS } from '#apps/library/src/limits';
 import { DeliveriesStore } from '#apps/library/src/webhooks/deliveries.store';
 import type { Delivery, LibraryEvent, Webhook } from '#libs/contract';
 import { ManualClock } from '#libs/core';
-import type { AppAnswer } from '../../support/app.js';
 import { waitForEntries } from '../../support/audit.js';
 import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
 import { openEvents } from '../../support/event-stream.js';
@@ -454,9 +453,9 @@ describe.each([
       const all = await deliveriesOf(second.tester, 'tester', hook.id);
       expect(all).toHaveLength(7);
       await untilDelivery(second.tester, 'tester', hook.id, all[0]?.id ?? '', { state: 'delivered' });
-      expect(receiver.received.map((each) => eventIn(each).tag).toSorted()).toEqual(
-        ['a0', 'a1', 'a2', 'b0', 'b1', 'b2', 'last'].toSorted(),
-      );
+      const told = receiver.received.map((each) => eventIn(each).tag ?? '');
+      expect(told).toHaveLength(7);
+      expect(new Set(told)).toEqual(new Set(['a0', 'a1', 'a2', 'b0', 'b1', 'b2', 'last']));
     } finally {
       for (const world of worlds) await world.stop();
       await own.stop();
@@ -627,7 +626,7 @@ describe('webhooks', () => {
       await receiver.count(turn);
     }
     await expect.poll(async () => (await deliveriesOf(world.tester, 'tester', hook.id)).length).toBe(5);
-    const first = (await world.tester.get(`${path}/deliveries?limit=3`)) as AppAnswer;
+    const first = await world.tester.get(`${path}/deliveries?limit=3`);
     expect(first.body.data).toHaveLength(3);
     const rest = await world.tester.get(`${path}/deliveries?cursor=${first.body.page.next as string}`);
     expect(rest.body.data).toHaveLength(2);

@@ -9,7 +9,7 @@ type Reader = Parameters<typeof mayRead>[0];
  * and the other way round. Of what is gone members alone hear, but for the news that it is: of that whoever could know of it last.
  * @param now the object; undefined: it is gone
  */
-export function subjectOf(event: EventDocument, now: Subject | undefined): Subject {
+function subjectOf(event: EventDocument, now: Subject | undefined): Subject {
   const { entityName, collectionName, containerName, kind } = event;
   if (now !== undefined) return { ...now, private: now.private || event.private };
   const isItsEnd = /^(?:entity|collection|container)\.delete$/.test(kind);
