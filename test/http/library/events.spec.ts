@@ -481,6 +481,41 @@ describe('events', () => {
     }
   });
 
+  it('are told to members of many entities as to all others, though they are read in another way', async () => {
+    const world = await startLibrary({ limits: { eventSources: 1 } });
+    try {
+      const open = async (more: Record<string, string> = {}): Promise<Listener> => {
+        const authorization = `Bearer ${world.other.token}`;
+        const listener = new Listener(await openEvents(world.app, '/v1/events', { authorization, ...more }));
+        await listener.next();
+        return listener;
+      };
+      const first = await open();
+      const { id: beginning } = first;
+      const [place, kept] = ['tester/opened/app', 'tester/kept/app'];
+      for (const one of [place, kept]) {
+        await world.tester.place(one);
+        await world.tester.send('PATCH', `/v1/manage/containers/${one}`, { private: true });
+        await world.tester.push(one, await testImage(), { tags: ['secret'] });
+      }
+      await world.tester.send('PATCH', `/v1/manage/containers/${place}`, { private: false });
+      await first.upTo(place, 'container.change');
+      first.stream.close();
+      // As it is now that all has happened.
+      await world.tester.push(place, await testImage(), { tags: ['known'] });
+      const listener = await open({ 'last-event-id': beginning });
+      const told = await listener.upTo(place, 'tag.set');
+      expect(told.at(-1)?.tag).toBe('known');
+      expect(told.some(({ tag }) => tag === 'secret')).toBe(false);
+      expect(told.filter((event) => event.place === kept).map(({ kind }) => kind)).not.toContain(
+        'image.push',
+      );
+      listener.stream.close();
+    } finally {
+      await world.stop();
+    }
+  });
+
   it('are told to so many at once, in all and of one account, and not to more', async () => {
     const world = await startLibrary({ limits: { eventStreams: 3, eventStreamsPerClient: 2 } });
     const streams: EventStream[] = [];
