@@ -484,6 +484,7 @@ describe('events', () => {
   it('are told to members of many entities as to all others, though they are read in another way', async () => {
     const world = await startLibrary({ limits: { eventSources: 1 } });
     try {
+      await world.other.entity('other');
       const open = async (more: Record<string, string> = {}): Promise<Listener> => {
         const authorization = `Bearer ${world.other.token}`;
         const listener = new Listener(await openEvents(world.app, '/v1/events', { authorization, ...more }));
