@@ -8,7 +8,7 @@ import { temporaryFolder } from './temporary.js';
 
 const READING = ['get', 'getMany', 'scan', 'keys'] as const;
 type Reader = Record<(typeof READING)[number], (...parameters: unknown[]) => Promise<unknown>>;
-const BACKGROUND = / (?:audit\w*|counters|revocations)$/;
+const BACKGROUND = / (?:audit\w*|counters|revocations|eventInbox|webhookLease)$/;
 const REPEATED = 5;
 
 type Opener = Pick<Documents, 'collection'>;

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Trail } from '#libs/audit';
 import { BlobStore, openBlobs } from '#libs/blobs';
@@ -8,6 +9,12 @@ import { CLOCK, LOG, type Logger, provideTrail, Readiness, Service } from '#libs
 import { BlobHealth } from './storage/blobHealth.store.js';
 import { BegunService } from './uploads/begun.service.js';
 import { CollectionsStore } from './tree/collections.store.js';
+import { EventCursors } from './events/cursors.js';
+import { EventReader } from './events/eventReader.service.js';
+import { EventsController } from './events/events.controller.js';
+import { EventStreamsService } from './events/eventStreams.service.js';
+import { EventFeed } from './events/feed.store.js';
+import { Sequencer } from './events/sequencer.service.js';
 import { ContainersStore } from './tree/containers.store.js';
 import { AccountsStore } from './storage/accounts.store.js';
 import { ContentsStore } from './storage/contents.store.js';
@@ -78,6 +85,15 @@ import { ReceiveUploadService } from './uploads/receiveUpload.service.js';
 import { UploadsStore } from './uploads/uploads.store.js';
 import { UploadUrls } from './uploads/uploadUrls.js';
 import { UsageService } from './storage/usage.service.js';
+import { Reachable } from './webhooks/addresses.js';
+import { DeliveriesService } from './webhooks/deliveries.service.js';
+import { DeliveriesStore } from './webhooks/deliveries.store.js';
+import { WebhookSecrets } from './webhooks/secrets.js';
+import { Sender } from './webhooks/send.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { WebhooksService } from './webhooks/webhooks.service.js';
+import { WebhooksStore } from './webhooks/webhooks.store.js';
+import { WebhookWorker } from './webhooks/webhookWorker.service.js';
 
 /** The library: entities, collections, containers, images and tags; uploads, downloads and search. */
 @Service('library')
@@ -97,6 +113,8 @@ import { UsageService } from './storage/usage.service.js';
     AccountsController,
     StarsController,
     DownloadDaysController,
+    EventsController,
+    WebhooksController,
   ],
   providers: [
     {
@@ -130,6 +148,32 @@ import { UsageService } from './storage/usage.service.js';
       inject: [ScsConfig],
       useFactory: async (config: ScsConfig) =>
         new SearchCursors(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: EventCursors,
+      inject: [ScsConfig],
+      useFactory: async (config: ScsConfig) =>
+        new EventCursors(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: WebhookSecrets,
+      inject: [ScsConfig],
+      useFactory: async (config: ScsConfig) =>
+        new WebhookSecrets(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: Reachable,
+      inject: [ScsConfig],
+      useFactory: (config: ScsConfig) => new Reachable(config.library.webhookNetworks),
+    },
+    {
+      provide: Sender,
+      inject: [ScsConfig, Reachable],
+      useFactory: async ({ library }: ScsConfig, reachable: Reachable) =>
+        new Sender(
+          reachable,
+          library.webhookCaFile === undefined ? undefined : await readFile(library.webhookCaFile, 'utf8'),
+        ),
     },
     { provide: LIBRARY_LIMITS, useValue: LIMITS },
     provideTrail('library', DATABASE),
@@ -201,6 +245,15 @@ import { UsageService } from './storage/usage.service.js';
     SignersService,
     DailyRetention,
     StarsService,
+    EventFeed,
+    Sequencer,
+    EventReader,
+    EventStreamsService,
+    WebhooksStore,
+    DeliveriesStore,
+    DeliveriesService,
+    WebhooksService,
+    WebhookWorker,
   ],
 })
 export class LibraryModule implements OnApplicationShutdown {

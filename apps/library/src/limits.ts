@@ -41,6 +41,8 @@ export const LIMITS = {
   tagsInAnswer: 100,
   /** Writes of one commit that only remove tags, below what the document port takes at once. */
   tagsPerCommit: 400,
+  /** Tags that one commit removes and tells of. */
+  tagsRemoved: 150,
   /** How long a name from before leads to a container, and how many of them. */
   formerName: 180 * 24 * 60 * 60 * 1000,
   formerNames: 10,
@@ -151,6 +153,60 @@ export const LIMITS = {
   /** A signature that is not good may be one of the future, by a clock that is ahead of ours: it is looked at again for so long. */
   badSignatureRetry: 10 * 60 * 1000,
   badSignatureRetried: 24 * 60 * 60 * 1000,
+  /** Events that get their numbers in one commit; with what comes of them for webhooks it stays below what the document port takes. */
+  eventsAtOnce: 30,
+  /** How long after the write of an event the sequencer looks, for how long it goes on, and how often it looks otherwise. */
+  eventsBusy: 100,
+  eventsSettle: 10 * 1000,
+  eventsIdle: 60 * 1000,
+  /** How long events are kept, how many, and how many are forgotten at once. */
+  eventsKept: 7 * 24 * 60 * 60 * 1000,
+  eventsMost: 1_000_000,
+  eventsForgotten: 400,
+  /** Who listens to events at the same time, in all and of one account (without a token: of one address). */
+  eventStreams: 500,
+  eventStreamsPerClient: 50,
+  /** Events that a stream reads at once, and indexes that are read for one; a member of more entities reads the whole feed. */
+  eventsRead: 100,
+  eventSources: 20,
+  /** Silence after which a stream says that it is still there; after so many of them it ends, so that its client asks anew: an hour. */
+  eventHeartbeat: 15 * 1000,
+  eventBeats: 240,
+  /** A client that takes nothing is cut off after this time; one that lost its stream comes again after this. */
+  eventIdle: 30 * 1000,
+  eventRetry: 3 * 1000,
+  /** How often tokens of who listens, and events of other processes, are looked at. */
+  eventPoll: 500,
+  /** Webhooks of one entity. */
+  webhooks: 10,
+  /** Deliveries at the same time, each to another webhook; and those of them to webhooks that have failed before. */
+  deliveriesAtOnce: 16,
+  deliveriesToFailing: 8,
+  /** Deliveries to one webhook in a row, after which others have their turn. */
+  deliveriesInTurn: 50,
+  /** A receiver that has not answered by then has failed. */
+  deliveryTimeout: 10 * 1000,
+  /** After the first failure of a delivery it is tried again after this time, then after twice as long, at most after the second. */
+  deliveryBackOff: 10 * 1000,
+  deliveryBackOffMost: 4 * 60 * 60 * 1000,
+  /** A delivery that has not succeeded by then is given up. */
+  deliveryEnd: 24 * 60 * 60 * 1000,
+  /** A webhook that fails is left alone for a quarter of the time since it does, at most for this. */
+  webhookPauseMost: 30 * 60 * 1000,
+  /** After so long without a delivery that succeeded it is disabled. */
+  webhookFailing: 5 * 24 * 60 * 60 * 1000,
+  /** Attempts in the log of a delivery; deliveries that are over, of one webhook, and for how long they are listed. */
+  deliveryLog: 20,
+  deliveriesKept: 200,
+  deliveriesKeptFor: 7 * 24 * 60 * 60 * 1000,
+  /** Deliveries that may wait for one webhook for longer than an hour; the oldest ones are given up. */
+  deliveriesWaiting: 1000,
+  deliveriesWaitingFree: 60 * 60 * 1000,
+  /** One process delivers: for how long it says so, and how often it looks what is due while something waits. */
+  webhookLease: 20 * 1000,
+  webhookPoll: 1000,
+  /** How long attempts under way may take when the process is asked to stop. */
+  webhookGrace: 2 * 1000,
 } as const;
 
 /** The bounds that are passed in: small ones in tests. */

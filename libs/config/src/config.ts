@@ -76,6 +76,10 @@ export interface LibrarySettings {
   readonly entityQuota: number;
   /** Whether what is made in a new entity is private unless its owner changes that. */
   readonly defaultPrivate: boolean;
+  /** Addresses and networks that webhooks reach besides the internet. */
+  readonly webhookNetworks: readonly string[];
+  /** Authorities by which receivers of webhooks are trusted besides the public ones. */
+  readonly webhookCaFile: string | undefined;
 }
 
 /** The plain values of a configuration, as `loadConfig` puts them together. */

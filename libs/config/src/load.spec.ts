@@ -34,6 +34,7 @@ describe('loadConfig', () => {
       accountQuota: 0,
       entityQuota: 0,
       defaultPrivate: false,
+      webhookNetworks: [],
     });
     expect(config.tls).toMatchObject({ mode: 'own', caFile: `${config.home}/tls/ca.pem` });
   });
@@ -45,6 +46,17 @@ describe('loadConfig', () => {
     ['2G', 2 * 1024 ** 3],
   ])('reads bytes in a second: %s', (SCS_LIBRARY_SCRUB_RATE, scrubRate) => {
     expect(loadConfig({ SCS_LIBRARY_SCRUB_RATE }).library.scrubRate).toBe(scrubRate);
+  });
+
+  it('reads where webhooks may go', () => {
+    const { library } = loadConfig({ SCS_WEBHOOK_NETWORKS: '127.0.0.1, 10.1.0.0/16' });
+    expect(library.webhookNetworks).toEqual(['127.0.0.1', '10.1.0.0/16']);
+    for (const settings of [
+      { SCS_WEBHOOK_NETWORKS: '0.0.0.0/0' },
+      { SCS_WEBHOOK_NETWORKS: 'hooks.example.org' },
+      { SCS_WEBHOOK_CA_FILE: '/nonexistent/ca.pem' },
+    ])
+      expect(() => loadConfig(settings)).toThrow(Object.keys(settings)[0]);
   });
 
   it.each(['-1', '4m', '1.5M', '9999999999999', 'M'])('does not take %j as bytes in a second', (text) => {

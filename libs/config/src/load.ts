@@ -89,6 +89,8 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
       accountQuota: settings.SCS_LIBRARY_ACCOUNT_QUOTA ?? 0,
       entityQuota: settings.SCS_LIBRARY_ENTITY_QUOTA ?? 0,
       defaultPrivate: settings.SCS_LIBRARY_DEFAULT_PRIVATE ?? false,
+      webhookNetworks: settings.SCS_WEBHOOK_NETWORKS ?? [],
+      webhookCaFile: settings.SCS_WEBHOOK_CA_FILE,
     },
     keystore: keystoreOf(settings),
     warnings: [

@@ -206,6 +206,16 @@ const library = z.object({
       'yes = what is made in a new entity is private unless its owner changes that. Entities that there are stay as they are. Default: no.',
     example: 'yes',
   }),
+  SCS_WEBHOOK_NETWORKS: setting(Networks, {
+    about:
+      'Addresses and networks inside that webhooks may reach besides the internet, 127.0.0.1 (then by plain HTTP, too) among them. Every owner of an entity can then send requests there. Default: none.',
+    example: '192.0.2.0/24',
+  }),
+  SCS_WEBHOOK_CA_FILE: setting(AbsolutePath, {
+    about:
+      'Certificate authorities in PEM by which receivers of webhooks are trusted, besides the public ones.',
+    example: '/etc/scs/tls/webhook-ca.pem',
+  }),
 });
 
 const builds = z.object({

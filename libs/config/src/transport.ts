@@ -19,7 +19,12 @@ export function transportFaults(settings: Partial<Settings>): string[] {
   const faults = plainHttpFaults(settings);
   for (const name of DATABASES) faults.push(...databaseFaults(name, settings[name] ?? ''));
   faults.push(...redisFaults('SCS_REDIS_URL', settings.SCS_REDIS_URL ?? ''));
-  for (const name of ['SCS_DATABASE_CA_FILE', 'SCS_REDIS_CA_FILE', 'SCS_S3_CA_FILE'] as const)
+  for (const name of [
+    'SCS_DATABASE_CA_FILE',
+    'SCS_REDIS_CA_FILE',
+    'SCS_S3_CA_FILE',
+    'SCS_WEBHOOK_CA_FILE',
+  ] as const)
     if (settings[name] !== undefined) faults.push(...authorityFaults(name, settings[name]));
   return faults;
 }

@@ -68,6 +68,10 @@ export const AUDIT_ACTIONS = {
     'tag.delete',
     'tag.move',
     'tag.set',
+    'webhook.change',
+    'webhook.create',
+    'webhook.delete',
+    'webhook.deliver',
   ],
   builder: ['build.cancel', 'build.delete', 'build.end', 'build.submit'],
 } as const satisfies Record<AudienceName, readonly string[]>;
@@ -110,6 +114,7 @@ export const AUDIT_SUBJECTS = [
   'tag',
   'token',
   'upload',
+  'webhook',
 ] as const;
 
 export const AUDIT_LIMITS = {
@@ -131,7 +136,7 @@ export const AuditSubject = z.strictObject({
   kind: z.enum(AUDIT_SUBJECTS),
   /**
    * `entity/collection/container` for what lies in the library, with `:tag` or `@sha256.…` behind it where it is about one;
-   * otherwise the user name, id or fingerprint.
+   * `entity@id` for a webhook; otherwise the user name, id or fingerprint.
    */
   name: z.string().max(AUDIT_LIMITS.subject).regex(VISIBLE),
 });

@@ -7,6 +7,7 @@ export * from './counts.js';
 export * from './discovery.js';
 export * from './envelope.js';
 export * from './library.js';
+export * from './libraryEvents.js';
 export * from './manage.js';
 export * from './scopes.js';
 export * from './services.js';

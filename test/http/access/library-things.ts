@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { DeliveriesStore } from '#apps/library/src/webhooks/deliveries.store';
 import { newObjectId } from '#libs/core';
 import { hashOf, StockClient, testImage } from '../library/world.js';
 import type { About } from './matrix.js';
@@ -120,6 +121,40 @@ export class LibraryThings {
       if (status !== 200) throw new Error(`The tag ${tag} could not be set`);
     }
     return tag;
+  }
+
+  /** Removes the webhooks there are: there is room for another one. */
+  async roomForWebhook(about: About<LibraryThings>): Promise<void> {
+    if (about.missing) return;
+    const { keeper, entity } = this.of(about);
+    const { data } = (await keeper.get(`/v1/manage/webhooks/${entity}`)).body as { data: { id: string }[] };
+    for (const { id } of data) await keeper.send('DELETE', `/v1/manage/webhooks/${entity}/${id}`);
+  }
+
+  /** A new webhook there, whose receiver nobody finds. @returns its address */
+  async webhook(about: About<LibraryThings>): Promise<string> {
+    await this.roomForWebhook(about);
+    const { keeper, entity } = this.of(about);
+    const path = `/v1/manage/webhooks/${entity}`;
+    if (about.missing) return `${path}/${newObjectId()}`;
+    const made = await keeper.send('POST', path, { url: 'https://hooks.invalid/hook' });
+    return `${path}/${made.body.data.id as string}`;
+  }
+
+  /** A new webhook there with a delivery that is over. @returns the address for another attempt */
+  async delivered(about: About<LibraryThings>): Promise<string> {
+    const path = await this.webhook(about);
+    if (about.missing) return `${path}/deliveries/${newObjectId()}/redeliver`;
+    const { id } = (await this.of(about).keeper.send('POST', `${path}/ping`)).body.data as { id: string };
+    const deliveries = this.world.app.get(DeliveriesStore);
+    // The end comes in a day; whoever was at work on it is no faster than this.
+    for (let over = false; !over;) {
+      const found = await deliveries.get(id);
+      if (found === undefined) throw new Error('The delivery is gone');
+      const { dueAt: _, ...rest } = found.value;
+      over = await deliveries.replace(found, { ...rest, state: 'given_up', over: rest.order });
+    }
+    return `${path}/deliveries/${id}/redeliver`;
   }
 
   /** A new image there, without its bytes. */

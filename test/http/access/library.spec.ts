@@ -162,5 +162,37 @@ describeAccess('library', () => LibraryThings.prepare(), {
     path: '/v1/manage/accounts/somebody',
     json: { quota: 0 },
   }),
+  'GET /v1/events': (about) => ({ path: `/v1/events?entity=${about.world.of(about).entity}` }),
+  'GET /v1/manage/webhooks/{entity}': (about) => ({
+    path: `/v1/manage/webhooks/${about.world.of(about).entity}`,
+  }),
+  'POST /v1/manage/webhooks/{entity}': async (about) => {
+    await about.world.roomForWebhook(about);
+    return {
+      path: `/v1/manage/webhooks/${about.world.of(about).entity}`,
+      json: { url: 'https://hooks.invalid/new' },
+    };
+  },
+  'GET /v1/manage/webhooks/{entity}/{id}': async (about) => ({ path: await about.world.webhook(about) }),
+  'PATCH /v1/manage/webhooks/{entity}/{id}': async (about) => ({
+    method: 'PATCH',
+    path: await about.world.webhook(about),
+    json: { description: 'Hook' },
+  }),
+  'DELETE /v1/manage/webhooks/{entity}/{id}': async (about) => ({
+    method: 'DELETE',
+    path: await about.world.webhook(about),
+  }),
+  'GET /v1/manage/webhooks/{entity}/{id}/deliveries': async (about) => ({
+    path: `${await about.world.webhook(about)}/deliveries`,
+  }),
+  'POST /v1/manage/webhooks/{entity}/{id}/ping': async (about) => ({
+    method: 'POST',
+    path: `${await about.world.webhook(about)}/ping`,
+  }),
+  'POST /v1/manage/webhooks/{entity}/{id}/deliveries/{delivery}/redeliver': async (about) => ({
+    method: 'POST',
+    path: await about.world.delivered(about),
+  }),
   'GET /v1/oci-redirect': () => ({ path: '/v1/oci-redirect?namespace=a/b/c' }),
 });

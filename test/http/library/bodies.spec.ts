@@ -5,6 +5,9 @@ import { EntitiesStore } from '#apps/library/src/tree/entities.store';
 import { ImagesStore } from '#apps/library/src/images/images.store';
 import { LibraryModule } from '#apps/library/src/library.module';
 import { TagsStore } from '#apps/library/src/images/tags.store';
+import { DATABASE, type Database } from '#apps/library/src/database.store';
+import { DeliveriesStore } from '#apps/library/src/webhooks/deliveries.store';
+import { WebhooksStore } from '#apps/library/src/webhooks/webhooks.store';
 import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { routesOf } from '#libs/server';
 import type { AppAnswer } from '../../support/app.js';
@@ -48,6 +51,13 @@ const KEPT = {
   due: 1,
   changed: false,
   labels: [{ name: 'evil', value: 'label' }],
+  secret: 'x',
+  disabled: 'failing',
+  failingSince: '2000-01-01T00:00:00.000Z',
+  dueAt: 1,
+  until: 1,
+  webhook: 'a'.repeat(24),
+  event: { id: 'a'.repeat(24), kind: 'tag.set', time: '', place: 'other' },
   kind: 'single',
   reserved: 0,
   doneAt: 1,
@@ -133,6 +143,23 @@ async function newMultipart(sent: Sent) {
   const part = { uploadID, partNumber: 1, partSize: made.bytes.length, sha256sum: '' };
   const url = (await sent.owner.send('PUT', path, part)).body.data.presignedURL as string;
   return { ...made, path, uploadID, part, url };
+}
+
+async function newWebhook(sent: Sent) {
+  await newPlace(sent);
+  const at = `/v1/manage/webhooks/${sent.username}`;
+  const made = await sent.owner.send('POST', at, { url: 'https://hooks.invalid/hook' });
+  return { made, path: `${at}/${made.body.data.id as string}` };
+}
+/** The secret is another one each time. */
+function statusAndSecret({ status, body }: AppAnswer) {
+  const { secret, ...data } = body.data as Record<string, unknown>;
+  return { status, data, hasSecret: typeof secret === 'string' };
+}
+async function storedHook({ world }: Sent, { body }: AppAnswer): Promise<object> {
+  const { secret: _, ...rest } =
+    (await world.app.get(WebhooksStore).get(body.data.id as string))?.value ?? {};
+  return rest;
 }
 
 /** Every route of the library that takes a body. */
@@ -309,6 +336,47 @@ const CASES: Readonly<Record<string, Case>> = {
     const place = await newPlace(sent);
     const address = `/v1/manage/stars/${await pathOf(sent, place.container)}?${query}`;
     return [statusAndBody(await sent.owner.send('PUT', address, extra())), await stored(sent, place)];
+  },
+  'POST /v1/manage/webhooks/:entity': async (sent) => {
+    const { extra, query, username } = sent;
+    await newPlace(sent);
+    const texts = { url: 'https://hooks.invalid/new', description: 'd', kinds: ['tag.set'] };
+    const body = { ...extra('url', 'description', 'kinds'), ...texts };
+    const made = await sent.owner.send('POST', `/v1/manage/webhooks/${username}?${query}`, body);
+    return [statusAndSecret(made), await storedHook(sent, made)];
+  },
+  'PATCH /v1/manage/webhooks/:entity/:id': async (sent) => {
+    const { extra, query } = sent;
+    const { path, made } = await newWebhook(sent);
+    const texts = { description: 'd', kinds: ['tag.set'], enabled: false, newSecret: true };
+    const body = { ...extra('url', ...Object.keys(texts)), ...texts };
+    return [
+      statusAndSecret(await sent.owner.send('PATCH', `${path}?${query}`, body)),
+      await storedHook(sent, made),
+    ];
+  },
+  'POST /v1/manage/webhooks/:entity/:id/ping': async (sent) => {
+    const { extra, query } = sent;
+    const { path } = await newWebhook(sent);
+    const answer = await sent.owner.send('POST', `${path}/ping?${query}`, extra());
+    const { event } = answer.body.data as { event: object };
+    return [{ status: answer.status, event }];
+  },
+  'POST /v1/manage/webhooks/:entity/:id/deliveries/:delivery/redeliver': async (sent) => {
+    const { extra, query } = sent;
+    const { path, made } = await newWebhook(sent);
+    const hook = made.body.data.id as string;
+    const store = sent.world.app.get(DeliveriesStore);
+    // One that is over, as if it had been sent long ago.
+    const event = { id: 'c'.repeat(24), kind: 'ping', time: '2026-01-01T00:00:00.000Z', place: 'x' };
+    const { id, write } = store.creation(hook, event, { now: new Date(), until: Date.now() });
+    await sent.world.app.get<Database>(DATABASE).commit([write]);
+    const found = await store.get(id);
+    if (found === undefined) throw new Error('There is no delivery');
+    const { dueAt: _, ...rest } = found.value;
+    await store.replace(found, { ...rest, state: 'given_up', over: rest.order });
+    const again = await sent.owner.send('POST', `${path}/deliveries/${id}/redeliver?${query}`, extra());
+    return [{ status: again.status, event: (again.body.data as { event: unknown }).event }];
   },
   'PUT /v2/upload/:upload/:part': async (sent) => {
     const { world, query } = sent;

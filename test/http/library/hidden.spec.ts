@@ -33,6 +33,8 @@ describe('what is hidden in the library', () => {
     const begun = (await world.admin.image(own, unfinished)).body.data.id as string;
     await world.admin.tag(own, 'soon', begun);
     const mine = await other.place('other/own/image');
+    const hook = await tester.send('POST', '/v1/manage/webhooks/tester', { url: 'https://hooks.invalid/x' });
+    const webhook = hook.body.data.id as string;
 
     const get = (client: StockClient, path: (what: string) => string) => (what: string) =>
       client.get(path(what));
@@ -233,6 +235,39 @@ describe('what is hidden in the library', () => {
         ),
         image,
       ),
+      'events of an entity': named(
+        get(other, (name) => `/v1/events?entity=${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'events of an entity, asked by nobody': named(
+        get(anonymous, (name) => `/v1/events?entity=${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'the webhooks of an entity': named(
+        get(other, (name) => `/v1/manage/webhooks/${name}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'a webhook': named(
+        get(other, (name) => `/v1/manage/webhooks/${name}/${webhook}`),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'a webhook that is changed': named(
+        change(
+          'PATCH',
+          (name) => `/v1/manage/webhooks/${name}/${webhook}`,
+          () => ({ enabled: false }),
+        ),
+        'tester',
+        ['absent', 'nobody'],
+      ),
+      'a webhook of another entity': byId(
+        get(other, (id) => `/v1/manage/webhooks/other/${id}`),
+        webhook,
+      ),
       'an upload that is completed': byId(
         change('PUT', (id) => `/v2/imagefile/${id}/_complete`),
         image,
@@ -275,6 +310,12 @@ describe('what is hidden in the library', () => {
     'the collection of a container that is made',
     'the container of an image that is made',
     'an image that is uploaded',
+    'events of an entity',
+    'events of an entity, asked by nobody',
+    'the webhooks of an entity',
+    'a webhook',
+    'a webhook that is changed',
+    'a webhook of another entity',
     'an upload that is completed',
   ];
 

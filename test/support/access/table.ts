@@ -172,6 +172,9 @@ const STAR: Rule = {
   objects: ['own', 'public', 'private'],
 };
 
+/** Owners, who say where what happens in their entity is told. Whether there are any webhooks nobody else learns. */
+const WEBHOOK: Rule = { ...MANAGE, may: 'owner' };
+
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
   by: 'token',
@@ -389,6 +392,16 @@ export const ACCESS = {
     'DELETE /v1/manage/stars/{entity}/{collection}/{container}': STAR,
     'GET /v1/manage/accounts/{account}': { ...PERSON, by: 'token' },
     'PATCH /v1/manage/accounts/{account}': ADMIN,
+    // Of one entity; without one everybody gets what they may read (test/http/library/events.spec.ts).
+    'GET /v1/events': READ,
+    'GET /v1/manage/webhooks/{entity}': WEBHOOK,
+    'POST /v1/manage/webhooks/{entity}': WEBHOOK,
+    'GET /v1/manage/webhooks/{entity}/{id}': WEBHOOK,
+    'PATCH /v1/manage/webhooks/{entity}/{id}': WEBHOOK,
+    'DELETE /v1/manage/webhooks/{entity}/{id}': WEBHOOK,
+    'GET /v1/manage/webhooks/{entity}/{id}/deliveries': WEBHOOK,
+    'POST /v1/manage/webhooks/{entity}/{id}/ping': WEBHOOK,
+    'POST /v1/manage/webhooks/{entity}/{id}/deliveries/{delivery}/redeliver': WEBHOOK,
     // There is no registry.
     'GET /v1/oci-redirect': { ...OPEN, exchanged: 'this service', answers: 404 },
   },

@@ -8,6 +8,8 @@ import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { type ByRules, deleted, pushed } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { imageDeleted, imagePushed } from '../events/happenings.js';
 import { ProtectionService } from './protection.service.js';
 import { type Image, type ImageDocument, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
@@ -76,6 +78,7 @@ export class ImagesService {
     private readonly terms: TermsStore,
     private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {}
 
   /**
@@ -173,6 +176,7 @@ export class ImagesService {
             ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),
             ...this.signers.copying(made, image, findings),
             this.trail.write(pushed(container, image, actor)),
+            this.feed.write(imagePushed(container, image, actor)),
           ]
         : // Whoever removes the container meanwhile finds this image, or this finds no container.
           [this.containers.stillThere(container.id)];
@@ -233,6 +237,8 @@ export class ImagesService {
       ...this.terms.imageChanges(container, id, image.value, undefined),
       this.trail.write(deleted(container, image.value, actor, by)),
     ];
+    // One without content was never there for anybody else.
+    if (image.value.uploaded) writes.push(this.feed.write(imageDeleted(container, image.value, actor)));
     if (tags.length > 0) writes.push(this.containers.counting(container.id, -tags.length));
     if (!image.value.uploaded) return { writes, result: false };
     const { hash, size } = image.value;

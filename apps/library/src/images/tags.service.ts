@@ -7,6 +7,8 @@ import { BegunService } from '../uploads/begun.service.js';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { commitPlan, DATABASE, type Database } from '../database.store.js';
 import { tagged } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { tagSet } from '../events/happenings.js';
 import { ProtectionService } from './protection.service.js';
 import { type Image, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
@@ -32,6 +34,7 @@ export class TagsService {
     private readonly containers: ContainersStore,
     private readonly protection: ProtectionService,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
     private readonly begun: BegunService,
     private readonly door: DoorService,
   ) {}
@@ -96,12 +99,14 @@ export class TagsService {
         const before = await this.images.get(present.value.image);
         refuseDowngrade(before, image);
         if (before?.value.uploaded === true) await this.protection.requireMovable(container, [tag]);
-        const entry = this.trail.write(tagged({ ...event, moved: true, before: before?.value }));
-        return { writes: [unchanged, this.tags.replacement(present, value), entry], result: undefined };
+        const move = { ...event, moved: true, before: before?.value };
+        const told = [this.trail.write(tagged(move)), this.feed.write(tagSet(move))];
+        return { writes: [unchanged, this.tags.replacement(present, value), ...told], result: undefined };
       }
-      const entry = this.trail.write(tagged({ ...event, moved: false, before: undefined }));
+      const set = { ...event, moved: false, before: undefined };
+      const told = [this.trail.write(tagged(set)), this.feed.write(tagSet(set))];
       return {
-        writes: [unchanged, this.tags.creation(value), this.containers.counting(container.id, 1), entry],
+        writes: [unchanged, this.tags.creation(value), this.containers.counting(container.id, 1), ...told],
         result: undefined,
         onBounds: () => {
           throw new DomainError('unprocessable', `A container has at most ${LIMITS.tagsPerContainer} tags`, {

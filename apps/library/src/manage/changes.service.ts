@@ -11,6 +11,8 @@ import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { DATABASE, type Database } from '../database.store.js';
 import { changed } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { collectionPlace, entityPlace, placeChanged } from '../events/happenings.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator } from '../policy.js';
 import { collectionTerms, entityTerms } from '../search/documents.store.js';
@@ -44,6 +46,7 @@ export class ChangesService {
     private readonly keys: KeystoreKeys,
     private readonly collectionRename: CollectionRenameService,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {}
 
   /** @throws DomainError `not_found`, `forbidden`: quota comes from administrators; `conflict` for a rule about keys that nobody can read */
@@ -77,6 +80,7 @@ export class ChangesService {
           this.entities.replacement(entity, value),
           ...this.terms.changes(entityTerms(entity), entityTerms({ id, value })),
           this.trail.write(changed({ subject, actor, before: stateOf(before), after: stateOf(value) })),
+          this.feed.write(placeChanged(entityPlace({ id, value }), actor)),
         ];
       },
     });
@@ -122,6 +126,7 @@ export class ChangesService {
               after: { private: value.private },
             }),
           ),
+          this.feed.write(placeChanged(collectionPlace({ id, value }), actor)),
         ];
       },
     });

@@ -5,6 +5,8 @@ import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { changed } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { collectionPlace, placeChanged } from '../events/happenings.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, mayManage, placeOf } from '../policy.js';
@@ -33,6 +35,7 @@ export class CollectionRenameService {
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {}
 
   /**
@@ -154,6 +157,14 @@ export class CollectionRenameService {
             before: { private: value.private, name: value.name },
             after: { private: value.private, name },
           }),
+        ),
+        // As with containers: strangers are told no name that they could not know.
+        this.feed.write(
+          placeChanged(
+            collectionPlace({ id, value: renamed }),
+            actor,
+            value.private ? {} : { formerName: value.name },
+          ),
         ),
       ],
       result: true,

@@ -5,6 +5,8 @@ import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { changed } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { containerChanged } from '../events/happenings.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, placeOf } from '../policy.js';
@@ -32,6 +34,7 @@ export class ContainerChangesService {
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {}
 
   /**
@@ -96,6 +99,7 @@ export class ContainerChangesService {
           after: stateOf(value),
         }),
       ),
+      this.feed.write(containerChanged({ id, value }, before, actor)),
     ];
   }
 

@@ -6,6 +6,15 @@ import { DomainError } from '#libs/core';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { removed, untagged } from '../events.js';
 import { DownloadCounts } from '../downloads/downloadCounts.service.js';
+import { EventFeed } from '../events/feed.store.js';
+import {
+  collectionPlace,
+  containerPlace,
+  entityPlace,
+  type Place,
+  placeRemoved,
+  tagRemoved,
+} from '../events/happenings.js';
 import { ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
 import { ProtectionService } from '../images/protection.service.js';
@@ -23,6 +32,8 @@ import { EntitiesStore } from '../tree/entities.store.js';
 import { NamesStore } from '../tree/names.store.js';
 import { collectionSubject, containerSubject, entitySubject } from '../tree/subjects.js';
 import { TreeService } from '../tree/tree.service.js';
+import { webhookEvent } from '../webhooks/webhookEvents.js';
+import { WebhooksStore } from '../webhooks/webhooks.store.js';
 
 const FIRST = { after: '', limit: 1 } as const;
 
@@ -45,6 +56,8 @@ export class RemovalsService {
     private readonly stars: StarsStore,
     private readonly downloads: DownloadCounts,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
+    private readonly webhooks: WebhooksStore,
   ) {}
 
   /**
@@ -69,7 +82,8 @@ export class RemovalsService {
       return {
         writes: [
           this.entities.removal(entity),
-          ...this.#traces('entity', subject, entityTerms(entity), actor),
+          ...(await this.#webhooksOf(id, actor)),
+          ...this.#traces('entity', entityPlace(entity), entityTerms(entity), subject, actor),
         ],
         result: undefined,
       };
@@ -94,7 +108,7 @@ export class RemovalsService {
           this.collections.removal(collection),
           ...(await Promise.all(former)).flat(),
           ...(movingTo === undefined ? [] : [this.names.release(`${entityName}/${movingTo}`)]),
-          ...this.#traces('collection', subject, collectionTerms(collection), actor),
+          ...this.#traces('collection', collectionPlace(collection), collectionTerms(collection), subject, actor),
         ],
         result: undefined,
       };
@@ -126,7 +140,7 @@ export class RemovalsService {
           writes: [
             this.containers.removal(container),
             ...(await Promise.all(former)).flat(),
-            ...this.#traces('container', subject, containerTerms(container), actor),
+            ...this.#traces('container', containerPlace(container), containerTerms(container), subject, actor),
           ],
           result: true,
         };
@@ -144,26 +158,32 @@ export class RemovalsService {
     const container = await this.tree.container(path, actor);
     enforce(mayDelete(actor, containerSubject(container)), () => missing('container', path));
     await this.protection.requireMovable(container, [tag]);
-    const found = await commitPlan(this.database, async () => {
-      const tags = (await this.tags.ofName(container.id, tag, LIMITS.tagsPerCommit)).filter(
-        ({ value }) => arch === undefined || value.arch === arch,
-      );
+    const remove = () => this.#removeTags(container, tag, arch, actor);
+    let removed = await remove();
+    if (removed === 0) throw missing('tag', `${path}:${tag}`);
+    while (removed === LIMITS.tagsRemoved) removed = await remove();
+  }
+
+  /** @returns how many of one name were removed, which are as many as one commit takes */
+  #removeTags(container: Container, tag: string, arch: string | undefined, actor: Actor): Promise<number> {
+    return commitPlan(this.database, async () => {
+      const tags = (await this.tags.ofName(container.id, tag, LIMITS.tagsPerCommit))
+        .filter(({ value }) => arch === undefined || value.arch === arch)
+        .slice(0, LIMITS.tagsRemoved);
       const images = await Promise.all(tags.map(({ value }) => this.images.get(value.image)));
       const counted = tags.length === 0 ? [] : [this.containers.counting(container.id, -tags.length)];
       return {
         writes: [
           ...tags.map((one) => this.tags.removal(one)),
           ...counted,
-          ...tags.map(({ value }, index) =>
-            this.trail.write(
-              untagged({ container, tag, arch: value.arch, image: images[index]?.value, actor }),
-            ),
-          ),
+          ...tags.flatMap(({ value }, index) => {
+            const event = { container, tag, arch: value.arch, image: images[index]?.value, actor };
+            return [this.trail.write(untagged(event)), this.feed.write(tagRemoved(event))];
+          }),
         ],
-        result: tags.length > 0,
+        result: tags.length,
       };
     });
-    if (!found) throw missing('tag', `${path}:${tag}`);
   }
 
   async #removeImages(container: string, path: string, actor: Actor): Promise<void> {
@@ -191,12 +211,21 @@ export class RemovalsService {
   }
 
   /** What has to go with an object. */
-  #traces(kind: SearchKind, subject: Subject, terms: Terms, actor: Actor): Change[] {
+  #traces(kind: SearchKind, place: Place, terms: Terms, subject: Subject, actor: Actor): Change[] {
     return [
       this.names.release(placeOf(subject)),
       ...this.terms.changes(terms, undefined),
       this.trail.write(removed(kind, subject, actor)),
+      this.feed.write(placeRemoved(place, actor)),
     ];
+  }
+
+  /** What waits for them is dropped by whoever delivers. */
+  async #webhooksOf(entity: string, actor: Actor): Promise<Change[]> {
+    return (await this.webhooks.ofEntity(entity)).flatMap((webhook) => [
+      this.webhooks.removal(webhook),
+      this.trail.write(webhookEvent('webhook.delete', actor, webhook, undefined)),
+    ]);
   }
 }
 

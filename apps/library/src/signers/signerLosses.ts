@@ -3,6 +3,8 @@ import { Trail } from '#libs/audit';
 import type { SignatureState } from '#libs/contract';
 import type { Change } from '../database.store.js';
 import { unsigned } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { keyRevoked } from '../events/happenings.js';
 import type { Image } from '../images/images.store.js';
 import type { Container } from '../tree/containers.store.js';
 
@@ -19,9 +21,15 @@ export interface SignerLoss {
 /** The one place where it is told that an image has lost a signer: in the commit that takes the signer away. */
 @Injectable()
 export class SignerLosses {
-  constructor(private readonly trail: Trail) {}
+  constructor(
+    private readonly trail: Trail,
+    private readonly feed: EventFeed,
+  ) {}
 
   telling({ image, container, fingerprint, state }: SignerLoss): Change[] {
-    return [this.trail.write(unsigned(container, image.value, { fingerprint, reason: state }))];
+    return [
+      this.trail.write(unsigned(container, image.value, { fingerprint, reason: state })),
+      this.feed.write(keyRevoked(container, image.value, fingerprint)),
+    ];
   }
 }

@@ -15,6 +15,8 @@ import { type Container, ContainersStore } from './containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database, TryAgain } from '../database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
 import { created } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { collectionPlace, containerPlace, entityPlace, placeMade } from '../events/happenings.js';
 import { LIMITS } from '../limits.js';
 import { missing, NOTHING } from '../missing.js';
 import { NamesStore } from './names.store.js';
@@ -37,6 +39,7 @@ export class TreeService {
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {}
 
   /** @throws DomainError `not_found` when there is none that the actor may know of; so do the next ones */
@@ -99,6 +102,7 @@ export class TreeService {
           this.entities.creation(id, value),
           ...this.terms.changes(undefined, entityTerms({ id, value })),
           this.trail.write(created('entity', name, defaultPrivate, actor)),
+          this.feed.write(placeMade(entityPlace({ id, value }), actor)),
         ];
       },
     );
@@ -124,19 +128,14 @@ export class TreeService {
         const audience = audienceOf(entity.id, isPrivate);
         const { description, customData } = request;
         const collection = { entity: entity.id, entityName, name, description, customData };
-        const value = {
-          ...collection,
-          private: isPrivate,
-          audience,
-          size: 0,
-          ...this.#creation(actor),
-        };
+        const value = { ...collection, private: isPrivate, audience, size: 0, ...this.#creation(actor) };
         return [
           // As it was read: neither removed nor made private meanwhile.
           this.entities.replacement(parent, parent.value),
           this.collections.creation(id, value),
           ...this.terms.changes(undefined, collectionTerms({ id, value })),
           this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
+          this.feed.write(placeMade(collectionPlace({ id, value }), actor)),
         ];
       },
     );
@@ -188,6 +187,7 @@ export class TreeService {
           this.containers.creation(id, value),
           ...this.terms.changes(undefined, containerTerms({ id, value })),
           this.trail.write(created('container', path, isPrivate, actor)),
+          this.feed.write(placeMade(containerPlace({ id, value }), actor)),
         ];
       },
       // Of a collection that was called so before this one: its containers give the name up.

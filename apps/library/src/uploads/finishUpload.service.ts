@@ -9,6 +9,8 @@ import { ContentsStore } from '../storage/contents.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { pushed, uploader } from '../events.js';
+import { EventFeed } from '../events/feed.store.js';
+import { imagePushed } from '../events/happenings.js';
 import { type ImageFacts, readImageFacts } from '../images/imageFacts.js';
 import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
@@ -76,6 +78,7 @@ export class FinishUploadService {
     private readonly terms: TermsStore,
     private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
+    private readonly feed: EventFeed,
   ) {
     this.#pushes = metrics.counter({
       name: 'scs_library_pushes_total',
@@ -303,6 +306,7 @@ export class FinishUploadService {
         ...counted,
         ...mending,
         this.trail.write(pushed(container, value, actor)),
+        this.feed.write(imagePushed(container, value, actor)),
       ],
       result: { unused: false },
     };
