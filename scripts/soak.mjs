@@ -1,6 +1,6 @@
-// Hours of bad luck in minutes: clients that go away, a server that is killed, pushes and pulls with one or the other killed, a full
-// disk, builds that are cancelled, many who bring the same key, tokens that end and tokens that are none. After each stage the
-// server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged may be lost.
+// Hours of bad luck in minutes: clients that go away, a server that is killed, pushes and pulls with one or the other killed, several who
+// change the same images, tags and containers meanwhile, a full disk, builds that are cancelled, many who bring the same key, tokens that
+// end and tokens that are none. After each stage the server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged may be lost.
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
@@ -15,6 +15,8 @@ import { cutDownloads } from './soak/downloads.mjs';
 import { fullDisk } from './soak/full.mjs';
 import { keysAtOnce } from './soak/keys.mjs';
 import { killedServer } from './soak/kills.mjs';
+import { libraryHangups } from './soak/library-hangups.mjs';
+import { libraryOperations } from './soak/library-operations.mjs';
 import { randomFrom } from './soak/random.mjs';
 import { revocations } from './soak/revocations.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
@@ -33,6 +35,8 @@ const STAGES = {
   tokens: brokenTokensStage,
   'push-kills': pushKills,
   'pull-kills': pullKills,
+  'library-operations': libraryOperations,
+  'library-hangups': libraryHangups,
 };
 const TIMES = {
   uploads: 1000,
@@ -45,6 +49,8 @@ const TIMES = {
   tokens: 10_000,
   'push-kills': 200,
   'pull-kills': 200,
+  'library-operations': 500,
+  'library-hangups': 10_000,
 };
 
 const text = { type: 'string' };
