@@ -17,8 +17,9 @@ const SLOW = 10_000;
 /** Who pulls meanwhile, and how much of the image each time. */
 const OTHERS = 4;
 const PULL = 16 * MIB;
-/** How long the rate of the others is measured, in milliseconds. */
+/** How long the rate of the others is measured, in milliseconds, with all those clients; with fewer not as long. */
 const WINDOW = 5000;
+const WHOLE = 10_000;
 /** What the server may have for itself at any moment. */
 const MEMORY = 400 * MIB;
 
@@ -52,7 +53,7 @@ export async function libraryHangups({ times, folder, random }) {
 
   /** The rate of the others, in bytes in a millisecond. */
   async function rateOfOthers() {
-    const over = performance.now() + WINDOW;
+    const over = performance.now() + WINDOW * Math.max(0.3, Math.min(1, times / WHOLE));
     let bytes = 0;
     const other = async () => {
       while (performance.now() < over) bytes += (await pulled(calls, path)).length;
@@ -77,8 +78,10 @@ export async function libraryHangups({ times, folder, random }) {
     const besideSlow = await rateOfOthers();
     const addresses = await uploadAddresses(calls, container);
     const cut = repeat(times, WIDTH, async (round) => {
+      // Not all of them at the same moment.
+      if (round < WIDTH) await wait((EVERY * round) / WIDTH);
       const next = wait(EVERY);
-      const length = random.between(1, MIB);
+      const length = random.between(1, MIB / 4);
       const { pathname, search } = new URL(addresses[round % WIDTH]);
       await (round % 2 === 0
         ? hangUp([`GET ${path} HTTP/1.1`], undefined, length)

@@ -52,7 +52,7 @@ export async function serverOf(folder, services, settings = {}) {
       };
     },
     /** Resolves when the process has little to do, or when that takes too long. */
-    async untilIdle(patience = 60_000) {
+    async untilIdle(patience = 30_000) {
       for (const end = performance.now() + patience; performance.now() < end;) {
         const before = processorTimeOf(server.pid);
         await wait(1000);
