@@ -148,6 +148,26 @@ describe.skipIf(noGo).each([
     );
   });
 
+  it('a large file that had arrived before the client was killed is not sent again', async () => {
+    const { file, hash } = await imageFile(64 * MIB + 2);
+    const place = `tester/${who}/killed`;
+    const { tester } = world;
+    const { id } = (await tester.image(await tester.place(place), hash)).body.data as { id: string };
+    const parts = `/v2/imagefile/${id}/_multipart`;
+    const { uploadID } = (await tester.send('POST', parts, { filesize: 64 * MIB + 2 })).body.data as {
+      uploadID: string;
+    };
+    const bytes = await readFile(file);
+    for (const partNumber of [1, 2]) {
+      const address = await tester.send('PUT', parts, { uploadID, partNumber, sha256sum: '' });
+      const part = bytes.subarray((partNumber - 1) * 64 * MIB, partNumber * 64 * MIB);
+      await tester.put(address.body.data.presignedURL as string, part);
+    }
+    const seen = await requestsOf(() => well(client('push', file, place, 'amd64', 'v1')));
+    expect(seen.filter((request) => request.startsWith('PUT '))).toEqual([`PUT ${parts}_complete`]);
+    expect((await tester.get(`/v1/images/${place}:v1?arch=amd64`)).body.data.hash).toBe(hash);
+  });
+
   it('82: a file that the library has is not sent: its new tag is set, and that is all', async () => {
     const { file } = await imageFile(100_000);
     const place = `tester/${who}/again`;

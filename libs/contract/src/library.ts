@@ -230,7 +230,8 @@ export const UploadAnswer = envelope(z.object({ uploadURL: z.string().min(1) }))
 export const MultipartAnswer = envelope(
   z.object({
     uploadID: z.string().min(1),
-    totalParts: z.int().min(1),
+    /** 0 when the library has all bytes already. */
+    totalParts: z.int().min(0),
     partSize: z.int().min(1),
     options: z
       .record(z.string(), z.string())

@@ -89,7 +89,7 @@ export class UploadsService {
   }
 
   /**
-   * Several pieces (no. 24). `resume` goes on with an upload of the same file by the same account, if there is one: with `earlier`,
+   * Several pieces (no. 24). None, when all bytes are here: then the client goes on to the end at once. `resume` goes on with an upload of the same file by the same account, if there is one: with `earlier`,
    * which only whoever began it can name, in any case, otherwise with one for which nothing arrives at this moment.
    */
   async startMultipart(
@@ -99,6 +99,8 @@ export class UploadsService {
   ): Promise<StartedUpload> {
     const found = await this.#findForWriting(imageId, actor);
     const { size, resume } = request;
+    const whole = resume ? undefined : await this.#locks.run(imageId, () => this.#whole(found, size, actor));
+    if (whole !== undefined) return whole;
     const known = resume ? await this.#resumed(found, request, actor) : undefined;
     const partSize = Math.max(this.limits.partBytes, Math.ceil(size / this.limits.parts));
     const upload = known ?? (await this.#start(found, { kind: 'multipart', size, partSize }, actor));
@@ -304,6 +306,39 @@ export class UploadsService {
       );
     await this.finishing.end(oldest.id);
     return idle;
+  }
+
+  /**
+   * Stock clients know nothing of parts that are here already, but they send as many as they are told: none, when somebody has just
+   * pushed the same file, or the same account has sent all of it and was cut off before the end. That is made up for here: wrong bytes
+   * are sent again, and the client never hears of them.
+   */
+  async #whole(
+    { image: { id } }: FoundImage,
+    size: number,
+    actor: Actor,
+  ): Promise<StartedUpload | undefined> {
+    const found = await this.#findForWriting(id, actor);
+    const nothingLeft = (upload: string): StartedUpload => ({
+      id: upload,
+      partSize: this.limits.partBytes,
+      totalParts: 0,
+      received: [],
+    });
+    if (await this.images.isStored(found.image)) return nothingLeft(newObjectId());
+    for (const upload of await this.#openUploads(id)) {
+      const { kind, account } = upload.value;
+      if (kind !== 'multipart' || upload.value.size !== size || account !== actor.accountId) continue;
+      if (this.blobs.isActive(upload.id)) continue;
+      if ((await this.uploads.parts(upload.id)).length < partCount(upload.value)) continue;
+      try {
+        await this.#store(upload, found, actor);
+        return nothingLeft(upload.id);
+      } catch (error) {
+        if (!(error instanceof DomainError && WRONG.has(error.reason))) throw error;
+      }
+    }
+    return undefined;
   }
 
   /** An upload to go on with. From now on it is this token's: that of before may have expired, or been revoked. */
