@@ -26,6 +26,8 @@ import { TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
 import { BlobHealth, damagedImage } from '../storage/blobHealth.store.js';
 import { UsageService } from '../storage/usage.service.js';
+import { FinishUploadService } from '../uploads/finishUpload.service.js';
+import { UploadsStore } from '../uploads/uploads.store.js';
 
 /** An image with the container that it lies in. */
 export interface FoundImage {
@@ -63,6 +65,8 @@ export class ImagesService {
     private readonly usage: UsageService,
     private readonly protection: ProtectionService,
     private readonly trail: Trail,
+    private readonly uploads: UploadsStore,
+    private readonly finishing: FinishUploadService,
   ) {}
 
   /**
@@ -179,6 +183,9 @@ export class ImagesService {
   async removeStored(id: string, hash: string, actor: Actor): Promise<void> {
     const unused = await commitPlan(this.database, () => this.#removal(id, actor));
     if (unused) await this.usage.discard(hash);
+    // Nobody can go on with them any more: what they hold is given back now, or by the sweep.
+    for (const { id: upload, value } of await this.uploads.ofImage(id, LIMITS.uploadsPerImage))
+      if (value.state === 'open') await this.finishing.end(upload).catch(() => undefined);
   }
 
   /** Whether the bytes of an image are there and right: also when its record says so, they may have been lost or damaged. */
