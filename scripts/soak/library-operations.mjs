@@ -184,13 +184,15 @@ export async function libraryOperations({ times, folder, random }) {
       if (hash === undefined) return;
       const path = `${pathOf(container)}:${hash}?arch=amd64`;
       const gone = (from, sure) => container.contents(hash).note('gone', from, sure);
-      let removal;
+      const removals = [];
       const begun = (status) => {
-        if (status === 200) removal = change(gone, 'DELETE', `/v1/images/${path}`);
-        removal?.catch(() => undefined);
+        if (status === 200) removals.push(change(gone, 'DELETE', `/v1/images/${path}`));
       };
-      requireHash(await ask('GET', `/v1/imagefile/${path}`, undefined, { begun }), hash);
-      await removal;
+      const pull = ask('GET', `/v1/imagefile/${path}`, undefined, { begun });
+      const [pulled] = await Promise.allSettled([pull]);
+      const ended = await Promise.allSettled(removals);
+      for (const { status, reason } of [pulled, ...ended]) if (status === 'rejected') throw reason;
+      requireHash(pulled.value, hash);
     },
 
     async removeContainer() {

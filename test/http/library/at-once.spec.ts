@@ -20,8 +20,9 @@ describe('several at once', () => {
   });
   afterEach(async () => {
     await requireNothingWrong(world);
-    expect(await world.temporaries()).toEqual([]);
+    const left = await world.temporaries();
     await world.stop();
+    if (left.length > 0) throw new Error(`Expected no temporary files, got ${left.join(', ')}`);
   });
 
   const times = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> =>
