@@ -21,7 +21,7 @@ const BENCHES = [
   'library-search',
   'submit',
   'build',
-  'transfer',
+  'library',
   'sif',
   'instance',
 ];

@@ -80,6 +80,7 @@ import { UploadsController } from './uploads/uploads.controller.js';
 import { BeginUploadService } from './uploads/beginUpload.service.js';
 import { CompleteUploadService } from './uploads/completeUpload.service.js';
 import { OpenUploadsService } from './uploads/openUploads.service.js';
+import { WholeUploadService } from './uploads/wholeUpload.service.js';
 import { RawUploadService } from './uploads/rawUpload.service.js';
 import { ReceiveUploadService } from './uploads/receiveUpload.service.js';
 import { UploadsStore } from './uploads/uploads.store.js';
@@ -219,6 +220,7 @@ import { WebhookWorker } from './webhooks/webhookWorker.service.js';
     ReceiveUploadService,
     CompleteUploadService,
     RawUploadService,
+    WholeUploadService,
     FinishUploadService,
     DownloadCounts,
     DownloadsService,

@@ -65,9 +65,12 @@ export type TagRequest = z.output<typeof TagRequest>;
 export const ArchTagRequest = TagRequest.extend({ Arch: z.string().max(64) });
 export type ArchTagRequest = z.output<typeof ArchTagRequest>;
 
+/** How long a file is. Clients send an empty one as any other, and show what the library says of it (case 43). */
+const filesize = z.int().min(1, 'expected 1 byte or more, an empty file is no image');
+
 /** `POST /v2/imagefile/{image}` (no. 21). */
 export const UploadRequest = z.object({
-  filesize: z.int().min(1),
+  filesize,
   sha256sum: z.string().max(64).nullish(),
   md5sum: z.string().max(32).nullish(),
 });
@@ -77,7 +80,7 @@ export type UploadRequest = z.output<typeof UploadRequest>;
  * `POST /v2/imagefile/{image}/_multipart` (no. 24). `resume` is ours: go on with an upload that was interrupted; with `uploadID`
  * with that one, also when a connection of it still seems to be alive.
  */
-export const MultipartRequest = z.object({ filesize: z.int().min(1), resume: flag, uploadID: id.nullish() });
+export const MultipartRequest = z.object({ filesize, resume: flag, uploadID: id.nullish() });
 export type MultipartRequest = z.output<typeof MultipartRequest>;
 
 /** `PUT /v2/imagefile/{image}/_multipart` (no. 25). */
@@ -227,7 +230,8 @@ export const UploadAnswer = envelope(z.object({ uploadURL: z.string().min(1) }))
 export const MultipartAnswer = envelope(
   z.object({
     uploadID: z.string().min(1),
-    totalParts: z.int().min(1),
+    /** 0 when the library has all bytes already. */
+    totalParts: z.int().min(0),
     partSize: z.int().min(1),
     options: z
       .record(z.string(), z.string())

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Agent } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -14,7 +16,7 @@ import { skipped } from '../../support/needs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { lackingS3, s3Place, s3Settings, startVersitygw, type TestS3 } from '../../support/versitygw.js';
-import { type RawAnswer, rawRequest } from './transfer.js';
+import { openRequest, type RawAnswer, rawRequest } from './transfer.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const reason = lackingS3();
@@ -173,6 +175,23 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
       expect((await get('tester/s3/outage:v1')).body.equals(bytes)).toBe(true);
       expect(await ready()).toMatchObject({ 'library blobs': 'ok' });
     });
+
+    it('goes on with a pull over a crash of the store in its middle', async () => {
+      const bytes = await testImage({ size: 40_000_000 });
+      await tester.push('tester/s3/pulled', bytes);
+      const pull = openRequest(world.app, '/v1/imagefile/tester/s3/pulled', {});
+      pull.end();
+      const [answer] = (await once(pull, 'response')) as [IncomingMessage];
+      const chunks: Buffer[] = [];
+      for await (const chunk of answer) {
+        if (chunks.length === 0) {
+          await server.kill();
+          await server.restart();
+        }
+        chunks.push(chunk as Buffer);
+      }
+      expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+    }, 60_000);
   });
 
   it('goes on with an upload after a restart of the library', async () => {

@@ -34,6 +34,8 @@ import { SignaturesStore } from '../signers/signatures.store.js';
 import { SignerChecks } from '../signers/signerChecks.service.js';
 import { SignersService } from '../signers/signers.service.js';
 import { UsageService } from '../storage/usage.service.js';
+import { FinishUploadService } from '../uploads/finishUpload.service.js';
+import { UploadsStore } from '../uploads/uploads.store.js';
 
 /** An image with the container that it lies in. */
 export interface FoundImage {
@@ -79,6 +81,8 @@ export class ImagesService {
     private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
     private readonly feed: EventFeed,
+    private readonly uploads: UploadsStore,
+    private readonly finishing: FinishUploadService,
   ) {}
 
   /**
@@ -206,6 +210,9 @@ export class ImagesService {
   async removeStored(id: string, hash: string, actor: Caller | null, by?: ByRules): Promise<void> {
     const unused = await commitPlan(this.database, () => this.#removal(id, actor, by));
     if (unused) await this.usage.discard(hash);
+    // Nobody can go on with them any more: what they hold is given back now, or by the sweep.
+    for (const { id: upload, value } of await this.uploads.ofImage(id, LIMITS.uploadsPerImage))
+      if (value.state === 'open') await this.finishing.end(upload).catch(() => undefined);
   }
 
   /** Whether the bytes of an image are there and right: also when its record says so, they may have been lost or damaged. */

@@ -13,17 +13,9 @@ import { EntitiesStore } from '../tree/entities.store.js';
 import { BegunService } from './begun.service.js';
 import { FinishUploadService } from './finishUpload.service.js';
 import { closed, OpenUploadsService } from './openUploads.service.js';
-import { type PartDocument, type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
+import { type Upload, type UploadDocument, UploadsStore } from './uploads.store.js';
 import { UploadUrls } from './uploadUrls.js';
-
-/** How a client has to send a file. */
-export interface StartedUpload {
-  readonly id: string;
-  readonly partSize: number;
-  readonly totalParts: number;
-  /** Parts that are there already, of an upload that goes on. */
-  readonly received: readonly PartDocument[];
-}
+import { type StartedUpload, WholeUploadService } from './wholeUpload.service.js';
 
 /** The beginning of an upload: what it takes is reserved, and the client learns where the bytes go. */
 @Injectable()
@@ -41,6 +33,7 @@ export class BeginUploadService {
     private readonly contents: ContentsStore,
     private readonly finishing: FinishUploadService,
     private readonly begun: BegunService,
+    private readonly whole: WholeUploadService,
   ) {}
 
   /** One piece (library contract §5 no. 21). @returns the address that the bytes are sent to */
@@ -64,7 +57,7 @@ export class BeginUploadService {
   }
 
   /**
-   * Several pieces (no. 24). `resume` goes on with an upload of the same file by the same account, if there is one: with `earlier`,
+   * Several pieces (no. 24); none, when all bytes are here: then the client goes on to the end at once. `resume` goes on with an upload of the same file by the same account, if there is one: with `earlier`,
    * which only whoever began it can name, in any case, otherwise with one for which nothing arrives at this moment.
    */
   async startMultipart(
@@ -74,6 +67,8 @@ export class BeginUploadService {
   ): Promise<StartedUpload> {
     const found = await this.open.findForWriting(imageId, actor);
     const { size, resume } = request;
+    const whole = resume ? undefined : await this.whole.find(imageId, size, actor);
+    if (whole !== undefined) return whole;
     const known = resume ? await this.#resumed(found, request, actor) : undefined;
     const partSize = Math.max(this.limits.partBytes, Math.ceil(size / this.limits.parts));
     const upload = known ?? (await this.start(found, { kind: 'multipart', size, partSize }, actor));

@@ -92,7 +92,7 @@ export class CompleteUploadService {
       await this.finishing.store(upload, this.open.blobOf(upload), actor, requireAllowed);
     } catch (error) {
       // Wrong bytes do not become right, and lost rights do not come back: the next push begins anew.
-      if (error instanceof DomainError && (WRONG.has(error.reason) || REFUSED.has(error.code)))
+      if (error instanceof DomainError && (WRONG_BYTES.has(error.reason) || REFUSED.has(error.code)))
         await this.finishing.end(upload.id);
       throw error;
     }
@@ -131,7 +131,8 @@ export class CompleteUploadService {
   }
 }
 
-const WRONG = new Set(['wrong_digest', 'wrong_length', 'upload_gone']);
+/** What makes bytes worthless. */
+export const WRONG_BYTES = new Set(['wrong_digest', 'wrong_length', 'upload_gone']);
 const REFUSED: ReadonlySet<string> = new Set(['unauthorized', 'forbidden', 'not_found']);
 
 /** @throws DomainError `conflict` when a part is missing, or was replaced after the client got its token */
