@@ -12,7 +12,7 @@ import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#
 import { CLOCK } from '#libs/server';
 import { type Collection, CollectionsStore } from './collections.store.js';
 import { type Container, ContainersStore } from './containers.store.js';
-import { type Change, commitPlan, DATABASE, type Database, TryAgain } from '../database.store.js';
+import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from './entities.store.js';
 import { created } from '../events.js';
 import { EventFeed } from '../events/feed.store.js';
@@ -157,20 +157,19 @@ export class TreeService {
       }),
       () => missing('collection', request.collection),
     );
-    const parentNow = async (): Promise<Collection> => {
-      const parent = await this.collections.get(collection.id);
-      if (!parent) throw missing('collection', request.collection);
-      return parent;
-    };
+    // As it is in this attempt: its name may just be changing.
+    let parent = collection;
     return this.#make(
       'container',
-      // The name of a collection may just be changing.
-      async () => `${entityName}/${(await parentNow()).value.name}/${name}`,
+      async () => {
+        const present = await this.collections.get(collection.id);
+        if (!present) throw missing('collection', request.collection);
+        parent = present;
+        return `${entityName}/${parent.value.name}/${name}`;
+      },
       (id) => this.containers.get(id),
       async (id, path) => {
-        const parent = await parentNow();
         const collectionName = parent.value.name;
-        if (path !== `${entityName}/${collectionName}/${name}`) throw new TryAgain();
         const former = await this.#formerPaths(parent, name);
         const isPrivate = parent.value.private || request.private;
         const audience = audienceOf(entity, isPrivate);
