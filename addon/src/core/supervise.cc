@@ -72,6 +72,15 @@ void loop(pid_t child, int lifeline, bool outermost, const std::function<bool(pi
   }
 }
 
+/// Milliseconds. Beyond that the payload has left something running that still uses the image.
+constexpr int serverPatience = 10'000;
+
+void awaitEnd(int servers) {
+  pollfd waiting{servers, POLLIN, 0};
+  while (poll(&waiting, 1, serverPatience) < 0 && errno == EINTR) {
+  }
+}
+
 }  // namespace
 
 void holdSignals() {
@@ -88,15 +97,15 @@ void releaseSignals() {
   sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
-void superviseChild(pid_t child, int lifeline) {
+void superviseChild(pid_t child, int lifeline, int servers) {
   detachStandardStreams();
-  if (lifeline >= 0) closeAllBut({lifeline});
-  else closeAllBut({});
+  closeAllBut({lifeline, servers});
   int result = 0;
   loop(child, lifeline, true, [&](pid_t ended, int status) {
     result = status;
     return ended != child;
   });
+  if (servers >= 0) awaitEnd(servers);
   endLike(result);
 }
 

@@ -3,11 +3,12 @@ import type { Facts } from '../facts.js';
 import type { FileStatus } from '../host.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import { isWithin } from '../paths.js';
-import type { AbsolutePath, PreparedTarget } from '../plan.js';
+import type { AbsolutePath } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { siteBinds, userBinds } from './binds.js';
 import type { HostBind } from './binds.js';
 import { deviceStyle } from './devices.js';
+import { addImageBind } from './imageBinds.js';
 import type { Home } from './home.js';
 import { NO_FLAGS, READ_ONLY, SESSION } from './layout.js';
 import type { Mode } from './mode.js';
@@ -30,7 +31,7 @@ const NOT_AS_WORKING_DIRECTORY: readonly AbsolutePath[] = [
 ];
 
 /** What kind of mount point a path of the host needs. */
-function mountPointType(status: FileStatus): PreparedTarget['type'] {
+function mountPointType(status: FileStatus): 'directory' | 'file' {
   return status.type === 'directory' ? 'directory' : 'file';
 }
 
@@ -171,6 +172,7 @@ export function addUserBinds(
   list: MountList,
   options: LaunchOptions,
   facts: Facts,
+  mode: Mode,
   messages: Message[],
 ): void {
   const devices = deviceStyle(options, facts);
@@ -179,6 +181,10 @@ export function addUserBinds(
     if (status === null) throw refusal(`could not bind ${bind.source}: no such file or directory`);
     if (bind.destination === '/')
       throw refusal(`could not bind ${bind.source}: / of the container is no destination`);
+    if (bind.image !== undefined) {
+      addImageBind(list, { ...bind, image: bind.image }, { facts, mode, messages });
+      continue;
+    }
     if (devices === 'yes' || !isWithin(bind.destination, '/dev')) addUserBind(list, bind, status);
     else if (!(devices === 'minimal' && addDeviceBind(list, bind, status)))
       messages.push({

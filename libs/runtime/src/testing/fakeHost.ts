@@ -83,6 +83,7 @@ export function baseHost(): FakeHost {
         status: { ...STATUS, type: 'directory', mode: 0o755, uid: 1000 },
         type: 'directory',
         partition: null,
+        others: [],
         problem: null,
       },
       '/img.sif': {
@@ -91,6 +92,7 @@ export function baseHost(): FakeHost {
         status: { ...STATUS, uid: 1000, size: 40960 },
         type: 'sif',
         partition: { fileSystem: 'squashfs', offset: 36864, size: 4096, architecture: 'amd64' },
+        others: [],
         problem: null,
       },
     },

@@ -1,0 +1,140 @@
+#include "layers.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../programs/program.h"
+#include "ext3.h"
+#include "mounting.h"
+#include "walk.h"
+
+namespace sing {
+
+namespace {
+
+struct KnownFileSystem {
+  uint32_t magic;
+  const char* name;
+  /// Cannot even be a lower layer.
+  bool neither;
+};
+
+/// What the kernel's overlay cannot use, or not without losing something (runtime contract §2.4).
+constexpr KnownFileSystem unusable[] = {
+    {0x65735546, "FUSE", false},   {0x6969, "NFS", false},     {0x01021997, "9p", false},   {0xFE534D42, "SMB", false},
+    {0xFF534D42, "CIFS", false},   {0x4d44, "FAT", false},     {0x0BD00BD0, "Lustre", true}, {0x47504653, "GPFS", true},
+    {0xAAD7AAEA, "PanFS", true},   {0xF15F, "eCryptfs", true},
+};
+
+const KnownFileSystem* knownAs(int session, const std::string& path) {
+  auto opened = openInSession(session, path, O_RDONLY | O_DIRECTORY);
+  struct statfs status {};
+  if (!opened || fstatfs(opened->get(), &status) != 0) return nullptr;
+  for (const auto& one : unusable) {
+    if (one.magic == static_cast<uint32_t>(status.f_type)) return &one;
+  }
+  return nullptr;
+}
+
+Outcome<int> programOf(StepContext& context, size_t index) {
+  const auto found = context.helpers.programs.find(index);
+  if (found == context.helpers.programs.end()) return refused("the program was not opened");
+  if (!found->second) return found->second.fault();
+  return found->second->get();
+}
+
+/// Makes a directory of a writable layer, or takes the one that is there.
+Status layerDirectory(int image, const char* name, mode_t mode) {
+  if (mkdirat(image, name, mode) != 0 && errno != EEXIST) return failed(std::string("make the directory ") + name + " in the layer");
+  struct stat status {};
+  if (fstatat(image, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return failed(std::string("look at ") + name + " in the layer");
+  if (!S_ISDIR(status.st_mode)) return refused(std::string("Expected a directory called ") + name + " in the layer, got something else");
+  return {};
+}
+
+}  // namespace
+
+Status prepareLayer(StepContext& context, const plan::PrepareLayer& step) {
+  auto image = openInSession(context.session, step.image, O_RDONLY | O_DIRECTORY);
+  if (!image) return image.fault();
+  if (!step.at) {
+    SING_TRY(layerDirectory(image->get(), "upper", 0755));
+    return layerDirectory(image->get(), "work", 0700);
+  }
+  // What was written to it lies in `upper`; anything else is a layer as it is.
+  auto upper = openInSession(image->get(), "upper", O_PATH | O_DIRECTORY);
+  auto at = openInSession(context.session, *step.at, O_PATH | O_DIRECTORY);
+  if (!at) return at.fault();
+  auto copy = cloneMount(upper ? upper->get() : image->get(), false);
+  if (!copy) return copy.fault();
+  return attach(copy->get(), at->get());
+}
+
+Status checkLayers(int session, const plan::MountOverlay& step) {
+  if (!step.upper) return {};
+  const auto* known = knownAs(session, step.upper->directory);
+  if (!known) return {};
+  return refused(std::string("A writable overlay cannot lie on ") + known->name +
+                 ": use an overlay on a local disk, an image made by sing overlay create, or give it with :ro");
+}
+
+Fault explainOverlay(int session, const plan::MountOverlay& step, Fault fault) {
+  if (fault.error != EINVAL) return fault;
+  for (const auto& lower : step.lower) {
+    const auto* known = knownAs(session, lower);
+    if (known && known->neither) return refused(std::string("The kernel cannot lay anything over a directory on ") + known->name + ": use a directory on another file system, or an image file");
+  }
+  fault.what += step.upper ? " (the file system of the writable layer may lack extended attributes, or be an overlay itself)" : " (too many layers, or file systems that cannot be layers)";
+  return fault;
+}
+
+Status mountByExtServer(StepContext& context, size_t index, const plan::MountImage& step, bool allowOther) {
+  const auto& image = step.image;
+  if (image.fileSystem != plan::FileSystem::ext3) return refused("the program serves an ext3 only");
+  auto program = programOf(context, index);
+  if (!program) return program.fault();
+  SING_TRY(checkExt3(image.handle, image.offset, image.size));
+  SING_TRY(lockImage(image.handle, image.offset, image.size, !step.flags.readOnly, image.path));
+  auto target = openInSession(context.session, step.at, O_PATH | O_DIRECTORY);
+  if (!target) return target.fault();
+  // The offset as the library takes it: older programs have no option for it. `fakeroot`: who may do what is decided by the kernel, from the modes.
+  const std::string device = "/proc/self/fd/" + std::to_string(image.handle) + (image.offset ? "?offset=" + std::to_string(image.offset) : "");
+  auto mounted = mountByProgram({.program = *program,
+                                 .arguments = {"fuse2fs", device, step.at, "-f", "-s", "-o", step.flags.readOnly ? "ro,fakeroot" : "rw,fakeroot"},
+                                 .session = context.session,
+                                 .mountPoint = step.at,
+                                 .image = image.handle,
+                                 .writes = !step.flags.readOnly,
+                                 .keptOpen = step.flags.readOnly ? -1 : context.servers},
+                                {image.path, allowOther, step.flags});
+  if (!mounted) return mounted.fault();
+  return attach(mounted->get(), target->get());
+}
+
+Status mountOverlayByProgram(StepContext& context, size_t index, const plan::MountOverlay& step) {
+  auto program = programOf(context, index);
+  if (!program) return program.fault();
+  auto target = openInSession(context.session, step.at, O_PATH | O_DIRECTORY);
+  if (!target) return target.fault();
+  // The kernel has no access lists on a FUSE mount in a user namespace, which the squashfs below is.
+  std::string options = "noacl,lowerdir=";
+  for (const auto& lower : step.lower) options += (options.back() == '=' ? "" : ":") + lower;
+  if (step.upper) options += ",upperdir=" + step.upper->directory + ",workdir=" + step.upper->work;
+  plan::MountFlags flags{.readOnly = !step.upper, .nosuid = true, .nodev = true};
+  auto mounted = mountByProgram({.program = *program,
+                                 .arguments = {"fuse-overlayfs", "-f", "-o", options, step.at},
+                                 .session = context.session,
+                                 .mountPoint = step.at,
+                                 .seesSession = true,
+                                 .writes = step.upper.has_value(),
+                                 // Owners of files are changed by it in the name of who has the right to.
+                                 .keepsCapabilities = geteuid() == 0,
+                                 .keptOpen = step.upper ? context.servers : -1},
+                                {"overlay", step.by->allowOther, flags});
+  if (!mounted) return mounted.fault();
+  return attach(mounted->get(), target->get());
+}
+
+}  // namespace sing
