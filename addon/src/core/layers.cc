@@ -46,11 +46,15 @@ Outcome<int> programOf(StepContext& context, size_t index) {
 }
 
 /// Makes a directory of a writable layer, or takes the one that is there.
-Status layerDirectory(int image, const char* name, mode_t mode) {
-  if (mkdirat(image, name, mode) != 0 && errno != EEXIST) return failed(std::string("make the directory ") + name + " in the layer");
+Status layerDirectory(int image, const char* name) {
+  if (mkdirat(image, name, 0755) != 0 && errno != EEXIST) return failed(std::string("make the directory ") + name + " in the layer");
   struct stat status {};
   if (fstatat(image, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return failed(std::string("look at ") + name + " in the layer");
   if (!S_ISDIR(status.st_mode)) return refused(std::string("Expected a directory called ") + name + " in the layer, got something else");
+  if (faccessat(image, name, R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
+    return refused(std::string("The directory ") + name + " of the layer cannot be written by this user: it belongs to somebody else" +
+                   " (with --fakeroot it has to belong to root: sing overlay create --fakeroot)");
+  }
   return {};
 }
 
@@ -60,8 +64,8 @@ Status prepareLayer(StepContext& context, const plan::PrepareLayer& step) {
   auto image = openInSession(context.session, step.image, O_RDONLY | O_DIRECTORY);
   if (!image) return image.fault();
   if (!step.at) {
-    SING_TRY(layerDirectory(image->get(), "upper", 0755));
-    return layerDirectory(image->get(), "work", 0700);
+    for (const char* name : {"upper", "work"}) SING_TRY(layerDirectory(image->get(), name));
+    return {};
   }
   // What was written to it lies in `upper`; anything else is a layer as it is.
   auto upper = openInSession(image->get(), "upper", O_PATH | O_DIRECTORY);

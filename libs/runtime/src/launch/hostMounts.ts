@@ -97,7 +97,9 @@ export function addHome(
     messages.push({ level: 'WARNING', text: `Not mounting home: ${home.source} is not there` });
     return;
   }
-  list.host(home.source, home.destination, 'directory', 'fatal');
+  // A writable image has no layer in which its mount point could be made.
+  const optional = options.writable === 'image' && !home.given;
+  list.host(home.source, home.destination, 'directory', optional ? 'warning' : 'fatal');
 }
 
 /** An empty home. One below /tmp lies in the empty /tmp itself, which is mounted later and would hide it. */

@@ -64,7 +64,7 @@ export function planLayers(options: LaunchOptions, facts: Facts, mode: Mode, mes
     steps: mounted.flatMap(({ steps }) => steps),
     lower: lower.toReversed(),
     upper: upper === undefined ? null : { directory: `${upper}/upper`, work: `${upper}/work` },
-    by: top === undefined ? null : byProgram(top, facts, mode),
+    by: byProgram(layers, facts, mode),
   };
 }
 
@@ -159,8 +159,19 @@ function layerBackends(
   return fileSystem === 'ext3' ? ext3Backends(image, facts, mode) : squashfsBackends(facts, mode, messages);
 }
 
-/** The kernel writes to no layer that is served by FUSE. */
-function byProgram({ image, file }: Layer, facts: Facts, mode: Mode): MountOverlay['by'] {
-  if (file.fileSystem !== 'ext3' || mountedByKernel(image, facts, mode)) return null;
-  return { program: overlayProgram(image, facts), allowOther: mode.severalIds };
+/**
+ * The kernel writes to no layer that is served by FUSE. What the program has written (it marks what was removed in its own way) it also reads, where it is installed.
+ */
+function byProgram(layers: readonly Layer[], facts: Facts, mode: Mode): MountOverlay['by'] {
+  const served = layers.filter(
+    ({ image, file }) => file.fileSystem === 'ext3' && !mountedByKernel(image, facts, mode),
+  );
+  const written = served.find(({ writable }) => writable);
+  const program =
+    written === undefined
+      ? served.length > 0
+        ? facts.servers.overlay
+        : null
+      : overlayProgram(written.image, facts);
+  return program === null ? null : { program, allowOther: mode.severalIds };
 }
