@@ -103,10 +103,11 @@ Status mountByExtServer(StepContext& context, size_t index, const plan::MountIma
   SING_TRY(lockImage(image.handle, image.offset, image.size, !step.flags.readOnly, image.path));
   auto target = openInSession(context.session, step.at, O_PATH | O_DIRECTORY);
   if (!target) return target.fault();
-  // The offset as the library takes it: older programs have no option for it. `fakeroot`: who may do what is decided by the kernel, from the modes.
-  const std::string device = "/proc/self/fd/" + std::to_string(image.handle) + (image.offset ? "?offset=" + std::to_string(image.offset) : "");
+  // `fakeroot`: who may do what is decided by the kernel, from the modes.
+  std::string options = step.flags.readOnly ? "ro,fakeroot" : "rw,fakeroot";
+  if (image.offset) options += ",offset=" + std::to_string(image.offset);
   auto mounted = mountByProgram({.program = *program,
-                                 .arguments = {"fuse2fs", device, step.at, "-f", "-s", "-o", step.flags.readOnly ? "ro,fakeroot" : "rw,fakeroot"},
+                                 .arguments = {"fuse2fs", "/proc/self/fd/" + std::to_string(image.handle), step.at, "-f", "-s", "-o", options},
                                  .session = context.session,
                                  .mountPoint = step.at,
                                  .image = image.handle,

@@ -58,6 +58,7 @@ Status prepare(const ProgramWork& work, int line) {
 
 int run(const ProgramWork& work, int line, int errors) {
   leaveCaller({line, errors, work.program, work.session, work.image, work.keptOpen});
+  dup2(errors, STDOUT_FILENO);
   dup2(errors, STDERR_FILENO);
   const auto prepared = prepare(work, line);
   if (!prepared) {

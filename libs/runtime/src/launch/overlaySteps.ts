@@ -39,10 +39,16 @@ export function overlaySteps(
 ): readonly Step[] {
   const memory = options.writable === 'tmpfs' && layers.upper === null;
   const made = [SESSION.lower, SESSION.root, ...(memory ? [SESSION.upper, SESSION.work] : [])];
+  const prepare = (rootfs: SessionPath, layer: SessionPath): Step => ({
+    kind: 'prepare_targets',
+    rootfs,
+    layer,
+    targets,
+  });
   const upper = memory ? { directory: SESSION.upper, work: SESSION.work } : layers.upper;
   return [
     ...made.map(directory),
-    { kind: 'prepare_targets', rootfs: contentRoot(layers), layer: SESSION.lower, targets },
+    prepare(contentRoot(layers), SESSION.lower),
     {
       kind: 'mount_overlay',
       lower: [SESSION.lower, ...layers.lower, SESSION.rootfs],
@@ -51,6 +57,8 @@ export function overlaySteps(
       at: SESSION.root,
       by: layers.by,
     },
+    // A directory that was made in a layer hides what lies below it: there, mount points are made in the layer itself.
+    ...(layers.upper === null ? [] : [prepare(SESSION.root, SESSION.root)]),
   ];
 }
 
