@@ -116,13 +116,14 @@ class Launcher {
     if (!child) return giveUp("starting the first process", child.fault());
     channel->there.reset();
     const bool armed = static_cast<bool>(receiveMessage(channel->here.get()));
+    const ino_t mounts = ownMounts();
     // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these.
     if (armed && writesByProgram(plan_) && unshare(CLONE_NEWNS) != 0) return giveUp("leaving the mount namespace", failed("unshare"));
     if (armed) {
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }
     servers_.reset();
-    superviseChild(*child, options_.lifeline, awaited.get());
+    superviseChild(*child, options_.lifeline, {awaited.get(), mounts});
   }
 
   int build() {
