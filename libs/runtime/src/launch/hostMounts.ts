@@ -179,14 +179,14 @@ export function addUserBinds(
 ): void {
   const devices = deviceStyle(options, facts);
   for (const bind of userBinds(options, facts.workingDirectory)) {
-    const status = facts.paths.get(bind.source) ?? null;
-    if (status === null) throw refusal(`could not bind ${bind.source}: no such file or directory`);
     if (bind.destination === '/')
       throw refusal(`could not bind ${bind.source}: / of the container is no destination`);
     if (bind.image !== undefined) {
       addImageBind(list, { ...bind, image: bind.image }, { facts, mode, messages });
       continue;
     }
+    const status = facts.paths.get(bind.source) ?? null;
+    if (status === null) throw refusal(`could not bind ${bind.source}: no such file or directory`);
     if (devices === 'yes' || !isWithin(bind.destination, '/dev')) addUserBind(list, bind, status);
     else if (!(devices === 'minimal' && addDeviceBind(list, bind, status)))
       messages.push({
