@@ -182,6 +182,18 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
       });
     });
 
+    it('T084 a directory is written by one start at a time', async () => {
+      const path = folderLayer();
+      const writer = await holdContainer(folder, ['exec', '-o', path, image]);
+      const second = await exec(['-o', path], image, 'true');
+      expect([second.status, second.stderr]).toEqual([
+        255,
+        expect.stringContaining(`can't open ${path} for writing, currently in use by another process`),
+      ]);
+      expect(await writer.end()).toEqual({ status: 0, signal: null });
+      expect(await exec(['-o', path], image, 'true')).toMatchObject({ status: 0 });
+    });
+
     it('overlays lie over each other in their order, the writable one over all; a squashfs is never written', async () => {
       const path = folderLayer();
       expect(await exec(['-o', extra], image, 'cat /etc/marker /data/inside')).toMatchObject({

@@ -1,12 +1,8 @@
 #include "ext3.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
-
-#include <csignal>
 
 namespace sing {
 
@@ -25,36 +21,6 @@ T field(const std::string& head, size_t offset) {
   T value{};
   memcpy(&value, head.data() + superblock + offset, sizeof value);
   return value;
-}
-
-/// Seconds that a start waits for another one that is just ending: its file system is written to the end first.
-constexpr int patience = 2;
-
-void onAlarm(int) {}
-
-/// fcntl with F_OFD_SETLKW that gives up after `patience`.
-int lockPatiently(int image, struct flock& lock) {
-  if (fcntl(image, F_OFD_SETLK, &lock) == 0) return 0;
-  if (errno != EAGAIN && errno != EACCES) return -1;
-  struct sigaction interrupt {}, before {};
-  interrupt.sa_handler = onAlarm;
-  sigaction(SIGALRM, &interrupt, &before);
-  sigset_t alarmOnly, mask;
-  sigemptyset(&alarmOnly);
-  sigaddset(&alarmOnly, SIGALRM);
-  sigprocmask(SIG_UNBLOCK, &alarmOnly, &mask);
-  itimerval timer{}, pending{};
-  timer.it_value.tv_sec = patience;
-  // Again and again: the first one could come before the call below waits.
-  timer.it_interval.tv_usec = 100'000;
-  setitimer(ITIMER_REAL, &timer, &pending);
-  const int result = fcntl(image, F_OFD_SETLKW, &lock);
-  const int error = errno;
-  setitimer(ITIMER_REAL, &pending, nullptr);
-  sigprocmask(SIG_SETMASK, &mask, nullptr);
-  sigaction(SIGALRM, &before, nullptr);
-  errno = error == EINTR ? EAGAIN : error;
-  return result;
 }
 
 }  // namespace
@@ -81,22 +47,6 @@ Status checkExt3(int image, uint64_t offset, uint64_t size) {
   if (offset > static_cast<uint64_t>(status.st_size) || size > static_cast<uint64_t>(status.st_size) - offset) return refused("The ext3 of the image is cut off");
   if (auto problem = ext3Problem(head, size)) return refused(*problem);
   return {};
-}
-
-Status lockImage(int image, uint64_t offset, uint64_t size, bool writable, const std::string& path) {
-  struct flock lock {};
-  lock.l_type = writable ? F_WRLCK : F_RDLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(offset);
-  lock.l_len = static_cast<off_t>(size);
-  if (lockPatiently(image, lock) == 0) return {};
-  if (errno == EAGAIN || errno == EACCES) {
-    return refused(writable ? "can't open " + path + " for writing, currently in use by another process"
-                            : "can't open " + path + " for reading, currently in use for writing by another process");
-  }
-  // A file system without locks is no reason not to read.
-  if (!writable && (errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL)) return {};
-  return failed("lock " + path);
 }
 
 }  // namespace sing

@@ -1,4 +1,4 @@
-// What an ext3 image must look like before anything parses it, and who may use it at the same time.
+// What an ext3 image must look like before anything parses it.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,5 @@ std::optional<std::string> ext3Problem(const std::string& head, uint64_t size);
 
 /// The same for an open image, from the bytes that are there now.
 Status checkExt3(int image, uint64_t offset, uint64_t size);
-
-/// Locks the bytes of a file system in an open image file for as long as the descriptor, or a copy of it, is open anywhere: shared, or for one writer
-/// alone. Waits a moment for a start that is just ending. `path` is for the message.
-Status lockImage(int image, uint64_t offset, uint64_t size, bool writable, const std::string& path);
 
 }  // namespace sing

@@ -11,6 +11,7 @@
 #include "ext3.h"
 #include "launch.h"
 #include "layers.h"
+#include "locks.h"
 #include "messages.h"
 #include "mounting.h"
 #include "walk.h"

@@ -1,18 +1,25 @@
 #include "layers.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../programs/program.h"
+#include "../squash/background.h"
+#include "capabilities.h"
 #include "ext3.h"
+#include "locks.h"
 #include "mounting.h"
 #include "walk.h"
 
 namespace sing {
 
 namespace {
+
+constexpr uint32_t fuseMagic = 0x65735546;
 
 struct KnownFileSystem {
   uint32_t magic;
@@ -23,7 +30,7 @@ struct KnownFileSystem {
 
 /// What the kernel's overlay cannot use, or not without losing something (runtime contract §2.4).
 constexpr KnownFileSystem unusable[] = {
-    {0x65735546, "FUSE", false},   {0x6969, "NFS", false},     {0x01021997, "9p", false},   {0xFE534D42, "SMB", false},
+    {fuseMagic, "FUSE", false},   {0x6969, "NFS", false},     {0x01021997, "9p", false},   {0xFE534D42, "SMB", false},
     {0xFF534D42, "CIFS", false},   {0x4d44, "FAT", false},     {0x0BD00BD0, "Lustre", true}, {0x47504653, "GPFS", true},
     {0xAAD7AAEA, "PanFS", true},   {0xF15F, "eCryptfs", true},
 };
@@ -58,6 +65,38 @@ Status layerDirectory(int image, const char* name) {
   return {};
 }
 
+/// Keeps the lock of a directory until the launch, which becomes the payload, is over: a descriptor of the payload's own could not.
+int keepLock(int lock, int launch) {
+  leaveCaller({lock, launch});
+  if (!limitCapabilities(0)) return 1;
+  pollfd waiting{launch, POLLIN, 0};
+  while (poll(&waiting, 1, -1) < 0 && errno == EINTR) {
+  }
+  return 0;
+}
+
+/// What the person calls that which is mounted at a session path.
+std::string hostPath(const plan::LaunchPlan& plan, const std::string& at) {
+  for (const auto& step : plan.steps) {
+    const auto* mounted = std::get_if<plan::MountImage>(&step);
+    if (mounted && mounted->at == at) return mounted->image.path;
+  }
+  return at;
+}
+
+/// One writer at a time. The kernel only warns of two, and an image has its own lock.
+Status holdLayer(const StepContext& context, const std::string& image) {
+  auto work = openInSession(context.session, image + "/work", O_RDONLY | O_DIRECTORY);
+  if (!work) return work.fault();
+  struct statfs status {};
+  if (fstatfs(work->get(), &status) != 0) return failed("look at the layer");
+  if (static_cast<uint32_t>(status.f_type) == fuseMagic) return {};
+  SING_TRY(lockDirectory(work->get(), hostPath(context.plan, image)));
+  const Descriptor self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  if (!self) return failed("watch the own process");
+  return forkOrphan([&] { return keepLock(work->get(), self.get()); });
+}
+
 }  // namespace
 
 Status prepareLayer(StepContext& context, const plan::PrepareLayer& step) {
@@ -65,7 +104,7 @@ Status prepareLayer(StepContext& context, const plan::PrepareLayer& step) {
   if (!image) return image.fault();
   if (!step.at) {
     for (const char* name : {"upper", "work"}) SING_TRY(layerDirectory(image->get(), name));
-    return {};
+    return holdLayer(context, step.image);
   }
   // What was written to it lies in `upper`; anything else is a layer as it is.
   auto upper = openInSession(image->get(), "upper", O_PATH | O_DIRECTORY);

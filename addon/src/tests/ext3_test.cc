@@ -9,6 +9,7 @@
 
 #include "../core/descriptor.h"
 #include "../core/files.h"
+#include "../core/locks.h"
 #include "../programs/program.h"
 #include "check.h"
 
