@@ -150,7 +150,8 @@ async function build() {
   const program = unit(['sing'], flags.core);
   const binding = unit(['binding'], flags.binding);
   let ran =
-    planner.ran + (await make([core, squash, programs, engineHost, program, binding].flatMap(({ tasks }) => tasks)));
+    planner.ran +
+    (await make([core, squash, programs, engineHost, program, binding].flatMap(({ tasks }) => tasks)));
   // The module of Node answers questions and becomes the program: what makes containers stays out of it.
   const questions = core.objects.filter(
     (path) => !/_(execute|images|layers|sources|steps)\.cc/.test(basename(path)),
@@ -158,7 +159,10 @@ async function build() {
   const linked = (name, bytecode) =>
     link({
       compiler: CXX,
-      objects: [...[program, engineHost, core, squash, programs].flatMap((part) => part.objects), ...bytecode],
+      objects: [
+        ...[program, engineHost, core, squash, programs].flatMap((part) => part.objects),
+        ...bytecode,
+      ],
       output: join(out, name),
       flags: flags.program,
       libraries: squashLibraries,

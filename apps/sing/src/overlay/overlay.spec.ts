@@ -18,7 +18,10 @@ const look = (image: string, command: string): string =>
     stdio: ['ignore', 'pipe', 'ignore'],
   });
 const ownerOf = (image: string, path: string): string =>
-  /User: +(\d+) +Group: +(\d+)/.exec(look(image, `stat ${path}`))?.slice(1).join(':') ?? 'nobody';
+  /User: +(\d+) +Group: +(\d+)/
+    .exec(look(image, `stat ${path}`))
+    ?.slice(1)
+    .join(':') ?? 'nobody';
 const me = `${process.getuid?.()}:${process.getgid?.()}`;
 
 interface Partition {
@@ -47,7 +50,17 @@ describe('overlay create', () => {
   });
 
   it('is sparse when it is asked, and has directories that can be written', async () => {
-    await world.ok(['overlay', 'create', '-S', '-s', '100', '--create-dir', '/a/b', '--create-dir=c', 'o.img']);
+    await world.ok([
+      'overlay',
+      'create',
+      '-S',
+      '-s',
+      '100',
+      '--create-dir',
+      '/a/b',
+      '--create-dir=c',
+      'o.img',
+    ]);
     const { size, blocks } = await stat(world.path('o.img'));
     expect(size).toBe(100 * MIB);
     expect(blocks * 512).toBeLessThan(size / 4);
@@ -56,7 +69,8 @@ describe('overlay create', () => {
 
   it('gives it to root for --fakeroot', async () => {
     await world.ok(['overlay', 'create', '-f', '-S', '--create-dir', '/a/b', 'o.img']);
-    for (const path of ['/', 'upper', 'work', 'upper/a', 'upper/a/b']) expect(ownerOf('o.img', path)).toBe('0:0');
+    for (const path of ['/', 'upper', 'work', 'upper/a', 'upper/a/b'])
+      expect(ownerOf('o.img', path)).toBe('0:0');
   });
 
   it('adds a partition to a SIF file, which keeps what it has, once', async () => {
