@@ -12,6 +12,8 @@
 #include <set>
 
 #include "credentials.h"
+#include "enter_directory.h"
+#include "instance_start.h"
 #include "launch.h"
 #include "messages.h"
 #include "mounting.h"
@@ -66,7 +68,9 @@ Status checkHandles(const std::set<int>& handles) {
 
 class Launcher {
  public:
-  Launcher(const plan::LaunchPlan& plan, const ExecuteOptions& options) : plan_(plan), options_(options), handles_(handlesOf(plan)) {}
+  /// `keeper`: of the instance that is launched, or null.
+  Launcher(const plan::LaunchPlan& plan, const ExecuteOptions& options, InstanceKeeper* keeper)
+      : plan_(plan), options_(options), keeper_(keeper), handles_(handlesOf(plan)) {}
 
   int run() {
     const pid_t starter = getppid();
@@ -99,8 +103,11 @@ class Launcher {
     if (!child) return giveUp("starting the first process", child.fault());
     channel->there.reset();
     if (receiveMessage(channel->here.get())) {
+      // The child still has the root of the host, and this process with it.
+      if (keeper_) keeper_->noteInit(*child);
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }
+    if (keeper_) keeper_->watch(*child);
     superviseChild(*child, options_.lifeline);
   }
 
@@ -113,7 +120,8 @@ class Launcher {
     if (const int status = makeSession()) return status;
     if (const int status = doSteps()) return status;
     if (const auto* sequence = std::get_if<plan::Sequence>(&plan_.run)) return runSequence(*sequence);
-    return becomeContainer(*std::get_if<plan::Become>(&plan_.run));
+    const auto* instance = std::get_if<plan::Instance>(&plan_.run);
+    return becomeContainer(instance ? instance->become : *std::get_if<plan::Become>(&plan_.run));
   }
 
   int makeSession() {
@@ -162,7 +170,13 @@ class Launcher {
     helpers_ = Helpers();
     session_.reset();
     for (const int handle : handles_) close(handle);
-    if (!plan_.inheritDescriptors) closeAllBut({ownShell_.get(), reportDescriptor()});
+    if (plan_.inheritDescriptors) return;
+    std::vector<int> kept = {ownShell_.get(), reportDescriptor()};
+    if (keeper_) {
+      const auto more = keeper_->descriptors();
+      kept.insert(kept.end(), more.begin(), more.end());
+    }
+    closeAllBut(kept);
   }
 
   int becomeContainer(const plan::Become& become) {
@@ -171,27 +185,16 @@ class Launcher {
     if (auto applied = applyCredentials(plan_.credentials); !applied) return giveUp("setting the privileges", applied.fault());
     // A change of ids took these away.
     if (plan_.namespaces.pid || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    std::string directory;
-    if (const int status = enterDirectory(become.workingDirectory, directory)) return status;
+    auto directory = enterFirst(become.workingDirectory);
+    if (!directory) {
+      return giveUp({std::nullopt, "working_directory", become.workingDirectory.back().path, directory.fault()}, "while " + directory.fault().sentence());
+    }
     umask(become.umask);
-    const auto start = [&] { return giveUp(becomePayload(become.payload, {ownShell_, directory})); };
+    if (keeper_) keeper_->runInit([&] { return becomePayload(become.payload, {ownShell_, *directory}); });
+    const auto start = [&] { return giveUp(becomePayload(become.payload, {ownShell_, *directory})); };
     if (plan_.namespaces.pid && plan_.namespaces.shim) runAsInit(start);
     if (plan_.namespaces.pid) releaseSignals();
     return start();
-  }
-
-  int enterDirectory(const std::vector<plan::WorkingDirectory>& candidates, std::string& entered) {
-    Fault last;
-    for (const auto& candidate : candidates) {
-      if (chdir(candidate.path.c_str()) == 0) {
-        entered = currentDirectory();
-        return 0;
-      }
-      last = failed("entering directory " + candidate.path);
-      if (candidate.onFailure == plan::OnFailure::fatal) break;
-      if (candidate.onFailure != plan::OnFailure::silent) say(levelOf(candidate.onFailure), "while " + last.sentence());
-    }
-    return giveUp({std::nullopt, "working_directory", candidates.back().path, last}, "while " + last.sentence());
   }
 
   static std::string currentDirectory() {
@@ -231,6 +234,7 @@ class Launcher {
 
   const plan::LaunchPlan& plan_;
   const ExecuteOptions& options_;
+  InstanceKeeper* const keeper_;
   std::set<int> handles_;
   Descriptor ownShell_;
   Helpers helpers_;
@@ -242,7 +246,10 @@ class Launcher {
 
 int execute(const plan::LaunchPlan& plan, const ExecuteOptions& options) {
   setMessageStyle({plan.messages.level, plan.messages.colour});
-  return Launcher(plan, options).run();
+  const auto* instance = std::get_if<plan::Instance>(&plan.run);
+  if (!instance) return Launcher(plan, options, nullptr).run();
+  return startInstance(*instance, plan.namespaces.user && plan.namespaces.user->enterAs,
+                       [&](InstanceKeeper& keeper) { return Launcher(plan, options, &keeper).run(); });
 }
 
 }  // namespace sing

@@ -4,13 +4,13 @@ import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { MOST_BINDS, parseBinds, parseMounts } from './bindSpec.js';
 import type { BindRequest } from './bindSpec.js';
-import type { FlagValue, FlagValues, Verb } from './flag.js';
+import type { FlagValue, FlagValues, LaunchVerb } from './flag.js';
 import { isHostName, isNameServer } from './hostNames.js';
 import type { LaunchOptions } from './launchOptions.js';
 import { parseVariables } from './variables.js';
 
 export interface CommandWords {
-  readonly verb: Verb;
+  readonly verb: LaunchVerb;
   readonly image: Bytes;
   readonly words: readonly Bytes[];
   readonly values: FlagValues;
@@ -67,6 +67,7 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     shell: text('shell'),
     messages: command.messages,
     configuration: command.configuration,
+    instance: null,
   };
 }
 
