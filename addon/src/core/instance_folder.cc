@@ -204,6 +204,7 @@ Outcome<InstanceRecord> InstanceFolder::read(const std::string& name) const {
   if (status.st_uid != owner_) return notOwn(path, owner_, status);
   if (status.st_mode & 0022) return refused("Expected " + path + " to be written by its owner only, got mode " + modeText(status.st_mode));
   auto text = readRegular(file.get(), recordBytes);
+  if (!text && text.fault().error == EFBIG) return refused("Expected at most " + std::to_string(recordBytes) + " bytes in " + path + ", got more");
   if (!text) return Fault{"read " + path, text.fault().error};
   auto record = readRecord(*text, path);
   if (record && record->name != name) return refused("Expected the record of " + name + " in " + path + ", got that of another instance");

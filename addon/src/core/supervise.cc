@@ -29,6 +29,13 @@ bool cameFromTerminal(const signalfd_siginfo& signal) { return signal.ssi_code =
 
 bool stops(uint32_t number) { return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU; }
 
+/// Before there is anybody to see another name; the payload gets its own with its program. This memory has the environment and the arguments that
+/// the caller gave, of which the payload may be meant to see nothing.
+void becomeShim() {
+  prctl(PR_SET_NAME, "sinit");
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 /// Whether a program that says nothing about the signal is ended by it.
 bool endsProcess(int number) {
   for (const int harmless : {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP}) {
@@ -109,8 +116,7 @@ void superviseChild(pid_t child, int lifeline) {
 }
 
 void runAsInit(const std::function<int()>& payload) {
-  // Before there is anybody to see another name; the payload gets its own with its program.
-  prctl(PR_SET_NAME, "sinit");
+  becomeShim();
   auto child = forkChild([&] {
     releaseSignals();
     return payload();
@@ -127,7 +133,7 @@ void runAsInit(const std::function<int()>& payload) {
 }
 
 void runAsInstanceInit(const std::function<int()>& payload) {
-  prctl(PR_SET_NAME, "sinit");
+  becomeShim();
   auto child = forkChild(payload);
   if (!child) _exit(255);
   detachStandardStreams();

@@ -1,0 +1,117 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeImage, skipContainers } from '../support/containers.js';
+import { makeSquashfs } from '../support/fuse.js';
+import { instanceOwner, isRunning, type InstanceOwner } from '../support/instances.js';
+import { eventually } from '../support/processes.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+/** Says what it is, and ends only when it is killed, as an init does. */
+const INIT = `#!/bin/sh
+echo "init $$ $(hostname) $(cat /proc/net/dev | wc -l)"
+grep CapEff /proc/self/status
+while :; do sleep 0.05; done
+`;
+
+describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root', () => {
+  let folder = '';
+  let image = '';
+  let remove = async (): Promise<void> => undefined;
+  let owner: InstanceOwner;
+  let number = 0;
+
+  beforeAll(async () => {
+    ({ path: folder, remove } = await temporaryFolder());
+    image = makeImage(folder, {
+      'sbin/init': INIT,
+      'bin/hostname': '#!/bin/sh\ncat /proc/sys/kernel/hostname\n',
+    });
+  });
+  afterAll(() => remove());
+  beforeEach(() => {
+    number += 1;
+    owner = instanceOwner(folder, `home-${number}`, 'root');
+  });
+  afterEach(() => owner.leave());
+
+  const log = (name: string): string =>
+    readFileSync(join(owner.records.replace('/scs/', '/logs/'), `${name}.out`), 'utf8');
+
+  it('have their capabilities, and give no new privileges to who joins', async () => {
+    expect(await owner.run(['instance', 'start', image, 'one'])).toMatchObject({ status: 0 });
+    const { stdout } = await owner.run([
+      'exec',
+      'instance://one',
+      'grep',
+      '-E',
+      '^(CapEff|NoNew)',
+      '/proc/self/status',
+    ]);
+    expect(stdout).toBe(
+      `${/^CapEff.*\n/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[0]}NoNewPrivs:\t1\n`,
+    );
+    const none = await owner.run([
+      'exec',
+      '--no-privs',
+      'instance://one',
+      'grep',
+      'CapEff',
+      '/proc/self/status',
+    ]);
+    expect(none.stdout).toBe('CapEff:\t0000000000000000\n');
+  });
+
+  it('from an image file leave no loop device', async () => {
+    const file = makeSquashfs(image, join(folder, `file-${number}.sqfs`));
+    const loops = (): string =>
+      readFileSync('/proc/partitions', 'utf8')
+        .match(/loop\d+/g)
+        ?.join() ?? '';
+    const before = loops();
+    expect(await owner.run(['instance', 'start', file, 'one'])).toMatchObject({ status: 0 });
+    expect((await owner.run(['exec', 'instance://one', 'cat', '/etc/group'])).stdout).toBe('root:x:0:\n');
+    expect(await owner.run(['instance', 'stop', 'one'])).toMatchObject({ status: 0 });
+    await eventually('the loop device to be free', () => loops() === before);
+  });
+
+  it('T222 are found for another user by name', async () => {
+    const { username, homedir } = userInfo();
+    expect(username).toBe('root');
+    // The home of the account, not what HOME says.
+    const { stdout } = await owner.run(['instance', 'list', '-j', '-u', 'root']);
+    expect(JSON.parse(stdout)).toEqual({ instances: expect.any(Array) as unknown });
+    expect(homedir).not.toBe(owner.home);
+    expect(await owner.run(['instance', 'list', '-u', 'nobody-here'])).toMatchObject({
+      status: 255,
+      stderr: expect.stringContaining('FATAL:   no user is called nobody-here'),
+    });
+  });
+
+  it('--boot runs the init of the image as process 1, with a host name and without the network', async () => {
+    expect(await owner.run(['instance', 'start', '--boot', image, 'vm'])).toMatchObject({ status: 0 });
+    await eventually('the init to speak', () => log('vm').includes('CapEff'));
+    const [said, capabilities] = log('vm').split('\n');
+    expect(said).toBe('init 1 vm 3');
+    // CAP_SYS_RAWIO is 17, CAP_SYS_BOOT 22.
+    const bits = BigInt(`0x${capabilities?.split('\t')[1] ?? ''}`);
+    expect([bits & (1n << 17n), bits & (1n << 22n), bits & (1n << 21n)]).toEqual([0n, 0n, 1n << 21n]);
+    const joined = await owner.run(['exec', 'instance://vm', 'cat', '/proc/1/cmdline']);
+    expect(joined.stdout).toContain('/sbin/init');
+    const pid = (await owner.list())[0]?.pid ?? 0;
+    expect(await owner.run(['instance', 'stop', '-F', 'vm'])).toMatchObject({ status: 0 });
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  it('--boot of an image without an init fails where it was asked for', async () => {
+    const other = join(folder, 'other');
+    mkdirSync(other);
+    const plain = makeImage(other);
+    expect(await owner.run(['instance', 'start', '--boot', plain, 'vm'])).toMatchObject({
+      status: 255,
+      stderr: expect.stringContaining('FATAL:   stat /sbin/init: no such file or directory\n'),
+    });
+    expect(await owner.list()).toEqual([]);
+  });
+});
