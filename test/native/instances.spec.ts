@@ -100,9 +100,9 @@ describe.skipIf(skipContainers())('instances', () => {
     const all = await Promise.all(
       Array.from({ length: 8 }, () => owner.run(['instance', 'start', image, 'one'])),
     );
-    expect(all.map(({ status }) => status).sort()).toEqual([0, 255, 255, 255, 255, 255, 255, 255]);
+    expect(all.filter(({ status }) => status === 0)).toHaveLength(1);
     for (const { status, stderr } of all)
-      expect(stderr).toContain(status === 0 ? 'started successfully' : 'instance one already exists');
+      expect(`${status} ${stderr}`).toMatch(/^0 .*started successfully|^255 .*instance one already exists/);
     expect(await names()).toEqual(['one']);
   });
 
@@ -217,8 +217,9 @@ describe.skipIf(skipContainers())('instances', () => {
         (words) => (said = words),
         () => undefined,
       );
-      return said === 'hello';
+      return said !== '';
     });
+    expect(said).toBe('hello');
   });
 
   it.skipIf(!ROOT)('T222 root sees the instances of others, and others do not', async () => {

@@ -25,8 +25,9 @@ int sayFatal(const std::string& sentence) {
   return cannotStart;
 }
 
+/// No link: root may write into a folder of everybody.
 Outcome<Descriptor> openPidFile(const std::string& path) {
-  Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
+  Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644));
   if (!file) return failed("open the PID file " + path);
   return file;
 }
