@@ -1,4 +1,12 @@
-export type { Answer, LaunchAnswer, Message, NodeAnswer, PrintAnswer } from './answer.js';
+export type {
+  Answer,
+  InstancesAnswer,
+  JoinAnswer,
+  LaunchAnswer,
+  Message,
+  NodeAnswer,
+  PrintAnswer,
+} from './answer.js';
 export { bytesOf } from './bytes.js';
 export { buildIds } from './build/buildIds.js';
 export type { BuildIds } from './build/buildIds.js';
