@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -7,6 +7,9 @@ import { makeSquashfs } from '../support/fuse.js';
 import { instanceOwner, isRunning, type InstanceOwner } from '../support/instances.js';
 import { eventually } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
+
+/** Where a cgroup of version 1 limits memory. */
+const MEMORY = '/sys/fs/cgroup/memory';
 
 /** Says what it is, and ends only when it is killed, as an init does. */
 const INIT = `#!/bin/sh
@@ -74,6 +77,18 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
     expect((await owner.run(['exec', 'instance://one', 'cat', '/etc/group'])).stdout).toBe('root:x:0:\n');
     expect(await owner.run(['instance', 'stop', 'one'])).toMatchObject({ status: 0 });
     await eventually('the loop device to be free', () => loops() === before);
+  });
+
+  it.skipIf(!existsSync(MEMORY))('T223 stats show the limit of their cgroup', async () => {
+    expect(await owner.run(['instance', 'start', image, 'one'])).toMatchObject({ status: 0 });
+    const group = join(MEMORY, `sing-test-${process.pid}`);
+    mkdirSync(group);
+    writeFileSync(join(group, 'memory.limit_in_bytes'), String(100 * 1024 * 1024));
+    writeFileSync(join(group, 'cgroup.procs'), String((await owner.list())[0]?.pid));
+    const { stdout } = await owner.run(['instance', 'stats', '--no-stream', '-j', 'one']);
+    expect(JSON.parse(stdout)).toMatchObject({ memoryLimitBytes: 100 * 1024 * 1024 });
+    await owner.run(['instance', 'stop', '-F', 'one']);
+    rmdirSync(group);
   });
 
   it('T222 are found for another user by name', async () => {

@@ -4,9 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 
 #include "../core/files.h"
 #include "../core/messages.h"
+#include "memory_limit.h"
 #include "tables.h"
 
 namespace sing {
@@ -101,8 +100,7 @@ Usage usageOf(const InstanceRecord& instance) {
     usage.read += numberAfter(io, "read_bytes");
     usage.written += numberAfter(io, "write_bytes");
   }
-  struct sysinfo machine {};
-  if (sysinfo(&machine) == 0) usage.limit = static_cast<double>(machine.totalram) * machine.mem_unit;
+  usage.limit = memoryLimit(instance.init.pid);
   return usage;
 }
 
