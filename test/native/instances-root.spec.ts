@@ -1,12 +1,28 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeImage, skipContainers } from '../support/containers.js';
+import { makeImage, ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
 import { makeSquashfs } from '../support/fuse.js';
 import { instanceOwner, isRunning, type InstanceOwner } from '../support/instances.js';
 import { eventually } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
+
+/** Runs a program as somebody, with other accounts. */
+const WITH_ACCOUNTS = `
+mount --make-rprivate / && mount --bind "$0" /etc/passwd
+id=$1
+shift
+exec setpriv --reuid "$id" --regid "$id" --clear-groups "$@"
+`;
 
 /** Where a cgroup of version 1 limits memory. */
 const MEMORY = '/sys/fs/cgroup/memory';
@@ -91,17 +107,55 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
     rmdirSync(group);
   });
 
-  it('T222 are found for another user by name', async () => {
-    const { username, homedir } = userInfo();
-    expect(username).toBe('root');
-    // The home of the account, not what HOME says.
-    const { stdout } = await owner.run(['instance', 'list', '-j', '-u', 'root']);
-    expect(JSON.parse(stdout)).toEqual({ instances: expect.any(Array) as unknown });
-    expect(homedir).not.toBe(owner.home);
-    expect(await owner.run(['instance', 'list', '-u', 'nobody-here'])).toMatchObject({
+  it('T222 of somebody else are listed and stopped by root', () => {
+    const id = ordinaryId();
+    const home = join(folder, 'tester');
+    mkdirSync(home, { mode: 0o700 });
+    chownSync(home, id, id);
+    const accounts = join(folder, 'passwd');
+    const line = `tester:x:${id}:${id}::${home}:/bin/sh`;
+    writeFileSync(accounts, `root:x:0:0:root:/root:/bin/sh\n${line}\n`);
+    /** With these accounts in place of the machine's. */
+    const sing = (as: number, words: readonly string[]) =>
+      spawnSync('unshare', ['--mount', 'sh', '-c', WITH_ACCOUNTS, accounts, String(as), PROGRAM, ...words], {
+        cwd: '/',
+        env: { HOME: as === 0 ? owner.home : home, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+        encoding: 'utf8',
+      });
+    expect(sing(id, ['instance', 'start', image, 'theirs'])).toMatchObject({ status: 0 });
+    expect(JSON.parse(sing(0, ['instance', 'list', '-j']).stdout)).toEqual({ instances: [] });
+    const { instances } = JSON.parse(sing(0, ['instance', 'list', '-j', '-u', 'tester']).stdout) as {
+      instances: { instance: string; pid: number; logOutPath: string }[];
+    };
+    expect(instances).toMatchObject([{ instance: 'theirs', logOutPath: expect.stringContaining(home) }]);
+    expect(sing(0, ['instance', 'stats', '-u', 'tester', '--no-stream', '-j', 'theirs'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('"memoryBytes"'),
+    });
+    expect(sing(0, ['instance', 'stop', '-F', '-u', 'tester', 'theirs'])).toMatchObject({ status: 0 });
+    expect(isRunning(instances[0]?.pid ?? 0)).toBe(false);
+    expect(sing(0, ['instance', 'list', '-u', 'nobody-here'])).toMatchObject({
       status: 255,
       stderr: expect.stringContaining('FATAL:   no user is called nobody-here'),
     });
+  });
+
+  it('T222 a folder of somebody else that leads elsewhere leads root nowhere', () => {
+    const id = ordinaryId();
+    const home = join(folder, 'liar');
+    mkdirSync(home, { mode: 0o700 });
+    symlinkSync(join(owner.home, '.singularity'), join(home, '.singularity'));
+    chownSync(home, id, id);
+    const accounts = join(folder, 'passwd-liar');
+    writeFileSync(accounts, `liar:x:${id}:${id}::${home}:/bin/sh\n`);
+    mkdirSync(join(owner.home, '.singularity'));
+    const ended = spawnSync(
+      'unshare',
+      ['--mount', 'sh', '-c', WITH_ACCOUNTS, accounts, '0', PROGRAM, 'instance', 'list', '-j', '-u', 'liar'],
+      { cwd: '/', env: { HOME: owner.home, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, encoding: 'utf8' },
+    );
+    expect(JSON.parse(ended.stdout)).toEqual({ instances: [] });
+    expect(ended.stderr).toMatch(/^WARNING: Expected .* to belong to user \d+, got user 0\n$/);
   });
 
   it('--boot runs the init of the image as process 1, with a host name and without the network', async () => {

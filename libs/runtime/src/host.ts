@@ -44,7 +44,8 @@ export interface Host {
   /** The names of group ids, found in the same way (one `getent group` for all that /etc/group does not know); null where there is none. */
   groupNames(gids: readonly number[]): readonly (Bytes | null)[];
   /**
-   * The caller's own instance of that name (InstancePlace in payload.ts), when it runs: its processes were looked at. `ENOENT`: there is none. `EAGAIN`:
+   * The caller's own instance of that name (InstancePlace in payload.ts), when it runs: its processes were looked at. The folders on the way, which
+   * are the caller's own, are closed to others where they are not. `ENOENT`: there is none. `EAGAIN`:
    * it is being started. Otherwise `message` is a sentence that says why what is there is not believed.
    */
   instance(config: AbsolutePath, host: Bytes, user: Bytes, name: Bytes): RunningInstance | HostFailure;
