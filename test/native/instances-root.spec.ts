@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   rmdirSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -139,6 +140,36 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
       stderr: expect.stringContaining('FATAL:   no user is called nobody-here'),
     });
   });
+
+  it.skipIf(!existsSync('/usr/bin/newuidmap'))(
+    'with --fakeroot and sub-ids are joined with all of them',
+    () => {
+      const id = ordinaryId();
+      const home = join(folder, 'faker');
+      mkdirSync(home, { mode: 0o700 });
+      chownSync(home, id, id);
+      const [accounts, ranges] = [join(folder, 'passwd-faker'), join(folder, 'subid')];
+      writeFileSync(accounts, `root:x:0:0:root:/root:/bin/sh\nfaker:x:${id}:${id}::${home}:/bin/sh\n`);
+      writeFileSync(ranges, 'faker:300000:65536\n');
+      const withRanges = `mount --bind ${ranges} /etc/subuid && mount --bind ${ranges} /etc/subgid\n${WITH_ACCOUNTS}`;
+      const sing = (...words: string[]) =>
+        spawnSync('unshare', ['--mount', 'sh', '-c', withRanges, accounts, String(id), PROGRAM, ...words], {
+          cwd: '/',
+          env: { HOME: home, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+          encoding: 'utf8',
+        });
+      expect(sing('instance', 'start', '--fakeroot', image, 'one')).toMatchObject({ status: 0 });
+      const script = 'touch f && chown 5:6 f && stat -c %u:%g f; id -G; grep NoNew /proc/self/status';
+      expect(
+        sing('exec', '--cwd', '/tmp', 'instance://one', 'sh', '-c', `cd $HOME; ${script}`),
+      ).toMatchObject({
+        status: 0,
+        stdout: '5:6\n0\nNoNewPrivs:\t1\n',
+      });
+      expect(statSync(join(home, 'f')).uid).toBe(300_004);
+      expect(sing('instance', 'stop', 'one')).toMatchObject({ status: 0 });
+    },
+  );
 
   it('T222 a folder of somebody else that leads elsewhere leads root nowhere', () => {
     const id = ordinaryId();

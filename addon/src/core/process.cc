@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <sstream>
+#include <charconv>
+#include <string_view>
+#include <vector>
 
 #include "files.h"
 
@@ -17,6 +19,12 @@ namespace sing {
 namespace {
 
 constexpr size_t procFile = 64u << 10;
+
+/// Where things stand in /proc/PID/stat, behind the name (proc(5) counts from 1, and that is its third).
+namespace field {
+constexpr size_t state = 0, parent = 1, ticks = 11, threads = 17, start = 19, resident = 21;
+}
+
 char* titleStart = nullptr;
 size_t titleRoom = 0;
 
@@ -35,13 +43,21 @@ std::string statusLine(const std::string& status, const std::string& name) {
   return status.substr(start, status.find('\n', start) - start);
 }
 
-/// NSpid lists the numbers of a process from this namespace to its own.
-bool isFirst(const std::string& numbers) {
-  std::istringstream words(numbers);
-  std::string word, last;
-  int count = 0;
-  for (; words >> word; ++count) last = word;
-  return count >= 2 && last == "1";
+std::vector<std::string_view> wordsOf(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (size_t at = 0; (at = text.find_first_not_of(" \t\n", at)) != std::string_view::npos;) {
+    const size_t end = std::min(text.find_first_of(" \t\n", at), text.size());
+    words.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  return words;
+}
+
+/// 0 for what is no number: no process has that.
+uint64_t numberOf(std::string_view word) {
+  uint64_t number = 0;
+  std::from_chars(word.data(), word.data() + word.size(), number);
+  return number;
 }
 
 }  // namespace
@@ -57,19 +73,19 @@ Outcome<ProcessFacts> lookAtProcess(pid_t pid) {
   if (open == std::string::npos || shut == std::string::npos || shut < open) return Fault{"read " + folder + "/stat", EINVAL};
   ProcessFacts facts;
   facts.name = stat->substr(open + 1, shut - open - 1);
-  std::istringstream fields(stat->substr(shut + 1));
-  std::string state, skipped;
-  uint64_t user = 0, kernel = 0, childUser = 0, childKernel = 0;
-  fields >> state >> facts.parent;
-  for (int i = 5; i <= 13; ++i) fields >> skipped;
-  fields >> user >> kernel >> childUser >> childKernel >> skipped >> skipped >> facts.threads >> skipped >> facts.mark.start >> skipped >> facts.residentPages;
-  if (!fields) return Fault{"read " + folder + "/stat", EINVAL};
-  facts.mark.pid = pid;
-  facts.ticks = user + kernel + childUser + childKernel;
-  facts.ended = state == "Z" || state == "X";
-  std::istringstream ids(statusLine(*status, "Uid"));
-  if (!(ids >> facts.user)) return Fault{"read " + folder + "/status", EINVAL};
-  facts.first = isFirst(statusLine(*status, "NSpid"));
+  const auto fields = wordsOf(std::string_view(*stat).substr(shut + 1));
+  const std::string user = statusLine(*status, "Uid"), numbers = statusLine(*status, "NSpid");
+  const auto ids = wordsOf(user), pids = wordsOf(numbers);
+  if (fields.size() <= field::resident || ids.empty()) return Fault{"read " + folder + "/stat", EINVAL};
+  facts.mark = {pid, numberOf(fields[field::start])};
+  facts.parent = static_cast<pid_t>(numberOf(fields[field::parent]));
+  facts.ended = fields[field::state] == "Z" || fields[field::state] == "X";
+  for (size_t index = field::ticks; index < field::ticks + 4; ++index) facts.ticks += numberOf(fields[index]);
+  facts.threads = static_cast<unsigned>(numberOf(fields[field::threads]));
+  facts.residentPages = numberOf(fields[field::resident]);
+  facts.user = static_cast<uid_t>(numberOf(ids[0]));
+  // From this namespace to its own.
+  facts.first = pids.size() >= 2 && pids.back() == "1";
   return facts;
 }
 
