@@ -100,6 +100,16 @@ class NameLock {
   Descriptor file_;
 };
 
+/// Records that were never put in place: of keepers that were killed while they wrote.
+void removeUnfinished(int folder) {
+  DIR* stream = fdopendir(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!stream) return;
+  while (const dirent* entry = readdir(stream)) {
+    if (entry->d_name[0] == '+') unlinkat(folder, entry->d_name, 0);
+  }
+  closedir(stream);
+}
+
 ProcessMark readMark(plan::Fields& fields, std::string_view pid, std::string_view start) {
   const auto number = static_cast<pid_t>(fields.number(pid, 0, 1 << 30));
   return {number, static_cast<uint64_t>(fields.number(start, 0, limits::maxSize))};
@@ -232,6 +242,7 @@ Status InstanceFolder::claim(const InstanceRecord& record) const {
   auto folder = openOwn(record.name);
   if (!folder) return folder.fault();
   const std::string file = record.name + ".json", fresh = "+" + std::to_string(record.keeper.pid);
+  removeUnfinished(folder->get());
   SING_TRY(write(folder->get(), fresh, record));
   if (present) unlinkat(folder->get(), file.c_str(), 0);
   const int linked = linkat(folder->get(), fresh.c_str(), folder->get(), file.c_str(), 0);
@@ -261,8 +272,7 @@ void InstanceFolder::remove(const std::string& name, const ProcessMark& keeper) 
     auto folder = openOwn(name);
     if (!folder) return;
     unlinkat(folder->get(), (name + ".json").c_str(), 0);
-    // Of a start that was killed while it wrote.
-    unlinkat(folder->get(), ("+" + std::to_string(keeper.pid)).c_str(), 0);
+    removeUnfinished(folder->get());
   }
   unlinkat(folder_.get(), name.c_str(), AT_REMOVEDIR);
 }

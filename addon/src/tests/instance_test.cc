@@ -121,6 +121,12 @@ TEST("instance: whoever is gone gives way; what is elsewhere, or somebody else's
   auto gone = recordOf("web");
   ++gone.keeper.start;
   CHECK(folder->claim(gone));
+  // What a keeper that was killed had begun to write is in nobody's way.
+  scratch.make("config/instances/scs/host/user/web/+1", "{");
+  CHECK(folder->claim(recordOf("web")));
+  scratch.make("config/instances/scs/host/user/web/+2", "{");
+  folder->remove("web", recordOf("web").keeper);
+  CHECK(folder->names().empty());
   CHECK(folder->claim(recordOf("web")));
   auto rebooted = recordOf("old");
   rebooted.bootId = "another";

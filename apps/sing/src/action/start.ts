@@ -21,7 +21,8 @@ export interface ActionRequest {
 export async function startAction(place: Surroundings, request: ActionRequest): Promise<never> {
   const { verbs, flagWords, image, rest } = request;
   const scheme = schemeOf(image);
-  if (scheme === undefined || scheme === 'instance') return becomeNative(place, [...verbs, ...flagWords, image, ...rest]);
+  if (scheme === undefined || scheme === 'instance')
+    return becomeNative(place, [...verbs, ...flagWords, image, ...rest]);
   const path = await fetch(place, request);
   return becomeNative(place, [...verbs, ...withoutFetchFlags(flagWords), path, ...rest]);
 }
