@@ -13,12 +13,12 @@ import { temporaryFolder } from '../support/temporary.js';
 const ROOT = process.getuid?.() === 0;
 const asUser = ROOT ? { uid: ordinaryId(), gid: ordinaryId() } : {};
 
-/** What the startscript does is its first argument, so that one image serves all tests. */
+/** Of a length that no other test looks for, and kills. What the startscript does is its first argument, so that one image serves all tests. */
 const STARTSCRIPT = `#!/bin/sh
 echo "started $*"
 echo "to the errors" >&2
 eval "$1"
-exec sleep 1000
+exec sleep 4321
 `;
 
 // The rows T210–T224 of the runtime contract, and what an instance is beyond them.
@@ -33,7 +33,7 @@ describe.skipIf(skipContainers())('instances', () => {
     ({ path: folder, remove } = await temporaryFolder());
     image = makeImage(folder, {
       '.singularity.d/startscript': STARTSCRIPT,
-      '.singularity.d/runscript': '#!/bin/sh\necho "run $*"; exec sleep 1000\n',
+      '.singularity.d/runscript': '#!/bin/sh\necho "run $*"; exec sleep 4321\n',
     });
   });
   afterAll(() => remove());
@@ -331,13 +331,13 @@ describe.skipIf(skipContainers())('instances', () => {
   it('kill -9 of who joined takes the program with it, and the end of the instance takes who joined', async () => {
     await start('one');
     const join_ = (): ReturnType<typeof spawn> =>
-      spawn(PROGRAM, ['exec', 'instance://one', 'sh', '-c', 'echo ready; exec sleep 1000'], {
+      spawn(PROGRAM, ['exec', 'instance://one', 'sh', '-c', 'echo ready; exec sleep 4321'], {
         env: { HOME: owner.home, PATH: '/usr/bin:/bin' },
         stdio: ['ignore', 'pipe', 'inherit'],
         ...asUser,
       });
     const sleepers = async (): Promise<number> =>
-      (await inside('one', 'ps')).stdout.split('\n').filter((line) => line.endsWith('sleep 1000')).length;
+      (await inside('one', 'ps')).stdout.split('\n').filter((line) => line.endsWith('sleep 4321')).length;
     const first = join_();
     await once(first.stdout ?? first, 'data');
     expect(await sleepers()).toBe(2);
@@ -362,8 +362,8 @@ describe.skipIf(skipContainers())('instances', () => {
   });
 
   it('a script that ends well leaves the instance, one that fails ends it', async () => {
-    const pid = await start('one', 'sleep 1000 & exit 0');
-    expect((await inside('one', 'ps')).stdout).toContain('sleep 1000');
+    const pid = await start('one', 'sleep 4321 & exit 0');
+    expect((await inside('one', 'ps')).stdout).toContain('sleep 4321');
     expect(isRunning(pid)).toBe(true);
     const started = await owner.run(['instance', 'start', image, 'two', 'exit 3']);
     expect(started.status).toBe(0);
@@ -381,7 +381,7 @@ describe.skipIf(skipContainers())('instances', () => {
   it('outlives the session and the group that it was started in', async () => {
     const shell = spawn(
       'sh',
-      ['-c', '"$0" instance start "$1" one; echo ready; sleep 1000', PROGRAM, image],
+      ['-c', '"$0" instance start "$1" one; echo ready; sleep 4321', PROGRAM, image],
       {
         env: { HOME: owner.home, PATH: '/usr/bin:/bin' },
         stdio: ['ignore', 'pipe', 'ignore'],
