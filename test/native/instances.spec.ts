@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -203,7 +203,10 @@ describe.skipIf(skipContainers())('instances', () => {
   });
 
   it('T220 a server in an instance is reached from the host', async () => {
-    const port = 20_000 + (process.pid % 20_000);
+    const free = createServer();
+    await once(free.listen(0, '127.0.0.1'), 'listening');
+    const { port } = free.address() as AddressInfo;
+    await once(free.close(), 'close');
     await start('one', `exec busybox nc -ll -p ${port} -e cat`);
     const answer = async (): Promise<string> => {
       const socket = connect(port, '127.0.0.1');

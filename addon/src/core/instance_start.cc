@@ -107,12 +107,12 @@ bool InstanceKeeper::startPayload(std::string& why) {
   // Until here process 1 and its children say themselves what goes wrong.
   auto said = receiveMessage(line_.here.get());
   if (!said || said->text != ready) return false;
+  // A caller that is gone wants no instance any more.
+  if (!sendMessage(caller_.get(), ready) || !receiveMessage(caller_.get())) return false;
   if (auto published = publish(); !published) {
     why = published.fault().sentence();
     return false;
   }
-  // A caller that is gone wants no instance any more.
-  if (!sendMessage(caller_.get(), ready) || !receiveMessage(caller_.get())) return false;
   if (!sendMessage(line_.here.get(), go)) return false;
   // The line ends with the start of the payload's program.
   if (auto fault = receiveMessage(line_.here.get())) {
