@@ -3,7 +3,7 @@
  *
  *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read]
  *
- * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server, and others, which share it
+ * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server, and others, which share it; in an instance
  * row     that many starts of an image in a row, against as many of /bin/true; nothing may be left over
  * pipe    2 GiB through standard input and output of a container, against the same program without one
  * read    every file of an image of 192 MB, the first time and again, by a server of its own each time, against squashfuse_ll
@@ -90,6 +90,9 @@ function starts(folder, tree, zstd, gzip) {
     copyFileSync(image, copy);
     return exec(copy);
   };
+  const instance = `bench-${process.pid}`;
+  process.env.SING_CONFIGDIR = join(folder, 'instances');
+  run('sing instance start', [sing, '-q', 'instance', 'start', tree, instance]);
   const times = medians(
     {
       '/bin/true': [join(tree, 'bin/busybox'), 'true'],
@@ -98,6 +101,7 @@ function starts(folder, tree, zstd, gzip) {
       directory: exec(tree),
       'directory with --pid': exec('-p', tree),
       'directory with --fakeroot': exec('--fakeroot', tree),
+      'instance that is joined': exec(`instance://${instance}`),
       'image with zstd, first start': first(zstd),
       'image with gzip, first start': first(gzip),
       'image with zstd': exec(zstd),
@@ -105,10 +109,12 @@ function starts(folder, tree, zstd, gzip) {
     },
     Number(values.rounds),
   );
+  run('sing instance stop', [sing, '-q', 'instance', 'stop', '-F', instance]);
   const targets = {
     directory: ['ch-run', 1.8],
     'directory with --pid': ['ch-run'],
     'directory with --fakeroot': ['directory', 2.2],
+    'instance that is joined': ['bwrap', 1.2],
     'image with zstd, first start': ['bwrap', 4],
     'image with gzip, first start': ['bwrap', 6],
     'image with zstd': ['bwrap', 1.6],

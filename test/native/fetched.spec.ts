@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { skipContainers } from '../support/containers.js';
 import { FakeRegistry } from '../support/fake-registry.js';
+import { processesWith } from '../support/processes.js';
 import { sifFixture } from '../support/sif-fixtures.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -71,6 +72,18 @@ describe.skipIf(skipContainers())('an image that is fetched first', () => {
     expect(anew).toMatchObject({ status: 0, stderr: expect.stringContaining('Downloading') });
     const wrong = await sing(words, { SINGULARITY_DISABLE_CACHE: 'yes' });
     expect([wrong.status, wrong.stderr]).toEqual([255, expect.stringContaining('disable-cache')]);
+  });
+
+  it('from a registry runs in the background, without the password among its words', async () => {
+    const flags = ['--docker-username', 'ann', '--docker-password', 'its-password'];
+    const words = ['instance', 'start', ...flags, `oras://${host}/group/hello:1`, 'one', 'word'];
+    expect(await sing(words)).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('instance started successfully'),
+    });
+    expect(processesWith('its-password')).toEqual([]);
+    expect(await sing(['exec', 'instance://one', '/bin/hello'])).toMatchObject({ status: 0, stderr: '' });
+    expect(await sing(['instance', 'stop', 'one'])).toMatchObject({ status: 0 });
   });
 
   it('from an address runs', async () => {

@@ -59,10 +59,12 @@ describe.skipIf(skipContainers())('planner on this machine', () => {
     const names = Object.keys(systemHost()).sort();
     expect(names).toEqual([
       'account',
+      'accountNamed',
       'environment',
       'groupNames',
       'identity',
       'installation',
+      'instance',
       'isTerminal',
       'linkStatus',
       'mayAccess',

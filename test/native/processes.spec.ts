@@ -95,6 +95,21 @@ describe.skipIf(skipContainers())('processes of a container', () => {
     await nothingIsLeft();
   });
 
+  it('with --pid the payload sees nothing of what the program was given', () => {
+    const ended = spawnSync(
+      PROGRAM,
+      ['exec', '-p', '--cleanenv', image, 'sh', '-c', 'cat /proc/1/environ; ls /proc/1/fd'],
+      {
+        cwd: '/',
+        env: { ...ENVIRONMENT, SECRET: 'of the host' },
+        encoding: 'utf8',
+        ...asUser,
+      },
+    );
+    expect(ended.stdout).toBe('');
+    expect(ended.stderr.match(/Permission denied/g)).toHaveLength(2);
+  });
+
   it('with --pid a stopped program is stopped for its shell, and goes on', async () => {
     const child = await startReady(['-p'], 'while :; do sleep 0.05; done', 'trap "exit 5" USR1');
     const state = (): string => readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.[0] ?? '';

@@ -75,11 +75,10 @@ Outcome<Message> receiveMessage(int channel) {
   return message;
 }
 
-void closeAllBut(std::initializer_list<int> keep) {
-  std::vector<int> sorted(keep);
-  std::sort(sorted.begin(), sorted.end());
+void closeAllBut(std::vector<int> keep) {
+  std::sort(keep.begin(), keep.end());
   unsigned from = 3;
-  for (const int number : sorted) {
+  for (const int number : keep) {
     if (number < static_cast<int>(from)) continue;
     if (number > static_cast<int>(from)) close_range(from, static_cast<unsigned>(number) - 1, 0);
     from = static_cast<unsigned>(number) + 1;

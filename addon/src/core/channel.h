@@ -31,7 +31,7 @@ Status sendMessage(int channel, const std::string& text, std::initializer_list<i
 Outcome<Message> receiveMessage(int channel);
 
 /// Closes every descriptor above 2 except these.
-void closeAllBut(std::initializer_list<int> keep);
+void closeAllBut(std::vector<int> keep);
 
 /// Puts /dev/null on descriptors 0, 1 and 2: a helper must not hold the caller's pipes open.
 void detachStandardStreams();

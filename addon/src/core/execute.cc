@@ -12,6 +12,8 @@
 #include <set>
 
 #include "credentials.h"
+#include "enter_directory.h"
+#include "instance_start.h"
 #include "launch.h"
 #include "messages.h"
 #include "mounting.h"
@@ -78,7 +80,9 @@ bool writesByProgram(const plan::LaunchPlan& plan) {
 
 class Launcher {
  public:
-  Launcher(const plan::LaunchPlan& plan, const ExecuteOptions& options) : plan_(plan), options_(options), handles_(handlesOf(plan)) {}
+  /// `keeper`: of the instance that is launched, or null.
+  Launcher(const plan::LaunchPlan& plan, const ExecuteOptions& options, InstanceKeeper* keeper)
+      : plan_(plan), options_(options), keeper_(keeper), handles_(handlesOf(plan)) {}
 
   int run() {
     const pid_t starter = getppid();
@@ -116,6 +120,8 @@ class Launcher {
     if (!child) return giveUp("starting the first process", child.fault());
     channel->there.reset();
     const bool armed = static_cast<bool>(receiveMessage(channel->here.get()));
+    // The child still has the root of the host, and this process with it.
+    if (armed && keeper_) keeper_->noteInit(*child);
     const ino_t mounts = ownMounts();
     // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these.
     if (armed && writesByProgram(plan_) && unshare(CLONE_NEWNS) != 0) return giveUp("leaving the mount namespace", failed("unshare"));
@@ -123,6 +129,7 @@ class Launcher {
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }
     servers_.reset();
+    if (keeper_) keeper_->watch(*child);
     superviseChild(*child, options_.lifeline, {awaited.get(), mounts});
   }
 
@@ -135,7 +142,8 @@ class Launcher {
     if (const int status = makeSession()) return status;
     if (const int status = doSteps()) return status;
     if (const auto* sequence = std::get_if<plan::Sequence>(&plan_.run)) return runSequence(*sequence);
-    return becomeContainer(*std::get_if<plan::Become>(&plan_.run));
+    const auto* instance = std::get_if<plan::Instance>(&plan_.run);
+    return becomeContainer(instance ? instance->become : *std::get_if<plan::Become>(&plan_.run));
   }
 
   int makeSession() {
@@ -185,7 +193,13 @@ class Launcher {
     session_.reset();
     servers_.reset();
     for (const int handle : handles_) close(handle);
-    if (!plan_.inheritDescriptors) closeAllBut({ownShell_.get(), reportDescriptor()});
+    if (plan_.inheritDescriptors) return;
+    std::vector<int> kept = {ownShell_.get(), reportDescriptor()};
+    if (keeper_) {
+      const auto more = keeper_->descriptors();
+      kept.insert(kept.end(), more.begin(), more.end());
+    }
+    closeAllBut(kept);
   }
 
   int becomeContainer(const plan::Become& become) {
@@ -195,27 +209,16 @@ class Launcher {
     // A change of ids took these away.
     const bool below = plan_.namespaces.pid || writesByProgram(plan_);
     if (below || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    std::string directory;
-    if (const int status = enterDirectory(become.workingDirectory, directory)) return status;
+    auto directory = enterFirst(become.workingDirectory);
+    if (!directory) {
+      return giveUp({std::nullopt, "working_directory", become.workingDirectory.back().path, directory.fault()}, "while " + directory.fault().sentence());
+    }
     umask(become.umask);
-    const auto start = [&] { return giveUp(becomePayload(become.payload, {ownShell_, directory})); };
+    if (keeper_) keeper_->runInit([&] { return becomePayload(become.payload, {ownShell_, *directory}); });
+    const auto start = [&] { return giveUp(becomePayload(become.payload, {ownShell_, *directory})); };
     if (plan_.namespaces.pid && plan_.namespaces.shim) runAsInit(start);
     if (below) releaseSignals();
     return start();
-  }
-
-  int enterDirectory(const std::vector<plan::WorkingDirectory>& candidates, std::string& entered) {
-    Fault last;
-    for (const auto& candidate : candidates) {
-      if (chdir(candidate.path.c_str()) == 0) {
-        entered = currentDirectory();
-        return 0;
-      }
-      last = failed("entering directory " + candidate.path);
-      if (candidate.onFailure == plan::OnFailure::fatal) break;
-      if (candidate.onFailure != plan::OnFailure::silent) say(levelOf(candidate.onFailure), "while " + last.sentence());
-    }
-    return giveUp({std::nullopt, "working_directory", candidates.back().path, last}, "while " + last.sentence());
   }
 
   static std::string currentDirectory() {
@@ -255,6 +258,7 @@ class Launcher {
 
   const plan::LaunchPlan& plan_;
   const ExecuteOptions& options_;
+  InstanceKeeper* const keeper_;
   std::set<int> handles_;
   Descriptor ownShell_;
   Helpers helpers_;
@@ -267,7 +271,10 @@ class Launcher {
 
 int execute(const plan::LaunchPlan& plan, const ExecuteOptions& options) {
   setMessageStyle({plan.messages.level, plan.messages.colour});
-  return Launcher(plan, options).run();
+  const auto* instance = std::get_if<plan::Instance>(&plan.run);
+  if (!instance) return Launcher(plan, options, nullptr).run();
+  return startInstance(*instance, plan.namespaces.user && plan.namespaces.user->enterAs,
+                       [&](InstanceKeeper& keeper) { return Launcher(plan, options, &keeper).run(); });
 }
 
 }  // namespace sing

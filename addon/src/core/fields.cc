@@ -27,6 +27,11 @@ bool isSessionPath(std::string_view path) {
   return true;
 }
 
+bool isPathPart(std::string_view part) {
+  return !part.empty() && part.size() <= limits::nameBytes && part != "." && part != ".." &&
+         part.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+}
+
 Fields::Fields(const Value& value, std::string where, Report& report)
     : value_(value), where_(std::move(where)), report_(report) {
   if (value.kind() != Value::Kind::object) report_.wrong(where_, "an object");

@@ -61,5 +61,7 @@ class Fields {
 /// Checks used outside objects too.
 bool isAbsolutePath(std::string_view path);
 bool isSessionPath(std::string_view path);
+/// One part of a path, which leads nowhere else.
+bool isPathPart(std::string_view part);
 
 }  // namespace sing::plan

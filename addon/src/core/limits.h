@@ -9,6 +9,7 @@ namespace sing::limits {
 inline constexpr size_t planBytes = 64u << 20;
 inline constexpr size_t pathBytes = 4095;
 inline constexpr size_t nameBytes = 255;
+inline constexpr size_t instanceName = 128;
 inline constexpr size_t textBytes = 32u << 20;     // an argument, a script, an environment variable
 inline constexpr size_t contentBytes = 1u << 20;   // write_file
 inline constexpr size_t steps = 4096;

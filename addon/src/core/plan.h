@@ -15,6 +15,8 @@ namespace sing::plan {
 
 using Texts = std::vector<std::string>;
 
+class Report;
+
 struct MessageSettings {
   int level = 1;
   bool colour = false;
@@ -267,6 +269,22 @@ struct Sequence {
   uint32_t umask = 022;
 };
 
+/// Where somebody's instances are kept on a host: below `<config>/instances`.
+struct InstancePlace {
+  std::string config, host, user;
+};
+
+/// A payload in the background, below a process 1 of ours.
+struct Instance {
+  Become become;
+  std::string name;
+  InstancePlace place;
+  std::string image, home, mode;
+  /// The payload itself is process 1.
+  bool boot = false;
+  std::optional<std::string> pidFile;
+};
+
 struct LaunchPlan {
   MessageSettings messages;
   Namespaces namespaces;
@@ -274,9 +292,21 @@ struct LaunchPlan {
   std::vector<Step> steps;
   std::string root;
   Credentials credentials;
-  std::variant<Become, Sequence> run;
+  std::variant<Become, Sequence, Instance> run;
   bool inheritDescriptors = true;
   bool dieWithParent = false;
+};
+
+/// Starting a payload in an instance that runs. `init` and `keeper`: pid and start, as ProcessMark.
+struct JoinPlan {
+  MessageSettings messages;
+  std::string name;
+  uint32_t init = 0, keeper = 0;
+  uint64_t initStart = 0, keeperStart = 0;
+  bool boot = false;
+  std::optional<Identity> enterAs;
+  Credentials credentials;
+  Become run;
 };
 
 /// The step's name in the plan ("mount_image").
@@ -285,7 +315,13 @@ std::string_view stepKind(const Step& step);
 /// Reads and checks a plan: every field there, nothing unknown, every path and size in its bounds. The fault names the field.
 Outcome<LaunchPlan> read(const json::Value& document);
 
-/// The same from JSON text.
+/// The same for a plan that joins an instance.
+Outcome<JoinPlan> readJoin(const json::Value& document);
+
+/// A place of instances, of the member that is called so.
+InstancePlace readInstancePlace(const json::Value& value, const std::string& where, Report& report);
+
+/// The same as `read` from JSON text.
 Outcome<LaunchPlan> readText(std::string_view text);
 
 }  // namespace sing::plan

@@ -1,6 +1,7 @@
 // JSON → LaunchPlan. One function per type of libs/runtime/src/plan.ts, in its order.
 #include "capabilities.h"
 #include "fields.h"
+#include "instance_folder.h"
 #include "limits.h"
 #include "plan.h"
 
@@ -461,7 +462,64 @@ Sequence readSequence(const Value& value, const std::string& where, Report& repo
   return out;
 }
 
+Instance readInstance(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  fields.member("kind");
+  Instance out;
+  out.become = readBecome(fields.member("become"), fields.place("become"), report);
+  out.name = fields.text("name", limits::instanceName);
+  if (!isInstanceName(out.name)) fields.wrong("name", "letters, digits, '.', '_' and '-'");
+  out.place = readInstancePlace(fields.member("place"), fields.place("place"), report);
+  out.image = fields.absolutePath("image");
+  out.home = fields.absolutePath("home");
+  static constexpr std::string_view modes[] = {"root", "user", "fakeroot"};
+  out.mode = modes[fields.choice("mode", {modes[0], modes[1], modes[2]})];
+  out.boot = fields.boolean("boot");
+  if (const Value& file = fields.member("pidFile"); !file.isNull()) {
+    if (file.kind() != Value::Kind::text || !isAbsolutePath(file.text())) fields.wrong("pidFile", "an absolute path");
+    else out.pidFile = file.text();
+  }
+  fields.end();
+  return out;
+}
+
 }  // namespace
+
+InstancePlace readInstancePlace(const Value& value, const std::string& where, Report& report) {
+  Fields fields(value, where, report);
+  InstancePlace out;
+  out.config = fields.absolutePath("config");
+  // Each is one part of a path.
+  for (auto [name, part] : {std::pair{"host", &out.host}, {"user", &out.user}}) {
+    *part = fields.text(name, limits::nameBytes);
+    if (!isPathPart(*part)) fields.wrong(name, "a name without '/'");
+  }
+  fields.end();
+  return out;
+}
+
+Outcome<JoinPlan> readJoin(const Value& document) {
+  Report report;
+  Fields fields(document, "", report);
+  JoinPlan out;
+  fields.number("format", 1, 1);
+  out.messages = readMessages(fields.member("messages"), "messages", report);
+  out.name = fields.text("name", limits::instanceName);
+  for (auto [name, pid, start] : {std::tuple{"init", &out.init, &out.initStart}, {"keeper", &out.keeper, &out.keeperStart}}) {
+    Fields mark(fields.member(name), name, report);
+    *pid = static_cast<uint32_t>(mark.number("pid", 2, 1 << 30));
+    *start = static_cast<uint64_t>(mark.number("start", 0, limits::maxSize));
+    mark.end();
+  }
+  out.boot = fields.boolean("boot");
+  if (const Value& enter = fields.member("enterAs"); !enter.isNull()) out.enterAs = readIdentity(enter, "enterAs", report);
+  out.credentials = readCredentials(fields.member("credentials"), "credentials", report);
+  if (!out.credentials.noNewPrivileges) report.wrong("credentials.noNewPrivileges", "true (an instance is joined without new privileges)");
+  out.run = readBecome(fields.member("run"), "run", report);
+  fields.end();
+  if (report.fault()) return *report.fault();
+  return out;
+}
 
 std::string_view stepKind(const Step& step) {
   static constexpr std::string_view kinds[] = {"make_directory", "write_file",     "make_link", "mount_image",      "prepare_targets",
@@ -495,12 +553,14 @@ Outcome<LaunchPlan> read(const Value& document) {
   const std::string kind = kindOf(run);
   if (kind == "become") out.run = readBecome(run, "run", report);
   else if (kind == "sequence") out.run = readSequence(run, "run", report);
-  else report.wrong("run.kind", "'become' or 'sequence'");
-  if (kind == "sequence" && !out.namespaces.pid) {
-    // Only with a PID namespace is "everything that a command left running" a well-defined set.
-    report.wrong("namespaces.pid", "a PID namespace (run is a sequence)");
+  else if (kind == "instance") out.run = readInstance(run, "run", report);
+  else report.wrong("run.kind", "'become', 'sequence' or 'instance'");
+  if (kind != "become" && !out.namespaces.pid) {
+    // Only with a PID namespace is "everything that was left running" a well-defined set.
+    report.wrong("namespaces.pid", "a PID namespace (run is a " + kind + ")");
   }
   out.inheritDescriptors = fields.boolean("inheritDescriptors");
+  if (kind == "instance" && out.inheritDescriptors) report.wrong("inheritDescriptors", "false (an instance keeps nothing of its caller open)");
   out.dieWithParent = fields.boolean("dieWithParent");
   fields.end();
   if (report.fault()) return *report.fault();

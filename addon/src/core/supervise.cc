@@ -33,6 +33,21 @@ bool cameFromTerminal(const signalfd_siginfo& signal) { return signal.ssi_code =
 
 bool stops(uint32_t number) { return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU; }
 
+/// Before there is anybody to see another name; the payload gets its own with its program. This memory has the environment and the arguments that
+/// the caller gave, of which the payload may be meant to see nothing.
+void becomeShim() {
+  prctl(PR_SET_NAME, "sinit");
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/// Whether a program that says nothing about the signal is ended by it.
+bool endsProcess(int number) {
+  for (const int harmless : {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP}) {
+    if (number == harmless) return false;
+  }
+  return true;
+}
+
 /// Ends this process as the child ended: with its status, or killed by the same signal.
 [[noreturn]] void endLike(int status) {
   if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
@@ -134,8 +149,7 @@ void superviseChild(pid_t child, int lifeline, const ServersToAwait& servers) {
 }
 
 void runAsInit(const std::function<int()>& payload) {
-  // Before there is anybody to see another name; the payload gets its own with its program.
-  prctl(PR_SET_NAME, "sinit");
+  becomeShim();
   auto child = forkChild([&] {
     releaseSignals();
     return payload();
@@ -149,6 +163,38 @@ void runAsInit(const std::function<int()>& payload) {
     return ended != *child;
   });
   _exit(WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result));
+}
+
+void runAsInstanceInit(const std::function<int()>& payload) {
+  becomeShim();
+  auto child = forkChild(payload);
+  if (!child) _exit(255);
+  detachStandardStreams();
+  closeAllBut({});
+  const sigset_t set = forwarded();
+  const Descriptor signals(signalfd(-1, &set, SFD_CLOEXEC));
+  int stopping = 0;
+  while (true) {
+    signalfd_siginfo signal{};
+    if (read(signals.get(), &signal, sizeof signal) != sizeof signal) continue;
+    const int number = static_cast<int>(signal.ssi_signo);
+    if (number != SIGCHLD) {
+      kill(-*child, number);
+      if (endsProcess(number)) stopping = number;
+    }
+    int status = 0;
+    for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (ended != *child) continue;
+      if (WIFSIGNALED(status)) _exit(128 + WTERMSIG(status));
+      if (WEXITSTATUS(status) != 0) _exit(WEXITSTATUS(status));
+    }
+    // Asked to end, and nobody of the payload is left.
+    if (stopping && kill(-*child, 0) != 0) _exit(128 + stopping);
+  }
+}
+
+void waitInBackground(pid_t child) {
+  loop(child, -1, false, [&](pid_t ended, int) { return ended != child; });
 }
 
 int runAlone(const std::function<int()>& work) {

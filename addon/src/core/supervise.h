@@ -33,6 +33,14 @@ ino_t ownMounts();
 /// status, or 128+S. `payload` runs in the child and returns its status when it could not become the program.
 [[noreturn]] void runAsInit(const std::function<int()>& payload);
 
+/// As runAsInit, for an instance: signals are for the whole group that the payload leads, and a payload that ends with status 0 leaves it running, for
+/// what it put into the background and for who joins. Ends as a payload does that fails or is killed; with 128+S when a signal that ends programs was
+/// passed on and nobody of that group is left.
+[[noreturn]] void runAsInstanceInit(const std::function<int()>& payload);
+
+/// Waits for `child` and passes signals on to it. For a process that no terminal knows.
+void waitInBackground(pid_t child);
+
 /// Runs `work` as a child and waits for it; then kills and reaps everything else in this PID namespace. The child's wait status.
 int runAlone(const std::function<int()>& work);
 

@@ -25,6 +25,9 @@ json::Value openImage(const HostContext&, const HostArguments&);
 
 json::Value account(const HostContext&, const HostArguments&);
 json::Value groupNames(const HostContext&, const HostArguments&);
+json::Value accountNamed(const HostContext&, const HostArguments&);
+
+json::Value instance(const HostContext&, const HostArguments&);
 
 /// The path of an argument, or nothing when it is none that may be asked about (absolute, at most 4095 bytes, no NUL).
 const std::string* pathArgument(const HostArguments& arguments, size_t index);

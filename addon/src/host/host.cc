@@ -18,7 +18,9 @@ const std::vector<HostFunction>& hostFunctions() {
       {"readFile", 3, host::readFile},
       {"openImage", 2, host::openImage},
       {"account", 1, host::account},
+      {"accountNamed", 1, host::accountNamed},
       {"groupNames", 1, host::groupNames},
+      {"instance", 4, host::instance},
       {"mayUseFuse", 0, host::mayUseFuse},
       {"isTerminal", 1, host::isTerminal},
   };

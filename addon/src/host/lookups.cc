@@ -87,9 +87,10 @@ std::string readUntilDeadline(int pipe, bool& late) {
 }
 
 /// The output of `getent DATABASE KEY…`, or nothing when there is no getent or it took too long.
-std::string getent(const std::string& database, const std::vector<uint32_t>& ids) {
-  std::vector<std::string> words = {"getent", database};
-  for (const auto id : ids) words.push_back(std::to_string(id));
+std::string getent(const std::string& database, const std::vector<std::string>& keys) {
+  // Behind `--`: a name is no flag.
+  std::vector<std::string> words = {"getent", "--", database};
+  words.insert(words.end(), keys.begin(), keys.end());
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -116,12 +117,13 @@ std::string getent(const std::string& database, const std::vector<uint32_t>& ids
   return text;
 }
 
-std::optional<Value> accountIn(std::string_view text, uint32_t uid) {
+/// The first whose field `index` is the key: 0 is the name, 2 the id.
+std::optional<Value> accountIn(std::string_view text, size_t index, const std::string& key) {
   std::optional<Value> found;
   forEachLine(text, [&](std::vector<std::string> fields) {
     if (fields.size() < 7) return true;
     const auto id = idOf(fields[2]), group = idOf(fields[3]);
-    if (!id || !group || *id != uid) return true;
+    if (!id || !group || (index == 2 ? std::to_string(*id) : fields[index]) != key) return true;
     found = Value(std::vector<Value::Member>{{"name", fields[0]},
                                              {"uid", *id},
                                              {"gid", *group},
@@ -131,6 +133,12 @@ std::optional<Value> accountIn(std::string_view text, uint32_t uid) {
     return false;
   });
   return found;
+}
+
+Value findAccount(size_t index, const std::string& key) {
+  if (auto found = accountIn(fileText("/etc/passwd"), index, key)) return *found;
+  if (auto found = accountIn(getent("passwd", {key}), index, key)) return *found;
+  return hostFailure(ENOENT);
 }
 
 std::optional<uint32_t> idArgument(const Value& value) {
@@ -153,10 +161,13 @@ void nameGroups(std::string_view text, const std::vector<uint32_t>& ids, std::ve
 
 Value account(const HostContext&, const HostArguments& arguments) {
   const auto uid = idArgument(arguments[0]);
-  if (!uid) return hostFailure(EINVAL);
-  if (auto found = accountIn(fileText("/etc/passwd"), *uid)) return *found;
-  if (auto found = accountIn(getent("passwd", {*uid}), *uid)) return *found;
-  return hostFailure(ENOENT);
+  return uid ? findAccount(2, std::to_string(*uid)) : hostFailure(EINVAL);
+}
+
+Value accountNamed(const HostContext&, const HostArguments& arguments) {
+  const std::string& name = arguments[0].text();
+  if (name.empty() || name.find_first_of(std::string_view(":\n\0", 3)) != std::string::npos) return hostFailure(EINVAL);
+  return findAccount(0, name);
 }
 
 Value groupNames(const HostContext&, const HostArguments& arguments) {
@@ -168,9 +179,9 @@ Value groupNames(const HostContext&, const HostArguments& arguments) {
   }
   std::vector<Value> names(ids.size());
   nameGroups(fileText("/etc/group"), ids, names);
-  std::vector<uint32_t> missing;
+  std::vector<std::string> missing;
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (names[i].isNull()) missing.push_back(ids[i]);
+    if (names[i].isNull()) missing.push_back(std::to_string(ids[i]));
   }
   if (!missing.empty()) nameGroups(getent("group", missing), ids, names);
   return names;

@@ -10,11 +10,14 @@
 #include "../core/capabilities.h"
 #include "../core/execute.h"
 #include "../core/files.h"
+#include "../core/join.h"
 #include "../core/limits.h"
 #include "../core/messages.h"
+#include "../core/process.h"
 #include "../core/report.h"
 #include "help.h"
 #include "installation.h"
+#include "instances.h"
 #include "planning.h"
 
 extern char** environ;
@@ -87,6 +90,15 @@ int launch(const Value& answer, const Installation& installation) {
   return execute(*plan, {.ownShell = installation.own + "/sh"});
 }
 
+int join(const Value& answer, const Installation& installation) {
+  const Value* document = answer.member("plan");
+  auto plan = document ? plan::readJoin(*document) : Outcome<plan::JoinPlan>(refused("an answer without a plan"));
+  if (!plan) return sayFatal("planner: " + plan.fault().sentence());
+  setMessageStyle({plan->messages.level, plan->messages.colour});
+  printMessages(answer);
+  return joinInstance(*plan, {.ownShell = installation.own + "/sh"});
+}
+
 void closeHandles(const Value& answer) {
   const Value* handles = answer.member("close");
   if (!handles) return;
@@ -107,6 +119,8 @@ int answerWords(const std::vector<std::string>& words) {
   if (!answer) return sayFatal(answer.fault().sentence());
   const std::string kind = textMember(*answer, "kind");
   if (kind == "launch") return launch(*answer, installation);
+  if (kind == "join") return join(*answer, installation);
+  if (kind == "instances") return answerInstances(*answer);
   if (kind == "print") return printAnswer(*answer);
   if (kind != "node") return sayFatal("planner: an answer of the unknown kind '" + kind + "'");
   closeHandles(*answer);
@@ -145,6 +159,7 @@ int executeGivenPlan(const std::vector<std::string>& words) {
 
 int main(int count, char** arguments) {
   openStandardStreams();
+  rememberArguments(count, arguments);
   std::vector<std::string> words;
   for (int i = 1; i < count; ++i) words.emplace_back(arguments[i]);
   const std::string_view path = count > 0 ? arguments[0] : "sing";

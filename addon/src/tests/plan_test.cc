@@ -122,3 +122,46 @@ TEST("plan: refuses layers, programs and sources of images that lead elsewhere")
   refuses("{\"kind\":\"host\",\"path\":\"/etc\"}", R"({"kind":"image","at":"data/../..","path":"/etc"})", "steps[1].source.at");
   refuses("{\"kind\":\"host\",\"path\":\"/etc\"}", R"({"kind":"image","at":"data/0","path":"etc"})", "steps[1].source.path");
 }
+
+namespace {
+
+/// The base plan as that of an instance, with one text replaced.
+std::string instanceWith(const std::string& from, const std::string& to) {
+  std::string text = with("\"pid\":null", "\"pid\":{\"shim\":true}");
+  const size_t start = text.find("\"run\":") + 6, end = text.find(",\n \"inheritDescriptors\"");
+  text = text.substr(0, start) + R"({"kind":"instance","become":)" + text.substr(start, end - start) +
+         R"(,"name":"web","place":{"config":"/c","host":"h","user":"u"},"image":"/img","home":"/","mode":"user","boot":false,"pidFile":null})" + text.substr(end);
+  text.replace(text.find("\"inheritDescriptors\":true"), 25, "\"inheritDescriptors\":false");
+  const size_t at = text.find(from);
+  if (at == std::string::npos) sing::tests::fail(__FILE__, __LINE__, "nothing to replace: " + from);
+  else text.replace(at, from.size(), to);
+  return text;
+}
+
+void refusesInstance(const std::string& from, const std::string& to, const std::string& field) {
+  auto plan = sing::plan::readText(instanceWith(from, to));
+  CHECK(!plan);
+  if (!plan && plan.fault().sentence().find(field) == std::string::npos) {
+    sing::tests::fail(__FILE__, __LINE__, "Expected a sentence about " + field + ", got: " + plan.fault().sentence());
+  }
+}
+
+}  // namespace
+
+TEST("plan: an instance is read, and refused with any fault") {
+  auto plan = sing::plan::readText(instanceWith("\"web\"", "\"web\""));
+  CHECK(plan);
+  if (!plan) return sing::tests::fail(__FILE__, __LINE__, plan.fault().sentence());
+  const auto* instance = std::get_if<sing::plan::Instance>(&plan->run);
+  CHECK(instance && instance->name == "web" && instance->place.user == "u" && instance->mode == "user" && !instance->pidFile);
+  for (const char* name : {"", ".", "..", "a/b", "a\\n"}) refusesInstance("\"web\"", "\"" + std::string(name) + "\"", "run.name");
+  for (const char* part : {"", ".", "..", "a/b"}) {
+    refusesInstance("\"host\":\"h\"", "\"host\":\"" + std::string(part) + "\"", "run.place.host");
+    refusesInstance("\"user\":\"u\"", "\"user\":\"" + std::string(part) + "\"", "run.place.user");
+  }
+  refusesInstance("\"config\":\"/c\"", "\"config\":\"c\"", "run.place.config");
+  refusesInstance("\"mode\":\"user\"", "\"mode\":\"god\"", "run.mode");
+  refusesInstance("\"pidFile\":null", "\"pidFile\":\"x\"", "run.pidFile");
+  refusesInstance("\"inheritDescriptors\":false", "\"inheritDescriptors\":true", "inheritDescriptors");
+  refusesInstance("\"pid\":{\"shim\":true}", "\"pid\":null", "namespaces.pid");
+}

@@ -11,6 +11,7 @@ import { search } from './image/search.js';
 import { sign } from './image/sign.js';
 import { verify } from './image/verify.js';
 import { installation } from './installation.js';
+import { instanceGroup } from './instance/index.js';
 import { keyGroup } from './key/index.js';
 import { keyServerGroup } from './keyserver/index.js';
 import { libraryGroup } from './library/index.js';
@@ -39,6 +40,7 @@ export const sing = defineProgram({
   commands: [
     build,
     ...actionCommands,
+    instanceGroup,
     inspect,
     runHelp,
     pull,
@@ -63,7 +65,6 @@ export const sing = defineProgram({
     capability: 'Root keeps all capabilities with: sing exec --keep-privs IMAGE PROGRAM',
     checkpoint: 'Let the program in the container write its own checkpoints',
     config: 'Settings are flags and variables of the environment: sing help exec',
-    instance: 'Keep a program running in the background with: sing exec IMAGE PROGRAM &',
     oci: 'Start containers with: sing exec, sing run, sing shell',
     plugin: 'What sing can do is built in: sing help',
   },

@@ -1,3 +1,5 @@
+import type { JoinPlan } from './instance/joinPlan.js';
+import type { InstanceRequest } from './instance/request.js';
 import type { Bytes, Handle, LaunchPlan } from './plan.js';
 
 /** A message for stderr, printed by the program in the form of runtime contract §1.2 when its level allows it. */
@@ -12,13 +14,28 @@ export interface Message {
  * `run` put in front), and expects the global object `host` (host.ts). It never throws for anything that a person did; an exception out of
  * it is a bug: the program prints `FATAL:   planner: <message>` and ends with 255.
  */
-export type Answer = LaunchAnswer | NodeAnswer | PrintAnswer;
+export type Answer = LaunchAnswer | JoinAnswer | InstancesAnswer | NodeAnswer | PrintAnswer;
 
 /** Print the messages, then execute the plan. */
 export interface LaunchAnswer {
   readonly kind: 'launch';
   readonly messages: readonly Message[];
   readonly plan: LaunchPlan;
+}
+
+/** Print the messages, then start the payload in an instance that runs. */
+export interface JoinAnswer {
+  readonly kind: 'join';
+  readonly messages: readonly Message[];
+  readonly plan: JoinPlan;
+}
+
+/** Do what is asked of instances that run, and print it. */
+export interface InstancesAnswer {
+  readonly kind: 'instances';
+  readonly level: number;
+  readonly colour: boolean;
+  readonly request: InstanceRequest;
 }
 
 /** Not for the native program (an image that is a URL, help, a verb of Node): close the handles and become Node with the same words. */

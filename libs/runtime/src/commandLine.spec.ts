@@ -40,7 +40,7 @@ describe('command line', () => {
 
   it.each([
     [['exec', 'bogus://x', 'true'], 'unsupported transport type: bogus'],
-    [['exec', 'instance://x', 'true'], 'joining an instance is not offered by this version'],
+    [['exec', 'instance://x', 'true'], 'no instance found with name x'],
     [['exec', '/nope', 'true'], 'could not open image /nope: No such file or directory'],
     [['-c', '/nope', 'exec', '/img', 'true'], 'could not read the configuration file /nope'],
   ])('%j ends with 255 and one sentence', (words, message) => {

@@ -1,20 +1,19 @@
 import { DomainError } from '#libs/core';
 import type { Answer, Message, PrintAnswer } from './answer.js';
+import { answerLaunch } from './answerLaunch.js';
+import { asBytes, printed, TO_NODE } from './answers.js';
 import { bytesOfMixed } from './bytes.js';
-import { collectFacts } from './collectFacts.js';
 import type { Host } from './host.js';
-import { planLaunch } from './launch/planLaunch.js';
+import { answerInstance } from './instance/answerInstance.js';
+import { answerJoin } from './instance/answerJoin.js';
 import { ACTION_FLAGS, GLOBAL_FLAGS } from './options/actionFlags.js';
 import { environmentMap, withEnvironment } from './options/environmentFlags.js';
 import { VERBS } from './options/flag.js';
 import type { FlagValues, Verb } from './options/flag.js';
 import { imageKind } from './options/imageReference.js';
 import { parseWords } from './options/parseWords.js';
-import { readOptions } from './options/readOptions.js';
 import type { Bytes, MessageSettings } from './plan.js';
-import { notOffered, STATUS_FATAL, STATUS_USAGE, usageError } from './refusal.js';
-
-const TO_NODE: Answer = { kind: 'node', close: [] };
+import { STATUS_FATAL, STATUS_USAGE, usageError } from './refusal.js';
 
 /**
  * Answers a command line of the native program (see `Answer`). Whatever a person did wrong comes back as an answer to print; only bugs are thrown.
@@ -32,14 +31,10 @@ export function answerCommandLine(words: readonly Bytes[], host: Host): Answer {
       return printed(messages, `sing version ${host.installation().version}\n`);
     const [verb = '', ...rest] = globals.rest;
     if (verb === 'version' && rest.length === 0) return printed(messages, `${host.installation().version}\n`);
+    const configuration = values.get('config')?.texts[0] ?? null;
+    if (verb === 'instance') return answerInstance({ words: rest, configuration, messages, host });
     if (!isVerb(verb)) return TO_NODE;
-    return answerVerb({
-      verb,
-      words: rest,
-      configuration: values.get('config')?.texts[0] ?? null,
-      messages,
-      host,
-    });
+    return answerVerb({ verb, words: rest, configuration, messages, host });
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     return failed(error, messages);
@@ -63,18 +58,10 @@ function answerVerb(call: VerbWords): Answer {
   if (image === undefined) throw usageError(verb, 'expected an image');
   if (verb === 'exec' && words.length === 0) throw usageError(verb, 'expected a command behind the image');
   const kind = imageKind(image);
-  if (kind === 'instance') throw notOffered('joining an instance');
   if (kind === 'fetched') return TO_NODE;
-  const messages: Message[] = [];
   const values = withEnvironment(flags, parsed.values, environmentMap(host.environment()));
-  const options = readOptions(
-    { verb, image, words, values, messages: call.messages, configuration: call.configuration },
-    messages,
-  );
-  const planned = planLaunch(options, collectFacts(host, options));
-  messages.push(...planned.messages);
-  if (values.get('dry-run')?.on === true) return printed(call.messages, planText(planned.plan), messages);
-  return { kind: 'launch', messages: messages.map(asBytes), plan: planned.plan };
+  const command = { verb, image, words, values, messages: call.messages, configuration: call.configuration };
+  return kind === 'instance' ? answerJoin(command, host) : answerLaunch(command, host);
 }
 
 function isVerb(word: Bytes): word is Verb {
@@ -91,20 +78,6 @@ function messageSettings(values: FlagValues, terminal: Bytes, host: Host): Messa
   return { level: on('verbose') ? 4 : 1, colour };
 }
 
-/** The plan as text that survives every terminal and tool: bytes above 0x7E as JSON escapes. */
-function planText(plan: object): Bytes {
-  let text = '';
-  for (const character of JSON.stringify(plan, null, 2)) {
-    const code = character.charCodeAt(0);
-    text += code > 0x7e ? `\\u${code.toString(16).padStart(4, '0')}` : character;
-  }
-  return `${text}\n`;
-}
-
-function printed(settings: MessageSettings, stdout: Bytes, messages: readonly Message[] = []): PrintAnswer {
-  return { kind: 'print', messages: messages.map(asBytes), ...settings, stderr: '', stdout, status: 0 };
-}
-
 function failed(error: DomainError, settings: MessageSettings): PrintAnswer {
   const status = error.exitCode ?? STATUS_FATAL;
   const answer = { ...printed(settings, ''), status };
@@ -113,8 +86,4 @@ function failed(error: DomainError, settings: MessageSettings): PrintAnswer {
   const remedy: readonly Message[] =
     error.remedy === undefined ? [] : [{ level: 'INFO', text: `To change that: ${error.remedy}` }];
   return { ...answer, messages: [{ level: 'FATAL' as const, text: error.message }, ...remedy].map(asBytes) };
-}
-
-function asBytes(message: Message): Message {
-  return { level: message.level, text: bytesOfMixed(message.text) };
 }

@@ -39,8 +39,16 @@ export interface Host {
   openImage(path: AbsolutePath, writable: boolean): OpenedImage | HostFailure;
   /** The passwd entry of an id: /etc/passwd, then `getent passwd` with a deadline of 5 s. `ENOENT`: nobody has it. */
   account(uid: number): Account | HostFailure;
+  /** The same by name. */
+  accountNamed(name: Bytes): Account | HostFailure;
   /** The names of group ids, found in the same way (one `getent group` for all that /etc/group does not know); null where there is none. */
   groupNames(gids: readonly number[]): readonly (Bytes | null)[];
+  /**
+   * The caller's own instance of that name (InstancePlace in payload.ts), when it runs: its processes were looked at. The folders on the way, which
+   * are the caller's own, are closed to others where they are not. `ENOENT`: there is none. `EAGAIN`:
+   * it is being started. Otherwise `message` is a sentence that says why what is there is not believed.
+   */
+  instance(config: AbsolutePath, host: Bytes, user: Bytes, name: Bytes): RunningInstance | HostFailure;
   /** Whether /dev/fuse can be opened for reading and writing (it is closed again at once). */
   mayUseFuse(): boolean;
   /** isatty of descriptor 0, 1 or 2. */
@@ -129,6 +137,24 @@ export interface NumberedPartition extends ImagePartition {
   readonly kind: 'overlay' | 'data';
   /** Why it cannot be used, as a sentence; its other fields mean nothing then. */
   readonly problem: Bytes | null;
+}
+
+export interface RunningInstance {
+  readonly image: AbsolutePath;
+  readonly home: AbsolutePath;
+  readonly mode: 'root' | 'user' | 'fakeroot';
+  /** Other ids than the own exist in its user namespace. */
+  readonly severalIds: boolean;
+  readonly boot: boolean;
+  /** Its process 1, and that one's parent, which stays outside. */
+  readonly init: ProcessMark;
+  readonly keeper: ProcessMark;
+}
+
+/** A process for ever: its number, and the ticks from boot to its start. */
+export interface ProcessMark {
+  readonly pid: number;
+  readonly start: number;
 }
 
 export interface Account {

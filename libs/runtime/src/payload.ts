@@ -28,6 +28,36 @@ export interface Become {
   readonly umask: number;
 }
 
+/**
+ * The launch goes on in the background (runtime contract §2.15): a keeper in a session of its own makes it, is the parent of process 1, and outlives
+ * the program that was called, which ends with status 0 when the payload's program was started, and with 255 otherwise. Process 1 is a shim that starts the payload
+ * in a session of its own, reaps, and passes signals on to the payload's group. It ends as a payload does that fails or is killed, and when it was asked to end by a
+ * signal and nobody of that group is left; so it outlives a payload that ends with status 0. Standard input is /dev/null, output and errors go to the end of the logs. The record of the
+ * instance is made by the keeper and removed when process 1 has ended. Needs a PID namespace and no inherited descriptors.
+ */
+export interface Instance {
+  readonly kind: 'instance';
+  readonly become: Become;
+  readonly name: Bytes;
+  readonly place: InstancePlace;
+  /** For the record: the image's path, HOME inside, how the launch gets its power. */
+  readonly image: AbsolutePath;
+  readonly home: AbsolutePath;
+  readonly mode: 'root' | 'user' | 'fakeroot';
+  /** The payload is process 1 itself. */
+  readonly boot: boolean;
+  /** A file of the host that gets the number of process 1, as seen from the caller; null: none. */
+  readonly pidFile: AbsolutePath | null;
+}
+
+/** Records are `<config>/instances/scs/<host>/<user>/<name>/<name>.json`, logs `<config>/instances/logs/<host>/<user>/<name>.{out,err}`. */
+export interface InstancePlace {
+  readonly config: AbsolutePath;
+  /** Each a part of a path. */
+  readonly host: Bytes;
+  readonly user: Bytes;
+}
+
 /** Tried in order until one can be entered; a failure is reported as said; past the last one the launch fails. Container paths. */
 export interface WorkingDirectory {
   readonly path: AbsolutePath;

@@ -29,7 +29,7 @@
  * opens is close-on-exec.
  */
 
-import type { Become, Credentials, Identity, Sequence } from './payload.js';
+import type { Become, Credentials, Identity, Instance, Sequence } from './payload.js';
 import type { Step } from './steps.js';
 import type { AbsolutePath, Bytes, SessionPath } from './words.js';
 
@@ -48,7 +48,7 @@ export interface LaunchPlan {
   /** The session path that becomes the container's root, for example `root` (overlay) or `rootfs` (writable directory). */
   readonly root: SessionPath;
   readonly credentials: Credentials;
-  readonly run: Become | Sequence;
+  readonly run: Become | Sequence | Instance;
   /**
    * True: descriptors above 2 that the caller left open without close-on-exec reach the payload (a start from a shell).
    * False: everything above 2 is closed (a start by a service). Descriptors 0–2 that are closed are opened on /dev/null in both cases.

@@ -1,14 +1,18 @@
 import type { Flag, Flags } from '#libs/cli';
-import { ACTION_FLAGS, FETCH_FLAGS, type Verb } from '#libs/runtime';
+import { ACTION_FLAGS, FETCH_FLAGS, INSTANCE_FLAGS, type RuntimeFlag, type Verb } from '#libs/runtime';
+
+/** Flags of an action verb in the form of this command line. */
+export function actionFlags(verb: Verb): Flags {
+  return flagsOf(ACTION_FLAGS.filter(({ verbs }) => verbs === undefined || verbs.includes(verb)));
+}
 
 /**
- * Flags of an action verb in the form of this command line. The table is the runtime's own, so that help, completion and
+ * Flags of the native part in the form of this command line. The table is the runtime's own, so that help, completion and
  * the native parser never differ. What it knows but does not offer is hidden here, and refused by the native part.
  */
-export function actionFlags(verb: Verb): Flags {
+export function flagsOf(table: readonly RuntimeFlag[]): Flags {
   const flags: Record<string, Flag> = {};
-  for (const flag of ACTION_FLAGS) {
-    if (flag.verbs !== undefined && !flag.verbs.includes(verb)) continue;
+  for (const flag of table) {
     const common = {
       summary: flag.summary ?? 'not offered',
       hidden: flag.summary === undefined,
@@ -42,11 +46,14 @@ export function withoutFetchFlags(words: readonly string[]): readonly string[] {
   return kept;
 }
 
+/** Flags of whatever starts a container. */
+const KNOWN: readonly RuntimeFlag[] = [...ACTION_FLAGS, ...INSTANCE_FLAGS.start];
+
 /** Whether the word behind this one is the value of a flag. */
 function takesNext(word: string): boolean {
   const long = /^--([^=]+)(=)?/.exec(word);
   if (long !== null) {
-    const flag = ACTION_FLAGS.find(
+    const flag = KNOWN.find(
       ({ name, aliases }) => name === long[1] || aliases?.includes(long[1] ?? '') === true,
     );
     return long[2] === undefined && flag !== undefined && flag.takes !== 'nothing';
@@ -56,6 +63,6 @@ function takesNext(word: string): boolean {
   const letters = word.slice(1);
   const at = letters
     .split('')
-    .findIndex((letter) => ACTION_FLAGS.some(({ short, takes }) => short === letter && takes !== 'nothing'));
+    .findIndex((letter) => KNOWN.some(({ short, takes }) => short === letter && takes !== 'nothing'));
   return at >= 0 && at === letters.length - 1;
 }

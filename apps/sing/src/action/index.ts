@@ -2,7 +2,10 @@ import { defineCommand, type Command, type Example, type Positional } from '#lib
 import type { Verb } from '#libs/runtime';
 import { actionFlags } from './flags.js';
 
-const image: Positional = { name: 'image', summary: 'SIF file, folder, library://…, oras://… or https://…' };
+const image: Positional = {
+  name: 'image',
+  summary: 'SIF file, folder, library://…, oras://…, https://… or instance://…',
+};
 
 interface Texts {
   readonly summary: string;
@@ -61,7 +64,7 @@ export const actionCommands: readonly Command[] = (['exec', 'run', 'shell', 'tes
       const { startAction } = await import('./start.js');
       const words = [ctx.args['image'], ctx.args['command'] ?? ctx.args['arguments']].flat();
       return startAction(ctx, {
-        verb,
+        verbs: [verb],
         flagWords: ctx.argv.slice(0, ctx.argv.length - words.length),
         image: String(words[0]),
         rest: words.slice(1).map(String),

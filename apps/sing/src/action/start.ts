@@ -5,7 +5,8 @@ import { withoutFetchFlags } from './flags.js';
 import { becomeNative } from './native.js';
 
 export interface ActionRequest {
-  readonly verb: string;
+  /** `exec`; `instance`, `start`. */
+  readonly verbs: readonly string[];
   /** Flags of the verb as they were typed. */
   readonly flagWords: readonly string[];
   readonly image: string;
@@ -18,10 +19,12 @@ export interface ActionRequest {
  * program with the path.
  */
 export async function startAction(place: Surroundings, request: ActionRequest): Promise<never> {
-  const { verb, flagWords, image, rest } = request;
-  if (schemeOf(image) === undefined) return becomeNative(place, [verb, ...flagWords, image, ...rest]);
+  const { verbs, flagWords, image, rest } = request;
+  const scheme = schemeOf(image);
+  if (scheme === undefined || scheme === 'instance')
+    return becomeNative(place, [...verbs, ...flagWords, image, ...rest]);
   const path = await fetch(place, request);
-  return becomeNative(place, [verb, ...withoutFetchFlags(flagWords), path, ...rest]);
+  return becomeNative(place, [...verbs, ...withoutFetchFlags(flagWords), path, ...rest]);
 }
 
 async function fetch(place: Surroundings, { image, flags }: ActionRequest): Promise<string> {

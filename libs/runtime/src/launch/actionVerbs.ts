@@ -12,6 +12,8 @@ export function verbText(options: LaunchOptions): Bytes {
       return app + shellText(options);
     case 'run':
       return options.app === null ? runText(options) : app + appRun(options.app);
+    case 'start':
+      return options.app === null ? startText(options) : app + appStart(options.app);
     case 'test':
       break;
   }
@@ -89,6 +91,14 @@ ${info(options, 'No test script found in container, exiting')}
 exit 0`;
 }
 
+/** An instance without a startscript is there to be joined. */
+function startText(options: LaunchOptions): Bytes {
+  return `${RUN_SCRIPT}
+if [ -x /.singularity.d/startscript ]; then ${start('/.singularity.d/startscript')}; fi
+${info(options, 'No startscript found in container, nothing is started in the instance')}
+exit 0`;
+}
+
 function appCheck(app: Bytes): Bytes {
   return `[ -d ${quoted(`/scif/apps/${app}`)} ] || ${fail('ERROR', quoted(`Could not locate the container application: ${app}`), 1)}\n`;
 }
@@ -101,4 +111,6 @@ ${fail('ERROR', quoted(missing), 1)}`;
 }
 
 const appRun = (app: Bytes): Bytes => appScript(app, 'runscript', `No runscript for contained app: ${app}`);
+const appStart = (app: Bytes): Bytes =>
+  appScript(app, 'startscript', `No startscript for contained app: ${app}`);
 const appTest = (app: Bytes): Bytes => appScript(app, 'test', `No tests for contained app: ${app}`);

@@ -69,11 +69,16 @@ interface PathChange {
   readonly replace: Bytes | null;
 }
 
+/** What the environment depends on besides the options. */
+export interface EnvironmentFacts extends Pick<Facts, 'environment' | 'configuration' | 'workingDirectory'> {
+  readonly image: Pick<Facts['image'], 'path'>;
+}
+
 /** Steps 1–3 of runtime contract §2.8. */
 export function containerEnvironment(
   options: LaunchOptions,
-  facts: Facts,
-  home: Home,
+  facts: EnvironmentFacts,
+  home: Pick<Home, 'destination'>,
   messages: Message[],
 ): ContainerEnvironment {
   const injected = injectedVariables(options, facts.environment, messages);
@@ -131,15 +136,20 @@ function hostVariables(options: LaunchOptions, environment: Environment): readon
 }
 
 /** The names that the image's scripts and the payload see, in both spellings (runtime contract §1.3). */
-function ownVariables(options: LaunchOptions, facts: Facts, home: Home): readonly Variable[] {
+function ownVariables(
+  options: LaunchOptions,
+  facts: EnvironmentFacts,
+  home: Pick<Home, 'destination'>,
+): readonly Variable[] {
   const image = facts.image.path;
   const both: readonly (readonly [Bytes, Bytes])[] = [
     ['CONTAINER', image],
-    ['NAME', baseName(image)],
+    ['NAME', options.instance?.name ?? baseName(image)],
     ['COMMAND', options.verb],
     ['ENVIRONMENT', '/.singularity.d/env/91-environment.sh'],
     ['BIND', bindNames(options, facts)],
     ...(options.app === null ? [] : ([['APPNAME', options.app]] as const)),
+    ...(options.instance === null ? [] : ([['INSTANCE', options.instance.name]] as const)),
   ];
   return [
     { name: 'HOME', value: home.destination },
@@ -153,7 +163,7 @@ function ownVariables(options: LaunchOptions, facts: Facts, home: Home): readonl
 }
 
 /** The destinations of the binds: inside the container, where a nested start may read them again, the sources mean nothing. */
-function bindNames(options: LaunchOptions, facts: Facts): Bytes {
+function bindNames(options: LaunchOptions, facts: EnvironmentFacts): Bytes {
   if (!facts.configuration.userBindControl) return '';
   const destinations = userBinds(options, facts.workingDirectory).map((bind) => bind.destination);
   return destinations.filter((path) => !path.includes(',') && !path.includes(':')).join(',');

@@ -3,6 +3,7 @@ import type { Facts } from '../facts.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import type {
   AbsolutePath,
+  Become,
   Credentials,
   LaunchPlan,
   Namespaces,
@@ -27,6 +28,7 @@ import {
   mountsHome,
 } from './hostMounts.js';
 import { mountImage } from './image.js';
+import { BOOT_CAPABILITIES, bootPayload, instanceFacts, instanceRun } from './instanceRun.js';
 import { planLayers } from './layers.js';
 import { SESSION } from './layout.js';
 import type { Mode } from './mode.js';
@@ -47,13 +49,20 @@ export interface PlannedLaunch {
  * Decides a launch: pure, the same options and facts give the same plan (runtime contract §2).
  * @throws DomainError (status 255) with the sentence that the person reads
  */
-export function planLaunch(wanted: LaunchOptions, facts: Facts): PlannedLaunch {
+export function planLaunch(wanted: LaunchOptions, given: Facts): PlannedLaunch {
   const messages: Message[] = [];
+  const facts = wanted.instance === null ? given : instanceFacts(given);
   const options = permitted(wanted, facts, messages);
   const mode = chooseMode(options, facts, messages);
   const home = resolveHome(options, facts);
   const environment = containerEnvironment(options, facts, home, messages);
   const { steps, root } = launchSteps(options, facts, mode, home, messages);
+  const become: Become = {
+    kind: 'become',
+    payload: options.instance?.boot === true ? bootPayload(environment) : launchPayload(options, environment),
+    workingDirectory: workingDirectory(options, facts, home, messages),
+    umask: options.ownUmask ? facts.identity.umask : 0o022,
+  };
   const plan: LaunchPlan = {
     format: 1,
     messages: options.messages,
@@ -62,13 +71,8 @@ export function planLaunch(wanted: LaunchOptions, facts: Facts): PlannedLaunch {
     steps,
     root,
     credentials: credentials(options, facts, mode),
-    run: {
-      kind: 'become',
-      payload: launchPayload(options, environment),
-      workingDirectory: workingDirectory(options, facts, home, messages),
-      umask: options.ownUmask ? facts.identity.umask : 0o022,
-    },
-    inheritDescriptors: true,
+    run: options.instance === null ? become : instanceRun(options.instance, become, { facts, home, mode }),
+    inheritDescriptors: options.instance === null,
     dieWithParent: false,
   };
   return { plan, messages };
@@ -172,12 +176,18 @@ function session(facts: Facts, mode: Mode, options: LaunchOptions): Session {
 }
 
 /** Runtime contract §2.12. */
-function credentials(options: LaunchOptions, facts: Facts, mode: Mode): Credentials {
+export function credentials(
+  options: LaunchOptions,
+  facts: Pick<Facts, 'configuration'>,
+  mode: Pick<Mode, 'kind'>,
+): Credentials {
   if (mode.kind === 'user') return { identity: null, capabilities: 'none', noNewPrivileges: true };
   if (mode.kind === 'fakeroot') return { identity: null, capabilities: 'all', noNewPrivileges: true };
   const full =
     options.privileges === 'keep' ||
     (options.privileges === 'default' && facts.configuration.rootCapabilities === 'full');
+  if (full && options.instance?.boot === true && options.privileges !== 'keep')
+    return { identity: null, capabilities: BOOT_CAPABILITIES, noNewPrivileges: false };
   return { identity: null, capabilities: full ? 'all' : 'none', noNewPrivileges: !full };
 }
 

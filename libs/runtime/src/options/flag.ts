@@ -2,6 +2,8 @@ import type { Bytes } from '../plan.js';
 
 export type Verb = 'exec' | 'run' | 'shell' | 'test';
 export const VERBS: readonly Verb[] = ['exec', 'run', 'shell', 'test'];
+/** What a container can be started for: also the startscript of an instance. */
+export type LaunchVerb = Verb | 'start';
 
 /**
  * A flag as data: the parser, the environment and the help are made from this. `nothing`: a switch (`--flag=false` takes it back);

@@ -1,12 +1,12 @@
 import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import type { BindRequest } from './bindSpec.js';
-import type { Verb } from './flag.js';
+import type { LaunchVerb } from './flag.js';
 import type { OverlayRequest } from './overlaySpec.js';
 import type { Variable } from './variables.js';
 
 /** What a command line (or a caller in Node) asks for, read and checked for form, with nothing of the host in it. */
 export interface LaunchOptions {
-  readonly verb: Verb;
+  readonly verb: LaunchVerb;
   /** A path as it was written. */
   readonly image: Bytes;
   /** `exec`: the command with its arguments; the others: the arguments of the script. */
@@ -46,6 +46,16 @@ export interface LaunchOptions {
   readonly messages: MessageSettings;
   /** Another singularity.conf; may be relative. */
   readonly configuration: Bytes | null;
+  /** In the background, with a name; null: in the place of the caller. */
+  readonly instance: InstanceOptions | null;
+}
+
+export interface InstanceOptions {
+  readonly name: Bytes;
+  /** The image's /sbin/init is process 1. */
+  readonly boot: boolean;
+  /** Where the number of process 1 is written to; may be relative. */
+  readonly pidFile: Bytes | null;
 }
 
 /** Options of a plain `exec` of an image: a starting point for callers in Node and for tests. */
@@ -81,5 +91,6 @@ export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptio
     shell: null,
     messages: { level: 1, colour: false },
     configuration: null,
+    instance: null,
   };
 }

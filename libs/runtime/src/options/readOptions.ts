@@ -4,14 +4,14 @@ import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { MOST_BINDS, parseBinds, parseMounts } from './bindSpec.js';
 import type { BindRequest } from './bindSpec.js';
-import type { FlagValue, FlagValues, Verb } from './flag.js';
+import type { FlagValue, FlagValues, LaunchVerb } from './flag.js';
 import { isHostName, isNameServer } from './hostNames.js';
 import type { LaunchOptions } from './launchOptions.js';
 import { parseOverlays } from './overlaySpec.js';
 import { parseVariables } from './variables.js';
 
 export interface CommandWords {
-  readonly verb: Verb;
+  readonly verb: LaunchVerb;
   readonly image: Bytes;
   readonly words: readonly Bytes[];
   readonly values: FlagValues;
@@ -69,6 +69,7 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     shell: text('shell'),
     messages: command.messages,
     configuration: command.configuration,
+    instance: null,
   };
 }
 

@@ -1,4 +1,12 @@
-import type { Account, FileStatus, Host, HostFailure, HostIdentity, OpenedImage } from '../host.js';
+import type {
+  Account,
+  FileStatus,
+  Host,
+  HostFailure,
+  HostIdentity,
+  OpenedImage,
+  RunningInstance,
+} from '../host.js';
 import type { AbsolutePath, Bytes } from '../plan.js';
 
 /** A host made of plain values, for tests in Node and in the planner's engine: no Node APIs here. */
@@ -10,6 +18,8 @@ export interface FakeHost {
   readonly accounts: readonly Account[];
   readonly groups: Readonly<Record<number, Bytes>>;
   readonly images: Readonly<Record<AbsolutePath, OpenedImage>>;
+  /** By `<config>/<host>/<user>/<name>`. */
+  readonly instances?: Readonly<Record<string, RunningInstance | HostFailure>>;
   readonly fuse: boolean;
   readonly terminals: readonly number[];
 }
@@ -167,6 +177,9 @@ export function hostOf(fake: FakeHost): Host {
     openImage: (path) =>
       (Object.hasOwn(fake.images, path) ? fake.images[path] : undefined) ?? failure('ENOENT'),
     account: (uid) => fake.accounts.find((account) => account.uid === uid) ?? failure('ENOENT'),
+    accountNamed: (name) => fake.accounts.find((account) => account.name === name) ?? failure('ENOENT'),
+    instance: (config, host, user, name) =>
+      fake.instances?.[`${config}/${host}/${user}/${name}`] ?? failure('ENOENT'),
     groupNames: (gids) => gids.map((gid) => fake.groups[gid] ?? null),
     mayUseFuse: () => fake.fuse,
     isTerminal: (descriptor) => fake.terminals.includes(descriptor),

@@ -48,6 +48,30 @@ const subordinate: FakeHost = {
   },
 };
 
+const instances: FakeHost = {
+  ...base,
+  instances: {
+    '/home/alice/.singularity/node1/alice/web': {
+      image: '/img.sif',
+      home: '/home/alice',
+      mode: 'user',
+      severalIds: false,
+      boot: false,
+      init: { pid: 4711, start: 815 },
+      keeper: { pid: 4710, start: 814 },
+    },
+    '/home/alice/.singularity/node1/alice/fake': {
+      image: '/img',
+      home: '/root',
+      mode: 'fakeroot',
+      severalIds: true,
+      boot: false,
+      init: { pid: 4811, start: 1815 },
+      keeper: { pid: 4810, start: 1814 },
+    },
+  },
+};
+
 export const GOLDEN_CASES: readonly GoldenCase[] = [
   { name: 'exec-directory', words: ['exec', '/img', 'true'], host: base },
   { name: 'exec-sif', words: ['exec', '/img.sif', 'ls', '-l', '/'], host: base },
@@ -99,6 +123,29 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
   { name: 'refused-flag', words: ['exec', '--bogus', '/img', 'true'], host: base },
   { name: 'not-offered', words: ['exec', '--nv', '/img', 'true'], host: base },
   { name: 'fetched-image', words: ['exec', 'library://a/b/c:1', 'true'], host: base },
+  {
+    name: 'instance-start-sif',
+    words: ['instance', 'start', '--pid-file', 'web.pid', '/img.sif', 'web', '80'],
+    host: base,
+  },
+  { name: 'instance-run-fakeroot', words: ['instance', 'run', '-f', '/img', 'x'], host: subordinate },
+  { name: 'instance-start-boot', words: ['instance', 'start', '--boot', '/img', 'vm'], host: root },
+  { name: 'instance-refused-name', words: ['instance', 'start', '/img', 'a/b'], host: base },
+  { name: 'instance-list', words: ['instance', 'list', '-j', 'w*'], host: base },
+  { name: 'instance-list-user', words: ['instance', 'list', '-l', '-u', 'alice'], host: root },
+  {
+    name: 'instance-stop',
+    words: ['instance', 'stop', '-s', 'sigterm', '-t', '60', '--all'],
+    host: { ...base, environment: [...base.environment, 'SINGULARITY_CONFIGDIR=../conf'] },
+  },
+  { name: 'instance-stats', words: ['instance', 'stats', '--no-stream', 'web'], host: base },
+  {
+    name: 'join-exec',
+    words: ['exec', '-B', '/data:/mnt', '--env', 'A=1', 'instance://web', 'ps', 'aux'],
+    host: instances,
+  },
+  { name: 'join-shell-fakeroot', words: ['shell', 'instance://fake'], host: instances },
+  { name: 'join-nobody', words: ['exec', 'instance://nope', 'true'], host: instances },
   { name: 'dry-run', words: ['exec', '--dry-run', '/img', 'echo', '\xe4'], host: base },
 ];
 
