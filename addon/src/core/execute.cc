@@ -121,7 +121,7 @@ class Launcher {
     if (plan_.session.sizeLimit) options.emplace_back("size", std::to_string(*plan_.session.sizeLimit));
     const Descriptor place(open(plan_.session.mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!place) return giveUp("opening the session directory " + plan_.session.mountPoint, failed("open"));
-    auto mounted = newFileSystem("tmpfs", "sing-session", options, {.nosuid = true, .nodev = true});
+    auto mounted = newFileSystem(plan_.session.fileSystem, "sing-session", options, {.nosuid = true, .nodev = true});
     if (!mounted) return giveUp("mounting the session", mounted.fault());
     if (auto attached = attach(mounted->get(), place.get()); !attached) return giveUp("mounting the session", attached.fault());
     // The mount's own descriptor is its root directory.

@@ -50,7 +50,7 @@ struct Namespaces {
 };
 
 struct Session {
-  std::string mountPoint;
+  std::string mountPoint, fileSystem;
   std::optional<uint64_t> sizeLimit;
 };
 
@@ -59,12 +59,14 @@ struct Place {
   std::string path;
 };
 
-enum class SourceKind { host, session, handle };
+enum class SourceKind { host, session, handle, made };
 
 struct Source {
   SourceKind kind = SourceKind::host;
   std::string path;
   int handle = -1;
+  std::string parent;  // made
+  uint32_t mode = 0;   // made
 };
 
 struct MountFlags {

@@ -1,9 +1,13 @@
+import { grantedCapabilities } from './configuration/capabilityFile.js';
+import type { Configuration } from './configuration/configuration.js';
 import { loadConfiguration } from './configuration/load.js';
-import type { Facts, SubordinateIds } from './facts.js';
+import type { Facts, SubordinateIds, VariableFile } from './facts.js';
 import type { Account, FileStatus, Host, HostIdentity, OpenedImage } from './host.js';
+import { hostFileSystems } from './launch/hostFileSystems.js';
 import type { LaunchPaths } from './launch/launchPaths.js';
 import { wantedPaths } from './launch/wantedPaths.js';
 import { environmentMap } from './options/environmentFlags.js';
+import type { Environment } from './options/environmentFlags.js';
 import type { LaunchOptions } from './options/launchOptions.js';
 import { absolutePath } from './paths.js';
 import type { AbsolutePath, Bytes, GroupLine } from './plan.js';
@@ -11,6 +15,9 @@ import { refusal } from './refusal.js';
 import { findSubordinate } from './subordinate.js';
 
 const LARGEST_SUBID_FILE = 4 * 1024 * 1024;
+const LARGEST_MOUNT_TABLE = 16 * 1024 * 1024;
+/** A file of variables becomes a part of the arguments of a shell. */
+const LARGEST_VARIABLE_FILE = 256 * 1024;
 /** Where the id map programs may lie: a fixed list, so that nobody's PATH chooses a program. */
 const PROGRAM_FOLDERS = ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
@@ -26,24 +33,29 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
   const found = host.account(identity.uid);
   const account = 'error' in found ? null : found;
   const environment = environmentMap(host.environment());
+  const shownHost = configuration.mountHostfs ? hostFileSystems(mountInfo(host)) : [];
   const image = openImage(host, absolutePath(workingDirectory, options.image), options);
   const launch: LaunchPaths = { account, configuration, environment, workingDirectory };
   const paths = new Map<AbsolutePath, FileStatus | null>();
-  for (const path of wantedPaths(options, launch, identity.effectiveUid)) {
+  for (const path of [...wantedPaths(options, launch, identity.effectiveUid), ...shownHost]) {
     const status = host.status(path);
     paths.set(path, 'error' in status ? null : status);
   }
+  const groups = options.fakeroot ? [] : groupLines(host, identity);
   return {
     identity,
     account,
-    groups: options.fakeroot ? [] : groupLines(host, identity),
+    groups,
     environment,
     workingDirectory,
     configuration,
     image,
     paths,
     fuse: image.type !== 'directory' && host.mayUseFuse(),
-    subordinate: options.fakeroot ? subordinateIds(host, identity, account) : null,
+    hostFileSystems: shownHost,
+    variableFiles: options.variableFiles.map((path) => variableFile(host, absolutePath(workingDirectory, path))),
+    rootCapabilities: grantedToRoot(host, identity, configuration, groups),
+    subordinate: options.fakeroot ? subordinateIds(host, identity, account, programFolders(configuration, environment)) : null,
     interpreter: foreignInterpreter(host, identity, image),
   };
 }
@@ -63,7 +75,47 @@ function groupLines(host: Host, identity: HostIdentity): readonly GroupLine[] {
   });
 }
 
-function subordinateIds(host: Host, identity: HostIdentity, account: Account | null): SubordinateIds {
+function mountInfo(host: Host): Bytes {
+  const file = host.readFile('/proc/self/mountinfo', LARGEST_MOUNT_TABLE, 'follow');
+  return 'error' in file ? '' : file.content;
+}
+
+function variableFile(host: Host, path: AbsolutePath): VariableFile {
+  const file = host.readFile(path, LARGEST_VARIABLE_FILE, 'follow');
+  if ('error' in file) throw refusal(`could not read ${path} of --env-file: ${file.message}`);
+  if (file.content.includes('\0')) throw refusal(`${path} of --env-file has a byte 0`);
+  return { path, content: file.content };
+}
+
+function grantedToRoot(
+  host: Host,
+  identity: HostIdentity,
+  configuration: Configuration,
+  groups: readonly GroupLine[],
+): readonly Bytes[] | null {
+  if (configuration.rootCapabilities !== 'file' || identity.effectiveUid !== 0) return null;
+  return grantedCapabilities(
+    host,
+    'root',
+    groups.map(({ name }) => name),
+  );
+}
+
+/** `user search path` of the site, with `$PATH` in it, or the fixed list. */
+function programFolders(configuration: Configuration, environment: Environment): readonly AbsolutePath[] {
+  if (configuration.searchPath === null) return PROGRAM_FOLDERS;
+  const folders = configuration.searchPath
+    .split(':')
+    .flatMap((entry) => (entry === '$PATH' ? (environment.get('PATH') ?? '').split(':') : [entry]));
+  return folders.filter((folder) => folder.startsWith('/'));
+}
+
+function subordinateIds(
+  host: Host,
+  identity: HostIdentity,
+  account: Account | null,
+  folders: readonly AbsolutePath[],
+): SubordinateIds {
   const user = account?.name ?? String(identity.uid);
   const entry = (path: AbsolutePath): ReturnType<typeof findSubordinate> => {
     const file = host.readFile(path, LARGEST_SUBID_FILE, 'follow');
@@ -74,7 +126,7 @@ function subordinateIds(host: Host, identity: HostIdentity, account: Account | n
   const uid = entry('/etc/subuid');
   const gid = entry('/etc/subgid');
   if (uid.kind === 'range' && gid.kind === 'range')
-    return { kind: 'ranges', uid: uid.range, gid: gid.range, programs: idMapPrograms(host) };
+    return { kind: 'ranges', uid: uid.range, gid: gid.range, programs: idMapPrograms(host, folders) };
   const wrong = uid.kind === 'range' ? gid : uid;
   const file = uid.kind === 'range' ? '/etc/subgid' : '/etc/subuid';
   if (wrong.kind === 'disabled')
@@ -86,14 +138,16 @@ function subordinateIds(host: Host, identity: HostIdentity, account: Account | n
   return { kind: uid.kind === gid.kind ? 'none' : 'refused', reason };
 }
 
-/** The setuid programs that write id maps for users, or null when one is not there. */
+/** The setuid programs of root that write id maps for users, or null when one is not there. */
 export function idMapPrograms(
   host: Host,
+  folders: readonly AbsolutePath[] = PROGRAM_FOLDERS,
 ): { readonly newuidmap: AbsolutePath; readonly newgidmap: AbsolutePath } | null {
   const find = (name: Bytes): AbsolutePath | null => {
-    for (const folder of PROGRAM_FOLDERS) {
+    for (const folder of folders) {
       const status = host.status(`${folder}/${name}`);
-      if (!('error' in status) && status.type === 'file' && status.uid === 0) return `${folder}/${name}`;
+      if ('error' in status || status.type !== 'file' || status.uid !== 0) continue;
+      if ((status.mode & 0o022) === 0) return `${folder}/${name}`;
     }
     return null;
   };

@@ -35,6 +35,14 @@ const OFFERED: readonly Flag[] = [
   },
   { name: 'no-home', takes: 'nothing', keys: ['NO_HOME'], summary: 'do not mount the home directory' },
   {
+    name: 'workdir',
+    short: 'W',
+    takes: 'value',
+    keys: ['WORKDIR'],
+    value: 'DIR',
+    summary: 'with --contain or --scratch: keep what is written there below this folder',
+  },
+  {
     name: 'scratch',
     short: 'S',
     takes: 'values',
@@ -70,6 +78,13 @@ const OFFERED: readonly Flag[] = [
     summary: 'do not pass the environment of the host',
   },
   { name: 'env', takes: 'values', value: 'NAME=VALUE', summary: 'set a variable in the container' },
+  {
+    name: 'env-file',
+    takes: 'values',
+    keys: ['ENV_FILE'],
+    value: 'FILE',
+    summary: 'set the variables that a file of shell assignments sets',
+  },
   { name: 'no-eval', takes: 'nothing', keys: ['NO_EVAL'], summary: 'take values given by --env literally' },
   {
     name: 'cwd',
@@ -182,9 +197,7 @@ const valueFlag = (name: string, ...keys: readonly string[]): Flag => ({ name, t
 
 /** Known in the field, refused with a sentence: what a command line asks for is never dropped in silence. */
 const NOT_OFFERED: readonly Flag[] = [
-  { name: 'workdir', short: 'W', takes: 'value', keys: ['WORKDIR'] },
   { name: 'overlay', short: 'o', takes: 'values', keys: ['OVERLAY', 'OVERLAYIMAGE'] },
-  { name: 'env-file', takes: 'values', keys: ['ENV_FILE'] },
   { name: 'allow-setuid', takes: 'nothing', keys: ['ALLOW_SETUID'] },
   { name: 'add-caps', takes: 'values', keys: ['ADD_CAPS'] },
   { name: 'drop-caps', takes: 'values', keys: ['DROP_CAPS'] },
