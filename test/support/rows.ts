@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -10,7 +18,21 @@ import { makeSquashfs } from './fuse.js';
 import { isRoot, tester, type Tester } from './tester.js';
 
 /** More programs than other tests need. */
-const MORE = ['hostname', 'head', 'ln', 'chmod', 'mknod', 'su', 'tr', 'df', 'nproc', 'sort', 'cp', 'mv', 'basename'];
+const MORE = [
+  'hostname',
+  'head',
+  'ln',
+  'chmod',
+  'mknod',
+  'su',
+  'tr',
+  'df',
+  'nproc',
+  'sort',
+  'cp',
+  'mv',
+  'basename',
+];
 /** As GNU's: busybox has it not everywhere. */
 const PRINTENV = `#!/bin/sh
 status=0
@@ -110,7 +132,8 @@ export class Scene {
     const program = join(root, 'addon/build/sing');
     if (!existsSync(program)) {
       mkdirSync(join(root, 'addon/build'), { recursive: true });
-      for (const part of ['sing', 'sh']) copyFileSync(join(PROGRAM, '..', part), join(root, 'addon/build', part));
+      for (const part of ['sing', 'sh'])
+        copyFileSync(join(PROGRAM, '..', part), join(root, 'addon/build', part));
       mkdirSync(join(root, 'etc/singularity'), { recursive: true });
     }
     for (const [file, content] of Object.entries(files))
@@ -126,7 +149,9 @@ export class Scene {
     const child = spawn(program, words, {
       cwd: options.cwd ?? '/',
       env: this.environment(asRoot, options.env),
-      ...(isRoot && !asRoot && options.prepare === undefined ? { uid: this.user.uid, gid: this.user.gid } : {}),
+      ...(isRoot && !asRoot && options.prepare === undefined
+        ? { uid: this.user.uid, gid: this.user.gid }
+        : {}),
       // A payload that signals its whole group reaches nothing of another test.
       detached: true,
     });
@@ -156,9 +181,7 @@ export class Scene {
   #words(script: string, asRoot: boolean, prepare: string | undefined): readonly string[] {
     if (prepare === undefined) return ['sh', '-c', script];
     const { uid, gid } = this.user;
-    const who = asRoot
-      ? []
-      : ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
+    const who = asRoot ? [] : ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
     const set = `set -e\nmount --make-rprivate /\n${prepare}\nexec "$@"`;
     return ['unshare', '--mount', 'sh', '-c', set, 'sh', ...who, 'sh', '-c', script];
   }

@@ -24,6 +24,24 @@ namespace sing {
 
 namespace {
 
+/// A small limit of file sizes counts in the session as well: a write that it forbids is to end with a sentence, not by a signal. The payload has its own handling again.
+class IgnoredSignal {
+ public:
+  explicit IgnoredSignal(int number) : number_(number) {
+    struct sigaction ignored {};
+    ignored.sa_handler = SIG_IGN;
+    sigaction(number, &ignored, &before_);
+  }
+  ~IgnoredSignal() { sigaction(number_, &before_, nullptr); }
+  IgnoredSignal(const IgnoredSignal&) = delete;
+  IgnoredSignal& operator=(const IgnoredSignal&) = delete;
+
+ private:
+  int number_;
+  struct sigaction before_ {};
+};
+
+
 constexpr int cannotStart = 255;
 
 Level levelOf(plan::OnFailure policy) {
@@ -132,6 +150,7 @@ class Launcher {
   int doSteps() {
     // Modes of the plan are exact.
     umask(0);
+    const IgnoredSignal sizeLimit(SIGXFSZ);
     StepContext context{plan_, helpers_, opened_, session_.get()};
     for (size_t index = 0; index < plan_.steps.size(); ++index) {
       const auto& step = plan_.steps[index];

@@ -53,9 +53,13 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
     paths,
     fuse: image.type !== 'directory' && host.mayUseFuse(),
     hostFileSystems: shownHost,
-    variableFiles: options.variableFiles.map((path) => variableFile(host, absolutePath(workingDirectory, path))),
+    variableFiles: options.variableFiles.map((path) =>
+      variableFile(host, absolutePath(workingDirectory, path)),
+    ),
     rootCapabilities: grantedToRoot(host, identity, configuration, groups),
-    subordinate: options.fakeroot ? subordinateIds(host, identity, account, programFolders(configuration, environment)) : null,
+    subordinate: options.fakeroot
+      ? subordinateIds(host, identity, account, programFolders(configuration, environment))
+      : null,
     interpreter: foreignInterpreter(host, identity, image),
   };
 }

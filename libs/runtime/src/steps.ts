@@ -18,7 +18,12 @@ export type Source =
    * A directory of the host, made when it is missing: `path` (as a session path) below `parent`, which is resolved as the caller in the host's view before the session is mounted.
    * Missing parts get mode 0755, a last part that was missing exactly `mode`; a part that is a link or no directory is a failure.
    */
-  | { readonly kind: 'made'; readonly parent: AbsolutePath; readonly path: SessionPath; readonly mode: number };
+  | {
+      readonly kind: 'made';
+      readonly parent: AbsolutePath;
+      readonly path: SessionPath;
+      readonly mode: number;
+    };
 
 /** Flags that the mount has at least. A bind also keeps every flag of its source mount (a user namespace cannot clear locked ones). */
 export interface MountFlags {

@@ -27,13 +27,19 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
   };
   const refused = async (command: string, sentence: RegExp, options?: ShellOptions): Promise<void> => {
     const ended = await sh(command, options);
-    expect({ command, status: ended.status, stdout: ended.stdout }).toEqual({ command, status: 255, stdout: '' });
+    expect({ command, status: ended.status, stdout: ended.stdout }).toEqual({
+      command,
+      status: 255,
+      stdout: '',
+    });
     expect(ended.stderr).toMatch(sentence);
   };
 
   it.skipIf(noSubordinate)('T149: root inside, all capabilities there, no_new_privs', async () => {
     expect(await output('sing exec --fakeroot $S id -u')).toBe('0');
-    const status = await output(`sing exec --fakeroot $S grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status`);
+    const status = await output(
+      `sing exec --fakeroot $S grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status`,
+    );
     const [effective, bounding, noNewPrivileges] = status.split('\n').map((line) => line.split('\t')[1]);
     expect(Number.parseInt(effective ?? '', 16)).toBeGreaterThan(2 ** 38);
     expect(bounding).toBe(effective);
@@ -41,7 +47,9 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
   });
 
   it.skipIf(noSubordinate)('T150: whose files are on the host', async () => {
-    await output(`cd $W && sing exec --fakeroot -B $W:/w $S sh -c 'cd /w && touch zero one two && chown 1:1 one && chown 2:2 two'`);
+    await output(
+      `cd $W && sing exec --fakeroot -B $W:/w $S sh -c 'cd /w && touch zero one two && chown 1:1 one && chown 2:2 two'`,
+    );
     const { uid, gid, subordinate } = scene.user;
     const owners = ['zero', 'one', 'two'].map((name) => {
       const status = statSync(join(scene.work, name));
@@ -81,12 +89,19 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
     it('T155: no entry at all: root alone exists inside, with a remedy; where root asks it is refused', async () => {
       const ended = await sh('sing exec --fakeroot $S id -u', { prepare: covered('') });
       expect(ended).toMatchObject({ status: 0, stdout: '0\n' });
-      expect(ended.stderr).toMatch(new RegExp(`^WARNING: no mapping entry found in /etc/subuid for ${name}.*usermod --add-subuids`));
-      await refused('sing exec --fakeroot $S id -u', /no mapping entry found in \/etc\/subuid for root/, { as: 'root', prepare: covered('') });
+      expect(ended.stderr).toMatch(
+        new RegExp(`^WARNING: no mapping entry found in /etc/subuid for ${name}.*usermod --add-subuids`),
+      );
+      await refused('sing exec --fakeroot $S id -u', /no mapping entry found in \/etc\/subuid for root/, {
+        as: 'root',
+        prepare: covered(''),
+      });
     });
 
     it('T156: an entry in one file only', () =>
-      refused(id, /no mapping entry found in \/etc\/subgid/, { prepare: covered(`${name}:200000:65536\\n`, '') }));
+      refused(id, /no mapping entry found in \/etc\/subgid/, {
+        prepare: covered(`${name}:200000:65536\\n`, ''),
+      }));
 
     it('T157: lines that are none are skipped', async () => {
       const lines = `a:b\\n${name}:x:65536\\n${name}:1:0\\n\\n# comment\\n${name}:200000:65536\\n`;
@@ -104,17 +119,28 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
       }));
 
     it('T161: a newuidmap of the user on the PATH is not used', async () => {
-      await sh(`mkdir -p $W/bin && printf '#!/bin/sh\\ntouch $W/used\\n' >$W/bin/newuidmap && chmod 755 $W/bin/newuidmap`);
+      await sh(
+        `mkdir -p $W/bin && printf '#!/bin/sh\\ntouch $W/used\\n' >$W/bin/newuidmap && chmod 755 $W/bin/newuidmap`,
+      );
       expect(await output('PATH=$W/bin:$PATH sing exec --fakeroot $S id -u')).toBe('0');
       expect(await output('ls $W')).not.toContain('used');
     });
 
-    it('T163: nothing of the host’s root is open to the root inside', async () => {
+    it('T163, S28: nothing of the host’s root is open to the root inside', async () => {
       mkdirSync(join(scene.folder, 'roots'), { mode: 0o755 });
       writeFileSync(join(scene.folder, 'roots/file'), 'x', { mode: 0o644 });
       writeFileSync(join(scene.folder, 'roots/secret'), 'x', { mode: 0o600 });
-      const inside = (command: string): Promise<Ended> => sh(`sing exec --fakeroot --writable-tmpfs -B $F/roots:/roots $S sh -c '${command}'`);
-      for (const command of ['echo y >/roots/file', 'cat /roots/secret', 'touch /roots/new', 'chown 0 /roots/file', 'chmod 666 /roots/file', 'mknod /x b 7 0 && cat /x', 'mount -t ext4 /dev/loop0 /mnt'])
+      const inside = (command: string): Promise<Ended> =>
+        sh(`sing exec --fakeroot --writable-tmpfs -B $F/roots:/roots $S sh -c '${command}'`);
+      for (const command of [
+        'echo y >/roots/file',
+        'cat /roots/secret',
+        'touch /roots/new',
+        'chown 0 /roots/file',
+        'chmod 666 /roots/file',
+        'mknod /x b 7 0 && cat /x',
+        'mount -t ext4 /dev/loop0 /mnt',
+      ])
         expect({ command, status: (await inside(command)).status }).not.toMatchObject({ status: 0 });
     });
 
@@ -131,6 +157,11 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
     const ended = await sh('sing exec --fakeroot --net $S cat /proc/net/dev');
     expect(ended.status).toBe(0);
     expect(ended.stderr).toMatch(/^WARNING.*network/m);
-    expect(ended.stdout.split('\n').slice(2, -1).map((line) => line.trim().split(':')[0])).toEqual(['lo']);
+    expect(
+      ended.stdout
+        .split('\n')
+        .slice(2, -1)
+        .map((line) => line.trim().split(':')[0]),
+    ).toEqual(['lo']);
   });
 });

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skipContainers, type Ended } from '../../support/containers.js';
@@ -10,7 +19,9 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   let scene: Scene;
   beforeAll(async () => {
     scene = await Scene.create();
-    await scene.sh('mkdir -p $W/a $W/b/sub $W/home; echo a >$W/a/file; echo b >$W/b/file; mkdir "$W/a,b" "$W/co:lon"; echo c >"$W/a,b/file"; echo d >"$W/co:lon/file"');
+    await scene.sh(
+      'mkdir -p $W/a $W/b/sub $W/home; echo a >$W/a/file; echo b >$W/b/file; mkdir "$W/a,b" "$W/co:lon"; echo c >"$W/a,b/file"; echo d >"$W/co:lon/file"',
+    );
   });
   afterAll(() => scene.remove());
   const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
@@ -53,7 +64,9 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   it('T045, T046: a bind, read-only if asked, always nosuid and nodev', async () => {
     expect(await output('sing exec -B /etc:/mnt $I ls /mnt/hostname')).toBe('/mnt/hostname');
     expect((await sh('sing exec -B $W/a:/mnt:ro $I touch /mnt/x')).stderr).toMatch(/Read-only file system/);
-    expect(await output(`sing exec -B /etc:/mnt:ro $I grep ' /mnt ' /proc/self/mountinfo`)).toMatch(/ \/mnt ro,nosuid,nodev/);
+    expect(await output(`sing exec -B /etc:/mnt:ro $I grep ' /mnt ' /proc/self/mountinfo`)).toMatch(
+      / \/mnt ro,nosuid,nodev/,
+    );
   });
 
   it('T047, T048, T049: binds that cannot be', async () => {
@@ -65,23 +78,40 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
 
   it('T050, T051, T052: targets that the image has not', async () => {
     expect(await output('sing exec -B /tmp:/new/deep/dir $I ls -d /new/deep/dir')).toBe('/new/deep/dir');
-    expect(await output('sing exec -B /etc/hosts:/newfile $I cat /newfile')).toBe(readFileSync('/etc/hosts', 'utf8').trimEnd());
-    expect(await output('sing exec -B $W/a:/x,$W/b:/y -B $W/a:/z $I cat /x/file /y/file /z/file')).toBe('a\nb\na');
+    expect(await output('sing exec -B /etc/hosts:/newfile $I cat /newfile')).toBe(
+      readFileSync('/etc/hosts', 'utf8').trimEnd(),
+    );
+    expect(await output('sing exec -B $W/a:/x,$W/b:/y -B $W/a:/z $I cat /x/file /y/file /z/file')).toBe(
+      'a\nb\na',
+    );
   });
 
   it('T053: --mount', async () => {
-    expect((await sh('sing exec --mount type=bind,src=$W/a,dst=/mnt,ro $I touch /mnt/x')).stderr).toMatch(/Read-only/);
-    for (const wrong of ['type=tmpfs,dst=/mnt', 'type=bind,src=/tmp,dst=/mnt,bind-propagation=shared', 'type=bind,src=/tmp', 'type=bind,src=/tmp,dst=/mnt,bogus=1'])
+    expect((await sh('sing exec --mount type=bind,src=$W/a,dst=/mnt,ro $I touch /mnt/x')).stderr).toMatch(
+      /Read-only/,
+    );
+    for (const wrong of [
+      'type=tmpfs,dst=/mnt',
+      'type=bind,src=/tmp,dst=/mnt,bind-propagation=shared',
+      'type=bind,src=/tmp',
+      'type=bind,src=/tmp,dst=/mnt,bogus=1',
+    ])
       await refused(`sing exec --mount ${wrong} $I true`, /^FATAL/);
   });
 
   it('T054, T055: commas and colons in paths', async () => {
-    expect(await output(`sing exec "--mount=type=bind,\\"src=$W/a,b\\",dst=/mnt" $I cat /mnt/file`)).toBe('c');
+    expect(await output(`sing exec "--mount=type=bind,\\"src=$W/a,b\\",dst=/mnt" $I cat /mnt/file`)).toBe(
+      'c',
+    );
     expect(await output(`sing exec -B "$W/co\\:lon:/mnt" $I cat /mnt/file`)).toBe('d');
   });
 
   it('T056, T057: variable and flag, and a bind in a bind', async () => {
-    expect(await output('sing exec -B $W/b:/b $I cat /a/file /b/file', { env: { SINGULARITY_BIND: `${scene.work}/a:/a` } })).toBe('a\nb');
+    expect(
+      await output('sing exec -B $W/b:/b $I cat /a/file /b/file', {
+        env: { SINGULARITY_BIND: `${scene.work}/a:/a` },
+      }),
+    ).toBe('a\nb');
     expect(await output('sing exec -B $W/b:/m,$W/a:/m/sub $I cat /m/file /m/sub/file')).toBe('b\na');
   });
 
@@ -101,7 +131,9 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   });
 
   it('T061: another home', async () => {
-    expect(await output(`sing exec -H $W/home:/home/z $I sh -c 'echo $HOME; ls -d /home/z'`)).toBe('/home/z\n/home/z');
+    expect(await output(`sing exec -H $W/home:/home/z $I sh -c 'echo $HOME; ls -d /home/z'`)).toBe(
+      '/home/z\n/home/z',
+    );
   });
 
   it('T062: of the folder of homes only the own is seen', async () => {
@@ -122,7 +154,9 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   it('T065, T066: --workdir keeps what a contained start writes, --scratch is fresh', async () => {
     await sh('mkdir $W/w');
     await output(`sing exec -c -W $W/w -S /scr $I sh -c 'touch /tmp/f /var/tmp/g $HOME/h /scr/s'`);
-    expect(await output('cd $W/w && ls tmp var_tmp home scratch/scr')).toBe('home:\nh\n\nscratch/scr:\ns\n\ntmp:\nf\n\nvar_tmp:\ng');
+    expect(await output('cd $W/w && ls tmp var_tmp home scratch/scr')).toBe(
+      'home:\nh\n\nscratch/scr:\ns\n\ntmp:\nf\n\nvar_tmp:\ng',
+    );
     expect(await output('stat -c %a $W/w/home $W/w/tmp')).toBe('700\n1777');
     await refused('sing exec -c -W /nope $I true', /\/nope/);
     await refused('touch $W/file; sing exec -c -W $W/file $I true', /directory/);
@@ -136,7 +170,9 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   });
 
   it('T067, T068: the working directory, links resolved', async () => {
-    expect(await output('mkdir -p $W/d && ln -s d $W/link && cd $W/d && sing exec $I pwd')).toBe(join(scene.work, 'd'));
+    expect(await output('mkdir -p $W/d && ln -s d $W/link && cd $W/d && sing exec $I pwd')).toBe(
+      join(scene.work, 'd'),
+    );
     expect(await output('cd $W/link && sing exec $I sh -c pwd')).toBe(join(scene.work, 'd'));
   });
 
@@ -169,12 +205,16 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
 
   it('T075: config passwd, group, resolv_conf = no leave the image’s files', async () => {
     const sing = conf('no-files', 'config passwd = no\nconfig group = no\nconfig resolv_conf = no');
-    expect(await output(`${sing} exec $I cat /etc/passwd /etc/group`)).toBe('root:x:0:0:root:/root:/bin/sh\nroot:x:0:');
+    expect(await output(`${sing} exec $I cat /etc/passwd /etc/group`)).toBe(
+      'root:x:0:0:root:/root:/bin/sh\nroot:x:0:',
+    );
     expect((await sh(`${sing} exec $I ls /etc/resolv.conf`)).status).not.toBe(0);
   });
 
   it('T076: --dns', async () => {
-    expect(await output('sing exec --dns 1.2.3.4,2001:db8::1 $I cat /etc/resolv.conf')).toBe('nameserver 1.2.3.4\nnameserver 2001:db8::1');
+    expect(await output('sing exec --dns 1.2.3.4,2001:db8::1 $I cat /etc/resolv.conf')).toBe(
+      'nameserver 1.2.3.4\nnameserver 2001:db8::1',
+    );
     await refused('sing exec --dns 1.2.3 $I true', /dns ip 1\.2\.3 is not a valid IP address/);
   });
 
@@ -187,22 +227,38 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     await output('sing exec --writable-tmpfs $I touch /f');
     expect((await sh('sing exec $I ls /f')).status).not.toBe(0);
     const small = conf('small', 'sessiondir max size = 1');
-    expect((await sh(`${small} exec --writable-tmpfs $I dd if=/dev/zero of=/f bs=1M count=2`)).stderr).toMatch(/No space left/);
-    expect((await sh('sing exec -w --writable-tmpfs $S true')).stderr).toMatch(/^WARNING: Disabling --writable-tmpfs/m);
+    expect(
+      (await sh(`${small} exec --writable-tmpfs $I dd if=/dev/zero of=/f bs=1M count=2`)).stderr,
+    ).toMatch(/No space left/);
+    expect((await sh('sing exec -w --writable-tmpfs $S true')).stderr).toMatch(
+      /^WARNING: Disabling --writable-tmpfs/m,
+    );
   });
 
   it('T090: without a layer a target that is not there is refused, one that is there works', async () => {
     const sing = conf('no-layer', 'enable overlay = no\nenable underlay = no');
     await refused(`${sing} exec --no-home -B /tmp:/newdir $I true`, /newdir/);
     const image = scene.image('with-targets', { 'mnt/x': '', 'proc/x': '', 'tmp/x': '' });
-    expect(await output(`${sing} exec --no-home --no-mount dev,sys -B $W/a:/mnt ${image} cat /mnt/file`)).toBe('a');
+    expect(
+      await output(
+        `${sing.replace('sing ', 'sing -s ')} exec --no-home --no-mount dev,sys -B $W/a:/mnt ${image} cat /mnt/file`,
+      ),
+    ).toBe('a');
   });
 
   it('T092: user bind control = no', async () => {
-    const ended = await sh(`${conf('no-binds', 'user bind control = no')} exec -B $W/a:/m -S /scr -H $W/home:/hh $S ls /m`);
+    const ended = await sh(
+      `${conf('no-binds', 'user bind control = no')} exec -B $W/a:/m -S /scr -H $W/home:/hh $S ls /m`,
+    );
     expect([1, 2]).toContain(ended.status);
     expect(ended.stderr).toMatch(/^WARNING.*user bind control/m);
-    expect((await sh(`cd $W/a && ${conf('no-binds', 'user bind control = no')} exec --no-mount tmp $S ls ${scene.work}`)).stdout).toBe('');
+    expect(
+      (
+        await sh(
+          `cd $W/a && ${conf('no-binds', 'user bind control = no')} exec --no-mount tmp $S ls ${scene.work}`,
+        )
+      ).stdout,
+    ).toBe('');
   });
 
   it('T093: 60 binds', async () => {
@@ -211,8 +267,17 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   });
 
   it('T094: every default mount is nosuid and nodev', async () => {
-    const lines = (await output('cd $W && sing exec $I cat /proc/self/mountinfo')).split('\n').map((line) => line.split(' '));
-    for (const path of ['/', scene.user.home, '/tmp', '/var/tmp', '/etc/hosts', scene.work.startsWith('/var/tmp') ? '/var/tmp' : scene.work]) {
+    const lines = (await output('cd $W && sing exec $I cat /proc/self/mountinfo'))
+      .split('\n')
+      .map((line) => line.split(' '));
+    for (const path of [
+      '/',
+      scene.user.home,
+      '/tmp',
+      '/var/tmp',
+      '/etc/hosts',
+      scene.work.startsWith('/var/tmp') ? '/var/tmp' : scene.work,
+    ]) {
       const flags = lines.findLast(([, , , , target]) => target === path)?.[5]?.split(',');
       expect([path, flags]).toEqual([path, expect.arrayContaining(['nosuid', 'nodev'])]);
     }
@@ -228,10 +293,13 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
 
   it.skipIf(!isRoot)('T089: mount hostfs = yes', async () => {
     const sing = conf('hostfs', 'mount hostfs = yes');
-    const prepare = 'mkdir -p /opt/scs-rows && mount -t tmpfs none /opt/scs-rows && echo seen >/opt/scs-rows/file';
+    const prepare =
+      'mkdir -p /opt/scs-rows && mount -t tmpfs none /opt/scs-rows && echo seen >/opt/scs-rows/file';
     try {
       expect((await sh(`${sing} exec $I cat /opt/scs-rows/file`, { prepare })).stdout).toBe('seen\n');
-      expect((await sh(`${sing} exec --no-mount hostfs $I ls /opt/scs-rows`, { prepare })).status).not.toBe(0);
+      expect((await sh(`${sing} exec --no-mount hostfs $I ls /opt/scs-rows`, { prepare })).status).not.toBe(
+        0,
+      );
       expect((await sh(`sing exec $I ls /opt/scs-rows`, { prepare })).status).not.toBe(0);
       const flags = (await sh(`${sing} exec $I grep /opt/scs-rows /proc/self/mountinfo`, { prepare })).stdout;
       expect(flags).toMatch(/nosuid,nodev/);

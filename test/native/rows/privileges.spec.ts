@@ -32,7 +32,11 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
   };
   const refused = async (command: string, sentence: RegExp, options?: ShellOptions): Promise<void> => {
     const ended = await sh(command, options);
-    expect({ command, status: ended.status, stdout: ended.stdout }).toEqual({ command, status: 255, stdout: '' });
+    expect({ command, status: ended.status, stdout: ended.stdout }).toEqual({
+      command,
+      status: 255,
+      stdout: '',
+    });
     expect(ended.stderr).toMatch(sentence);
   };
   const conf = (name: string, lines: string): string => `sing -c ${scene.configuration(name, lines)}`;
@@ -59,19 +63,27 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
 
   it('T118: namespaces that the site does not allow', async () => {
     const sing = conf('no-ns', 'allow pid ns = no\nallow ipc ns = no\nallow uts ns = no');
-    const ended = await sh(`${sing} exec -p -i --hostname x $I sh -c 'readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts'`);
+    const ended = await sh(
+      `${sing} exec -p -i --hostname x $I sh -c 'readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts'`,
+    );
     expect(ended.stdout).toBe(
       `${await output('for n in pid ipc uts; do readlink /proc/self/ns/$n; done')}\n`,
     );
-    for (const name of ['PID', 'IPC', 'UTS']) expect(ended.stderr).toContain(`WARNING: Not virtualizing ${name} namespace by configuration`);
-    await refused(`${conf('no-user-ns', 'allow user ns = no')} exec $I true`, /user namespaces are disabled by configuration/);
+    for (const name of ['PID', 'IPC', 'UTS'])
+      expect(ended.stderr).toContain(`WARNING: Not virtualizing ${name} namespace by configuration`);
+    await refused(
+      `${conf('no-user-ns', 'allow user ns = no')} exec $I true`,
+      /user namespaces are disabled by configuration/,
+    );
   });
 
   it('T119: --userns keeps the own id', async () => {
     expect(await output('sing exec -u $I id -u')).toBe(String(scene.user.uid));
-    expect(await output('sing exec -p -i --uts -n --network none -u $I sh -c "for n in pid ipc uts net user; do readlink /proc/self/ns/\\$n; done"')).not.toContain(
-      await output('readlink /proc/self/ns/net'),
-    );
+    expect(
+      await output(
+        'sing exec -p -i --uts -n --network none -u $I sh -c "for n in pid ipc uts net user; do readlink /proc/self/ns/\\$n; done"',
+      ),
+    ).not.toContain(await output('readlink /proc/self/ns/net'));
   });
 
   it('T120, T121: --network none has loopback only, other networks are refused', async () => {
@@ -86,22 +98,53 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
 
   it.skipIf(!isRoot)('T125, T126: root has all, or none with --no-privs', async () => {
     const full = values(execFileSync('sh', ['-c', LOOK], { encoding: 'utf8' }))[3] ?? '';
-    expect(values(await output(`sing exec $I ${LOOK}`, { as: 'root' }))).toEqual([full, full, full, full, full, '0']);
-    expect(values(await output(`sing exec --no-privs $I ${LOOK}`, { as: 'root' }))).toEqual([NONE, NONE, NONE, NONE, NONE, '1']);
+    expect(values(await output(`sing exec $I ${LOOK}`, { as: 'root' }))).toEqual([
+      full,
+      full,
+      full,
+      full,
+      full,
+      '0',
+    ]);
+    expect(values(await output(`sing exec --no-privs $I ${LOOK}`, { as: 'root' }))).toEqual([
+      NONE,
+      NONE,
+      NONE,
+      NONE,
+      NONE,
+      '1',
+    ]);
   });
 
-  it.skipIf(!isRoot)('T128: root default capabilities', async () => {
-    const none = await output(`${conf('root-no', 'root default capabilities = no')} exec $I ${LOOK}`, { as: 'root' });
+  it.skipIf(!isRoot)('T128, S26: root default capabilities', async () => {
+    const none = await output(`${conf('root-no', 'root default capabilities = no')} exec $I ${LOOK}`, {
+      as: 'root',
+    });
     expect(values(none)).toEqual([NONE, NONE, NONE, NONE, NONE, '1']);
-    const kept = await output(`${conf('root-no', 'root default capabilities = no')} exec --keep-privs $I ${LOOK}`, { as: 'root' });
+    const kept = await output(
+      `${conf('root-no', 'root default capabilities = no')} exec --keep-privs $I ${LOOK}`,
+      { as: 'root' },
+    );
     expect(values(kept).at(-1)).toBe('0');
     const file = scene.installation('root-file', {
       'singularity.conf': 'root default capabilities = file\n',
       'capability.json': '{"users": {"root": ["CAP_CHOWN", "net_raw", "CAP_NOPE"], "other": ["CAP_KILL"]}}',
     });
     const listed = (2 ** 13 + 1).toString(16).padStart(16, '0');
-    expect(values(await output(`${file} exec $S ${LOOK}`, { as: 'root' }))).toEqual([listed, listed, listed, listed, listed, '0']);
-    for (const wrong of ['{', '{"users": {"root": "CAP_CHOWN"}}', '{"users": {}, "users": {"root": ["CAP_SYS_ADMIN"]}}', ' '.repeat(2 ** 21)]) {
+    expect(values(await output(`${file} exec $S ${LOOK}`, { as: 'root' }))).toEqual([
+      listed,
+      listed,
+      listed,
+      listed,
+      listed,
+      '0',
+    ]);
+    for (const wrong of [
+      '{',
+      '{"users": {"root": "CAP_CHOWN"}}',
+      '{"users": {}, "users": {"root": ["CAP_SYS_ADMIN"]}}',
+      ' '.repeat(2 ** 21),
+    ]) {
       scene.installation('root-file', { 'capability.json': wrong });
       await refused(`${file} exec $S true`, /capability\.json/, { as: 'root' });
     }
@@ -125,24 +168,29 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
     await refused('sing exec --security selinux:a --security apparmor:b $I true', /^FATAL/);
   });
 
-  it.skipIf(!isRoot)('T145, T146, T147: setuid bits, file capabilities and devices of an image give nothing', async () => {
-    const image = scene.image('hostile');
-    const copy = join(image, 'busybox');
-    copyFileSync('/bin/busybox', copy);
-    chmodSync(copy, 0o4755);
-    expect(await output(`sing exec ${image} sh -c '/busybox id -u'`)).toBe(String(scene.user.uid));
-    rmSync(copy);
-    copyFileSync('/bin/busybox', copy);
-    chmodSync(copy, 0o755);
-    execFileSync('setcap', ['cap_dac_override,cap_setuid+ep', copy]);
-    expect((await sh(`sing exec ${image} sh -c '/busybox ${LOOK.replaceAll("'", '"')}'`)).stdout).toMatch(/CapEff:\t0000000000000000/);
-    execFileSync('mknod', [join(image, 'null'), 'c', '1', '3']);
-    chmodSync(join(image, 'null'), 0o666);
-    const read = await sh(`sing exec ${image} cat /null`);
-    expect(read.status).not.toBe(0);
-    expect(read.stderr).toMatch(/Permission denied|not permitted/);
-    expect(await output(`sing exec ${image} grep ' / / ' /proc/self/mountinfo`)).toMatch(/nosuid,nodev/);
-  });
+  it.skipIf(!isRoot)(
+    'T145, T146, T147: setuid bits, file capabilities and devices of an image give nothing',
+    async () => {
+      const image = scene.image('hostile');
+      const copy = join(image, 'busybox');
+      copyFileSync('/bin/busybox', copy);
+      chmodSync(copy, 0o4755);
+      expect(await output(`sing exec ${image} sh -c '/busybox id -u'`)).toBe(String(scene.user.uid));
+      rmSync(copy);
+      copyFileSync('/bin/busybox', copy);
+      chmodSync(copy, 0o755);
+      execFileSync('setcap', ['cap_dac_override,cap_setuid+ep', copy]);
+      expect((await sh(`sing exec ${image} sh -c '/busybox ${LOOK.replaceAll("'", '"')}'`)).stdout).toMatch(
+        /CapEff:\t0000000000000000/,
+      );
+      execFileSync('mknod', [join(image, 'null'), 'c', '1', '3']);
+      chmodSync(join(image, 'null'), 0o666);
+      const read = await sh(`sing exec ${image} cat /null`);
+      expect(read.status).not.toBe(0);
+      expect(read.stderr).toMatch(/Permission denied|not permitted/);
+      expect(await output(`sing exec ${image} grep ' / / ' /proc/self/mountinfo`)).toMatch(/nosuid,nodev/);
+    },
+  );
 
   it('T148: no seccomp filter unless asked', async () => {
     const look = 'grep -m1 ^Seccomp: /proc/self/status';

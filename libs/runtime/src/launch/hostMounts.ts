@@ -113,8 +113,15 @@ function addEmptyHome(list: MountList, options: LaunchOptions, facts: Facts, hom
   if (place !== undefined) {
     const [path, session] = place;
     const inTemporary = `${session}/${home.destination.slice(path.length + 1)}`;
-    const source = freshDirectory(list, options, facts, { session: inTemporary, inWorkdir: inTemporary }, 0o700);
-    if (source.kind === 'made') list.bind({ source, to: home.destination, prepare: 'directory', onFailure: 'fatal' });
+    const source = freshDirectory(
+      list,
+      options,
+      facts,
+      { session: inTemporary, inWorkdir: inTemporary },
+      0o700,
+    );
+    if (source.kind === 'made')
+      list.bind({ source, to: home.destination, prepare: 'directory', onFailure: 'fatal' });
     return;
   }
   const own = { session: SESSION.home, inWorkdir: SESSION.home };

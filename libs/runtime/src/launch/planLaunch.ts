@@ -95,7 +95,10 @@ function permitted(options: LaunchOptions, facts: Facts, messages: Message[]): L
     allowed = { ...allowed, uts: false, hostname: null };
   }
   const custom =
-    options.binds.length > 0 || options.home !== null || options.scratch.length > 0 || options.workdir !== null;
+    options.binds.length > 0 ||
+    options.home !== null ||
+    options.scratch.length > 0 ||
+    options.workdir !== null;
   if (custom && !configuration.userBindControl) {
     warn('Ignoring binds, scratch and home of the user: user bind control disabled by system administrator');
     allowed = { ...allowed, binds: [], home: null, scratch: [], workdir: null };

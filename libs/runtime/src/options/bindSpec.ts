@@ -1,4 +1,4 @@
-import { cleanPath } from '../paths.js';
+import { absolutePath } from '../paths.js';
 import type { AbsolutePath, Bytes } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { csvFields } from './csv.js';
@@ -77,7 +77,7 @@ function bindRequest(text: Bytes, fields: readonly Bytes[], options: readonly By
 function checkedDestination(destination: Bytes): AbsolutePath {
   if (!destination.startsWith('/'))
     throw refusal(`destination must be an absolute path, got "${destination}"`);
-  return cleanPath(destination);
+  return absolutePath(null, destination);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Message } from '../answer.js';
-import { cleanPath } from '../paths.js';
+import { absolutePath } from '../paths.js';
 import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { MOST_BINDS, parseBinds, parseMounts } from './bindSpec.js';
@@ -25,7 +25,8 @@ export interface CommandWords {
 export function readOptions(command: CommandWords, messages: Message[]): LaunchOptions {
   const { verb, values } = command;
   for (const value of values.values()) {
-    if (value.flag.summary === undefined && value.on) throw notOffered(shownAs(value));
+    const { summary, granted, remedy } = value.flag;
+    if (summary === undefined && granted === undefined && value.on) throw notOffered(shownAs(value), remedy);
   }
   const on = (name: string): boolean => values.get(name)?.on === true;
   const texts = (name: string): readonly Bytes[] => values.get(name)?.texts ?? [];
@@ -97,7 +98,7 @@ function readHome(text: Bytes | null): LaunchOptions['home'] {
 
 function absolute(what: string, path: Bytes): AbsolutePath {
   if (!path.startsWith('/')) throw refusal(`${what} must be an absolute path, got "${path}"`);
-  return cleanPath(path);
+  return absolutePath(null, path);
 }
 
 /** Not cleaned: `/link/..` is somewhere else than `/`. */
