@@ -2,6 +2,7 @@ import { defineProgram, generatedCommands } from '#libs/cli';
 import { actionCommands } from './action/index.js';
 import { build } from './build/index.js';
 import { cacheGroup } from './cache/index.js';
+import { configGroup } from './config/index.js';
 import { deleteImage } from './image/delete.js';
 import { inspect } from './image/inspect.js';
 import { pull } from './image/pull.js';
@@ -50,6 +51,7 @@ export const sing = defineProgram({
     remoteGroup,
     registryGroup,
     cacheGroup,
+    configGroup,
     sifGroup,
     version,
     ...generatedCommands('sing'),
@@ -58,7 +60,6 @@ export const sing = defineProgram({
     apps: 'Its apps are shown by: sing inspect --list-apps IMAGE',
     capability: 'Root keeps all capabilities with: sing exec --keep-privs IMAGE PROGRAM',
     checkpoint: 'Let the program in the container write its own checkpoints',
-    config: 'Settings are flags and variables of the environment: sing help exec',
     instance: 'Keep a program running in the background with: sing exec IMAGE PROGRAM &',
     oci: 'Start containers with: sing exec, sing run, sing shell',
     overlay: 'Make a folder of this machine writable in the container: sing exec --bind DIR IMAGE PROGRAM',
