@@ -42,7 +42,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, words: string]>
   S32: ['apps/sing/src/image/inspect.spec.ts', '\\\\x1b[31mred'],
   S33: ['libs/client/src/http.spec.ts', 'to another host carry no token'],
   S34: ['apps/sing/src/remote/remote.spec.ts', 'can be changed to a known one only'],
-  S35: ['apps/sing/src/cache/cache.spec.ts', 'in folders for this person alone'],
+  S35: ['apps/sing/src/cache/cache.spec.ts', 'loses loose rights when it is used'],
   // §5.11
   'CVE-2019-19724': ['apps/sing/src/remote/remote.spec.ts', 'loses loose rights'],
   'CVE-2020-13846': ['libs/signing/src/verify.spec.ts', 'verifyImage'],
