@@ -78,10 +78,17 @@ describe.skipIf(skipContainers())('an image that is fetched first', () => {
     mkdirSync(temporary);
     const uncached = { SINGULARITY_DISABLE_CACHE: 'true', SINGULARITY_TMPDIR: temporary };
     const anew = await sing(words, uncached);
-    expect(anew).toMatchObject({ status: 0, stdout: first.stdout, stderr: expect.stringContaining('Downloading') });
+    expect(anew).toMatchObject({
+      status: 0,
+      stdout: first.stdout,
+      stderr: expect.stringContaining('Downloading'),
+    });
     expect(cache()).toEqual(before);
     expect(readdirSync(temporary)).toEqual([]);
-    const refused = await sing(['exec', '--disable-cache', '--nv', `oras://${host}/group/hello:1`, '/bin/hello'], uncached);
+    const refused = await sing(
+      ['exec', '--disable-cache', '--nv', `oras://${host}/group/hello:1`, '/bin/hello'],
+      uncached,
+    );
     expect([refused.status, refused.stderr]).toEqual([255, expect.stringContaining('--nv is not offered')]);
     expect(readdirSync(temporary)).toEqual([]);
     const wrong = await sing(words, { SINGULARITY_DISABLE_CACHE: 'yes' });

@@ -90,7 +90,9 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
       const ended = await sh('sing exec --fakeroot $S id -u', { prepare: covered('') });
       expect(ended).toMatchObject({ status: 0, stdout: '0\n' });
       expect(ended.stderr).toMatch(
-        new RegExp(`^WARNING: no mapping entry found in /etc/subuid for ${name}.*usermod --add-subuids`),
+        new RegExp(
+          `^WARNING: no mapping entry found in /etc/subuid for ${name}.*sing config fakeroot --add ${name}`,
+        ),
       );
       await refused('sing exec --fakeroot $S id -u', /no mapping entry found in \/etc\/subuid for root/, {
         as: 'root',

@@ -73,6 +73,9 @@ function checkArchitecture(facts: Facts): void {
   );
 }
 
+/** Where the device is missing, the first makes it. */
+const OPEN_FUSE = 'an administrator can open it with: modprobe fuse && chmod 666 /dev/fuse';
+
 function backends(facts: Facts, mode: Mode, messages: Message[]): readonly ImageBackend[] {
   const { image, configuration } = facts;
   if (image.type === 'directory') return [{ kind: 'bind' }];
@@ -84,7 +87,7 @@ function backends(facts: Facts, mode: Mode, messages: Message[]): readonly Image
   if (possible.length === 0 && configuration.extraction)
     messages.push({
       level: 'INFO',
-      text: 'Unpacking the image for this run, because /dev/fuse is not open to this user',
+      text: `Unpacking the image for this run, because /dev/fuse is not open to this user; ${OPEN_FUSE}`,
     });
   const directory = extractionDirectory(facts.environment);
   if (configuration.extraction && facts.paths.get(directory)?.type === 'directory')
@@ -92,7 +95,7 @@ function backends(facts: Facts, mode: Mode, messages: Message[]): readonly Image
   if (possible.length === 0)
     throw refusal(
       'the image can neither be mounted (/dev/fuse is not open to this user) nor unpacked',
-      'an administrator can allow FUSE with: chmod 666 /dev/fuse',
+      OPEN_FUSE,
     );
   return possible;
 }
