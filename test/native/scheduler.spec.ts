@@ -55,6 +55,12 @@ function fileOf(pid: number, name: string): string {
 const processorsOf = (pid: number): string =>
   /^Cpus_allowed_list:\t(.*)$/m.exec(fileOf(pid, 'status'))?.[1] ?? '';
 
+/** Whether nobody in this session looks after the process group of the tests: the kernel lets no SIGTSTP stop it then, whatever runs in it. */
+function isOrphaned(): boolean {
+  const { group, session } = statOf(process.pid);
+  return existing(() => statOf(statOf(group).parent).session) !== session;
+}
+
 function descendantsOf(pid: number): number[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -96,9 +102,10 @@ describe.skipIf(skipContainers()).each([[[]], [['--pid']], [['--fakeroot']], [['
         const text = existing(() => fileOf(pid, 'cmdline')) ?? '';
         return text.startsWith('sh\0-c\0') && text.includes(marker);
       };
-      const payload = [front, ...below].findLast(ofPayload) ?? 0;
-      // Programs that the payload starts come and go.
-      const steps = [front, ...below.filter(ofPayload)];
+      if (front === 0) throw new Error('Expected the shell of the job to have a step');
+      // A payload that has become another program is the last one below.
+      const payload = [front, ...below].find(ofPayload) ?? below.at(-1) ?? front;
+      const steps = new Set([front, payload]);
       return {
         job,
         front,
@@ -155,7 +162,7 @@ describe.skipIf(skipContainers()).each([[[]], [['--pid']], [['--fakeroot']], [['
       expect(said()).toMatch(/ended 4[1-9]/);
     });
 
-    it.each(['SIGTSTP', 'SIGSTOP'] as const)(
+    it.each(isOrphaned() ? (['SIGSTOP'] as const) : (['SIGTSTP', 'SIGSTOP'] as const))(
       '%s stops front program and payload, SIGCONT lets them go on',
       async (name) => {
         const { front, payload, said, ended, send } = await startJob(
