@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -68,8 +69,29 @@ describe.skipIf(skipContainers())('an image that is fetched first', () => {
     expect(await sing(words)).toEqual({ status: 0, stdout: first.stdout, stderr: '' });
     expect(fetched()).toBe(1);
     // What the environment says of the fetching holds for the verbs that start something, too.
-    const anew = await sing(words, { SINGULARITY_DISABLE_CACHE: 'true' });
-    expect(anew).toMatchObject({ status: 0, stderr: expect.stringContaining('Downloading') });
+    const cache = (): unknown =>
+      readdirSync(join(folder.path, '.singularity'), { recursive: true, encoding: 'utf8' }).map((path) => {
+        const { mtimeMs, size, ino } = statSync(join(folder.path, '.singularity', path));
+        return [path, mtimeMs, size, ino];
+      });
+    const before = cache();
+    const temporary = join(folder.path, 'temporary');
+    mkdirSync(temporary);
+    const uncached = { SINGULARITY_DISABLE_CACHE: 'true', SINGULARITY_TMPDIR: temporary };
+    const anew = await sing(words, uncached);
+    expect(anew).toMatchObject({
+      status: 0,
+      stdout: first.stdout,
+      stderr: expect.stringContaining('Downloading'),
+    });
+    expect(cache()).toEqual(before);
+    expect(readdirSync(temporary)).toEqual([]);
+    const refused = await sing(
+      ['exec', '--disable-cache', '--nv', `oras://${host}/group/hello:1`, '/bin/hello'],
+      uncached,
+    );
+    expect([refused.status, refused.stderr]).toEqual([255, expect.stringContaining('--nv is not offered')]);
+    expect(readdirSync(temporary)).toEqual([]);
     const wrong = await sing(words, { SINGULARITY_DISABLE_CACHE: 'yes' });
     expect([wrong.status, wrong.stderr]).toEqual([255, expect.stringContaining('disable-cache')]);
   });

@@ -46,8 +46,7 @@ Status stageOne(int session, int rootfs, const char* path, const std::string& to
                 const auto& change) {
   auto original = openInContainer(rootfs, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!original) {
-    const bool absent = original.fault().error == ENOENT;
-    say(absent ? Level::verbose : Level::warning, std::string("Not adding you to the image's ") + path + ": " + errorText(original.fault().error));
+    say(Level::warning, std::string("Not adding you to the image's ") + path + ": " + errorText(original.fault().error));
     return {};
   }
   auto text = readRegular(original->get(), limits::accountsFile);

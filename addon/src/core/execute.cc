@@ -26,6 +26,24 @@ namespace sing {
 
 namespace {
 
+/// A small limit of file sizes counts in the session as well: a write that it forbids is to end with a sentence, not by a signal. The payload has its own handling again.
+class IgnoredSignal {
+ public:
+  explicit IgnoredSignal(int number) : number_(number) {
+    struct sigaction ignored {};
+    ignored.sa_handler = SIG_IGN;
+    sigaction(number, &ignored, &before_);
+  }
+  ~IgnoredSignal() { sigaction(number_, &before_, nullptr); }
+  IgnoredSignal(const IgnoredSignal&) = delete;
+  IgnoredSignal& operator=(const IgnoredSignal&) = delete;
+
+ private:
+  int number_;
+  struct sigaction before_ {};
+};
+
+
 constexpr int cannotStart = 255;
 
 Level levelOf(plan::OnFailure policy) {
@@ -151,7 +169,7 @@ class Launcher {
     if (plan_.session.sizeLimit) options.emplace_back("size", std::to_string(*plan_.session.sizeLimit));
     const Descriptor place(open(plan_.session.mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!place) return giveUp("opening the session directory " + plan_.session.mountPoint, failed("open"));
-    auto mounted = newFileSystem("tmpfs", "sing-session", options, {.nosuid = true, .nodev = true});
+    auto mounted = newFileSystem(plan_.session.fileSystem, "sing-session", options, {.nosuid = true, .nodev = true});
     if (!mounted) return giveUp("mounting the session", mounted.fault());
     if (auto attached = attach(mounted->get(), place.get()); !attached) return giveUp("mounting the session", attached.fault());
     // The mount's own descriptor is its root directory.
@@ -162,6 +180,7 @@ class Launcher {
   int doSteps() {
     // Modes of the plan are exact.
     umask(0);
+    const IgnoredSignal sizeLimit(SIGXFSZ);
     StepContext context{plan_, helpers_, opened_, session_.get(), servers_.get()};
     for (size_t index = 0; index < plan_.steps.size(); ++index) {
       const auto& step = plan_.steps[index];

@@ -52,7 +52,7 @@ struct Namespaces {
 };
 
 struct Session {
-  std::string mountPoint;
+  std::string mountPoint, fileSystem;
   std::optional<uint64_t> sizeLimit;
 };
 
@@ -61,13 +61,15 @@ struct Place {
   std::string path;
 };
 
-enum class SourceKind { host, session, handle, image };
+enum class SourceKind { host, session, handle, image, made };
 
 struct Source {
   SourceKind kind = SourceKind::host;
   std::string path;
   int handle = -1;
   std::string at;  // image: where it is mounted
+  std::string parent;  // made
+  uint32_t mode = 0;   // made
 };
 
 struct MountFlags {

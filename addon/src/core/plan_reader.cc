@@ -124,13 +124,18 @@ int readHandle(Fields& fields) { return static_cast<int>(fields.number("handle",
 Source readSource(const Value& value, const std::string& where, Report& report) {
   Fields fields(value, where, report);
   Source out;
-  out.kind = static_cast<SourceKind>(fields.choice("kind", {"host", "session", "handle", "image"}));
+  out.kind = static_cast<SourceKind>(fields.choice("kind", {"host", "session", "handle", "image", "made"}));
   if (out.kind == SourceKind::host) out.path = fields.absolutePath("path");
   if (out.kind == SourceKind::session) out.path = fields.sessionPath("path");
   if (out.kind == SourceKind::handle) out.handle = readHandle(fields);
   if (out.kind == SourceKind::image) {
     out.at = fields.sessionPath("at");
     out.path = fields.absolutePath("path");
+  }
+  if (out.kind == SourceKind::made) {
+    out.parent = fields.absolutePath("parent");
+    out.path = fields.sessionPath("path");
+    out.mode = static_cast<uint32_t>(fields.number("mode", 0, maxMode));
   }
   fields.end();
   return out;
@@ -542,6 +547,7 @@ Outcome<LaunchPlan> read(const Value& document) {
   out.namespaces = readNamespaces(fields.member("namespaces"), "namespaces", report);
   Fields session(fields.member("session"), "session", report);
   out.session.mountPoint = session.absolutePath("mountPoint");
+  out.session.fileSystem = session.choice("fileSystem", {"tmpfs", "ramfs"}) == 1 ? "ramfs" : "tmpfs";
   if (const auto limit = session.optionalNumber("sizeLimit", 1, limits::maxSize)) out.session.sizeLimit = static_cast<uint64_t>(*limit);
   session.end();
   fields.list("steps", limits::steps, [&](const Value& item, std::string where) {

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "../programs/program.h"
 #include "../squash/share.h"
 #include "launch.h"
@@ -44,6 +46,25 @@ Outcome<Descriptor> handleSource(int handle) {
   const auto length = readlink(("/proc/self/fd/" + std::to_string(handle)).c_str(), name, sizeof name);
   if (length <= 0) return failed("look at descriptor " + std::to_string(handle));
   return reopen(handle, std::string(name, static_cast<size_t>(length)));
+}
+
+/// Walks `path` below the host directory `parent` without following a link and makes what is missing.
+Outcome<Descriptor> madeSource(const std::string& parent, const std::string& path, uint32_t mode) {
+  Descriptor at(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!at) return failed("open " + parent);
+  for (size_t start = 0; start < path.size();) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    const std::string part = path.substr(start, end - start), shown = parent + "/" + path.substr(0, end);
+    const bool made = mkdirat(at.get(), part.c_str(), 0700) == 0;
+    if (!made && errno != EEXIST) return failed("make directory " + shown);
+    Descriptor next(openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!next) return failed("open " + shown);
+    // Not what umask leaves of it.
+    if (made && fchmod(next.get(), end == path.size() ? mode : 0755) != 0) return failed("set the mode of " + shown);
+    at = std::move(next);
+    start = end + 1;
+  }
+  return at;
 }
 
 void openForImage(Opened& opened, size_t index, const plan::MountImage& step) {
@@ -106,6 +127,8 @@ Opened openSources(const plan::LaunchPlan& plan) {
     const auto* bind = std::get_if<plan::Bind>(&plan.steps[index]);
     if (!bind) continue;
     if (bind->source.kind == plan::SourceKind::host) opened.sources.emplace(index, openHostSource(bind->source.path));
+    if (bind->source.kind == plan::SourceKind::made)
+      opened.sources.emplace(index, madeSource(bind->source.parent, bind->source.path, bind->source.mode));
     if (bind->source.kind == plan::SourceKind::handle) opened.sources.emplace(index, handleSource(bind->source.handle));
   }
   if (plan.namespaces.user) opened.userNamespace = Descriptor(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));

@@ -234,7 +234,10 @@ std::string describeStep(const plan::Step& step) {
     std::string operator()(const plan::MountOverlay&) { return "mounting the overlay"; }
     std::string operator()(const plan::StageAccounts&) { return "writing the account files"; }
     std::string operator()(const plan::Bind& step) {
-      const std::string from = step.source.kind == plan::SourceKind::handle ? "descriptor " + std::to_string(step.source.handle) : step.source.path;
+      const plan::Source& source = step.source;
+      const std::string from = source.kind == plan::SourceKind::handle ? "descriptor " + std::to_string(source.handle)
+                               : source.kind == plan::SourceKind::made ? source.parent + "/" + source.path
+                                                                       : source.path;
       return "binding " + from + " to " + step.target.path;
     }
     std::string operator()(const plan::MountFileSystem& step) { return "mounting " + step.fileSystem + " at " + step.target.path; }

@@ -9,7 +9,7 @@ const char* const basePlan = R"({
  "format":1,"messages":{"level":1,"colour":false},
  "namespaces":{"user":{"uidMap":[{"inside":1000,"outside":1000,"count":1}],"gidMap":[{"inside":1000,"outside":1000,"count":1}],
    "setgroups":"deny","writtenBy":{"kind":"self"},"enterAs":null},"propagation":"slave","pid":null,"ipc":false,"uts":null,"net":"host"},
- "session":{"mountPoint":"/mnt","sizeLimit":67108864},
+ "session":{"mountPoint":"/mnt","fileSystem":"tmpfs","sizeLimit":67108864},
  "steps":[{"kind":"make_directory","path":"root","mode":493},
   {"kind":"bind","source":{"kind":"host","path":"/etc"},"target":{"kind":"container","path":"/etc"},"recursive":true,
    "flags":{"readOnly":true,"nosuid":true,"nodev":true,"noexec":false},"onFailure":"fatal","unless":[{"kind":"same_file"}]}],
@@ -61,6 +61,7 @@ TEST("plan: refuses unknown kinds of steps, sources and runs") {
 
 TEST("plan: refuses paths that are not absolute, or could leave the session") {
   refuses("\"path\":\"/etc\"},\"target\"", "\"path\":\"etc\"},\"target\"", "steps[1].source.path");
+  refuses("\"fileSystem\":\"tmpfs\"", "\"fileSystem\":\"ext4\"", "session.fileSystem");
   refuses("\"mountPoint\":\"/mnt\"", "\"mountPoint\":\"mnt\"", "session.mountPoint");
   for (const char* path : {"", "/root", "..", "a/../b", "a//b", "a/", "./a", "a:b", "a,b", "a\\\\b", "a\\u0000b"}) {
     refuses("\"root\":\"root\"", "\"root\":\"" + std::string(path) + "\"", "root");

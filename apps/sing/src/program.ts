@@ -2,6 +2,7 @@ import { defineProgram, generatedCommands } from '#libs/cli';
 import { actionCommands } from './action/index.js';
 import { build } from './build/index.js';
 import { cacheGroup } from './cache/index.js';
+import { configGroup } from './config/index.js';
 import { deleteImage } from './image/delete.js';
 import { inspect } from './image/inspect.js';
 import { pull } from './image/pull.js';
@@ -56,6 +57,7 @@ export const sing = defineProgram({
     registryGroup,
     cacheGroup,
     overlayGroup,
+    configGroup,
     sifGroup,
     version,
     ...generatedCommands('sing'),
@@ -64,7 +66,6 @@ export const sing = defineProgram({
     apps: 'Its apps are shown by: sing inspect --list-apps IMAGE',
     capability: 'Root keeps all capabilities with: sing exec --keep-privs IMAGE PROGRAM',
     checkpoint: 'Let the program in the container write its own checkpoints',
-    config: 'Settings are flags and variables of the environment: sing help exec',
     oci: 'Start containers with: sing exec, sing run, sing shell',
     plugin: 'What sing can do is built in: sing help',
   },

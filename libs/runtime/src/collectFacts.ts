@@ -1,18 +1,25 @@
+import { grantedCapabilities } from './configuration/capabilityFile.js';
+import type { Configuration } from './configuration/configuration.js';
 import { loadConfiguration } from './configuration/load.js';
 import { openBindImages, openOverlays, serverPrograms } from './collectImages.js';
-import type { Facts, SubordinateIds } from './facts.js';
+import type { Facts, SubordinateIds, VariableFile } from './facts.js';
 import type { Account, FileStatus, Host, HostIdentity, OpenedImage } from './host.js';
+import { hostFileSystems } from './launch/hostFileSystems.js';
 import type { LaunchPaths } from './launch/launchPaths.js';
 import { wantedPaths } from './launch/wantedPaths.js';
 import { environmentMap } from './options/environmentFlags.js';
+import type { Environment } from './options/environmentFlags.js';
 import type { LaunchOptions } from './options/launchOptions.js';
 import { absolutePath } from './paths.js';
-import type { AbsolutePath, GroupLine } from './plan.js';
-import { findProgram } from './programs.js';
+import type { AbsolutePath, Bytes, GroupLine } from './plan.js';
+import { findProgram, PROGRAM_FOLDERS } from './programs.js';
 import { refusal } from './refusal.js';
 import { findSubordinate } from './subordinate.js';
 
 const LARGEST_SUBID_FILE = 4 * 1024 * 1024;
+const LARGEST_MOUNT_TABLE = 16 * 1024 * 1024;
+/** A file of variables becomes a part of the arguments of a shell. */
+const LARGEST_VARIABLE_FILE = 256 * 1024;
 
 /**
  * Asks the host everything that the plan for these options depends on. Opens the image (its handle stays open).
@@ -26,20 +33,23 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
   const found = host.account(identity.uid);
   const account = 'error' in found ? null : found;
   const environment = environmentMap(host.environment());
+  const folders = programFolders(configuration, environment);
+  const shownHost = configuration.mountHostfs ? hostFileSystems(mountInfo(host)) : [];
   const image = openImage(host, absolutePath(workingDirectory, options.image), options);
   const overlays = openOverlays(host, options, workingDirectory);
   const bindImages = openBindImages(host, options, workingDirectory);
   const images = [image, ...overlays.map((overlay) => overlay.image), ...bindImages.values()];
   const launch: LaunchPaths = { account, configuration, environment, workingDirectory };
   const paths = new Map<AbsolutePath, FileStatus | null>();
-  for (const path of wantedPaths(options, launch, identity.effectiveUid)) {
+  for (const path of [...wantedPaths(options, launch, identity.effectiveUid), ...shownHost]) {
     const status = host.status(path);
     paths.set(path, 'error' in status ? null : status);
   }
+  const groups = options.fakeroot ? [] : groupLines(host, identity);
   return {
     identity,
     account,
-    groups: options.fakeroot ? [] : groupLines(host, identity),
+    groups,
     environment,
     workingDirectory,
     configuration,
@@ -47,9 +57,12 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
     paths,
     overlays,
     bindImages,
-    servers: serverPrograms(host, images),
+    servers: serverPrograms(host, images, folders),
     fuse: images.some(({ type }) => type !== 'directory') && host.mayUseFuse(),
-    subordinate: options.fakeroot ? subordinateIds(host, identity, account) : null,
+    hostFileSystems: shownHost,
+    variableFiles: variableFiles(host, options, workingDirectory),
+    rootCapabilities: grantedToRoot(host, identity, configuration, groups),
+    subordinate: options.fakeroot ? subordinateIds(host, identity, account, folders) : null,
     interpreter: foreignInterpreter(host, identity, image),
   };
 }
@@ -60,7 +73,8 @@ function openImage(host: Host, path: AbsolutePath, options: LaunchOptions): Open
   return image;
 }
 
-function groupLines(host: Host, identity: HostIdentity): readonly GroupLine[] {
+/** The caller's groups with their names, as far as they have any. */
+export function groupLines(host: Host, identity: HostIdentity): readonly GroupLine[] {
   const ids = [...new Set([identity.gid, ...identity.groups])];
   const names = host.groupNames(ids);
   return ids.flatMap((gid, index) => {
@@ -69,7 +83,57 @@ function groupLines(host: Host, identity: HostIdentity): readonly GroupLine[] {
   });
 }
 
-function subordinateIds(host: Host, identity: HostIdentity, account: Account | null): SubordinateIds {
+function mountInfo(host: Host): Bytes {
+  const file = host.readFile('/proc/self/mountinfo', LARGEST_MOUNT_TABLE, 'follow');
+  return 'error' in file ? '' : file.content;
+}
+
+/** The files of `--env-file`, read. @throws DomainError (status 255) for one that cannot be */
+export function variableFiles(
+  host: Host,
+  options: Pick<LaunchOptions, 'variableFiles'>,
+  workingDirectory: AbsolutePath | null,
+): readonly VariableFile[] {
+  return options.variableFiles.map((path) => variableFile(host, absolutePath(workingDirectory, path)));
+}
+
+function variableFile(host: Host, path: AbsolutePath): VariableFile {
+  const file = host.readFile(path, LARGEST_VARIABLE_FILE, 'follow');
+  if ('error' in file) throw refusal(`could not read ${path} of --env-file: ${file.message}`);
+  if (file.content.includes('\0')) throw refusal(`${path} of --env-file has a byte 0`);
+  return { path, content: file.content };
+}
+
+/** What `capability.json` grants root and its groups, where the site wants that; else null. */
+export function grantedToRoot(
+  host: Host,
+  identity: HostIdentity,
+  configuration: Configuration,
+  groups: readonly GroupLine[],
+): readonly Bytes[] | null {
+  if (configuration.rootCapabilities !== 'file' || identity.effectiveUid !== 0) return null;
+  return grantedCapabilities(
+    host,
+    'root',
+    groups.map(({ name }) => name),
+  );
+}
+
+/** `user search path` of the site, with `$PATH` in it, or the fixed list. */
+function programFolders(configuration: Configuration, environment: Environment): readonly AbsolutePath[] {
+  if (configuration.searchPath === null) return PROGRAM_FOLDERS;
+  const folders = configuration.searchPath
+    .split(':')
+    .flatMap((entry) => (entry === '$PATH' ? (environment.get('PATH') ?? '').split(':') : [entry]));
+  return folders.filter((folder) => folder.startsWith('/'));
+}
+
+function subordinateIds(
+  host: Host,
+  identity: HostIdentity,
+  account: Account | null,
+  folders: readonly AbsolutePath[],
+): SubordinateIds {
   const user = account?.name ?? String(identity.uid);
   const entry = (path: AbsolutePath): ReturnType<typeof findSubordinate> => {
     const file = host.readFile(path, LARGEST_SUBID_FILE, 'follow');
@@ -80,7 +144,7 @@ function subordinateIds(host: Host, identity: HostIdentity, account: Account | n
   const uid = entry('/etc/subuid');
   const gid = entry('/etc/subgid');
   if (uid.kind === 'range' && gid.kind === 'range')
-    return { kind: 'ranges', uid: uid.range, gid: gid.range, programs: idMapPrograms(host) };
+    return { kind: 'ranges', uid: uid.range, gid: gid.range, programs: idMapPrograms(host, folders) };
   const wrong = uid.kind === 'range' ? gid : uid;
   const file = uid.kind === 'range' ? '/etc/subgid' : '/etc/subuid';
   if (wrong.kind === 'disabled')
@@ -92,12 +156,13 @@ function subordinateIds(host: Host, identity: HostIdentity, account: Account | n
   return { kind: uid.kind === gid.kind ? 'none' : 'refused', reason };
 }
 
-/** The setuid programs that write id maps for users, or null when one is not there. */
+/** The setuid programs of root that write id maps for users, or null when one is not there. */
 export function idMapPrograms(
   host: Host,
+  folders?: readonly AbsolutePath[],
 ): { readonly newuidmap: AbsolutePath; readonly newgidmap: AbsolutePath } | null {
-  const newuidmap = findProgram(host, 'newuidmap');
-  const newgidmap = findProgram(host, 'newgidmap');
+  const newuidmap = findProgram(host, 'newuidmap', folders);
+  const newgidmap = findProgram(host, 'newgidmap', folders);
   return newuidmap === null || newgidmap === null ? null : { newuidmap, newgidmap };
 }
 

@@ -53,10 +53,17 @@ export function openBindImages(
 }
 
 /** The programs that serve ext3 images, when one of these images has such a file system. */
-export function serverPrograms(host: Host, images: readonly OpenedImage[]): ServerPrograms {
+export function serverPrograms(
+  host: Host,
+  images: readonly OpenedImage[],
+  folders: readonly AbsolutePath[],
+): ServerPrograms {
   const ext3 = images.some(({ partition, others }) =>
     [partition, ...others].some((one) => one?.fileSystem === 'ext3'),
   );
   if (!ext3) return { ext3: null, overlay: null };
-  return { ext3: findProgram(host, 'fuse2fs'), overlay: findProgram(host, 'fuse-overlayfs') };
+  return {
+    ext3: findProgram(host, 'fuse2fs', folders),
+    overlay: findProgram(host, 'fuse-overlayfs', folders),
+  };
 }

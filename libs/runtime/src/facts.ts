@@ -5,6 +5,12 @@ import type { OverlayRequest } from './options/overlaySpec.js';
 import type { AbsolutePath, Bytes, GroupLine, IdRange } from './plan.js';
 
 /** What a launch needs to know about the host: plain values, so that a plan depends on nothing else. */
+/** A file of --env-file. */
+export interface VariableFile {
+  readonly path: AbsolutePath;
+  readonly content: Bytes;
+}
+
 export interface Facts {
   readonly identity: HostIdentity;
   readonly account: Account | null;
@@ -23,6 +29,11 @@ export interface Facts {
   /** Of the paths that a plan may name (links followed); null: not there, or not to be reached. */
   readonly paths: ReadonlyMap<AbsolutePath, FileStatus | null>;
   readonly fuse: boolean;
+  /** Mount points that `mount hostfs` shows; empty where it is not set. */
+  readonly hostFileSystems: readonly AbsolutePath[];
+  readonly variableFiles: readonly VariableFile[];
+  /** What capability.json grants to root; null where `root default capabilities` does not ask it. */
+  readonly rootCapabilities: readonly Bytes[] | null;
   /** For --fakeroot; null when it was not asked. */
   readonly subordinate: SubordinateIds | null;
   /** binfmt_misc has an enabled interpreter for the image's architecture. Null: the image has the machine's own, or says none. */

@@ -117,11 +117,12 @@ export interface UtsNamespace {
 }
 
 /**
- * A tmpfs of this launch only, mounted (nosuid,nodev, mode 0755) over `mountPoint`, an existing host directory, in the new mount namespace.
+ * A file system in memory of this launch only, mounted (nosuid,nodev, mode 0755) over `mountPoint`, an existing host directory, in the new mount namespace.
  * Session paths are relative to it. Nobody else sees it and it ends with the namespace.
  */
 export interface Session {
   readonly mountPoint: AbsolutePath;
-  /** Size limit in bytes; null: the kernel's default (root, runtime contract §2.4). */
+  readonly fileSystem: 'tmpfs' | 'ramfs';
+  /** Size limit in bytes; null: the kernel's default (root, runtime contract §2.4). Without meaning for ramfs, which has none. */
   readonly sizeLimit: number | null;
 }

@@ -15,7 +15,17 @@ export type Source =
   | { readonly kind: 'session'; readonly path: SessionPath }
   | { readonly kind: 'handle'; readonly handle: Handle }
   /** What lies at `path` in the image that is mounted at the session path `at`; links are followed inside it. */
-  | { readonly kind: 'image'; readonly at: SessionPath; readonly path: AbsolutePath };
+  | { readonly kind: 'image'; readonly at: SessionPath; readonly path: AbsolutePath }
+  /**
+   * A directory of the host, made when it is missing: `path` (as a session path) below `parent`, which is resolved as the caller in the host's view before the session is mounted.
+   * Missing parts get mode 0755, a last part that was missing exactly `mode`; a part that is a link or no directory is a failure.
+   */
+  | {
+      readonly kind: 'made';
+      readonly parent: AbsolutePath;
+      readonly path: SessionPath;
+      readonly mode: number;
+    };
 
 /** Flags that the mount has at least. A bind also keeps every flag of its source mount (a user namespace cannot clear locked ones). */
 export interface MountFlags {
@@ -174,7 +184,7 @@ export interface PrepareLayer {
  *    without such a line the user's is added at the end.
  *  - group: for each of `groups` whose id is in no line, `name:x:gid:<user name>` is added.
  * A last line without newline gets one. A file that is absent, unreadable, or has a line (not empty, not `#…`, not `+…`/`-…`) with fewer than
- * 7 (passwd) or 4 (group) fields: WARNING (absent: VERBOSE), nothing is written, and the bind step of that session path does nothing.
+ * 7 (passwd) or 4 (group) fields: WARNING, nothing is written, and the bind step of that session path does nothing.
  */
 export interface StageAccounts {
   readonly kind: 'stage_accounts';

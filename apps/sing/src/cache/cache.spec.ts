@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestFromHex, type Digest } from '#libs/core';
 import { Environment, Messages } from '#libs/cli';
@@ -36,6 +36,15 @@ describe('the cache', () => {
     expect((await stat(world.path('.singularity/cache'))).mode & 0o777).toBe(0o700);
     expect(await cachedImage(place(), digestOf('image'))).toBe(path);
     expect(await cachedImage(place(), digestOf('other'))).toBeUndefined();
+  });
+
+  it('loses loose rights when it is used (CVE-2019-19724)', async () => {
+    await add('image');
+    await chmod(world.path('.singularity/cache'), 0o777);
+    await chmod(world.path('.singularity/cache/library'), 0o777);
+    await add('other');
+    for (const name of ['cache', 'cache/library'])
+      expect((await stat(world.path('.singularity', name))).mode & 0o777).toBe(0o700);
   });
 
   it('lies where SINGULARITY_CACHEDIR says', async () => {

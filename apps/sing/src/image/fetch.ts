@@ -9,11 +9,10 @@ import { transportOf } from './transport.js';
 export async function fetchToCache(place: Surroundings, request: FetchRequest): Promise<string> {
   if (transportOf(request.reference) === 'web') {
     const { webToCache } = await import('./web.js');
-    return (await webToCache(place, request.reference, request.useCache)).path;
+    return (await webToCache(place, request.reference)).path;
   }
   return withFound(place, request, async (image) => {
-    // The bytes have to lie somewhere: without the cache they are fetched again, and replace what is there.
-    const known = request.useCache ? await cachedImage(place, image.digest, image.type) : undefined;
+    const known = await cachedImage(place, image.digest, image.type);
     return known ?? toCache(place, image);
   });
 }

@@ -28,10 +28,9 @@ interface Offer {
 export async function webToCache(
   place: Surroundings,
   reference: string,
-  useCache: boolean,
 ): Promise<Fetched & { readonly path: string }> {
   return withAddress(place, reference, async (http, url) => {
-    const known = useCache ? await findWebEntry(place, url) : undefined;
+    const known = await findWebEntry(place, url);
     const offer = await ask(http, url, known, place.signal);
     if (offer === undefined && known !== undefined) {
       const { path, digest, size } = known;
@@ -56,7 +55,7 @@ export async function webToFile(
   target: Target,
 ): Promise<Fetched> {
   if (useCache) {
-    const stored = await webToCache(place, reference, true);
+    const stored = await webToCache(place, reference);
     if (await copied(stored.path, stored, target)) return stored;
     // Somebody has cleaned the cache at this very moment.
   }

@@ -11,7 +11,7 @@ const words: Positional = {
   optional: true,
 };
 
-async function start(ctx: AnyContext, verb: 'start' | 'run'): Promise<never> {
+async function start(ctx: AnyContext, verb: 'start' | 'run'): Promise<number> {
   const { startAction } = await import('../action/start.js');
   const behind = [ctx.args['image'], ctx.args['name'], ctx.args['arguments'] ?? []].flat().map(String);
   return startAction(ctx, {

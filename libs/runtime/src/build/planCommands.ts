@@ -71,7 +71,7 @@ export function planCommands(host: Host, options: CommandsOptions): LaunchPlan {
       uts: null,
       net: options.network === 'none' ? 'loopback' : 'host',
     },
-    session: { mountPoint: firstSessionPlace(host), sizeLimit: null },
+    session: { mountPoint: firstSessionPlace(host), fileSystem: 'tmpfs', sizeLimit: null },
     steps: [
       { kind: 'make_directory', path: SESSION.rootfs, mode: 0o755 },
       ...list.session,

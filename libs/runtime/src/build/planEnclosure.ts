@@ -79,7 +79,7 @@ export function planEnclosure(host: Host, options: EnclosureOptions): LaunchPlan
       uts: null,
       net: 'host',
     },
-    session: { mountPoint: firstSessionPlace(host), sizeLimit: null },
+    session: { mountPoint: firstSessionPlace(host), fileSystem: 'tmpfs', sizeLimit: null },
     steps: [
       { kind: 'make_directory', path: 'root', mode: 0o755 },
       { kind: 'make_directory', path: 'hidden', mode: 0o555 },

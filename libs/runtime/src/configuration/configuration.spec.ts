@@ -47,14 +47,28 @@ describe('singularity.conf', () => {
     expect(() => read(line)).toThrow(message);
   });
 
-  it.each([
-    'mount hostfs = yes',
-    'memory fs type = ramfs',
-    'root default capabilities = file',
-    'always use nv = yes',
-  ])('%s is refused, because this version would not do it', (line) => {
-    expect(() => read(line)).toThrow('is not offered by this version');
+  it('takes what a site may choose', () => {
+    const lines = [
+      'mount hostfs = yes',
+      'memory fs type = ramfs',
+      'root default capabilities = file',
+      'enable underlay = no',
+    ];
+    expect(read([...lines, 'user search path = $PATH:/sbin'].join('\n'))).toMatchObject({
+      mountHostfs: true,
+      sessionFileSystem: 'ramfs',
+      rootCapabilities: 'file',
+      underlay: false,
+      searchPath: '$PATH:/sbin',
+    });
   });
+
+  it.each(['always use nv = yes', 'always use rocm = yes', 'oci mode = yes'])(
+    '%s is refused, because this version would not do it',
+    (line) => {
+      expect(() => read(line)).toThrow('is not offered by this version');
+    },
+  );
 });
 
 describe('configuration of an installation', () => {

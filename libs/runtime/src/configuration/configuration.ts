@@ -17,13 +17,17 @@ export interface Configuration {
   readonly mountDevpts: boolean;
   readonly mountHome: boolean;
   readonly mountTmp: boolean;
+  readonly mountHostfs: boolean;
   readonly mountSlave: boolean;
   /** `src[:dst]` as written. */
   readonly bindPaths: readonly Bytes[];
   readonly userBindControl: boolean;
   readonly overlay: boolean;
+  /** Mount points that an image lacks are made, also where overlays are not allowed. */
+  readonly underlay: boolean;
   /** MiB. */
   readonly sessionSize: number;
+  readonly sessionFileSystem: 'tmpfs' | 'ramfs';
   readonly allowSif: boolean;
   readonly allowSquashfs: boolean;
   readonly allowExtfs: boolean;
@@ -36,7 +40,9 @@ export interface Configuration {
   readonly extraction: boolean;
   /** Seconds that a shared image server stays without a start; 0: servers are not shared. */
   readonly imageServerIdle: number;
-  readonly rootCapabilities: 'full' | 'no';
+  readonly rootCapabilities: 'full' | 'file' | 'no';
+  /** Folders with the helpers of users, separated by `:`, `$PATH` among them; null: a fixed list. */
+  readonly searchPath: Bytes | null;
 }
 
 /** The configuration of an installation without a file. */
@@ -59,7 +65,12 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     const value = values.get(name);
     return typeof value === 'object' ? value : [];
   };
+  const text = (name: string): Bytes | null => {
+    const value = values.get(name);
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
   const dev = values.get('mount dev');
+  const capabilities = values.get('root default capabilities');
   return {
     allowUserNamespace: on('allow user ns'),
     allowPidNamespace: on('allow pid ns'),
@@ -74,11 +85,14 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     mountDevpts: on('mount devpts'),
     mountHome: on('mount home'),
     mountTmp: on('mount tmp'),
+    mountHostfs: on('mount hostfs'),
     mountSlave: on('mount slave'),
     bindPaths: list('bind path'),
     userBindControl: on('user bind control'),
     overlay: values.get('enable overlay') !== 'no',
+    underlay: values.get('enable underlay') !== 'no',
     sessionSize: count('sessiondir max size'),
+    sessionFileSystem: values.get('memory fs type') === 'ramfs' ? 'ramfs' : 'tmpfs',
     allowSif: on('allow container sif'),
     allowSquashfs: on('allow container squashfs'),
     allowExtfs: on('allow container extfs'),
@@ -88,6 +102,7 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     kernelExtfs: on('allow kernel extfs') && count('max loop devices') > 0,
     extraction: on('tmp sandbox'),
     imageServerIdle: count('image server idle'),
-    rootCapabilities: values.get('root default capabilities') === 'no' ? 'no' : 'full',
+    rootCapabilities: capabilities === 'no' || capabilities === 'file' ? capabilities : 'full',
+    searchPath: text('user search path') ?? text('binary path'),
   };
 }

@@ -31,6 +31,7 @@ const harmless = (name: string, value: boolean): Directive => ({
   use: 'harmless',
 });
 const text = (name: string): Directive => ({ name, type: 'text', default: '', use: 'harmless' });
+const place = (name: string): Directive => ({ name, type: 'text', default: '', use: 'honoured' });
 const number = (name: string, value: number, use: Use<number> = 'harmless'): Directive => ({
   name,
   type: 'number',
@@ -65,13 +66,14 @@ export const DIRECTIVES: readonly Directive[] = [
   yes('mount devpts'),
   yes('mount home'),
   yes('mount tmp'),
-  { name: 'mount hostfs', type: 'switch', default: false, use: { only: [false] } },
+  { name: 'mount hostfs', type: 'switch', default: false, use: 'honoured' },
   list('bind path', 'honoured', ['/etc/localtime', '/etc/hosts']),
   yes('user bind control'),
   word('enable overlay', ['yes', 'no', 'try', 'driver'], 'try', 'honoured'),
+  word('enable underlay', ['yes', 'no', 'preferred'], 'yes', 'honoured'),
   yes('mount slave'),
   number('sessiondir max size', 64, 'honoured'),
-  word('memory fs type', ['tmpfs', 'ramfs'], 'tmpfs', { only: ['tmpfs'] }),
+  word('memory fs type', ['tmpfs', 'ramfs'], 'tmpfs', 'honoured'),
   yes('allow container sif'),
   yes('allow container squashfs'),
   yes('allow container extfs'),
@@ -81,8 +83,10 @@ export const DIRECTIVES: readonly Directive[] = [
   yes('allow kernel squashfs'),
   number('max loop devices', 256, 'honoured'),
   yes('tmp sandbox'),
+  place('user search path'),
+  place('binary path'),
   number('image server idle', 5, 'honoured'),
-  word('root default capabilities', ['full', 'file', 'no'], 'full', { only: ['full', 'no'] }),
+  word('root default capabilities', ['full', 'file', 'no'], 'full', 'honoured'),
 
   // Without a setuid program nobody gets more than a user namespace gives: the limits below speak of setuid mode only (§0.1 D4).
   harmless('allow setuid', true),
@@ -103,7 +107,6 @@ export const DIRECTIVES: readonly Directive[] = [
   { name: 'always use rocm', type: 'switch', default: false, use: { only: [false] } },
   harmless('use nvidia-container-cli', false),
   // Ways to do the same thing, helpers that are not called, and settings of other verbs.
-  word('enable underlay', ['yes', 'no', 'preferred'], 'yes', 'harmless'),
   harmless('shared loop devices', false),
   text('cni configuration path'),
   text('cni plugin path'),
@@ -114,8 +117,6 @@ export const DIRECTIVES: readonly Directive[] = [
   text('unsquashfs path'),
   text('nvidia-container-cli path'),
   text('root search path'),
-  text('user search path'),
-  text('binary path'),
   number('mksquashfs procs', 0),
   text('mksquashfs mem'),
   number('download concurrency', 3),

@@ -1,10 +1,12 @@
 import type { Answer, Message } from '../answer.js';
 import { asBytes, planText, printed } from '../answers.js';
+import { grantedToRoot, groupLines, variableFiles } from '../collectFacts.js';
 import { loadConfiguration } from '../configuration/load.js';
 import type { Host, HostFailure, RunningInstance } from '../host.js';
 import { containerEnvironment } from '../launch/environment.js';
 import { launchPayload } from '../launch/payload.js';
 import { credentials } from '../launch/planLaunch.js';
+import { warnOfVariableFiles } from '../launch/variableFiles.js';
 import { environmentMap } from '../options/environmentFlags.js';
 import type { FlagValues } from '../options/flag.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
@@ -67,12 +69,21 @@ function planJoin(name: Bytes, options: LaunchOptions, host: Host, messages: Mes
   const instance = findInstance(host, place, name);
   if (options.privileges === 'keep' && instance.mode !== 'root')
     throw refusal('Could not configure --keep-privs: requires root privileges');
+  const files = variableFiles(host, options, workingDirectory);
+  warnOfVariableFiles(options, files, messages);
   const inside = containerEnvironment(
     options,
-    { environment, configuration, workingDirectory, image: { path: instance.image } },
+    {
+      environment,
+      configuration,
+      workingDirectory,
+      image: { path: instance.image },
+      variableFiles: files,
+    },
     { destination: instance.home },
     messages,
   );
+  const rootCapabilities = grantedToRoot(host, identity, configuration, groupLines(host, identity));
   return {
     format: 1,
     messages: options.messages,
@@ -83,7 +94,7 @@ function planJoin(name: Bytes, options: LaunchOptions, host: Host, messages: Mes
     enterAs: instance.severalIds ? { uid: 0, gid: 0, groups: [0] } : null,
     // Whatever the instance was started with: who comes later brings no new privileges (runtime contract §2.15).
     credentials: {
-      ...credentials(options, { configuration }, { kind: instance.mode }),
+      ...credentials(options, { configuration, rootCapabilities }, { kind: instance.mode }),
       noNewPrivileges: true,
     },
     run: {

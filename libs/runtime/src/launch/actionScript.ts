@@ -5,6 +5,7 @@ import type { ContainerEnvironment } from './environment.js';
 import { DEFAULT_PATH, LIBRARY_FOLDER } from './environment.js';
 import { verbText } from './actionVerbs.js';
 import { evaluated, isActive, quoted } from './shellText.js';
+import { PATH_OF_FILES, variableFilesText } from './variableFiles.js';
 
 /**
  * The shell script that brings a container to its payload (runtime contract §2.8 steps 4–7, §2.9). It is written here and handed to the shell as an argument;
@@ -18,6 +19,7 @@ export function actionScript(options: LaunchOptions, environment: ContainerEnvir
     SOURCE,
     '__sing_source',
     `: "\${PATH:=${DEFAULT_PATH}}"`,
+    environment.files.length > 0 ? PATH_OF_FILES : '',
     pathChange(environment, evaluate),
     LIBRARIES,
     host(environment.host),
@@ -40,7 +42,7 @@ export function needsEvaluation(options: LaunchOptions, environment: ContainerEn
     append ?? '',
     replace ?? '',
   ];
-  return options.evaluate && values.some(isActive);
+  return environment.files.length > 0 || (options.evaluate && values.some(isActive));
 }
 
 function valueText(value: Bytes, evaluate: boolean): Bytes {
@@ -48,8 +50,13 @@ function valueText(value: Bytes, evaluate: boolean): Bytes {
 }
 
 function injection(environment: ContainerEnvironment, evaluate: boolean): Bytes {
-  const lines = environment.injected.map(({ name, value }) => `export ${name}=${valueText(value, evaluate)}`);
-  return `__sing_inject() {\n__sing_injected=1\n${lines.join('\n')}\n}`;
+  const assigned = (variables: readonly Variable[]): readonly Bytes[] =>
+    variables.map(({ name, value }) => `export ${name}=${valueText(value, evaluate)}`);
+  const lines = ['__sing_injected=1', ...assigned(environment.injected)];
+  // A file sees the host's variables as well; what --env says comes again behind it.
+  if (environment.files.length > 0)
+    lines.push(host(environment.host), variableFilesText(environment.files), ...assigned(environment.given));
+  return `__sing_inject() {\n${lines.filter((line) => line !== '').join('\n')}\n}`;
 }
 
 /**

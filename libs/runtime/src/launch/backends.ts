@@ -7,7 +7,8 @@ import type { Mode } from './mode.js';
 import { sharedServer } from './sharedServer.js';
 import { extractionDirectory } from './wantedPaths.js';
 
-const OPEN_FUSE = 'an administrator can allow FUSE with: chmod 666 /dev/fuse';
+/** Where the device is missing, the first makes it. */
+const OPEN_FUSE = 'an administrator can open it with: modprobe fuse && chmod 666 /dev/fuse';
 
 /**
  * The ways in which a squashfs can be mounted, best first (runtime contract §2.3).
@@ -23,7 +24,7 @@ export function squashfsBackends(facts: Facts, mode: Mode, messages: Message[]):
   if (possible.length === 0 && configuration.extraction)
     messages.push({
       level: 'INFO',
-      text: 'Unpacking the image for this run, because /dev/fuse is not open to this user',
+      text: `Unpacking the image for this run, because /dev/fuse is not open to this user; ${OPEN_FUSE}`,
     });
   const directory = extractionDirectory(facts.environment);
   if (configuration.extraction && facts.paths.get(directory)?.type === 'directory')

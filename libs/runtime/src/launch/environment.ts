@@ -1,6 +1,6 @@
 import type { Message } from '../answer.js';
 import { isVariableName } from '../bytes.js';
-import type { Facts } from '../facts.js';
+import type { Facts, VariableFile } from '../facts.js';
 import type { Environment } from '../options/environmentFlags.js';
 import { PREFIXES } from '../options/environmentFlags.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
@@ -60,6 +60,9 @@ export interface ContainerEnvironment {
   /** By --env and SINGULARITYENV_; each name once. */
   readonly injected: readonly Variable[];
   readonly path: PathChange;
+  readonly files: readonly VariableFile[];
+  /** Of `injected` what comes from --env, which files do not change. */
+  readonly given: readonly Variable[];
 }
 
 /** What injection does to PATH. */
@@ -70,7 +73,10 @@ interface PathChange {
 }
 
 /** What the environment depends on besides the options. */
-export interface EnvironmentFacts extends Pick<Facts, 'environment' | 'configuration' | 'workingDirectory'> {
+export interface EnvironmentFacts extends Pick<
+  Facts,
+  'environment' | 'configuration' | 'workingDirectory' | 'variableFiles'
+> {
   readonly image: Pick<Facts['image'], 'path'>;
 }
 
@@ -93,6 +99,10 @@ export function containerEnvironment(
     host: hostVariables(options, facts.environment),
     injected: [...injected].map(([name, value]) => ({ name, value })),
     path,
+    files: facts.variableFiles,
+    given: [...injected]
+      .filter(([name]) => options.variables.some((variable) => variable.name === name))
+      .map(([name, value]) => ({ name, value })),
   };
 }
 

@@ -3,12 +3,13 @@ import type { Facts } from '../facts.js';
 import type { FileStatus } from '../host.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import { isWithin } from '../paths.js';
-import type { AbsolutePath } from '../plan.js';
+import type { AbsolutePath, Source } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { siteBinds, userBinds } from './binds.js';
 import type { HostBind } from './binds.js';
 import { deviceStyle } from './devices.js';
 import { addImageBind } from './imageBinds.js';
+import { freshDirectory } from './freshDirectory.js';
 import type { Home } from './home.js';
 import { NO_FLAGS, READ_ONLY, SESSION } from './layout.js';
 import type { Mode } from './mode.js';
@@ -108,17 +109,27 @@ function addEmptyHome(list: MountList, options: LaunchOptions, facts: Facts, hom
     ['/tmp', SESSION.tmp],
     ['/var/tmp', SESSION.varTmp],
   ] as const;
+  // A folder that stays has it in its own tmp, too, where the empty /tmp shows it.
   const place = mountsTemporary(options, facts)
     ? places.find(([path]) => home.destination !== path && isWithin(home.destination, path))
     : undefined;
   if (place !== undefined) {
     const [path, session] = place;
-    list.directory(`${session}/${home.destination.slice(path.length + 1)}`, 0o700);
+    const inTemporary = `${session}/${home.destination.slice(path.length + 1)}`;
+    const source = freshDirectory(
+      list,
+      options,
+      facts,
+      { session: inTemporary, inWorkdir: inTemporary },
+      0o700,
+    );
+    if (source.kind === 'made')
+      list.bind({ source, to: home.destination, prepare: 'directory', onFailure: 'fatal' });
     return;
   }
-  list.directory(SESSION.home, 0o700);
+  const own = { session: SESSION.home, inWorkdir: SESSION.home };
   list.bind({
-    source: { kind: 'session', path: SESSION.home },
+    source: freshDirectory(list, options, facts, own, 0o700),
     to: home.destination,
     prepare: 'directory',
     onFailure: 'fatal',
@@ -134,15 +145,16 @@ export function addTemporary(list: MountList, options: LaunchOptions, facts: Fac
   if (!mountsTemporary(options, facts)) return;
   const unless = [{ kind: 'resolves_to', path: '/tmp' }] as const;
   if (options.contain) {
-    list.directory(SESSION.tmp, 0o1777);
-    list.directory(SESSION.varTmp, 0o1777);
-    const source = (path: string): { kind: 'session'; path: string } => ({ kind: 'session', path });
-    list.bind({ source: source(SESSION.tmp), to: '/tmp', prepare: 'directory', onFailure: 'warning' });
+    const source = (path: string): Source =>
+      freshDirectory(list, options, facts, { session: path, inWorkdir: path }, 0o1777);
+    // What is to be kept must not land elsewhere.
+    const onFailure = options.workdir === null ? 'warning' : 'fatal';
+    list.bind({ source: source(SESSION.tmp), to: '/tmp', prepare: 'directory', onFailure });
     list.bind({
       source: source(SESSION.varTmp),
       to: '/var/tmp',
       prepare: 'directory',
-      onFailure: 'warning',
+      onFailure,
       unless,
     });
     return;
@@ -152,13 +164,12 @@ export function addTemporary(list: MountList, options: LaunchOptions, facts: Fac
     list.host('/var/tmp', '/var/tmp', 'directory', 'warning', unless);
 }
 
-/** --scratch: fresh directories from the session. */
-export function addScratch(list: MountList, options: LaunchOptions): void {
+/** --scratch: fresh directories. */
+export function addScratch(list: MountList, options: LaunchOptions, facts: Facts): void {
   options.scratch.forEach((path, index) => {
-    const session = `${SESSION.scratch}/${index}`;
-    list.directory(session, 0o700);
+    const place = { session: `${SESSION.scratch}/${index}`, inWorkdir: `${SESSION.scratch}${path}` };
     list.bind({
-      source: { kind: 'session', path: session },
+      source: freshDirectory(list, options, facts, place, 0o700),
       to: path,
       prepare: 'directory',
       onFailure: 'fatal',

@@ -38,9 +38,9 @@ export function chooseMode(options: LaunchOptions, facts: Facts, messages: Messa
   };
 }
 
-/** The command that gives somebody sub-ids; which ones are free, only the administrator knows. */
+/** The command that gives somebody sub-ids that nobody else has. */
 function giveIds(name: string | number): string {
-  return `usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST ${name} (65536 ids that nobody else has)`;
+  return `sing config fakeroot --add ${name}`;
 }
 
 function single(uid: number, outsideUid: number, gid: number, outsideGid: number): UserNamespace {

@@ -152,7 +152,7 @@ describe('fakeroot', () => {
   it('without sub-ids has only root, and says how to get more', () => {
     const planned = launch({ options: fakeroot });
     expect(planned.plan.namespaces.user?.uidMap).toEqual([{ inside: 0, outside: 1000, count: 1 }]);
-    expect(warnings(planned)[0]).toContain('usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST alice');
+    expect(warnings(planned)[0]).toContain('sing config fakeroot --add alice');
   });
 
   it.each([

@@ -13,10 +13,12 @@ import type {
 } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { addFiles, stageAccounts } from './accountFiles.js';
+import { debugMessages } from './debugMessages.js';
 import { addDevices } from './devices.js';
 import { containerEnvironment } from './environment.js';
 import type { Home } from './home.js';
 import { resolveHome } from './home.js';
+import { addHostFileSystems } from './hostFileSystems.js';
 import {
   addHome,
   addKernelFileSystems,
@@ -36,6 +38,7 @@ import { chooseMode } from './mode.js';
 import { MountList } from './mountList.js';
 import { contentRoot, mergeSteps, overlaySteps } from './overlaySteps.js';
 import { launchPayload } from './payload.js';
+import { warnOfVariableFiles } from './variableFiles.js';
 import { SESSION_PLACES } from './wantedPaths.js';
 
 const MIB = 1024 * 1024;
@@ -56,6 +59,7 @@ export function planLaunch(wanted: LaunchOptions, given: Facts): PlannedLaunch {
   const mode = chooseMode(options, facts, messages);
   const home = resolveHome(options, facts);
   const environment = containerEnvironment(options, facts, home, messages);
+  warnOfVariableFiles(options, facts.variableFiles, messages);
   const { steps, root } = launchSteps(options, facts, mode, home, messages);
   const become: Become = {
     kind: 'become',
@@ -75,6 +79,7 @@ export function planLaunch(wanted: LaunchOptions, given: Facts): PlannedLaunch {
     inheritDescriptors: options.instance === null,
     dieWithParent: false,
   };
+  messages.push(...debugMessages(facts, plan));
   return { plan, messages };
 }
 
@@ -95,10 +100,14 @@ function permitted(options: LaunchOptions, facts: Facts, messages: Message[]): L
     warn('Not virtualizing UTS namespace by configuration');
     allowed = { ...allowed, uts: false, hostname: null };
   }
-  const custom = options.binds.length > 0 || options.home !== null || options.scratch.length > 0;
+  const custom =
+    options.binds.length > 0 ||
+    options.home !== null ||
+    options.scratch.length > 0 ||
+    options.workdir !== null;
   if (custom && !configuration.userBindControl) {
     warn('Ignoring binds, scratch and home of the user: user bind control disabled by system administrator');
-    allowed = { ...allowed, binds: [], home: null, scratch: [] };
+    allowed = { ...allowed, binds: [], home: null, scratch: [], workdir: null };
   }
   const known = ['proc', 'sys', 'dev', 'devpts', 'home', 'tmp', 'hostfs', 'cwd', 'bind-paths'];
   for (const word of options.noMount)
@@ -119,17 +128,19 @@ function launchSteps(
   const layers = planLayers(options, facts, mode, messages);
   const accounts = stageAccounts(options, facts, mode, home, contentRoot(layers));
   addDevices(list, options, facts, mode);
+  addHostFileSystems(list, options, facts);
   addSiteBinds(list, options, facts);
   addKernelFileSystems(list, options, facts, mode);
   addHome(list, options, facts, home, messages);
   addTemporary(list, options, facts);
-  addScratch(list, options);
+  addScratch(list, options, facts);
   addFiles(list, options, facts, accounts);
   addUserBinds(list, options, facts, mode, messages);
   addWorkingDirectory(list, options, facts);
 
-  const layered = (options.writable !== 'image' || layers.upper !== null) && facts.configuration.overlay;
-  if (options.writable === 'tmpfs' && !layered)
+  const { overlay, underlay } = facts.configuration;
+  const layered = (options.writable !== 'image' || layers.upper !== null) && (overlay || underlay);
+  if (options.writable === 'tmpfs' && !overlay)
     throw refusal(
       '--writable-tmpfs needs an overlay, which the configuration disables ("enable overlay = no")',
     );
@@ -172,17 +183,20 @@ function session(facts: Facts, mode: Mode, options: LaunchOptions): Session {
   // Root has no limit for its session, but what a payload writes to memory has one for everybody (runtime contract §3.1).
   const limited = mode.kind !== 'root' || options.writable === 'tmpfs';
   const size = facts.configuration.sessionSize * MIB;
-  return { mountPoint, sizeLimit: limited && size > 0 ? size : null };
+  const fileSystem = facts.configuration.sessionFileSystem;
+  return { mountPoint, fileSystem, sizeLimit: limited && size > 0 && fileSystem === 'tmpfs' ? size : null };
 }
 
 /** Runtime contract §2.12. */
 export function credentials(
   options: LaunchOptions,
-  facts: Pick<Facts, 'configuration'>,
+  facts: Pick<Facts, 'configuration' | 'rootCapabilities'>,
   mode: Pick<Mode, 'kind'>,
 ): Credentials {
   if (mode.kind === 'user') return { identity: null, capabilities: 'none', noNewPrivileges: true };
   if (mode.kind === 'fakeroot') return { identity: null, capabilities: 'all', noNewPrivileges: true };
+  if (options.privileges === 'default' && facts.rootCapabilities !== null)
+    return { identity: null, capabilities: facts.rootCapabilities, noNewPrivileges: false };
   const full =
     options.privileges === 'keep' ||
     (options.privileges === 'default' && facts.configuration.rootCapabilities === 'full');

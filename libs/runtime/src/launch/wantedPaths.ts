@@ -47,6 +47,7 @@ export function wantedPaths(
     extractionDirectory(launch.environment),
     ...runtimeFolders(launch.environment, effectiveUid),
     ...binds.map((bind) => bind.source),
+    ...(options.workdir === null ? [] : [absolutePath(workingDirectory, options.workdir)]),
     ...(workingDirectory === null ? [] : [absolutePath(null, workingDirectory)]),
   ]);
 }

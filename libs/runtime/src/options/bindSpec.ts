@@ -1,5 +1,5 @@
 import { parseCount } from '../bytes.js';
-import { cleanPath } from '../paths.js';
+import { absolutePath, cleanPath } from '../paths.js';
 import type { AbsolutePath, Bytes } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { csvFields } from './csv.js';
@@ -113,7 +113,7 @@ class ImageOptions {
 function checkedDestination(destination: Bytes): AbsolutePath {
   if (!destination.startsWith('/'))
     throw refusal(`destination must be an absolute path, got "${destination}"`);
-  return cleanPath(destination);
+  return absolutePath(null, destination);
 }
 
 /**

@@ -23,6 +23,10 @@ export interface Flag {
   readonly value?: string;
   /** One line for the help; absent: known in the field, but not offered by this version. */
   readonly summary?: string;
+  /** Of a flag that is not offered: what helps instead. */
+  readonly remedy?: string;
+  /** Not in the help, but taken: it asks for what is the case anyway. */
+  readonly granted?: true;
 }
 
 /** What was given for one flag, and where (for messages). */

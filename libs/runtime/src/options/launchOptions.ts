@@ -17,6 +17,8 @@ export interface LaunchOptions {
   readonly home: { readonly source: Bytes; readonly destination: AbsolutePath | null } | null;
   readonly mountHome: boolean;
   readonly scratch: readonly AbsolutePath[];
+  /** Folder that keeps /tmp, /var/tmp, home and scratch directories of a contained launch; may be relative. Null: they are in memory. */
+  readonly workdir: Bytes | null;
   /** Words of --no-mount. */
   readonly noMount: readonly Bytes[];
   readonly contain: boolean;
@@ -38,6 +40,8 @@ export interface LaunchOptions {
   readonly workingDirectory: AbsolutePath | null;
   /** From --env, in order. */
   readonly variables: readonly Variable[];
+  /** Of --env-file, in order; may be relative. */
+  readonly variableFiles: readonly Bytes[];
   /** False: injected values are literal. */
   readonly evaluate: boolean;
   readonly ownUmask: boolean;
@@ -69,6 +73,7 @@ export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptio
     home: null,
     mountHome: true,
     scratch: [],
+    workdir: null,
     noMount: [],
     contain: false,
     cleanEnvironment: false,
@@ -85,6 +90,7 @@ export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptio
     privileges: 'default',
     workingDirectory: null,
     variables: [],
+    variableFiles: [],
     evaluate: true,
     ownUmask: true,
     app: null,

@@ -1,5 +1,5 @@
 import type { Message } from '../answer.js';
-import { cleanPath } from '../paths.js';
+import { absolutePath } from '../paths.js';
 import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { MOST_BINDS, parseBinds, parseMounts } from './bindSpec.js';
@@ -26,7 +26,8 @@ export interface CommandWords {
 export function readOptions(command: CommandWords, messages: Message[]): LaunchOptions {
   const { verb, values } = command;
   for (const value of values.values()) {
-    if (value.flag.summary === undefined && value.on) throw notOffered(shownAs(value));
+    const { summary, granted, remedy } = value.flag;
+    if (summary === undefined && granted === undefined && value.on) throw notOffered(shownAs(value), remedy);
   }
   const on = (name: string): boolean => values.get(name)?.on === true;
   const texts = (name: string): readonly Bytes[] => values.get(name)?.texts ?? [];
@@ -47,6 +48,7 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     home: readHome(text('home')),
     mountHome: !on('no-home'),
     scratch: words('scratch').map((path) => absolute('scratch directory', path)),
+    workdir: text('workdir'),
     noMount: words('no-mount'),
     contain: on('contain') || containAll,
     cleanEnvironment: on('cleanenv') || containAll,
@@ -56,13 +58,14 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     uts: on('uts') || hostname !== null,
     hostname,
     userNamespace: on('userns'),
-    net: readNetwork(on('net'), words('network')),
+    net: readNetwork(on('net'), words('network'), on('fakeroot'), messages),
     nameServers: readNameServers(words('dns')),
     fakeroot: on('fakeroot'),
     writable: readWritable(on('writable'), on('writable-tmpfs') || compat, messages),
     privileges: readPrivileges(on('keep-privs'), on('no-privs')),
     workingDirectory: readDirectory(text('cwd')),
     variables: texts('env').flatMap((one) => parseVariables(one, verb)),
+    variableFiles: words('env-file'),
     evaluate: !on('no-eval') && !compat,
     ownUmask: !on('no-umask') && !compat,
     app: readApp(text('app')),
@@ -98,7 +101,7 @@ function readHome(text: Bytes | null): LaunchOptions['home'] {
 
 function absolute(what: string, path: Bytes): AbsolutePath {
   if (!path.startsWith('/')) throw refusal(`${what} must be an absolute path, got "${path}"`);
-  return cleanPath(path);
+  return absolutePath(null, path);
 }
 
 /** Not cleaned: `/link/..` is somewhere else than `/`. */
@@ -108,9 +111,22 @@ function readDirectory(path: Bytes | null): AbsolutePath | null {
   return path;
 }
 
-function readNetwork(net: boolean, networks: readonly Bytes[]): 'host' | 'none' {
-  if (!net) return 'host';
+/** A network is never left out in silence: one that is named without --net is taken as asked for. */
+function readNetwork(
+  net: boolean,
+  networks: readonly Bytes[],
+  fakeroot: boolean,
+  messages: Message[],
+): 'host' | 'none' {
+  if (!net && networks.length === 0) return 'host';
   if (networks.length === 1 && networks[0] === 'none') return 'none';
+  if (fakeroot && networks.every((network) => network === 'fakeroot')) {
+    messages.push({
+      level: 'WARNING',
+      text: 'The network fakeroot needs an installation with privilege: the container gets network none, loopback only',
+    });
+    return 'none';
+  }
   throw refusal(
     `network ${networks.join(',') || 'bridge'} is not offered by this version`,
     'use --network none for a network namespace with loopback only',

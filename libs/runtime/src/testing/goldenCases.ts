@@ -97,6 +97,34 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
     words: ['exec', '-B', '/more.sqfs:/a:image-src=/x', '-B', '/overlay.sif:/b:id=3', '/img', 'true'],
     host: overlays,
   },
+  {
+    name: 'exec-workdir',
+    words: ['exec', '-c', '-W', '/data', '-S', '/scratch/a', '/img', 'true'],
+    host: base,
+  },
+  {
+    name: 'exec-env-file',
+    words: ['exec', '--env', 'A=1', '--env-file', '/data/vars', '/img', 'env'],
+    host: { ...base, files: { ...base.files, '/data/vars': { content: "A=2\nB='x y'\n" } } },
+  },
+  {
+    name: 'exec-site-rules',
+    words: ['-d', 'exec', '/img', 'true'],
+    host: {
+      ...base,
+      files: {
+        ...base.files,
+        '/opt/scs/etc/singularity/singularity.conf': {
+          content: 'mount hostfs = yes\nmemory fs type = ramfs\nenable overlay = no\n',
+        },
+        '/proc/self/mountinfo': {
+          content:
+            '1 0 0:1 / / rw - ext4 x rw\n2 1 0:2 / /sh\\040ared rw - nfs x rw\n3 2 0:2 / /sh\\040ared/in rw - nfs x rw\n',
+        },
+        '/sh ared': 'directory',
+      },
+    },
+  },
   { name: 'exec-writable', words: ['exec', '-w', '/img', 'touch', '/f'], host: base },
   {
     name: 'exec-not-utf-8',
