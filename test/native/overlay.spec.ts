@@ -14,7 +14,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { makeImage, ordinaryId, runSing, skipContainers, type Ended } from '../support/containers.js';
 import { makeSquashfs, runWithFuse, serverIdle, skipFuse } from '../support/fuse.js';
 import { lacking, skipped } from '../support/needs.js';
-import { give, holdContainer, makeExt3, makeSif, mountsOf, statusOfServer } from '../support/overlays.js';
+import {
+  executePlan,
+  give,
+  holdContainer,
+  makeExt3,
+  makeSif,
+  mountsOf,
+  statusOfServer,
+} from '../support/overlays.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -386,6 +394,25 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
       const ended = await exec(['-o', closed], image, 'true');
       expect([ended.status, ended.stderr]).toEqual([255, expect.stringContaining('in the layer')]);
     });
+
+    it.skipIf(!asRoot)(
+      'S14 a plan that would have the kernel mount the ext3 of somebody else is refused',
+      async () => {
+        const path = layer();
+        chownSync(path, 0, 0);
+        const words = ['exec', '--dry-run', '-o', path, image, 'true'];
+        const { stdout } = await runSing(words, { as: 'root' });
+        expect(stdout).toContain('"kind": "loop"');
+        chownSync(path, ordinaryId(), ordinaryId());
+        const ended = executePlan(place('plan'), stdout, [image, path]);
+        expect([ended.status, ended.stderr]).toEqual([
+          255,
+          expect.stringContaining(
+            'an ext3 image that others than root can write is not mounted by the kernel',
+          ),
+        ]);
+      },
+    );
 
     it.skipIf(!asRoot)('root mounts an ext3 of its own by the kernel, and no other', async () => {
       const path = layer();

@@ -1,9 +1,19 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createInterface } from 'node:readline';
 import { FileAccess, createSif, DataType, FileSystem, PartitionType } from '#libs/sif';
 import { systemClock } from '#libs/core';
-import { ordinaryId, type Ended } from './containers.js';
+import { ordinaryId, PROGRAM, type Ended } from './containers.js';
 import { commandWithFuse, ENVIRONMENT } from './fuse.js';
 
 /** Gives a file or directory to the ordinary user. */
@@ -111,6 +121,27 @@ export async function holdContainer(
       return ended;
     },
   };
+}
+
+/** Has the program execute a plan whose images, in the order of its steps, are these files, whatever the plan says of them. */
+export function executePlan(
+  file: string,
+  plan: string,
+  images: readonly string[],
+): Pick<Ended, 'status' | 'stderr'> {
+  // Descriptors behind the standard streams and the plan itself.
+  let handle = 3;
+  writeFileSync(
+    file,
+    plan.replaceAll(/"handle": \d+/g, () => `"handle": ${(handle += 1)}`),
+  );
+  const opened = [openSync(file, 'r'), ...images.map((path) => openSync(path, 'r+'))];
+  const { status, stderr } = spawnSync(PROGRAM, ['--execute-plan', '3'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe', ...opened],
+  });
+  for (const descriptor of opened) closeSync(descriptor);
+  return { status, stderr };
 }
 
 /** The status file of the process of this name that has the image mounted or open; the text is for matching. */
