@@ -66,7 +66,11 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** The parent of a process, from a line `PPid:` of its status. */
+/** The parent of a process, from a line `PPid:` of its status; 0 for a process that is gone. */
 export function parentOf(pid: number): number {
-  return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0);
+  try {
+    return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
