@@ -128,7 +128,7 @@ async function embed(compiler, bundle, name) {
 
 /** The unit tests of core, host and squash, everything of ours compiled with the sanitizers. */
 async function buildTests() {
-  const { tasks, objects } = unit(['core', 'host', 'squash', 'tests'], flags.tests, 'sanitized');
+  const { tasks, objects } = unit(['core', 'host', 'programs', 'squash', 'tests'], flags.tests, 'sanitized');
   const ran = await make(tasks);
   const output = join(out, 'core-tests');
   return (
@@ -145,19 +145,24 @@ async function build() {
   const planner = await buildPlanner();
   const core = unit(['core', 'host'], flags.core);
   const squash = unit(['squash'], flags.squash);
+  const programs = unit(['programs'], flags.core);
   const engineHost = unit(['planner'], flags.planner);
   const program = unit(['sing'], flags.core);
   const binding = unit(['binding'], flags.binding);
   let ran =
-    planner.ran + (await make([core, squash, engineHost, program, binding].flatMap(({ tasks }) => tasks)));
+    planner.ran +
+    (await make([core, squash, programs, engineHost, program, binding].flatMap(({ tasks }) => tasks)));
   // The module of Node answers questions and becomes the program: what makes containers stays out of it.
   const questions = core.objects.filter(
-    (path) => !/_(execute|images|sources|steps)\.cc/.test(basename(path)),
+    (path) => !/_(execute|images|layers|sources|steps)\.cc/.test(basename(path)),
   );
   const linked = (name, bytecode) =>
     link({
       compiler: CXX,
-      objects: [...[program, engineHost, core, squash].flatMap((part) => part.objects), ...bytecode],
+      objects: [
+        ...[program, engineHost, core, squash, programs].flatMap((part) => part.objects),
+        ...bytecode,
+      ],
       output: join(out, name),
       flags: flags.program,
       libraries: squashLibraries,

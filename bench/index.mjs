@@ -14,7 +14,17 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({
   options: { wait: { type: 'string', default: '0' }, only: { type: 'string' } },
 });
-const BENCHES = ['start', 'cli', 'keystore', 'submit', 'build', 'transfer', 'sif', 'instance'];
+const BENCHES = [
+  'start',
+  'cli',
+  'keystore',
+  'library-search',
+  'submit',
+  'build',
+  'library',
+  'sif',
+  'instance',
+];
 
 const rows = [];
 const failed = [];

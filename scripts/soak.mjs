@@ -1,20 +1,22 @@
-// Hours of bad luck in minutes: clients that go away, a server that is killed, pushes and pulls with one or the other killed, a full
-// disk, builds that are cancelled, many who bring the same key, tokens that end and tokens that are none. After each stage the
-// server must still run, no temporary file and no descriptor may stay, and nothing that was acknowledged may be lost.
+// Hours of bad luck in minutes: clients that go away or read slowly, a server that is killed, pushes and pulls with one or the other
+// killed, several who change the same images, tags and containers meanwhile, a full disk, builds that are cancelled, many who bring the
+// same key, tokens that end and tokens that are none. After each stage the server must still run, no temporary file and no descriptor may
+// stay, and nothing that was acknowledged may be lost.
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
-// --uploads, --downloads, --kills, --full, --builds, --keys, --revocations, --tokens, --push-kills and --pull-kills say how often
-// (default 1000, 1000, 30, 10, 200, 1000, 100, 10000, 200 and 200), --tenth a tenth of that; --size says how large an image is that is
-// pushed and pulled by the last two (MiB, default 256); --only names stages; --seed repeats a run. One line for each stage; ends with
-// 1 when one of them failed. Everything happens in a folder of its own, with instances of its own. Builds need what `scripts/up`
-// installs, and busybox.
+// --<stage> says how often each is done, TIMES below how often by itself, --tenth a tenth of that; --size says how large an image is
+// that is pushed and pulled by push-kills and pull-kills (MiB, default 256); --only names stages; --seed repeats a run. One line for each
+// stage; ends with 1 when one of them failed. Everything happens in a folder of its own, with instances of its own. Builds need what
+// `scripts/up` installs, and busybox.
 import { parseArgs } from 'node:util';
 import { cancelledBuilds } from './soak/builds.mjs';
 import { cutDownloads } from './soak/downloads.mjs';
-import { fullDisk } from './soak/full.mjs';
+import { fullDatabase, fullDisk } from './soak/full.mjs';
 import { keysAtOnce } from './soak/keys.mjs';
 import { killedServer } from './soak/kills.mjs';
+import { libraryHangups } from './soak/library-hangups.mjs';
+import { libraryOperations } from './soak/library-operations.mjs';
 import { randomFrom } from './soak/random.mjs';
 import { revocations } from './soak/revocations.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
@@ -27,24 +29,30 @@ const STAGES = {
   downloads: cutDownloads,
   kills: killedServer,
   full: fullDisk,
+  'full-database': fullDatabase,
   builds: cancelledBuilds,
   keys: keysAtOnce,
   revocations,
   tokens: brokenTokensStage,
   'push-kills': pushKills,
   'pull-kills': pullKills,
+  'library-operations': libraryOperations,
+  'library-hangups': libraryHangups,
 };
 const TIMES = {
   uploads: 1000,
   downloads: 1000,
   kills: 30,
   full: 10,
+  'full-database': 10,
   builds: 200,
   keys: 1000,
   revocations: 100,
   tokens: 10_000,
   'push-kills': 200,
   'pull-kills': 200,
+  'library-operations': 500,
+  'library-hangups': 10_000,
 };
 
 const text = { type: 'string' };

@@ -95,6 +95,13 @@ export async function curl(method, transfers, { caFile, headers = {}, accept = [
   return answers;
 }
 
+/** Bytes that come as an answer, by curl where the image is in files. */
+export async function received(client, image, path, secure) {
+  if (image.whole === undefined) return (await client.send('GET', path, { discard: true })).count;
+  const [{ count }] = await curl('GET', [{ url: client.base + path }], secure);
+  return count;
+}
+
 /** What ends each answer in the output of curl. */
 const END = 'end of answer:';
 const ANSWER = new RegExp(`([^]*?)${END} (\\d+) (\\d+)\n`, 'g');

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, curl } from './http.mjs';
+import { Client, curl, received } from './http.mjs';
 import { freePort, startProgram } from './process.mjs';
 
 const main = new URL('../../dist/apps/all-in-one/src/main.js', import.meta.url).pathname;
@@ -42,6 +42,9 @@ export async function startLibrary({ folder, scheme }) {
     .json.data.id;
   return {
     pid: server.pid,
+    base,
+    /** With the token of the administrator. */
+    client,
     // The registry uses the same certificate, so that both encrypt alike.
     tls: { caFile, certFile: join(folder, 'tls', 'server.pem') },
 
@@ -51,14 +54,14 @@ export async function startLibrary({ folder, scheme }) {
         body: { hash: `sha256.${image.hash}`, container },
       });
       const id = made.json.data.id;
-      if (image.size <= 64 * 1024 * 1024) await sendWhole(client, id, image);
+      if (image.whole === undefined) await sendWhole(client, id, image);
       else await sendParts(client, id, image, secure);
       await client.send('POST', `/v2/tags/${container}`, { body: { Arch: 'amd64', Tag: tag, ImageID: id } });
     },
 
     async pull(image) {
       const path = `/v1/imagefile/admin/bench/image:sha256.${image.hash}?arch=amd64`;
-      const [{ count }] = await curl('GET', [{ url: base + path }], secure);
+      const count = await received(client, image, path, secure);
       if (count !== image.size) throw new Error(`Expected ${image.size} bytes, got ${count}`);
     },
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, curl } from './http.mjs';
+import { Client, curl, received } from './http.mjs';
 import { freePort, startProgram } from './process.mjs';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -88,8 +88,7 @@ export async function startRegistry({ folder, scheme, tls }) {
     },
 
     async pull(image) {
-      const url = `${base}/v2/bench/blobs/sha256:${image.hash}`;
-      const [{ count }] = await curl('GET', [{ url }], secure);
+      const count = await received(client, image, `/v2/bench/blobs/sha256:${image.hash}`, secure);
       if (count !== image.size) throw new Error(`Expected ${image.size} bytes, got ${count}`);
     },
 

@@ -1,6 +1,7 @@
 // The stage `full` on its small disk: node full-disk.mjs FOLDER TIMES
-import { closeSync, existsSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fillDisk } from './ballast.mjs';
 import { LibraryCalls, newImage } from './library.mjs';
 import { libraryServer } from './server.mjs';
 import { untilNothing } from './until.mjs';
@@ -32,7 +33,7 @@ try {
         break;
       }
     }
-    fill();
+    fillDisk(folder, ballast);
     if (round % 2 === 0) {
       await server.kill();
       await server.start();
@@ -64,24 +65,4 @@ try {
 } finally {
   calls.close();
   await server.kill();
-}
-
-/** Takes every byte that is left, as another program on the same disk would. The server writes meanwhile: what counts is the refusal. */
-function fill() {
-  const { bsize } = statfsSync(folder);
-  const file = openSync(ballast, 'w');
-  try {
-    for (const piece of [Buffer.alloc(256 * bsize), Buffer.alloc(bsize)]) while (written(file, piece));
-  } finally {
-    closeSync(file);
-  }
-}
-
-function written(file, piece) {
-  try {
-    return writeSync(file, piece) > 0;
-  } catch (error) {
-    if (error.code === 'ENOSPC') return false;
-    throw error;
-  }
 }

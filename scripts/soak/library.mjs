@@ -61,23 +61,39 @@ export class LibraryCalls {
     return blobs;
   }
 
-  async #call(method, path, body, { token = this.#server.token } = {}) {
+  async #call(method, path, body, options) {
+    const { status, json, bytes } = await this.answer(method, path, body, options);
+    if (status !== 200) throw new Error(`${method} ${path}: ${status} ${bytes.toString().slice(0, 300)}`);
+    return json ?? bytes;
+  }
+
+  /**
+   * One request and its whole answer, whatever that says.
+   * @param begun told when the head of the answer is there
+   * @throws Error when the connection breaks
+   */
+  async answer(method, path, body, options = {}) {
+    const { token = this.#server.token, begun = () => undefined, headers: more } = options;
     const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
     const headers = {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       'content-length': String(bytes?.length ?? 0),
+      ...more,
     };
     const sending = this.open(method, path, { headers, agent: this.#agent });
     sending.end(bytes);
     const [answer] = await once(sending, 'response');
+    begun(answer.statusCode);
     const chunks = [];
     for await (const chunk of answer) chunks.push(chunk);
     const all = Buffer.concat(chunks);
-    if (answer.statusCode !== 200)
-      throw new Error(`${method} ${path}: ${answer.statusCode} ${all.toString().slice(0, 300)}`);
-    return String(answer.headers['content-type']).startsWith('application/json')
-      ? JSON.parse(all.toString())
-      : all;
+    const isJson = String(answer.headers['content-type']).startsWith('application/json');
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      bytes: all,
+      json: isJson ? JSON.parse(all.toString()) : undefined,
+    };
   }
 
   /** Makes the container `admin/soak/<name>` and says its id. */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { descriptorsOf, freePort } from './process.mjs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { descriptorsOf, freePort, ownMemoryOf, processorTimeOf } from './process.mjs';
 import { serverProcess } from './server-process.mjs';
 import { untilNothing } from './until.mjs';
 
@@ -37,6 +38,27 @@ export async function serverOf(folder, services, settings = {}) {
     kill: () => server.kill(),
     stop: () => server.stop(),
     descriptors,
+    /** Looks every tenth of a second how much memory the process has for itself. `stop` says the most, in bytes. */
+    watchMemory() {
+      let most = 0;
+      const look = () => (most = Math.max(most, ownMemoryOf(server.pid)));
+      const timer = setInterval(look, 100);
+      return {
+        stop() {
+          clearInterval(timer);
+          look();
+          return most;
+        },
+      };
+    },
+    /** Resolves when the process has little to do, or when that takes too long. */
+    async untilIdle(patience = 30_000) {
+      for (const end = performance.now() + patience; performance.now() < end;) {
+        const before = processorTimeOf(server.pid);
+        await wait(1000);
+        if (processorTimeOf(server.pid) - before < 200) return;
+      }
+    },
     openBlobs,
     temporaries,
     /** The file of a committed blob. */
@@ -46,15 +68,16 @@ export async function serverOf(folder, services, settings = {}) {
     },
     /**
      * @param before how many descriptors were open before; connections that are kept are among them
+     * @param interrupted whether parts of images may be there whose clients have gone: the library keeps them for an hour
+     * @param patience how long what has to end may take, in milliseconds
      * @throws Error unless the same process still runs, without errors, temporary files, open image data and more descriptors
      */
-    async requireClean(before) {
-      await untilNothing('temporary files', temporaries);
+    async requireClean(before, { interrupted = false, patience } = {}) {
+      if (!interrupted) await untilNothing('temporary files', temporaries, patience);
       server.requireRunning();
-      await untilNothing('open image data', openBlobs);
-      await untilNothing(`more than ${before} descriptors`, () =>
-        descriptors().length > before + SLACK ? descriptors() : [],
-      );
+      await untilNothing('open image data', openBlobs, patience);
+      const more = () => (descriptors().length > before + SLACK ? descriptors() : []);
+      await untilNothing(`more than ${before} descriptors`, more, patience);
       requireNoErrors(read('log/server.log'));
     },
   };

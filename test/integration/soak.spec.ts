@@ -49,11 +49,32 @@ describe('a soak', () => {
     240_000,
   );
 
+  it('of a library in which several change the same things while it is killed', async () => {
+    const said = await soak('--only', 'library-operations', '--library-operations', '50');
+    process.stdout.write(said);
+    expect(said).toMatch(/^library-operations: 50 operations, .* 0 bytes of difference · .* ok$/m);
+  }, 120_000);
+
+  it('of clients that hang up, and of some that read slowly: little memory, and nothing is left', async () => {
+    const said = await soak('--only', 'library-hangups', '--library-hangups', '1000');
+    process.stdout.write(said);
+    expect(said).toMatch(/^library-hangups: 1000 hung up, 100 read slowly .* ok$/m);
+  }, 240_000);
+
   const noDisk = lacking('unshare');
   it.skipIf(noDisk)(
     `of a disk that is full${skipped(noDisk)}`,
     async () => {
       expect(await soak('--only', 'full', '--full', '2')).toMatch(/^full: 2 times full, .* ok$/m);
+    },
+    120_000,
+  );
+
+  it.skipIf(noDisk)(
+    `of a disk that is full, and has the database alone${skipped(noDisk)}`,
+    async () => {
+      const said = await soak('--only', 'full-database', '--full-database', '2');
+      expect(said).toMatch(/^full-database: 2 times full, .* ok$/m);
     },
     120_000,
   );

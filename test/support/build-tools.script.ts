@@ -3,7 +3,7 @@
  * What is in the cache already is left alone.
  */
 import { ferretDbProgram } from './ferretdb.js';
-import { scsBuild, sifIntegrity, siftool, stockClient, versitygw } from './go-tools.js';
+import { apptainerClient, scsBuild, sifIntegrity, siftool, stockClient, versitygw } from './go-tools.js';
 
 const tools: readonly (readonly [string, () => Promise<string>])[] = [
   ['siftool', siftool],
@@ -11,6 +11,7 @@ const tools: readonly (readonly [string, () => Promise<string>])[] = [
   ['scs-build v0.9.19', () => scsBuild('v0.9.19')],
   ['scs-build v0.9.21', () => scsBuild('v0.9.21')],
   ['the stock clients of library and keystore', stockClient],
+  ['the library client of Apptainer', apptainerClient],
   ['FerretDB, a stand-in for MongoDB', ferretDbProgram],
   ['versitygw, an object store', versitygw],
 ];

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cachedProgram, testCache } from './cache.js';
 import { startServer } from './child.js';
@@ -45,6 +45,12 @@ export interface MongoServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** One that a test may kill, and start again on the same data. */
+export interface FerretDb extends MongoServer {
+  kill(): Promise<void>;
+  startAgain(): Promise<void>;
+}
+
 /** Why there is no MongoDB and no stand-in for tests here, where there is none. */
 export function lackingMongo(): string | undefined {
   const given = process.env['SCS_TEST_MONGO_URL'] ?? '';
@@ -58,42 +64,50 @@ export async function startFerretDb(tls?: {
   readonly port: number;
   readonly certFile: string;
   readonly keyFile: string;
-}): Promise<MongoServer> {
+}): Promise<FerretDb> {
   const program = await ferretDbProgram();
   const folder = await temporaryFolder();
   await mkdir(join(folder.path, 'data'));
   const socket = join(folder.path, 'mongo.sock');
   const password = randomBytes(12).toString('hex');
-  const server = await startServer({
-    command: program,
-    args: [
-      '--handler=sqlite',
-      `--sqlite-url=file:${join(folder.path, 'data')}/`,
-      '--state-dir=-',
-      '--telemetry=disable',
-      '--debug-addr=-',
-      '--listen-addr=',
-      '--log-level=error',
-      '--test-enable-new-auth',
-      '--setup-database=admin',
-      '--setup-username=scs',
-      ...(tls === undefined
-        ? [`--listen-unix=${socket}`]
-        : [
-            `--listen-tls=127.0.0.1:${tls.port}`,
-            `--listen-tls-cert-file=${tls.certFile}`,
-            `--listen-tls-key-file=${tls.keyFile}`,
-          ]),
-    ],
-    env: { FERRETDB_SETUP_PASSWORD: password },
-    door: tls === undefined ? { socket } : { host: '127.0.0.1', port: tls.port },
-  });
+  const begin = () =>
+    startServer({
+      command: program,
+      args: [
+        '--handler=sqlite',
+        `--sqlite-url=file:${join(folder.path, 'data')}/`,
+        '--state-dir=-',
+        '--telemetry=disable',
+        '--debug-addr=-',
+        '--listen-addr=',
+        '--log-level=error',
+        '--test-enable-new-auth',
+        '--setup-database=admin',
+        '--setup-username=scs',
+        ...(tls === undefined
+          ? [`--listen-unix=${socket}`]
+          : [
+              `--listen-tls=127.0.0.1:${tls.port}`,
+              `--listen-tls-cert-file=${tls.certFile}`,
+              `--listen-tls-key-file=${tls.keyFile}`,
+            ]),
+      ],
+      env: { FERRETDB_SETUP_PASSWORD: password },
+      door: tls === undefined ? { socket } : { host: '127.0.0.1', port: tls.port },
+    });
+  let server = await begin();
   const host = tls === undefined ? encodeURIComponent(socket) : `127.0.0.1:${tls.port}`;
   return {
     kind: 'ferretdb',
     socket: tls === undefined ? socket : undefined,
     url: (options = {}) =>
       `mongodb://scs:${options.password ?? password}@${host}/${options.database ?? ''}?authSource=admin&scsTestOnly=sequential-commits${options.more ?? ''}`,
+    kill: () => server.stop('SIGKILL'),
+    startAgain: async () => {
+      // Nobody listens there any more.
+      await rm(socket, { force: true });
+      server = await begin();
+    },
     stop: async (signal) => {
       await server.stop(signal);
       await folder.remove();

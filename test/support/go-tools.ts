@@ -9,6 +9,10 @@ const INTEGRITY = fileURLToPath(new URL('../e2e/go/integrity/main.go', import.me
 const SIF_LIBRARY = 'github.com/sylabs/sif/v2@v2.24.1';
 const LIBRARY_CLIENT = 'github.com/sylabs/scs-library-client/client@v1.4.16';
 const KEY_CLIENT = 'github.com/sylabs/scs-key-client/client@v0.7.9';
+/** The library client of `singularity`, as it is imported, and that of `apptainer`, which was made from it. */
+const CLIENT_PACKAGE = 'github.com/sylabs/scs-library-client/client';
+const APPTAINER_PACKAGE = 'github.com/apptainer/container-library-client/client';
+const APPTAINER_CLIENT = `${APPTAINER_PACKAGE}@v1.4.14`;
 const GO_CRYPTO_SOURCE = fileURLToPath(new URL('../e2e/go-crypto/main.go', import.meta.url));
 const GO_CRYPTO = 'github.com/ProtonMail/go-crypto/openpgp@v1.4.1';
 
@@ -59,13 +63,19 @@ export function sifIntegrity(): Promise<string> {
   return sourceProgram('sif-integrity', INTEGRITY, [SIF_LIBRARY]);
 }
 
-/** test/e2e/go: the Go libraries that `singularity` and `apptainer` push, pull and look up keys with. */
+/** test/e2e/go: the Go libraries that `singularity` pushes, pulls and looks up keys with. */
 export function stockClient(): Promise<string> {
   return sourceProgram('stock-client', STOCK_CLIENT, [LIBRARY_CLIENT, KEY_CLIENT]);
 }
 
-/** A program of one file of ours over modules of others. */
-function sourceProgram(name: string, path: string, modules: readonly string[]): Promise<string> {
+/** The same program over the library client of `apptainer`. */
+export function apptainerClient(): Promise<string> {
+  const instead = `s#${CLIENT_PACKAGE}#${APPTAINER_PACKAGE}#`;
+  return sourceProgram('apptainer-client', STOCK_CLIENT, [APPTAINER_CLIENT, KEY_CLIENT], instead);
+}
+
+/** A program of one file of ours over modules of others. @param edit of the file, for sed */
+function sourceProgram(name: string, path: string, modules: readonly string[], edit = ''): Promise<string> {
   const version = createHash('sha256')
     .update(`${modules.join(' ')}\n`)
     .update(readFileSync(path))
@@ -74,7 +84,7 @@ function sourceProgram(name: string, path: string, modules: readonly string[]): 
     name,
     version.slice(0, 16),
     `go mod init ${name}
-    cp '${path}' main.go
+    sed '${edit}' '${path}' > main.go
     go get ${modules.join(' ')}
     go get .
     go build -trimpath -o ${name} .`,

@@ -48,6 +48,8 @@ type Table = Readonly<Record<string, Readonly<Record<string, Answers>>>>;
 export const BETWEEN_SERVICES: Table = {
   'keystore → auth': USED,
   'library → auth': USED,
+  // Who has signed an image that arrives, and which keys have changed since: public, and nobody's token goes along.
+  'library → keystore': { 'GET /pks/lookup': READ, 'GET /v1/keys/changes': READ },
   'builder → auth': { ...USED, 'POST /v1/auth/token': PROVEN },
   'worker → auth': CHECKING,
   'web → auth': CHECKING,

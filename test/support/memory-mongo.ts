@@ -26,6 +26,11 @@ export async function startMemoryMongo(): Promise<MemoryMongo> {
     find: (command, name) => batch(name, found([...recordsOf(name).values()], command)),
     insert: ({ documents }, name) => inserted(recordsOf(name), documents as Document[]),
     update: ({ updates }, name) => updated(recordsOf(name), updates as Document[]),
+    findAndModify: ({ query, update }, name) => {
+      const [record] = found([...recordsOf(name).values()], { filter: query, limit: 1 });
+      if (record !== undefined) change(record, update as Document);
+      return { ok: 1, value: record ?? null };
+    },
     delete: ({ deletes }, name) => deleted(recordsOf(name), deletes as Document[]),
     createIndexes: ({ indexes: wanted }, name) => {
       for (const index of wanted as Document[]) indexesOf(name).set(String(index['name']), index);
@@ -102,11 +107,15 @@ function updated(records: Records, updates: readonly Document[]): Document {
   return { ok: 1, n, nModified: n };
 }
 
-/** `$set` and `$inc` of what stands at the top. */
+/** `$set` of what stands at the top, and `$inc` of what stands there or one below it. */
 function change(record: Document, { $set = {}, $inc = {}, ...rest }: Document): void {
   const unknown = Object.keys(rest);
   if (unknown.length > 0) throw new Error(`No such update here: ${unknown.join(', ')}`);
-  for (const [name, by] of Object.entries($inc as Document)) record[name] = Number(record[name]) + Number(by);
+  for (const [path, by] of Object.entries($inc as Document)) {
+    const [first = '', second] = path.split('.');
+    const holder = second === undefined ? record : (record[first] as Document);
+    holder[second ?? first] = Number(holder[second ?? first]) + Number(by);
+  }
   Object.assign(record, $set);
 }
 

@@ -64,6 +64,18 @@ Status checkHandles(const std::set<int>& handles) {
   return {};
 }
 
+/// Whether a program writes to an image: its end is awaited, so that the next start finds everything written, and the image free.
+bool writesByProgram(const plan::LaunchPlan& plan) {
+  for (const auto& step : plan.steps) {
+    const auto* image = std::get_if<plan::MountImage>(&step);
+    if (!image || image->flags.readOnly) continue;
+    for (const auto& backend : image->backends) {
+      if (backend.kind == plan::BackendKind::program) return true;
+    }
+  }
+  return false;
+}
+
 class Launcher {
  public:
   Launcher(const plan::LaunchPlan& plan, const ExecuteOptions& options) : plan_(plan), options_(options), handles_(handlesOf(plan)) {}
@@ -77,12 +89,16 @@ class Launcher {
     if (!helpers) return giveUp("starting helper processes", helpers.fault());
     helpers_ = std::move(*helpers);
     if (auto entered = enterNamespaces(plan_.namespaces, helpers_.idMaps); !entered) return giveUp("making namespaces", entered.fault());
-    return plan_.namespaces.pid ? runBelow() : build();
+    return plan_.namespaces.pid || writesByProgram(plan_) ? runBelow() : build();
   }
 
  private:
-  /// With a PID namespace: the child goes on as its process 1.
+  /// With a PID namespace: the child goes on as its process 1. With servers that write to images: as itself, while this process waits for all of them.
   int runBelow() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return giveUp("starting the first process", failed("open a pipe"));
+    Descriptor awaited(ends[0]);
+    servers_ = Descriptor(ends[1]);
     holdSignals();
     auto channel = openChannel();
     if (!channel) return giveUp("starting the first process", channel.fault());
@@ -93,15 +109,21 @@ class Launcher {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (!sendMessage(line, "armed") || !receiveMessage(line)) return cannotStart;
       channel->there.reset();
+      awaited.reset();
       if (options_.lifeline >= 0) close(options_.lifeline);
       return build();
     });
     if (!child) return giveUp("starting the first process", child.fault());
     channel->there.reset();
-    if (receiveMessage(channel->here.get())) {
+    const bool armed = static_cast<bool>(receiveMessage(channel->here.get()));
+    const ino_t mounts = ownMounts();
+    // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these.
+    if (armed && writesByProgram(plan_) && unshare(CLONE_NEWNS) != 0) return giveUp("leaving the mount namespace", failed("unshare"));
+    if (armed) {
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }
-    superviseChild(*child, options_.lifeline);
+    servers_.reset();
+    superviseChild(*child, options_.lifeline, {awaited.get(), mounts});
   }
 
   int build() {
@@ -132,7 +154,7 @@ class Launcher {
   int doSteps() {
     // Modes of the plan are exact.
     umask(0);
-    StepContext context{plan_, helpers_, opened_, session_.get()};
+    StepContext context{plan_, helpers_, opened_, session_.get(), servers_.get()};
     for (size_t index = 0; index < plan_.steps.size(); ++index) {
       const auto& step = plan_.steps[index];
       const auto done = doStep(context, index);
@@ -161,6 +183,7 @@ class Launcher {
     opened_ = Opened();
     helpers_ = Helpers();
     session_.reset();
+    servers_.reset();
     for (const int handle : handles_) close(handle);
     if (!plan_.inheritDescriptors) closeAllBut({ownShell_.get(), reportDescriptor()});
   }
@@ -170,13 +193,14 @@ class Launcher {
     closeOwn();
     if (auto applied = applyCredentials(plan_.credentials); !applied) return giveUp("setting the privileges", applied.fault());
     // A change of ids took these away.
-    if (plan_.namespaces.pid || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const bool below = plan_.namespaces.pid || writesByProgram(plan_);
+    if (below || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
     std::string directory;
     if (const int status = enterDirectory(become.workingDirectory, directory)) return status;
     umask(become.umask);
     const auto start = [&] { return giveUp(becomePayload(become.payload, {ownShell_, directory})); };
     if (plan_.namespaces.pid && plan_.namespaces.shim) runAsInit(start);
-    if (plan_.namespaces.pid) releaseSignals();
+    if (below) releaseSignals();
     return start();
   }
 
@@ -236,6 +260,7 @@ class Launcher {
   Helpers helpers_;
   Opened opened_;
   Descriptor session_;
+  Descriptor servers_;
 };
 
 }  // namespace

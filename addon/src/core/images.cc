@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include "../squash/extract.h"
+#include "ext3.h"
 #include "launch.h"
+#include "layers.h"
+#include "locks.h"
 #include "messages.h"
 #include "mounting.h"
 #include "walk.h"
@@ -39,21 +42,22 @@ Status bindDirectory(StepContext& context, size_t index, const MountImage& step)
   return attach(copy->get(), target->get());
 }
 
-/// A free loop device that shows part of the image, read-only, and goes away with its last user.
-Outcome<Descriptor> attachLoop(const plan::ImageFile& image) {
+/// A free loop device that shows part of the image, and goes away with its last user.
+Outcome<Descriptor> attachLoop(const plan::ImageFile& image, bool readOnly) {
   Descriptor control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
   if (!control) return failed("open /dev/loop-control");
   for (int attempt = 0; attempt < 32; ++attempt) {
     const int number = ioctl(control.get(), LOOP_CTL_GET_FREE);
     if (number < 0) return failed("find a free loop device");
     const std::string path = "/dev/loop" + std::to_string(number);
-    Descriptor device(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Descriptor device(open(path.c_str(), (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC));
     if (!device) return failed("open " + path);
     loop_config config{};
     config.fd = static_cast<uint32_t>(image.handle);
     config.info.lo_offset = image.offset;
     config.info.lo_sizelimit = image.size;
-    config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+    config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+    if (readOnly) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
     if (ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) return device;
     if (errno != EBUSY) return failed("set up " + path);
     // Somebody else was faster: the next one.
@@ -61,18 +65,31 @@ Outcome<Descriptor> attachLoop(const plan::ImageFile& image) {
   return Fault{"find a free loop device", EBUSY};
 }
 
+/// The kernel's driver trusts what it mounts: only an image that nobody but root could have written.
+Status checkKernelExt3(const StepContext& context, const MountImage& step) {
+  struct stat status {};
+  if (fstat(step.image.handle, &status) != 0) return failed("look at the image");
+  if (context.plan.namespaces.user || geteuid() != 0 || status.st_uid != 0 || (status.st_mode & 022) != 0) {
+    return refused("an ext3 image that others than root can write is not mounted by the kernel");
+  }
+  SING_TRY(checkExt3(step.image.handle, step.image.offset, step.image.size));
+  return lockImage(step.image.handle, step.image.offset, step.image.size, !step.flags.readOnly, step.image.path);
+}
+
 Status mountLoop(StepContext& context, const MountImage& step) {
   if (step.image.fileSystem == plan::FileSystem::directory) return refused("a directory needs no loop device");
+  const bool ext3 = step.image.fileSystem == plan::FileSystem::ext3, readOnly = step.flags.readOnly || !ext3;
+  if (ext3) SING_TRY(checkKernelExt3(context, step));
   auto target = mountTarget(context, step);
   if (!target) return target.fault();
-  auto device = attachLoop(step.image);
+  auto device = attachLoop(step.image, readOnly);
   if (!device) return device.fault();
   static constexpr const char* types[] = {"", "squashfs", "ext3", "erofs"};
   struct stat status {};
   if (fstat(device->get(), &status) != 0) return failed("look at the loop device");
   MountOptions options;
-  options.emplace_back("ro", "");
-  if (step.image.fileSystem == plan::FileSystem::ext3) options.emplace_back("errors", "remount-ro");
+  if (readOnly) options.emplace_back("ro", "");
+  if (ext3) options.emplace_back("errors", "remount-ro");
   char name[64];
   const auto length = readlink(("/proc/self/fd/" + std::to_string(device->get())).c_str(), name, sizeof name);
   if (length <= 0) return failed("name the loop device");
@@ -164,7 +181,7 @@ Status mountExtracted(StepContext& context, size_t index, const MountImage& step
 }  // namespace
 
 Status mountImage(StepContext& context, size_t index, const MountImage& step) {
-  static constexpr const char* names[] = {"bind", "loop", "shared", "fuse", "extract"};
+  static constexpr const char* names[] = {"bind", "loop", "shared", "fuse", "extract", "program"};
   std::string reasons;
   for (const auto& backend : step.backends) {
     Status done;
@@ -174,6 +191,7 @@ Status mountImage(StepContext& context, size_t index, const MountImage& step) {
       case plan::BackendKind::shared: done = mountShared(context, index, step); break;
       case plan::BackendKind::fuse: done = mountFuse(context, index, step, backend.allowOther); break;
       case plan::BackendKind::extract: done = mountExtracted(context, index, step); break;
+      case plan::BackendKind::program: done = mountByExtServer(context, index, step, backend.allowOther); break;
     }
     if (done) return {};
     const std::string reason = std::string(names[static_cast<int>(backend.kind)]) + ": " + done.fault().sentence();

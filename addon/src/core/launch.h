@@ -15,6 +15,7 @@ namespace sing {
 struct Helpers {
   std::map<size_t, Outcome<ImageHelper>> images;  // by step
   std::map<size_t, Outcome<Descriptor>> shared;   // by step: copies of mounts that starts share
+  std::map<size_t, Outcome<Descriptor>> programs;  // by step: opened programs that serve a file system
   std::optional<IdMapHelper> idMaps;
 };
 
@@ -41,6 +42,8 @@ struct StepContext {
   Helpers& helpers;
   Opened& opened;
   int session;
+  /// Kept open by the servers that write to images, so that their end can be awaited; or -1.
+  int servers = -1;
 };
 
 /// Does one step. A fault is why it was not done; whether that matters is the caller's business.

@@ -68,13 +68,14 @@ Outcome<Descriptor> newFileSystem(const std::string& type, const std::string& so
   return mount;
 }
 
-Outcome<Descriptor> newFuseMount(int fuse, const std::string& source, bool allowOther, const plan::MountFlags& flags) {
+Outcome<Descriptor> newFuseMount(int fuse, const std::string& source, bool allowOther, const plan::MountFlags& flags, bool byModes) {
   MountOptions options = {{"fd", std::to_string(fuse)},
                           {"rootmode", "40000"},
                           {"user_id", std::to_string(geteuid())},
                           {"group_id", std::to_string(getegid())},
                           {"subtype", "sing"}};
   if (allowOther) options.emplace_back("allow_other", "");
+  if (byModes) options.emplace_back("default_permissions", "");
   // The kernel takes a source of at most 255 bytes here; it only shows in lists of mounts.
   return newFileSystem("fuse", source.size() < 256 ? source : "image", options, flags);
 }

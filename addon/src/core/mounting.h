@@ -26,8 +26,9 @@ Status addFlags(int mount, const plan::MountFlags& flags, bool recursive, bool m
 Outcome<Descriptor> newFileSystem(const std::string& type, const std::string& source, const MountOptions& options,
                                   const plan::MountFlags& flags);
 
-/// The mount of a FUSE server, attached nowhere yet, for the open device `fuse`. Without `allowOther` only the caller's own ids may use it.
-Outcome<Descriptor> newFuseMount(int fuse, const std::string& source, bool allowOther, const plan::MountFlags& flags);
+/// The mount of a FUSE server, attached nowhere yet, for the open device `fuse`. Without `allowOther` only the caller's own ids may use it. `byModes`: the
+/// kernel decides from owners and modes who may do what; else the server does.
+Outcome<Descriptor> newFuseMount(int fuse, const std::string& source, bool allowOther, const plan::MountFlags& flags, bool byModes = false);
 
 /// Attaches a mount on top of what `target` refers to.
 Status attach(int mount, int target);

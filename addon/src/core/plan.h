@@ -59,12 +59,13 @@ struct Place {
   std::string path;
 };
 
-enum class SourceKind { host, session, handle };
+enum class SourceKind { host, session, handle, image };
 
 struct Source {
   SourceKind kind = SourceKind::host;
   std::string path;
   int handle = -1;
+  std::string at;  // image: where it is mounted
 };
 
 struct MountFlags {
@@ -96,7 +97,7 @@ struct ImageFile {
   uint64_t offset = 0, size = 0;
 };
 
-enum class BackendKind { bind, loop, shared, fuse, extract };
+enum class BackendKind { bind, loop, shared, fuse, extract, program };
 
 struct ImageBackend {
   BackendKind kind = BackendKind::bind;
@@ -112,9 +113,12 @@ struct MountImage {
   std::vector<ImageBackend> backends;
 };
 
+enum class TargetType { directory, file, like };
+
 struct PreparedTarget {
   std::string path;
-  bool directory = true;
+  TargetType type = TargetType::directory;
+  std::string at, inside;  // like: where the image is mounted, and the path in it
 };
 
 struct PrepareTargets {
@@ -126,11 +130,23 @@ struct Upper {
   std::string directory, work;
 };
 
+struct ByProgram {
+  std::string program;
+  bool allowOther = false;
+};
+
 struct MountOverlay {
   Texts lower;
   std::optional<Upper> upper;
   bool userXattr = false;
   std::string at;
+  std::optional<ByProgram> by;
+};
+
+struct PrepareLayer {
+  std::string image;
+  /// Absent: for writing.
+  std::optional<std::string> at;
 };
 
 struct AccountLine {
@@ -186,7 +202,7 @@ struct MountFileSystem {
 };
 
 using Step = std::variant<MakeDirectory, WriteFile, MakeLink, MountImage, PrepareTargets, MountOverlay, StageAccounts,
-                          Bind, MountFileSystem>;
+                          Bind, MountFileSystem, PrepareLayer>;
 
 enum class CapabilityChoice { none, all, listed };
 

@@ -123,10 +123,14 @@ int readHandle(Fields& fields) { return static_cast<int>(fields.number("handle",
 Source readSource(const Value& value, const std::string& where, Report& report) {
   Fields fields(value, where, report);
   Source out;
-  out.kind = static_cast<SourceKind>(fields.choice("kind", {"host", "session", "handle"}));
+  out.kind = static_cast<SourceKind>(fields.choice("kind", {"host", "session", "handle", "image"}));
   if (out.kind == SourceKind::host) out.path = fields.absolutePath("path");
   if (out.kind == SourceKind::session) out.path = fields.sessionPath("path");
   if (out.kind == SourceKind::handle) out.handle = readHandle(fields);
+  if (out.kind == SourceKind::image) {
+    out.at = fields.sessionPath("at");
+    out.path = fields.absolutePath("path");
+  }
   fields.end();
   return out;
 }
@@ -162,12 +166,13 @@ MountImage readMountImage(Fields& fields, Report& report) {
   fields.list("backends", limits::backends, [&](const Value& item, std::string where) {
     Fields inner(item, where, report);
     ImageBackend backend;
-    backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "shared", "fuse", "extract"}));
+    backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "shared", "fuse", "extract", "program"}));
     if (backend.kind == BackendKind::shared) {
       backend.directory = inner.absolutePath("folder");
       backend.idleSeconds = static_cast<uint64_t>(inner.number("idleSeconds", 1, limits::idleSeconds));
     }
-    if (backend.kind == BackendKind::fuse) backend.allowOther = inner.boolean("allowOther");
+    if (backend.kind == BackendKind::fuse || backend.kind == BackendKind::program) backend.allowOther = inner.boolean("allowOther");
+    if (backend.kind == BackendKind::program) backend.directory = inner.absolutePath("program");
     if (backend.kind == BackendKind::extract) backend.directory = inner.absolutePath("directory");
     inner.end();
     out.backends.push_back(std::move(backend));
@@ -183,7 +188,11 @@ PrepareTargets readPrepareTargets(Fields& fields, Report& report) {
     Fields inner(item, where, report);
     PreparedTarget target;
     target.path = inner.absolutePath("path");
-    target.directory = inner.choice("type", {"directory", "file"}) == 0;
+    target.type = static_cast<TargetType>(inner.choice("type", {"directory", "file", "like"}));
+    if (target.type == TargetType::like) {
+      target.at = inner.sessionPath("at");
+      target.inside = inner.absolutePath("inside");
+    }
     inner.end();
     out.targets.push_back(std::move(target));
   });
@@ -207,6 +216,20 @@ MountOverlay readMountOverlay(Fields& fields, Report& report) {
   }
   out.userXattr = fields.boolean("userXattr");
   out.at = fields.sessionPath("at");
+  if (const Value& by = fields.member("by"); !by.isNull()) {
+    Fields inner(by, fields.place("by"), report);
+    out.by = ByProgram{inner.absolutePath("program"), inner.boolean("allowOther")};
+    inner.end();
+  }
+  return out;
+}
+
+PrepareLayer readPrepareLayer(Fields& fields) {
+  PrepareLayer out{fields.sessionPath("image"), std::nullopt};
+  if (const Value& at = fields.member("at"); !at.isNull()) {
+    if (at.kind() == Value::Kind::text && isSessionPath(at.text())) out.at = at.text();
+    else fields.wrong("at", "a session path, or null");
+  }
   return out;
 }
 
@@ -312,6 +335,8 @@ std::optional<Step> readStep(const Value& value, const std::string& where, Repor
     step = readBind(fields, report);
   } else if (kind == "mount_file_system") {
     step = readMountFileSystem(fields, report);
+  } else if (kind == "prepare_layer") {
+    step = readPrepareLayer(fields);
   } else {
     fields.wrong("kind", "a known kind of step");
     return std::nullopt;
@@ -440,7 +465,7 @@ Sequence readSequence(const Value& value, const std::string& where, Report& repo
 
 std::string_view stepKind(const Step& step) {
   static constexpr std::string_view kinds[] = {"make_directory", "write_file",     "make_link", "mount_image",      "prepare_targets",
-                                               "mount_overlay",  "stage_accounts", "bind",      "mount_file_system"};
+                                               "mount_overlay",  "stage_accounts", "bind",      "mount_file_system", "prepare_layer"};
   return kinds[step.index()];
 }
 

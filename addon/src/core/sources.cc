@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "../programs/program.h"
 #include "../squash/share.h"
 #include "launch.h"
 
@@ -74,8 +75,11 @@ Outcome<ImageHelper> startImageHelper(const plan::MountImage& step, bool inside)
 Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan) {
   Helpers helpers;
   for (size_t index = 0; index < plan.steps.size(); ++index) {
+    const auto* overlay = std::get_if<plan::MountOverlay>(&plan.steps[index]);
+    if (overlay && overlay->by) helpers.programs.emplace(index, openProgram(overlay->by->program));
     const auto* step = std::get_if<plan::MountImage>(&plan.steps[index]);
     if (!step) continue;
+    if (const auto* serving = uses(*step, plan::BackendKind::program)) helpers.programs.emplace(index, openProgram(serving->directory));
     if (const auto* sharing = uses(*step, plan::BackendKind::shared)) {
       const auto& image = step->image;
       const auto& [shared, fresh] = helpers.shared.emplace(index, shareImage({.part = {image.handle, image.offset, image.size},

@@ -6,6 +6,7 @@
 
 #include "accounts.h"
 #include "files.h"
+#include "layers.h"
 #include "launch.h"
 #include "messages.h"
 #include "mounting.h"
@@ -47,11 +48,21 @@ Status prepareTargets(StepContext& context, const plan::PrepareTargets& step) {
   if (!rootfs) return rootfs.fault();
   auto layer = openInSession(context.session, step.layer, O_PATH | O_DIRECTORY);
   if (!layer) return layer.fault();
-  for (const auto& target : step.targets) prepareTarget(rootfs->get(), layer->get(), target);
+  for (const auto& target : step.targets) {
+    bool directory = target.type == plan::TargetType::directory;
+    if (target.type == plan::TargetType::like) {
+      auto source = openInImage(context.session, target.at, target.inside);
+      struct stat status {};
+      // What is not there has no mount point either; its bind says so.
+      if (!source || fstat(source->get(), &status) != 0) continue;
+      directory = S_ISDIR(status.st_mode);
+    }
+    prepareTarget(rootfs->get(), layer->get(), target.path, directory);
+  }
   return {};
 }
 
-Status mountOverlay(StepContext& context, const plan::MountOverlay& step) {
+Status mountOverlay(StepContext& context, size_t index, const plan::MountOverlay& step) {
   // The option text names directories; each is opened once as a session path, so that none leads through a link of an image.
   std::string layers = "lowerdir=";
   std::vector<std::string> named = step.lower;
@@ -64,6 +75,8 @@ Status mountOverlay(StepContext& context, const plan::MountOverlay& step) {
   for (const auto& path : named) {
     if (auto opened = openInSession(context.session, path, O_PATH | O_DIRECTORY); !opened) return opened.fault();
   }
+  if (step.by) return mountOverlayByProgram(context, index, step);
+  SING_TRY(checkLayers(context.session, step));
   auto at = openInSession(context.session, step.at, O_PATH | O_DIRECTORY);
   if (!at) return at.fault();
   if (fchdir(context.session) != 0) return failed("enter the session");
@@ -82,7 +95,7 @@ Status mountOverlay(StepContext& context, const plan::MountOverlay& step) {
     } else if (errno == EINVAL && !extra.empty()) {
       extra.clear();
     } else {
-      return failed("mount the overlay");
+      return explainOverlay(context.session, step, failed("mount the overlay"));
     }
   }
 }
@@ -118,6 +131,10 @@ Status bind(StepContext& context, size_t index, const plan::Bind& step) {
     if (!session && session.fault().error == ENOENT) return {};  // stage_accounts had nothing to write
     if (!session) return session.fault();
     source = (*session).get();
+  } else if (step.source.kind == plan::SourceKind::image) {
+    session = openInImage(context.session, step.source.at, step.source.path);
+    if (!session) return session.fault();
+    source = (*session).get();
   } else {
     const auto found = context.opened.sources.find(index);
     if (found == context.opened.sources.end()) return refused("the source was not opened");
@@ -125,6 +142,7 @@ Status bind(StepContext& context, size_t index, const plan::Bind& step) {
     source = (*found->second).get();
   }
   auto target = openPlace(context, step.target);
+  if (!target && target.fault().error == ENOENT) return Fault{"destination " + step.target.path + " doesn't exist in container", ENOENT};
   if (!target) return target.fault();
   auto unwanted = isUnwanted(context, step, source, target->get());
   if (!unwanted) return unwanted.fault();
@@ -175,10 +193,11 @@ Status doStep(StepContext& context, size_t index) {
     Status operator()(const plan::MakeLink& step) { return makeLink(context, step); }
     Status operator()(const plan::MountImage& step) { return mountImage(context, index, step); }
     Status operator()(const plan::PrepareTargets& step) { return prepareTargets(context, step); }
-    Status operator()(const plan::MountOverlay& step) { return mountOverlay(context, step); }
+    Status operator()(const plan::MountOverlay& step) { return mountOverlay(context, index, step); }
     Status operator()(const plan::StageAccounts& step) { return stageAccounts(context.session, step); }
     Status operator()(const plan::Bind& step) { return bind(context, index, step); }
     Status operator()(const plan::MountFileSystem& step) { return mountFileSystem(context, step); }
+    Status operator()(const plan::PrepareLayer& step) { return prepareLayer(context, step); }
   };
   return std::visit(Visitor{context, index}, step);
 }
@@ -200,6 +219,7 @@ std::string pathOfStep(const plan::Step& step) {
     std::string operator()(const plan::StageAccounts& step) { return step.rootfs; }
     std::string operator()(const plan::Bind& step) { return step.target.path; }
     std::string operator()(const plan::MountFileSystem& step) { return step.target.path; }
+    std::string operator()(const plan::PrepareLayer& step) { return step.image; }
   };
   return std::visit(Visitor{}, step);
 }
@@ -218,6 +238,7 @@ std::string describeStep(const plan::Step& step) {
       return "binding " + from + " to " + step.target.path;
     }
     std::string operator()(const plan::MountFileSystem& step) { return "mounting " + step.fileSystem + " at " + step.target.path; }
+    std::string operator()(const plan::PrepareLayer& step) { return step.at ? "opening a layer" : "opening a layer for writing"; }
   };
   return std::visit(Visitor{}, step);
 }

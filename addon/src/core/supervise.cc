@@ -1,11 +1,15 @@
 #include "supervise.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <string>
 
 #include "channel.h"
 
@@ -72,6 +76,33 @@ void loop(pid_t child, int lifeline, bool outermost, const std::function<bool(pi
   }
 }
 
+/// Milliseconds between two looks at who still uses the mounts.
+constexpr int lookAgain = 1000;
+
+ino_t mountsOf(const char* process) {
+  struct stat status {};
+  return stat((std::string("/proc/") + process + "/ns/mnt").c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+bool somebodyIsIn(ino_t mounts) {
+  DIR* processes = opendir("/proc");
+  if (!processes) return true;
+  bool found = false;
+  while (const dirent* entry = readdir(processes)) {
+    if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && mountsOf(entry->d_name) == mounts) found = true;
+  }
+  closedir(processes);
+  return found;
+}
+
+void awaitEnd(const ServersToAwait& servers) {
+  pollfd waiting{servers.line, POLLIN, 0};
+  for (int ready = 0; ready == 0 || (ready < 0 && errno == EINTR);) {
+    ready = poll(&waiting, 1, lookAgain);
+    if (ready == 0 && somebodyIsIn(servers.mounts)) return;
+  }
+}
+
 }  // namespace
 
 void holdSignals() {
@@ -88,15 +119,17 @@ void releaseSignals() {
   sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
-void superviseChild(pid_t child, int lifeline) {
+ino_t ownMounts() { return mountsOf("self"); }
+
+void superviseChild(pid_t child, int lifeline, const ServersToAwait& servers) {
   detachStandardStreams();
-  if (lifeline >= 0) closeAllBut({lifeline});
-  else closeAllBut({});
+  closeAllBut({lifeline, servers.line});
   int result = 0;
   loop(child, lifeline, true, [&](pid_t ended, int status) {
     result = status;
     return ended != child;
   });
+  if (servers.line >= 0) awaitEnd(servers);
   endLike(result);
 }
 

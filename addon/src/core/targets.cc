@@ -41,9 +41,9 @@ class Walk {
     levels_.push_back({"", Descriptor(openat(rootfs, ".", lookOnly | O_DIRECTORY)), Descriptor(openat(layer, ".", lookOnly | O_DIRECTORY))});
   }
 
-  void to(const plan::PreparedTarget& target) {
+  void to(const std::string& path, bool directory) {
     std::deque<std::string> parts;
-    prepend(parts, target.path);
+    prepend(parts, path);
     int links = 0;
     while (!parts.empty()) {
       const std::string part = std::move(parts.front());
@@ -54,7 +54,7 @@ class Walk {
         continue;
       }
       std::string link;
-      switch (step(part, parts.empty(), target.directory, link)) {
+      switch (step(part, parts.empty(), directory, link)) {
         case Next::onward: break;
         case Next::stop: return;
         case Next::link:
@@ -128,6 +128,6 @@ class Walk {
 
 }  // namespace
 
-void prepareTarget(int rootfs, int layer, const plan::PreparedTarget& target) { Walk(rootfs, layer).to(target); }
+void prepareTarget(int rootfs, int layer, const std::string& path, bool directory) { Walk(rootfs, layer).to(path, directory); }
 
 }  // namespace sing

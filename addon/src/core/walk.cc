@@ -41,6 +41,12 @@ Outcome<Descriptor> openInContainer(int root, const std::string& path, int flags
   return open2(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+Outcome<Descriptor> openInImage(int session, const std::string& at, const std::string& path) {
+  auto root = openInSession(session, at, O_PATH | O_DIRECTORY);
+  if (!root) return root;
+  return openInContainer(root->get(), path, O_PATH);
+}
+
 Outcome<std::string> containerPath(int root, int descriptor) {
   const std::string base = kernelName(root), whole = kernelName(descriptor);
   if (base.empty() || whole.empty()) return failed("read the name of a descriptor in /proc/self/fd");

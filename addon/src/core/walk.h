@@ -14,6 +14,9 @@ Outcome<Descriptor> openInSession(int session, const std::string& path, int flag
 /// Opens a container path: links are followed inside `root`, `..` stops there, magic links of /proc lead nowhere.
 Outcome<Descriptor> openInContainer(int root, const std::string& path, int flags);
 
+/// Opens what lies at `path` in a file system that is mounted at the session path `at`: links are followed inside it.
+Outcome<Descriptor> openInImage(int session, const std::string& at, const std::string& path);
+
 /// The container path of an open descriptor (links resolved), from the kernel's name of it and of `root`.
 Outcome<std::string> containerPath(int root, int descriptor);
 

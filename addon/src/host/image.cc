@@ -6,6 +6,7 @@
 #include <climits>
 
 #include "../core/descriptor.h"
+#include "../core/ext3.h"
 #include "functions.h"
 #include "sif.h"
 
@@ -18,6 +19,7 @@ namespace {
 struct Described {
   std::string type = "unknown";
   std::optional<Partition> partition;
+  std::vector<NumberedPartition> others;
   std::string problem;
 };
 
@@ -49,7 +51,7 @@ Described bareImage(int file, uint64_t size, const std::string& head) {
     else out.partition = Partition{fileSystem, start, size - start, ""};
   };
   if (begin->compare(0, 4, "hsqs") == 0) accept(PartitionFileSystem::squashfs, "squashfs", squashfsProblem(*begin));
-  else if (begin->size() == 2048 && !ext3Problem(*begin)) accept(PartitionFileSystem::ext3, "ext3", std::nullopt);
+  else if (looksLikeExt(*begin)) accept(PartitionFileSystem::ext3, "ext3", ext3Problem(*begin, size - start));
   return out;
 }
 
@@ -68,20 +70,30 @@ Described describe(int file, const struct stat& status) {
   }
   if (!looksLikeSif(*head)) return bareImage(file, size, *head);
   out.type = "sif";
+  out.others = otherPartitions(file, size);
   auto partition = primaryPartition(file, size);
   if (partition) out.partition = *partition;
   else out.problem = partition.fault().sentence();
   return out;
 }
 
-Value partitionValue(const Described& described) {
-  if (!described.partition) return {};
-  const Partition& partition = *described.partition;
-  return std::vector<Value::Member>{
-      {"fileSystem", name(partition.fileSystem)},
-      {"offset", static_cast<int64_t>(partition.offset)},
-      {"size", static_cast<int64_t>(partition.size)},
-      {"architecture", partition.architecture.empty() ? Value() : Value(partition.architecture)}};
+std::vector<Value::Member> partitionMembers(const Partition& partition) {
+  return {{"fileSystem", name(partition.fileSystem)},
+          {"offset", static_cast<int64_t>(partition.offset)},
+          {"size", static_cast<int64_t>(partition.size)},
+          {"architecture", partition.architecture.empty() ? Value() : Value(partition.architecture)}};
+}
+
+Value otherValues(const std::vector<NumberedPartition>& others) {
+  std::vector<Value> out;
+  for (const auto& one : others) {
+    auto members = partitionMembers(one.partition);
+    members.emplace_back("id", static_cast<int64_t>(one.id));
+    members.emplace_back("kind", one.overlay ? "overlay" : "data");
+    members.emplace_back("problem", one.problem.empty() ? Value() : Value(one.problem));
+    out.emplace_back(std::move(members));
+  }
+  return out;
 }
 
 }  // namespace
@@ -109,7 +121,8 @@ Value openImage(const HostContext&, const HostArguments& arguments) {
                                     {"path", *resolved},
                                     {"status", fileStatus(status)},
                                     {"type", described.type},
-                                    {"partition", partitionValue(described)},
+                                    {"partition", described.partition ? Value(partitionMembers(*described.partition)) : Value()},
+                                    {"others", otherValues(described.others)},
                                     {"problem", described.problem.empty() ? Value() : Value(described.problem)}};
 }
 

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "../core/ext3.h"
+
 namespace sing::host {
 
 namespace {
@@ -16,7 +18,8 @@ constexpr size_t descriptorBytes = 585;
 constexpr int64_t maxDescriptors = 4096;
 constexpr size_t fileSystemHead = 2048;
 constexpr int32_t partitionType = 0x4004;
-constexpr int32_t primarySystem = 2;
+constexpr int32_t primarySystem = 2, dataPartition = 3, overlayPartition = 4;
+constexpr size_t mostPartitions = 64;
 
 template <typename T>
 T fieldAt(const std::string& bytes, size_t offset) {
@@ -75,13 +78,35 @@ Outcome<Partition> checkPartition(int file, const std::string& descriptor, const
       break;
     case 2:
       out.fileSystem = PartitionFileSystem::ext3;
-      problem = ext3Problem(*head);
+      problem = ext3Problem(*head, out.size);
       break;
     case 5:
     case 6: out.fileSystem = PartitionFileSystem::encrypted; break;
     default: out.fileSystem = PartitionFileSystem::other;
   }
   if (problem) return refused(*problem);
+  return out;
+}
+
+struct Partitions {
+  Table place;
+  /// Of the partitions only, one text of `descriptorBytes` each.
+  std::vector<std::string> descriptors;
+};
+
+Outcome<Partitions> readTable(int file, uint64_t fileSize) {
+  if (fileSize < headerBytes) return refused("The SIF file is cut off in its header");
+  auto header = readAt(file, 0, headerBytes);
+  if (!header) return header.fault();
+  auto table = checkHeader(*header, fileSize);
+  if (!table) return table.fault();
+  auto bytes = readAt(file, table->offset, table->count * descriptorBytes);
+  if (!bytes) return bytes.fault();
+  Partitions out{*table, {}};
+  for (uint64_t slot = 0; slot < table->count; ++slot) {
+    std::string descriptor = bytes->substr(slot * descriptorBytes, descriptorBytes);
+    if (descriptor[4] != 0 && fieldAt<int32_t>(descriptor, 0) == partitionType) out.descriptors.push_back(std::move(descriptor));
+  }
   return out;
 }
 
@@ -108,34 +133,33 @@ std::optional<std::string> squashfsProblem(const std::string& head) {
   return std::nullopt;
 }
 
-std::optional<std::string> ext3Problem(const std::string& head) {
-  if (head.size() < 1024 + 264 || fieldAt<uint16_t>(head, 1080) != 0xEF53) return "Expected an ext3 as root file system, got something else";
-  const auto compatible = fieldAt<uint32_t>(head, 1024 + 92), incompatible = fieldAt<uint32_t>(head, 1024 + 96),
-             readOnly = fieldAt<uint32_t>(head, 1024 + 100);
-  // has_journal; filetype, recover, meta_bg; sparse_super, large_file, btree_dir: what ext3 is (runtime contract §1.7).
-  if (!(compatible & 0x4)) return "Expected an ext3 with a journal, got one without";
-  if (incompatible & ~uint32_t{0x2 | 0x4 | 0x10} || readOnly & ~uint32_t{0x1 | 0x2 | 0x4}) return "The ext3 of the image has features that ext3 does not know";
-  return std::nullopt;
-}
-
 Outcome<Partition> primaryPartition(int file, uint64_t fileSize) {
-  if (fileSize < headerBytes) return refused("The SIF file is cut off in its header");
-  auto header = readAt(file, 0, headerBytes);
-  if (!header) return header.fault();
-  auto table = checkHeader(*header, fileSize);
+  auto table = readTable(file, fileSize);
   if (!table) return table.fault();
-  auto descriptors = readAt(file, table->offset, table->count * descriptorBytes);
-  if (!descriptors) return descriptors.fault();
   std::optional<std::string> primary;
-  for (uint64_t slot = 0; slot < table->count; ++slot) {
-    const std::string descriptor = descriptors->substr(slot * descriptorBytes, descriptorBytes);
-    if (descriptor[4] == 0 || fieldAt<int32_t>(descriptor, 0) != partitionType) continue;
+  for (const auto& descriptor : table->descriptors) {
     if (fieldAt<int32_t>(descriptor, 201 + 4) != primarySystem) continue;
     if (primary) return refused("No root file system found: the SIF file has two primary partitions");
     primary = descriptor;
   }
   if (!primary) return refused("No root file system found: the SIF file has no primary partition");
-  return checkPartition(file, *primary, *table, fileSize);
+  return checkPartition(file, *primary, table->place, fileSize);
+}
+
+std::vector<NumberedPartition> otherPartitions(int file, uint64_t fileSize) {
+  std::vector<NumberedPartition> found;
+  auto table = readTable(file, fileSize);
+  if (!table) return found;
+  for (const auto& descriptor : table->descriptors) {
+    const auto kind = fieldAt<int32_t>(descriptor, 201 + 4);
+    if ((kind != overlayPartition && kind != dataPartition) || found.size() == mostPartitions) continue;
+    NumberedPartition one{fieldAt<uint32_t>(descriptor, 5), kind == overlayPartition, {}, {}};
+    auto checked = checkPartition(file, descriptor, table->place, fileSize);
+    if (checked) one.partition = *checked;
+    else one.problem = checked.fault().sentence();
+    found.push_back(std::move(one));
+  }
+  return found;
 }
 
 }  // namespace sing::host

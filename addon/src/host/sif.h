@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "../core/fault.h"
 
@@ -22,12 +23,24 @@ struct Partition {
 /// before it is used; a fault is a sentence about the image.
 Outcome<Partition> primaryPartition(int file, uint64_t fileSize);
 
+/// A partition that is laid over a root file system, or data for binds.
+struct NumberedPartition {
+  /// Number of the object in the SIF file.
+  uint32_t id = 0;
+  bool overlay = false;
+  Partition partition;
+  /// Why it cannot be used; empty when it can.
+  std::string problem;
+};
+
+/// The overlay and data partitions of an open SIF file, in the order of its table, at most 64; none of a file that is broken as a whole.
+std::vector<NumberedPartition> otherPartitions(int file, uint64_t fileSize);
+
 /// True when the text begins like a SIF file (its magic is somewhere in the first 2048 bytes).
 bool looksLikeSif(const std::string& head);
 
-/// What is wrong with the file system that begins with `head` (its first 2048 bytes), or nothing.
+/// What is wrong with the squashfs that begins with `head` (its first 2048 bytes), or nothing.
 std::optional<std::string> squashfsProblem(const std::string& head);
-std::optional<std::string> ext3Problem(const std::string& head);
 
 /// Reads exactly `size` bytes at `offset`.
 Outcome<std::string> readAt(int file, uint64_t offset, size_t size);

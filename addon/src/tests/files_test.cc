@@ -72,10 +72,10 @@ TEST("prepared targets: made in the layer, with the image's modes on the way, th
   scratch.make("rootfs/run/");
   chmod((scratch.path() + "/rootfs/home").c_str(), 0711);
   const Descriptor rootfs(openat(scratch.descriptor(), "rootfs", O_PATH | O_DIRECTORY)), layer(openat(scratch.descriptor(), "layer", O_PATH | O_DIRECTORY));
-  prepareTarget(rootfs.get(), layer.get(), {"/home/user", true});
-  prepareTarget(rootfs.get(), layer.get(), {"/var/run/socket", false});
-  prepareTarget(rootfs.get(), layer.get(), {"/new/deep/dir", true});
-  prepareTarget(rootfs.get(), layer.get(), {"/../../out", true});
+  prepareTarget(rootfs.get(), layer.get(), "/home/user", true);
+  prepareTarget(rootfs.get(), layer.get(), "/var/run/socket", false);
+  prepareTarget(rootfs.get(), layer.get(), "/new/deep/dir", true);
+  prepareTarget(rootfs.get(), layer.get(), "/../../out", true);
   CHECK_EQUAL(modeOf(scratch.path() + "/layer/home"), "d0711");
   CHECK_EQUAL(modeOf(scratch.path() + "/layer/home/user"), "d0755");
   CHECK_EQUAL(modeOf(scratch.path() + "/layer/run/socket"), "f0644");
@@ -93,9 +93,9 @@ TEST("prepared targets: what ends at the wrong type or in a loop of links is lef
   scratch.make("rootfs/loop -> loop");
   scratch.make("rootfs/out -> /../../../tmp");
   const Descriptor rootfs(openat(scratch.descriptor(), "rootfs", O_PATH | O_DIRECTORY)), layer(openat(scratch.descriptor(), "layer", O_PATH | O_DIRECTORY));
-  prepareTarget(rootfs.get(), layer.get(), {"/file/below", true});
-  prepareTarget(rootfs.get(), layer.get(), {"/loop/below", true});
-  prepareTarget(rootfs.get(), layer.get(), {"/out/below", true});
+  prepareTarget(rootfs.get(), layer.get(), "/file/below", true);
+  prepareTarget(rootfs.get(), layer.get(), "/loop/below", true);
+  prepareTarget(rootfs.get(), layer.get(), "/out/below", true);
   CHECK_EQUAL(modeOf(scratch.path() + "/layer/file"), "missing");
   CHECK_EQUAL(modeOf(scratch.path() + "/layer/loop"), "missing");
   CHECK_EQUAL(modeOf(scratch.path() + "/layer/tmp/below"), "d0755");

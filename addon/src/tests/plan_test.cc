@@ -105,3 +105,20 @@ TEST("plan: refuses a sequence without a PID namespace") {
   CHECK(!read);
   if (!read) CHECK(read.fault().sentence().find("namespaces.pid") != std::string::npos);
 }
+
+TEST("plan: refuses layers, programs and sources of images that lead elsewhere") {
+  const std::string begin = "{\"kind\":\"make_directory\"";
+  const auto refusesStep = [&](const std::string& step, const std::string& field) { refuses(begin, step + "," + begin, field); };
+  refusesStep(R"({"kind":"prepare_layer","image":"../x","at":null})", "steps[0].image");
+  refusesStep(R"({"kind":"prepare_layer","image":"images/0","at":"/etc"})", "steps[0].at");
+  refusesStep(R"({"kind":"prepare_layer","image":"images/0"})", "steps[0].at");
+  const std::string overlay = R"({"kind":"mount_overlay","lower":["a"],"upper":null,"userXattr":false,"at":"root","by":)";
+  refusesStep(overlay + R"({"program":"fuse-overlayfs","allowOther":false}})", "steps[0].by.program");
+  refusesStep(overlay + R"({"program":"/usr/bin/fuse-overlayfs"}})", "steps[0].by.allowOther");
+  const std::string image = R"({"kind":"mount_image","image":{"handle":9,"path":"/x","fileSystem":"ext3","offset":0,"size":1},"at":"a",)"
+                            R"("flags":{"readOnly":true,"nosuid":true,"nodev":true,"noexec":false},"backends":[)";
+  refusesStep(image + R"({"kind":"program","program":"fuse2fs","allowOther":false}]})", "backends[0].program");
+  refusesStep(image + R"({"kind":"program","program":"/fuse2fs"}]})", "backends[0].allowOther");
+  refuses("{\"kind\":\"host\",\"path\":\"/etc\"}", R"({"kind":"image","at":"data/../..","path":"/etc"})", "steps[1].source.at");
+  refuses("{\"kind\":\"host\",\"path\":\"/etc\"}", R"({"kind":"image","at":"data/0","path":"etc"})", "steps[1].source.path");
+}

@@ -109,3 +109,22 @@ TEST("SIF: an architecture code that is none is left open") {
   CHECK(partition);
   if (partition) CHECK_EQUAL(partition->architecture, "");
 }
+
+TEST("SIF: overlay and data partitions are told with their numbers, and what is wrong with one of them") {
+  std::string file = goodSif();
+  putDescriptor(file, 1, 4);
+  putDescriptor(file, 2, 3);
+  putDescriptor(file, 3, 1);
+  putDescriptor(file, 4, 4);
+  put<int64_t>(file, tableOffset + 4 * descriptorBytes + 25, int64_t{1} << 40);
+  const tests::ScratchDirectory scratch;
+  scratch.make("image", file);
+  const Descriptor opened(openat(scratch.descriptor(), "image", O_RDONLY));
+  const auto others = host::otherPartitions(opened.get(), file.size());
+  CHECK(others.size() == 3);
+  if (others.size() != 3) return;
+  CHECK(others[0].id == 2 && others[0].overlay && others[0].problem.empty() && others[0].partition.offset == dataOffset);
+  CHECK(others[1].id == 3 && !others[1].overlay && others[1].problem.empty());
+  CHECK(others[2].id == 5 && others[2].overlay && !others[2].problem.empty());
+  CHECK(host::otherPartitions(opened.get(), 100).empty());
+}

@@ -1,3 +1,4 @@
+import { compoundsIn, indexedForms, partsOf } from '#libs/core';
 import { LIMITS } from './limits.js';
 
 const ADDRESS = /^[^\s@<>]+@[^\s@<>]+$/;
@@ -20,9 +21,6 @@ export function addressOf(userId: string): string | undefined {
   return Buffer.byteLength(address) <= LIMITS.handleBytes ? address : undefined;
 }
 
-/** Letters with their marks and digits, and several of them joined by what names and addresses join them with. */
-const COMPOUND = /[\p{L}\p{M}\p{N}]+(?:[-._+][\p{L}\p{M}\p{N}]+)*/gu;
-const JOINT = /[-._+]/;
 const DOMAIN = /@[^\s<>(),;"]*/gu;
 
 /**
@@ -30,8 +28,7 @@ const DOMAIN = /@[^\s<>(),;"]*/gu;
  * diacritics. The domain of an address is none of them: nobody shall list everybody of a site.
  */
 export function indexedWords(userId: string): string[] {
-  const found = compoundsIn(userId).flatMap((one) => [one, ...one.split(JOINT)]);
-  return usable(found.flatMap((word) => [word, withoutMarks(word)]));
+  return usable(indexedForms(withoutDomains(userId)));
 }
 
 /**
@@ -39,17 +36,14 @@ export function indexedWords(userId: string): string[] {
  * @returns none for a term without any word
  */
 export function searchedWords(term: string): string[][] {
-  const compounds = compoundsIn(term);
-  const readings = [usable(compounds), usable(compounds.flatMap((one) => one.split(JOINT)))];
+  const compounds = compoundsIn(withoutDomains(term));
+  const readings = [usable(compounds), usable(compounds.flatMap(partsOf))];
   return readings
     .map((words) => words.slice(0, LIMITS.words))
     .filter((words, index, all) => words.length > 0 && (index === 0 || all[0]?.join() !== words.join()));
 }
 
-const compoundsIn = (text: string): string[] =>
-  text.normalize('NFKC').toLowerCase().replace(DOMAIN, ' ').match(COMPOUND) ?? [];
-
-const withoutMarks = (word: string): string => word.normalize('NFD').replace(/\p{M}/gu, '').normalize('NFC');
+const withoutDomains = (text: string): string => text.normalize('NFKC').replace(DOMAIN, ' ');
 
 const usable = (words: readonly string[]): string[] =>
   [...new Set(words)].filter(({ length }) => length >= 2 && length <= LIMITS.wordLength);

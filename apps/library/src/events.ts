@@ -1,5 +1,5 @@
 import type { AuditEvent, Caller } from '#libs/audit';
-import type { Actor, AuditState } from '#libs/contract';
+import type { Actor, AuditState, Retention } from '#libs/contract';
 import type { Container } from './tree/containers.store.js';
 import type { ImageDocument } from './images/images.store.js';
 import { kindOf, placeOf as pathOf, type Subject } from './policy.js';
@@ -29,6 +29,31 @@ export function changed(options: {
   const { subject, actor, before, after } = options;
   const kind = kindOf(subject);
   return { action: `${kind}.change`, actor, subject: { kind, name: pathOf(subject) }, before, after };
+}
+
+/** Somebody likes a container now, or no longer. */
+export function starred(container: Container, isLiked: boolean, actor: Actor): AuditEvent {
+  return {
+    action: isLiked ? 'container.star' : 'container.unstar',
+    actor,
+    subject: { kind: 'container', name: placeOf(container) },
+  };
+}
+
+/** What an account may hold has changed. @param after null: that of all accounts again */
+export function accountChanged(
+  name: string,
+  before: number | undefined,
+  after: number | null,
+  actor: Actor,
+): AuditEvent {
+  return {
+    action: 'quota.change',
+    actor,
+    subject: { kind: 'account', name },
+    before: before === undefined ? {} : { quota: before },
+    after: after === null ? {} : { quota: after },
+  };
 }
 
 /** An object is gone; of a container with all that was in it. */
@@ -68,13 +93,41 @@ export function pushed(container: Container, image: ImageDocument, actor: Caller
   };
 }
 
-/** An image is gone, with all its tags. */
-export function deleted(container: Container, image: ImageDocument, actor: Actor): AuditEvent {
+/** A signature of an image counts no more. @param reason what became of it */
+export function unsigned(
+  container: Container,
+  image: ImageDocument,
+  { fingerprint, reason }: { readonly fingerprint: string; readonly reason: string },
+): AuditEvent {
+  return {
+    action: 'image.unsign',
+    actor: null,
+    subject: { kind: 'image', name: `${placeOf(container)}@${image.hash}` },
+    before: { ...digestOf(image), fingerprint },
+    reason,
+  };
+}
+
+/** The rules that did not keep an image, and whose they are. */
+export interface ByRules {
+  readonly rules: Retention;
+  readonly of: 'container' | 'entity';
+}
+
+/** An image is gone, with all its tags. @param actor null: nobody asked for it; then rules did */
+export function deleted(
+  container: Container,
+  image: ImageDocument,
+  actor: Caller | null,
+  by?: ByRules,
+): AuditEvent {
+  const rules = by === undefined ? {} : { retention: by.rules };
   return {
     action: 'image.delete',
     actor,
     subject: { kind: 'image', name: `${placeOf(container)}@${image.hash}` },
-    before: stateOf(image),
+    before: { ...stateOf(image), ...rules },
+    ...(by === undefined ? {} : { reason: `retention_of_${by.of}` }),
   };
 }
 

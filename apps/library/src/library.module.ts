@@ -16,32 +16,57 @@ import { EventStreamsService } from './events/eventStreams.service.js';
 import { EventFeed } from './events/feed.store.js';
 import { Sequencer } from './events/sequencer.service.js';
 import { ContainersStore } from './tree/containers.store.js';
+import { AccountsStore } from './storage/accounts.store.js';
 import { ContentsStore } from './storage/contents.store.js';
 import { DATABASE, type Database } from './database.store.js';
 import { DownloadProofs } from './downloads/downloadProofs.js';
+import { DownloadCounts } from './downloads/downloadCounts.service.js';
+import { DownloadDaysController } from './downloads/downloadDays.controller.js';
+import { DownloadDaysStore } from './downloads/downloadDays.store.js';
 import { DownloadsController } from './downloads/downloads.controller.js';
 import { DownloadsService } from './downloads/downloads.service.js';
 import { EntitiesStore } from './tree/entities.store.js';
 import { FinishUploadService } from './uploads/finishUpload.service.js';
+import { DetailsController } from './images/details.controller.js';
+import { DetailsService } from './images/details.service.js';
 import { ImagesController } from './images/images.controller.js';
 import { ImagesService } from './images/images.service.js';
 import { ProtectionService } from './images/protection.service.js';
 import { ImagesStore } from './images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits, LIMITS } from './limits.js';
+import { AccountsController } from './manage/accounts.controller.js';
+import { AccountsService } from './manage/accounts.service.js';
 import { ChangesService } from './manage/changes.service.js';
+import { CollectionRenameService } from './manage/collectionRename.service.js';
 import { ContainerChangesService } from './manage/containerChanges.service.js';
 import { LibraryNumbers } from './storage/libraryNumbers.js';
 import { ListsController } from './manage/lists.controller.js';
 import { ListsService } from './manage/lists.service.js';
 import { ManageController } from './manage/manage.controller.js';
+import { DailyRetention } from './manage/dailyRetention.service.js';
+import { LeasesStore } from './manage/leases.store.js';
+import { RetainerService } from './manage/retainer.service.js';
 import { RetentionService } from './manage/retention.service.js';
 import { RemovalsService } from './manage/removals.service.js';
 import { NamesStore } from './tree/names.store.js';
 import { ScrubService } from './storage/scrub.service.js';
 import { ScrubStore } from './storage/scrub.store.js';
 import { SearchController } from './search/search.controller.js';
+import { ImageSearchService } from './search/imageSearch.service.js';
+import { ImageTermsService } from './search/imageTerms.service.js';
+import { SearchCursors } from './search/searchCursors.js';
 import { SearchService } from './search/search.service.js';
+import { DoorService } from './signers/door.service.js';
+import { KeystoreKeys } from './signers/keystoreKeys.js';
+import { SignaturesController } from './signers/signatures.controller.js';
+import { SignaturesStore } from './signers/signatures.store.js';
+import { SignerChecks } from './signers/signerChecks.service.js';
+import { SignerLosses } from './signers/signerLosses.js';
+import { SignersService } from './signers/signers.service.js';
 import { SweepService } from './storage/sweep.service.js';
+import { StarsController } from './stars/stars.controller.js';
+import { StarsService } from './stars/stars.service.js';
+import { StarsStore } from './stars/stars.store.js';
 import { TagsController } from './images/tags.controller.js';
 import { TagsService } from './images/tags.service.js';
 import { TagsStore } from './images/tags.store.js';
@@ -52,7 +77,12 @@ import { loadUploadKey } from './uploads/uploadKey.js';
 import { UpkeepController } from './check/upkeep.controller.js';
 import { UpkeepStore } from './check/upkeep.store.js';
 import { UploadsController } from './uploads/uploads.controller.js';
-import { UploadsService } from './uploads/uploads.service.js';
+import { BeginUploadService } from './uploads/beginUpload.service.js';
+import { CompleteUploadService } from './uploads/completeUpload.service.js';
+import { OpenUploadsService } from './uploads/openUploads.service.js';
+import { WholeUploadService } from './uploads/wholeUpload.service.js';
+import { RawUploadService } from './uploads/rawUpload.service.js';
+import { ReceiveUploadService } from './uploads/receiveUpload.service.js';
 import { UploadsStore } from './uploads/uploads.store.js';
 import { UploadUrls } from './uploads/uploadUrls.js';
 import { UsageService } from './storage/usage.service.js';
@@ -72,6 +102,7 @@ import { WebhookWorker } from './webhooks/webhookWorker.service.js';
   controllers: [
     TreeController,
     ImagesController,
+    DetailsController,
     TagsController,
     UploadsController,
     DownloadsController,
@@ -79,6 +110,10 @@ import { WebhookWorker } from './webhooks/webhookWorker.service.js';
     UpkeepController,
     ListsController,
     ManageController,
+    SignaturesController,
+    AccountsController,
+    StarsController,
+    DownloadDaysController,
     EventsController,
     WebhooksController,
   ],
@@ -108,6 +143,12 @@ import { WebhookWorker } from './webhooks/webhookWorker.service.js';
       inject: [ScsConfig],
       useFactory: async (config: ScsConfig) =>
         new DownloadProofs(await loadUploadKey(config.dataFolder('library'))),
+    },
+    {
+      provide: SearchCursors,
+      inject: [ScsConfig],
+      useFactory: async (config: ScsConfig) =>
+        new SearchCursors(await loadUploadKey(config.dataFolder('library'))),
     },
     {
       provide: EventCursors,
@@ -154,12 +195,16 @@ import { WebhookWorker } from './webhooks/webhookWorker.service.js';
         }),
     },
     { provide: ScrubStore, inject: [DATABASE], useFactory: (database: Database) => new ScrubStore(database) },
+    AccountsStore,
     CollectionsStore,
     ContainersStore,
     ContentsStore,
+    DownloadDaysStore,
     EntitiesStore,
     ImagesStore,
+    LeasesStore,
     NamesStore,
+    StarsStore,
     TagsStore,
     TermsStore,
     UploadsStore,
@@ -170,18 +215,38 @@ import { WebhookWorker } from './webhooks/webhookWorker.service.js';
     ProtectionService,
     TagsService,
     UsageService,
-    UploadsService,
+    OpenUploadsService,
+    BeginUploadService,
+    ReceiveUploadService,
+    CompleteUploadService,
+    RawUploadService,
+    WholeUploadService,
     FinishUploadService,
+    DownloadCounts,
     DownloadsService,
     SearchService,
+    ImageSearchService,
+    ImageTermsService,
+    DetailsService,
     SweepService,
     ScrubService,
     UpkeepStore,
     ListsService,
+    AccountsService,
     ChangesService,
+    CollectionRenameService,
     ContainerChangesService,
     RemovalsService,
+    RetainerService,
     RetentionService,
+    DoorService,
+    KeystoreKeys,
+    SignaturesStore,
+    SignerChecks,
+    SignerLosses,
+    SignersService,
+    DailyRetention,
+    StarsService,
     EventFeed,
     Sequencer,
     EventReader,

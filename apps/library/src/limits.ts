@@ -46,6 +46,24 @@ export const LIMITS = {
   /** How long a name from before leads to a container, and how many of them. */
   formerName: 180 * 24 * 60 * 60 * 1000,
   formerNames: 10,
+  /** The same with names of the collection from before. */
+  formerPaths: 40,
+  /**
+   * Downloads are written down together after this time, or when as many containers wait; so many of them in one commit, which takes two
+   * writes for each.
+   */
+  downloadFlush: 10 * 1000,
+  downloadsWaiting: 10_000,
+  downloadsPerCommit: 200,
+  /** Days for which downloads are kept. */
+  downloadDays: 400,
+  /** How often it is looked for rules that are to be applied, and how often those of one container or entity are. */
+  retentionInterval: 5 * 60 * 1000,
+  retentionRound: 24 * 60 * 60 * 1000,
+  /** After this silence another process applies rules; after a failure it is tried again then, too. */
+  retentionLease: 10 * 60 * 1000,
+  /** Images that one run looks at. */
+  retainedImages: 20_000,
   /** Entities that a list shows. */
   entitiesListed: 1000,
   /** Images with the same content that are looked at to find one that the caller may read. */
@@ -59,11 +77,35 @@ export const LIMITS = {
   searchMaximum: 255,
   /** Words of a search that the index is asked for. */
   searchKeys: 4,
-  /** Objects of one kind, and images, that a search finds. */
+  /** Words of the texts of one object, of the labels of one image, and signers of one image, that lead a search to it. */
+  searchWords: 200,
+  searchImageWords: 40,
+  searchSigners: 16,
+  /** Characters of a word of texts. */
+  searchWord: 64,
+  /** Objects of one kind, and images, in one answer of a search. */
   searchObjects: 100,
   searchImages: 200,
-  /** Index entries that a search reads for one kind and audience. */
-  searchScan: 300,
+  /** Images of containers that a search looks at for one answer. */
+  searchImagesLooked: 2000,
+  /** What a search looks at for one answer, of each kind; and that many of them at once. */
+  searchCandidates: 1000,
+  searchBatch: 120,
+  /** How far words are counted at first, to find the one that fewest have. */
+  searchProbe: 64,
+  /** Characters of what a search goes on with. */
+  searchCursor: 8000,
+  /** Labels of an image that are kept with it, and characters of a name and a value. */
+  labels: 64,
+  labelName: 128,
+  labelValue: 512,
+  /** What is shown of an image from its file: characters of one text, labels, and objects. */
+  detailText: 256 * 1024,
+  /** Bytes of an object of an image that are read for it. */
+  detailBytes: 1024 * 1024,
+  detailLabels: 500,
+  detailLabel: 4096,
+  detailObjects: 500,
   /** Entities up to which the metrics add them up. */
   countedEntities: 1000,
   /** Images of one container that a search looks at, newest first. */
@@ -90,6 +132,27 @@ export const LIMITS = {
   scrubLease: 60 * 1000,
   /** Blobs that are listed at once for it. */
   scrubPage: 100,
+  /** Signatures of an image that are looked at, and keys that are asked for; with more it counts as signed by nobody. */
+  signaturesPerImage: 64,
+  /** How often the bytes of an image may be read for its signatures, besides their own: once for each algorithm would be six times. */
+  readsPerSignedImage: 8,
+  signatureBytes: 128 * 1024 * 1024,
+  /** Digests of objects that are kept of an image: that many objects have none of their own. */
+  digestsPerImage: 200,
+  /** How often the keystore is asked which keys have changed, while images are signed. */
+  keyChangesInterval: 2000,
+  /** After a question that was not answered: twice as long each time, up to the second. */
+  keystoreRetry: 2000,
+  keystoreRetryLongest: 10 * 60 * 1000,
+  /** How long an answer of the keystore is waited for. */
+  keystoreWait: 10 * 1000,
+  /** Images that one round of checks looks at, and that are marked in one commit when a key has changed. */
+  signatureBatch: 100,
+  /** A key that nobody has is looked for again after this, should its arrival not have been told. */
+  unknownKeyRetry: 24 * 60 * 60 * 1000,
+  /** A signature that is not good may be one of the future, by a clock that is ahead of ours: it is looked at again for so long. */
+  badSignatureRetry: 10 * 60 * 1000,
+  badSignatureRetried: 24 * 60 * 60 * 1000,
   /** Events that get their numbers in one commit; with what comes of them for webhooks it stays below what the document port takes. */
   eventsAtOnce: 30,
   /** How long after the write of an event the sequencer looks, for how long it goes on, and how often it looks otherwise. */

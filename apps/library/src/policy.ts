@@ -60,7 +60,7 @@ export function mayRead(actor: Asker | undefined, subject: Subject): Decision {
   if (!subject.private) return ALLOWED;
   if (actor === undefined || roleIn(actor, subject.entity) === 'stranger') return hidden(subject);
   const place = placeOf(subject);
-  const touched = (['library:read', 'library:write', 'library:delete'] as const).some((scope) =>
+  const touched = (['library:read', 'library:create', 'library:delete'] as const).some((scope) =>
     scopeTouches(actor, scope, place),
   );
   return touched ? ALLOWED : hidden(subject);
@@ -83,19 +83,28 @@ export function mayCreate(actor: Asker, subject: Subject): Decision {
       'not_owner',
       `${subject.entity} belongs to somebody else: ${place} cannot be created`,
     );
-  if (!scopeTouches(actor, 'library:write', place))
+  if (!scopeTouches(actor, 'library:create', place))
     return forbidden(subject, 'scope_missing', `The token does not allow creating ${place}`);
   return ALLOWED;
 }
 
-/** Whether the actor may add images and tags to a container. */
+/** Whether the actor may add images and tags to a container. Of tags that there are, see {@link mayMove}. */
 export function mayWrite(actor: Asker, subject: Subject): Decision {
+  return writing(actor, subject, 'library:create');
+}
+
+/** Whether the actor may move a tag of a container from one image to another: more than setting one that is not there. */
+export function mayMove(actor: Asker, subject: Subject): Decision {
+  return writing(actor, subject, 'library:write');
+}
+
+function writing(actor: Asker, subject: Subject, scope: 'library:create' | 'library:write'): Decision {
   const read = mayRead(actor, subject);
   if (!read.allowed) return read;
   const place = placeOf(subject);
   if (!isWriter(actor, subject.entity))
     return forbidden(subject, 'not_owner', `${place} belongs to somebody else`);
-  if (!scopeAllowsAt(actor, 'library:write', place))
+  if (!scopeAllowsAt(actor, scope, place))
     return forbidden(subject, 'scope_missing', `The token does not allow writing to ${place}`);
   if (subject.readOnly === true)
     return forbidden(subject, 'read_only', `${place} is read-only: it takes no more images`);
@@ -105,7 +114,7 @@ export function mayWrite(actor: Asker, subject: Subject): Decision {
 /** Whether the actor may say what something is for: like writing to it, also where it takes no more images. */
 export function mayDescribe(actor: Asker, subject: Subject): Decision {
   const { readOnly: _, ...open } = subject;
-  return mayWrite(actor, open);
+  return writing(actor, open, 'library:write');
 }
 
 /** Whether the actor may decide who sees something, what becomes of it and how it is called. */
@@ -124,6 +133,13 @@ export function mayRemove(actor: Asker, subject: Subject): Decision {
   const remove = mayDelete(actor, subject);
   if (!remove.allowed || roleIn(actor, subject.entity) === 'owner') return remove;
   return forbidden(subject, 'not_owner', `Only owners of ${subject.entity} may remove ${placeOf(subject)}`);
+}
+
+/** Whether the actor may say that they like a container: whoever may know of it, with a token for reading there. */
+export function mayStar(actor: Asker, subject: Subject): Decision {
+  const read = mayRead(actor, subject);
+  if (!read.allowed || scopeAllowsAt(actor, 'library:read', placeOf(subject))) return read;
+  return forbidden(subject, 'scope_missing', `The token does not allow reading ${placeOf(subject)}`);
 }
 
 /** Whether the actor may list the tags for changing them (library contract case 59). */
@@ -150,7 +166,7 @@ export function maySeeUnfinished(actor: Asker | undefined, subject: Subject): bo
   return (
     actor !== undefined &&
     isWriter(actor, subject.entity) &&
-    scopeAllowsAt(actor, 'library:write', placeOf(subject))
+    scopeAllowsAt(actor, 'library:create', placeOf(subject))
   );
 }
 

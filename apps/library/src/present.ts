@@ -11,7 +11,8 @@ import { type ArchTags, withoutArch } from './images/tags.service.js';
 
 /** @param insider whether the caller may see what the entity uses */
 export function presentEntity({ id, value }: Entity, insider: boolean): object {
-  const { name, description, customData, defaultPrivate, quota, size, protectedTags = [] } = value;
+  const { name, description, customData, defaultPrivate, quota, size } = value;
+  const { protectedTags = [], requiredSigners = null, retention } = value;
   return {
     id,
     name,
@@ -23,6 +24,8 @@ export function presentEntity({ id, value }: Entity, insider: boolean): object {
     quota: insider ? quota : 0,
     // Ours, like the one of containers: stock clients drop what they do not know.
     protectedTags: insider ? protectedTags : [],
+    requiredSigners: insider ? requiredSigners : null,
+    retention: insider ? (retention ?? null) : null,
     ...times(value),
   };
 }
@@ -82,6 +85,8 @@ export function presentImage({ id, value }: Image, container: Container, tags: r
     encrypted,
     ...(arch === undefined ? {} : { arch }),
     fingerprints,
+    // Ours: stock clients show what the signatures claim.
+    signers: value.signers ?? [],
     tags: [...new Set(tags)],
     containerDescription: container.value.description,
     containerStars: container.value.stars,

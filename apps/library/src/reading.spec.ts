@@ -4,7 +4,6 @@ import { ManualClock } from '#libs/core';
 import { createSif, DataType, FileSystem, HashType, MemoryAccess, PartitionType } from '#libs/sif';
 import { archOfQuery } from './images/archQuery.js';
 import { readImageFacts } from './images/imageFacts.js';
-import { matchesPath, readSearchText, searchTerms } from './search/searchTerms.js';
 import { withoutArch } from './images/tags.service.js';
 
 describe('archOfQuery', () => {
@@ -23,34 +22,6 @@ describe('archOfQuery', () => {
       expect(() => archOfQuery(query)).toThrow(/^Expected/);
     },
   );
-});
-
-describe('search terms', () => {
-  it('make a name findable by every part of it of three characters or more', () => {
-    const name = fc.stringMatching(/^[a-z0-9]{3,20}$/);
-    fc.assert(
-      fc.property(name, fc.nat(), fc.nat(), (text, from, length) => {
-        const start = from % (text.length - 2);
-        const part = text.slice(start, start + 3 + (length % 20));
-        expect(searchTerms(text).some((term) => term.startsWith(part))).toBe(true);
-      }),
-    );
-  });
-
-  it('are few enough for one commit with the longest name', () => {
-    expect(searchTerms('x'.repeat(255)).length).toBeLessThan(480);
-  });
-
-  it('of a text are its words, and a hash when it can be one', () => {
-    expect(readSearchText(' Tester/proj  BUSY:v1 ')).toEqual({
-      keys: ['tester', 'proj', 'busy'],
-      words: ['tester', 'proj', 'busy', 'v1'],
-      hash: undefined,
-    });
-    expect(readSearchText('SHA256.ABCDEF').hash).toBe('sha256.abcdef');
-    expect(matchesPath(readSearchText('us est'), 'tester/proj/busy')).toBe(true);
-    expect(matchesPath(readSearchText('us nope'), 'tester/proj/busy')).toBe(false);
-  });
 });
 
 describe('withoutArch', () => {
@@ -94,6 +65,7 @@ describe('readImageFacts', () => {
       signed: true,
       encrypted: true,
       fingerprints: ['ab'.repeat(20)],
+      labels: [],
     });
   });
 

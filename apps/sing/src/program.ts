@@ -13,6 +13,8 @@ import { verify } from './image/verify.js';
 import { installation } from './installation.js';
 import { keyGroup } from './key/index.js';
 import { keyServerGroup } from './keyserver/index.js';
+import { libraryGroup } from './library/index.js';
+import { overlayGroup } from './overlay/index.js';
 import { registryGroup } from './registry/index.js';
 import { remoteGroup } from './remote/index.js';
 import { sifGroup } from './sif/index.js';
@@ -43,6 +45,7 @@ export const sing = defineProgram({
     push,
     search,
     deleteImage,
+    libraryGroup,
     sign,
     verify,
     keyGroup,
@@ -50,6 +53,7 @@ export const sing = defineProgram({
     remoteGroup,
     registryGroup,
     cacheGroup,
+    overlayGroup,
     sifGroup,
     version,
     ...generatedCommands('sing'),
@@ -61,7 +65,6 @@ export const sing = defineProgram({
     config: 'Settings are flags and variables of the environment: sing help exec',
     instance: 'Keep a program running in the background with: sing exec IMAGE PROGRAM &',
     oci: 'Start containers with: sing exec, sing run, sing shell',
-    overlay: 'Make a folder of this machine writable in the container: sing exec --bind DIR IMAGE PROGRAM',
     plugin: 'What sing can do is built in: sing help',
   },
 });

@@ -6,6 +6,7 @@ export * from './generated.js';
 export * from './main.js';
 export * from './messages.js';
 export * from './output.js';
+export { formatSize } from '#libs/core';
 export * from './progress.js';
 export * from './prompts.js';
 export * from './run-program.js';

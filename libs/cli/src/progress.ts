@@ -1,5 +1,5 @@
 import type { SingleBar } from 'cli-progress';
-import { formatSize } from './output.js';
+import { formatSize } from '#libs/core';
 import { Rate } from './rate.js';
 
 /** A running bar. Stop it on every path. */

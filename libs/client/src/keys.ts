@@ -108,6 +108,22 @@ export class KeysClient {
     return { changes: data.changes, etag: answer.header('etag') };
   }
 
+  /**
+   * What changed after a number, in order, whichever keys it is about; with `next` to ask after the next time. One attempt.
+   * @throws ResponseError 401 where nobody is told anything without a token
+   */
+  async changesAfter(after: number, timeout: number = TIMEOUT): Promise<KeyChangesAnswer['data']> {
+    const answer = await this.#http.request({
+      url: KEYSTORE_PATHS.changes,
+      query: { after },
+      repeatable: false,
+      authorize: false,
+      timeout,
+      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
+    });
+    return (await answer.json(KeyChangesAnswer)).data;
+  }
+
   /** Those that end within so many days. @param all everybody's, for administrators */
   expiring(within: number, all = false): Promise<readonly ExpiringKey[]> {
     const query = { within: String(within), all: String(all) };

@@ -70,6 +70,12 @@ export interface KeystoreSettings {
 export interface LibrarySettings {
   /** Bytes in a second at which image data is read again in the background; 0 = never. */
   readonly scrubRate: number;
+  /** Bytes that an account may hold over all entities, unless it has a quota of its own; 0 = no limit. */
+  readonly accountQuota: number;
+  /** The quota of an entity that somebody makes who is no administrator, in bytes; 0 = none. */
+  readonly entityQuota: number;
+  /** Whether what is made in a new entity is private unless its owner changes that. */
+  readonly defaultPrivate: boolean;
   /** Addresses and networks that webhooks reach besides the internet. */
   readonly webhookNetworks: readonly string[];
   /** Authorities by which receivers of webhooks are trusted besides the public ones. */
@@ -179,9 +185,14 @@ export class ScsConfig {
    * @throws Error when this process does not need that service: a bug in the table of needs
    */
   serviceUrl(service: AddressedService): string {
-    const url = this.#values.serviceUrls[service] ?? (this.runs(service) ? this.publicUrl : undefined);
+    const url = this.knownUrl(service);
     if (url === undefined) throw new Error(`No URL of ${service}: list it in NEEDS of libs/config`);
     return url;
+  }
+
+  /** The same of a service that this process can do without; undefined when nobody has said where it is. */
+  knownUrl(service: AddressedService): string | undefined {
+    return this.#values.serviceUrls[service] ?? (this.runs(service) ? this.publicUrl : undefined);
   }
 
   /** `sqlite:<folder>` or `mongodb://…`: the database of one service. It may hold a password: never log it. */

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { DomainError, systemCode } from '#libs/core';
 import type { ScsConfig } from './config.js';
-import { DiskReserve } from './reserve.js';
+import { diskReserves } from './reserve.js';
 
 /**
  * Makes the state folder and what every process expects in it, all 0700, and checks that it can be written.
@@ -27,7 +27,7 @@ export function prepareHome(config: ScsConfig): void {
       privateFolder(folder);
     for (const service of config.services) privateFolder(config.dataFolder(service));
     prepareRunFolder(config);
-    new DiskReserve(config.home).makeRoom();
+    for (const reserve of diskReserves(config)) reserve.makeRoom();
     checkWritable(config.home);
   } catch (error) {
     if (error instanceof DomainError) throw error;

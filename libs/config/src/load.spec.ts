@@ -29,7 +29,13 @@ describe('loadConfig', () => {
     expect(config.home).toMatch(/\/\.scs$/);
     expect(config.databaseUrl('keystore')).toBe(`sqlite:${config.home}/data/keystore`);
     expect(config.redisUrl).toBeUndefined();
-    expect(config.library).toEqual({ scrubRate: 4 * 1024 ** 2, webhookNetworks: [] });
+    expect(config.library).toEqual({
+      scrubRate: 4 * 1024 ** 2,
+      accountQuota: 0,
+      entityQuota: 0,
+      defaultPrivate: false,
+      webhookNetworks: [],
+    });
     expect(config.tls).toMatchObject({ mode: 'own', caFile: `${config.home}/tls/ca.pem` });
   });
 
@@ -55,6 +61,19 @@ describe('loadConfig', () => {
 
   it.each(['-1', '4m', '1.5M', '9999999999999', 'M'])('does not take %j as bytes in a second', (text) => {
     expect(faultsOf({ SCS_LIBRARY_SCRUB_RATE: text })).toContain('SCS_LIBRARY_SCRUB_RATE');
+  });
+
+  it('reads what accounts and new entities may have', () => {
+    const env = { SCS_LIBRARY_ACCOUNT_QUOTA: '500G', SCS_LIBRARY_ENTITY_QUOTA: '2T' };
+    expect(loadConfig({ ...env, SCS_LIBRARY_DEFAULT_PRIVATE: 'yes' }).library).toMatchObject({
+      accountQuota: 500 * 1024 ** 3,
+      entityQuota: 2 * 1024 ** 4,
+      defaultPrivate: true,
+    });
+  });
+
+  it.each(['-1', '5g', '1.5T', '99999999999999T', '10P'])('does not take %j as bytes', (text) => {
+    expect(faultsOf({ SCS_LIBRARY_ACCOUNT_QUOTA: text })).toContain('SCS_LIBRARY_ACCOUNT_QUOTA');
   });
 
   it('knows the services of the wire contract', () => {

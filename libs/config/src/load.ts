@@ -86,6 +86,9 @@ export function loadConfig(env: Environment = environment(), only?: readonly Ser
     buildNetwork: settings.SCS_BUILD_NETWORK ?? 'host',
     library: {
       scrubRate: settings.SCS_LIBRARY_SCRUB_RATE ?? SCRUB_RATE,
+      accountQuota: settings.SCS_LIBRARY_ACCOUNT_QUOTA ?? 0,
+      entityQuota: settings.SCS_LIBRARY_ENTITY_QUOTA ?? 0,
+      defaultPrivate: settings.SCS_LIBRARY_DEFAULT_PRIVATE ?? false,
       webhookNetworks: settings.SCS_WEBHOOK_NETWORKS ?? [],
       webhookCaFile: settings.SCS_WEBHOOK_CA_FILE,
     },

@@ -1,5 +1,7 @@
-import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ScsConfig } from './config.js';
+import { ADDRESSED } from './services.js';
 
 const MIB = 1024 * 1024;
 /** Room for some hundred deletions, each of which gives back more than it needs. */
@@ -15,12 +17,14 @@ const PLENTY = 128 * MIB;
  * whoever makes room.
  */
 export class DiskReserve {
+  readonly folder: string;
   readonly #file: string;
   readonly #free: () => number;
 
-  /** @param free bytes that can still be written below `home` */
-  constructor(home: string, free: () => number = () => freeBytes(home)) {
-    this.#file = join(home, 'reserve');
+  /** @param free bytes that can still be written in the folder */
+  constructor(folder: string, free: () => number = () => freeBytes(folder)) {
+    this.folder = folder;
+    this.#file = join(folder, 'reserve');
     this.#free = free;
   }
 
@@ -56,6 +60,31 @@ export class DiskReserve {
       closeSync(file);
     }
   }
+}
+
+/**
+ * A reserve on each disk that has a database of this process, or SCS_HOME: a database that lies elsewhere needs space there to delete.
+ * @param deviceOf a number for each disk; undefined for a folder that is not there
+ */
+export function diskReserves(
+  config: Pick<ScsConfig, 'home' | 'services' | 'databaseUrl'>,
+  deviceOf: (folder: string) => number | undefined = deviceAt,
+): DiskReserve[] {
+  const databases = ADDRESSED.filter((service) => config.services.includes(service)).flatMap((service) => {
+    const [, folder] = /^sqlite:(?:\/\/)?(\/.*)$/.exec(config.databaseUrl(service)) ?? [];
+    return folder === undefined ? [] : [folder];
+  });
+  const devices = new Set<number | undefined>([undefined]);
+  return [config.home, ...databases].flatMap((folder) => {
+    const device = deviceOf(folder);
+    const isNew = !devices.has(device);
+    devices.add(device);
+    return isNew ? [new DiskReserve(folder)] : [];
+  });
+}
+
+function deviceAt(folder: string): number | undefined {
+  return statSync(folder, { throwIfNoEntry: false })?.dev;
 }
 
 function freeBytes(folder: string): number {

@@ -6,6 +6,7 @@ import {
   BlobsUrl,
   BuildNetwork,
   ByteRate,
+  ByteSize,
   DatabaseUrl,
   Domains,
   Endpoint,
@@ -190,6 +191,20 @@ const library = z.object({
     about:
       'Bytes in a second, with K, M or G, at which the library reads its image data again in the background, once a week, and finds what the disk has changed; 0 = never. Default: 4M.',
     example: '20M',
+  }),
+  SCS_LIBRARY_ACCOUNT_QUOTA: setting(ByteSize, {
+    about:
+      'Bytes, with K, M, G or T, that an account may hold in the library over all entities, unless an administrator gives it a quota of its own; 0 = no limit. Default: 0.',
+    example: '500G',
+  }),
+  SCS_LIBRARY_ENTITY_QUOTA: setting(ByteSize, {
+    about: 'The quota, likewise, of entities that are made from now on; 0 = none. Default: 0.',
+    example: '1T',
+  }),
+  SCS_LIBRARY_DEFAULT_PRIVATE: setting(YesNo, {
+    about:
+      'yes = what is made in a new entity is private unless its owner changes that. Entities that there are stay as they are. Default: no.',
+    example: 'yes',
   }),
   SCS_WEBHOOK_NETWORKS: setting(Networks, {
     about:

@@ -156,7 +156,7 @@ export const Rate = z.string().transform((text, context) => {
   return rate >= 1 && rate <= 1_000_000 ? rate : refuse(context, 'a number from 1 to 1000000');
 });
 
-const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 } as const;
+const UNITS = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 } as const;
 
 /** Bytes in a second, with K, M or G (binary) behind it; 0 = off. */
 export const ByteRate = z.string().transform((text, context) => {
@@ -165,6 +165,15 @@ export const ByteRate = z.string().transform((text, context) => {
   return Number.isSafeInteger(rate)
     ? rate
     : refuse(context, 'bytes in a second, as a number that may have K, M or G behind it,');
+});
+
+/** Bytes, with K, M, G or T (binary) behind it. */
+export const ByteSize = z.string().transform((text, context) => {
+  const [, digits, unit] = /^(\d{1,15})([KMGT]?)$/.exec(text) ?? [];
+  const size = Number(digits) * UNITS[(unit ?? '') as keyof typeof UNITS];
+  return Number.isSafeInteger(size)
+    ? size
+    : refuse(context, 'bytes, as a number that may have K, M, G or T behind it,');
 });
 
 /** Comma-separated domains of e-mail addresses, lower case. */

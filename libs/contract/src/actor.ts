@@ -3,6 +3,7 @@ import { z } from 'zod';
 /** What a token may allow. `library:*` may carry a place: `library:write:entity/collection/container`. */
 export const SCOPE_NAMES = [
   'library:read',
+  'library:create',
   'library:write',
   'library:delete',
   'keystore:write',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OrganisationRole } from './actor.js';
 import { SigningJwk } from './auth.js';
 import { envelope } from './envelope.js';
+import { Retention } from './manage.js';
 import { Scope } from './scopes.js';
 import type { AudienceName } from './services.js';
 
@@ -54,12 +55,16 @@ export const AUDIT_ACTIONS = {
     'container.change',
     'container.create',
     'container.delete',
+    'container.star',
+    'container.unstar',
     'entity.change',
     'entity.create',
     'entity.delete',
     'image.delete',
     'image.push',
+    'image.unsign',
     'library.repair',
+    'quota.change',
     'tag.delete',
     'tag.move',
     'tag.set',
@@ -137,6 +142,9 @@ export const AuditSubject = z.strictObject({
 });
 export type AuditSubject = z.infer<typeof AuditSubject>;
 
+const Fingerprint = z.string().regex(/^[0-9a-f]{40}$/);
+const Fingerprints = z.array(Fingerprint).max(50).optional();
+
 /**
  * What something was or became: digests, names and rights, never contents. A closed list of members, none of which holds free
  * text but `name`, so that there is no place for a token, a password or a key.
@@ -166,7 +174,14 @@ export const AuditState = z.strictObject({
     .array(z.string().regex(/^[A-Za-z0-9._*-]{1,128}$/))
     .max(20)
     .optional(),
-  /** Of an entity, in bytes; 0 for no limit. */
+  /** Fingerprints of those of whom one must have signed what is pushed, and what is pulled. */
+  signersToPush: Fingerprints,
+  signersToPull: Fingerprints,
+  /** Whose signature it is about. */
+  fingerprint: Fingerprint.optional(),
+  /** By which images are kept. */
+  retention: Retention.optional(),
+  /** Of an entity or an account, in bytes; 0 for no limit. */
   quota: z.number().int().nonnegative().optional(),
   /** What people call it; the organisation of a keyring. */
   name: z

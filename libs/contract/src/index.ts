@@ -3,6 +3,7 @@ export * from './actor.js';
 export * from './audit.js';
 export * from './auth.js';
 export * from './builder.js';
+export * from './counts.js';
 export * from './discovery.js';
 export * from './envelope.js';
 export * from './library.js';

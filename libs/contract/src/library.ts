@@ -65,9 +65,12 @@ export type TagRequest = z.output<typeof TagRequest>;
 export const ArchTagRequest = TagRequest.extend({ Arch: z.string().max(64) });
 export type ArchTagRequest = z.output<typeof ArchTagRequest>;
 
+/** How long a file is. Clients send an empty one as any other, and show what the library says of it (case 43). */
+const filesize = z.int().min(1, 'expected 1 byte or more, an empty file is no image');
+
 /** `POST /v2/imagefile/{image}` (no. 21). */
 export const UploadRequest = z.object({
-  filesize: z.int().min(1),
+  filesize,
   sha256sum: z.string().max(64).nullish(),
   md5sum: z.string().max(32).nullish(),
 });
@@ -77,7 +80,7 @@ export type UploadRequest = z.output<typeof UploadRequest>;
  * `POST /v2/imagefile/{image}/_multipart` (no. 24). `resume` is ours: go on with an upload that was interrupted; with `uploadID`
  * with that one, also when a connection of it still seems to be alive.
  */
-export const MultipartRequest = z.object({ filesize: z.int().min(1), resume: flag, uploadID: id.nullish() });
+export const MultipartRequest = z.object({ filesize, resume: flag, uploadID: id.nullish() });
 export type MultipartRequest = z.output<typeof MultipartRequest>;
 
 /** `PUT /v2/imagefile/{image}/_multipart` (no. 25). */
@@ -227,7 +230,8 @@ export const UploadAnswer = envelope(z.object({ uploadURL: z.string().min(1) }))
 export const MultipartAnswer = envelope(
   z.object({
     uploadID: z.string().min(1),
-    totalParts: z.int().min(1),
+    /** 0 when the library has all bytes already. */
+    totalParts: z.int().min(0),
     partSize: z.int().min(1),
     options: z
       .record(z.string(), z.string())
@@ -267,7 +271,11 @@ export const SearchResult = z.object({
     .transform((value) => value ?? []),
 });
 export type SearchResult = z.output<typeof SearchResult>;
-export const SearchAnswer = envelope(SearchResult).extend({ more: answerFlag });
+/**
+ * The next page, if there is one, is asked for with `cursor`. `more` is ours: a limit was reached, and there may be more than this. So is
+ * `cut`: so much had to be looked at that the rest is left to the next page, which may have nothing in it but another one.
+ */
+export const SearchAnswer = envelope(SearchResult).extend({ more: answerFlag, cut: answerFlag });
 
 /** Ours: what administrators do with a whole library. */
 export const LIBRARY_UPKEEP_PATHS = { check: '/v1/library/check', damaged: '/v1/library/damaged' } as const;
@@ -291,6 +299,8 @@ export const LibraryProblemKind = z.enum([
   'hash_wrong',
   'hash_stray',
   'tag_stray',
+  /** What its file says of itself was not read: it came with an older version. */
+  'labels_missing',
   /** That an entity has a content. */
   'holding_missing',
   'holding_wrong',
@@ -307,12 +317,17 @@ export const LibraryProblemKind = z.enum([
   'upload_bytes_missing',
   'upload_bytes_stray',
   'part_stray',
+  /** A star of a container that is gone. */
+  'star_stray',
   /** What is counted. */
   'container_tags',
   'container_size',
+  'container_stars',
   'collection_size',
   'entity_size',
   'entity_held',
+  'account_size',
+  'account_held',
 ]);
 export type LibraryProblemKind = z.infer<typeof LibraryProblemKind>;
 
@@ -380,4 +395,3 @@ export type DamagedBlob = z.infer<typeof DamagedBlob>;
 export const DamagedQuery = z.object({ cursor: z.string().max(2000).optional() });
 export type DamagedQuery = z.infer<typeof DamagedQuery>;
 export const DamagedAnswer = envelope(z.object({ damaged: z.array(DamagedBlob) }));
-/** `more` is ours: a limit was reached, and there may be more than this. */

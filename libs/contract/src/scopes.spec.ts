@@ -4,7 +4,7 @@ import { hasScope, parseScope, scopeAllowsAt, scopeCovers, scopeTouches } from '
 const holder = (...scopes: string[]) => ({ scopes, administrator: false });
 
 describe('scopes', () => {
-  test.each(['library:read', 'library:write:a', 'library:delete:a/b', 'library:write:a/b/c', 'admin'])(
+  test.each(['library:read', 'library:write:a', 'library:delete:a/b', 'library:create:a/b/c', 'admin'])(
     '%s is one',
     (text) => {
       expect(parseScope(text)).toBeDefined();
@@ -37,6 +37,12 @@ describe('scopes', () => {
     ['library:write:a/b', 'library:write:a/bc', false],
     ['library:write:a', 'library:read:a', false],
     ['library:write', 'library:delete', false],
+    ['library:write', 'library:create', true],
+    ['library:write:a', 'library:create:a/b', true],
+    ['library:create', 'library:create:a', true],
+    ['library:create', 'library:write', false],
+    ['library:create:a', 'library:write:a', false],
+    ['library:delete', 'library:create', false],
     ['admin', 'library:read', false],
     ['*', 'library:read', false],
   ])('%s covers %s: %s', (held, wanted, expected) => {
@@ -46,6 +52,15 @@ describe('scopes', () => {
   test('the scope admin counts for administrators only', () => {
     expect(hasScope({ scopes: ['admin'], administrator: true }, 'admin')).toBe(true);
     expect(hasScope({ scopes: ['admin'], administrator: false }, 'admin')).toBe(false);
+  });
+
+  test('whoever may write may also create, and not the other way round', () => {
+    expect(hasScope(holder('library:write:a'), 'library:create')).toBe(true);
+    expect(scopeAllowsAt(holder('library:write:a'), 'library:create', 'a/b')).toBe(true);
+    expect(scopeTouches(holder('library:write:a/b'), 'library:create', 'a')).toBe(true);
+    expect(hasScope(holder('library:create'), 'library:write')).toBe(false);
+    expect(scopeAllowsAt(holder('library:create'), 'library:write', 'a/b')).toBe(false);
+    expect(scopeTouches(holder('library:create:a/b'), 'library:write', 'a')).toBe(false);
   });
 
   test('a token for one container may touch what is above it and do nothing there', () => {

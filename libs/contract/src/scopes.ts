@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { type Actor, SCOPE_NAMES, ScopeName } from './actor.js';
 
-/** Scopes that may be limited to a place: `library:write:entity`, `…/collection`, `…/collection/container`. */
-export const PLACED_SCOPES = ['library:read', 'library:write', 'library:delete'] as const;
+/**
+ * Scopes that may be limited to a place: `library:write:entity`, `…/collection`, `…/collection/container`. `library:create` brings images
+ * and sets tags that are not there yet; whoever has `library:write` may do that, too, and move tags and change things besides.
+ */
+export const PLACED_SCOPES = ['library:read', 'library:create', 'library:write', 'library:delete'] as const;
 
 /** One part of a place: the pattern that stock clients demand for pushed paths (library contract §8). */
 const PLACE_PART = '[a-z0-9]+(?:[._-][a-z0-9]+)*';
@@ -38,11 +41,16 @@ function isWithin(place: string, outer: string): boolean {
   return place === outer || place.startsWith(`${outer}/`);
 }
 
+/** Whether a scope allows what another one does, at the same place. */
+function includes(held: ScopeName | undefined, wanted: ScopeName): boolean {
+  return held === wanted || (held === 'library:write' && wanted === 'library:create');
+}
+
 /** Whether whoever holds the scope `held` may do all that `wanted` allows. Unknown scopes cover nothing. */
 export function scopeCovers(held: string, wanted: string): boolean {
   const has = parseScope(held);
   const wants = parseScope(wanted);
-  if (has === undefined || wants === undefined || has.name !== wants.name) return false;
+  if (has === undefined || wants === undefined || !includes(has.name, wants.name)) return false;
   if (has.place === undefined) return true;
   return wants.place !== undefined && isWithin(wants.place, has.place);
 }
@@ -56,14 +64,15 @@ function counts(holder: Holder, name: ScopeName): boolean {
 
 /** Whether the token carries this scope at all, here or at some place. The guard asks this for `@Requires`. */
 export function hasScope(holder: Holder, name: ScopeName): boolean {
-  return counts(holder, name) && holder.scopes.some((scope) => parseScope(scope)?.name === name);
+  return counts(holder, name) && holder.scopes.some((scope) => includes(parseScope(scope)?.name, name));
 }
 
 /** Whether the token allows `name` at `place` (`entity`, `entity/collection` or `entity/collection/container`). */
 export function scopeAllowsAt(holder: Holder, name: (typeof PLACED_SCOPES)[number], place: string): boolean {
   return holder.scopes.some((scope) => {
     const has = parseScope(scope);
-    return has?.name === name && (has.place === undefined || isWithin(place, has.place));
+    if (has === undefined || !includes(has.name, name)) return false;
+    return has.place === undefined || isWithin(place, has.place);
   });
 }
 
@@ -74,7 +83,7 @@ export function scopeAllowsAt(holder: Holder, name: (typeof PLACED_SCOPES)[numbe
 export function scopeTouches(holder: Holder, name: (typeof PLACED_SCOPES)[number], place: string): boolean {
   return holder.scopes.some((scope) => {
     const has = parseScope(scope);
-    if (has?.name !== name) return false;
+    if (has === undefined || !includes(has.name, name)) return false;
     return has.place === undefined || isWithin(place, has.place) || isWithin(has.place, place);
   });
 }

@@ -15,5 +15,7 @@ export * from './private-socket.js';
 export * from './process-name.js';
 export * from './rootTree.js';
 export * from './s3-url.js';
+export * from './size.js';
 export * from './system-errors.js';
 export * from './turns.js';
+export * from './words.js';

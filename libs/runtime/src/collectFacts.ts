@@ -1,4 +1,5 @@
 import { loadConfiguration } from './configuration/load.js';
+import { openBindImages, openOverlays, serverPrograms } from './collectImages.js';
 import type { Facts, SubordinateIds } from './facts.js';
 import type { Account, FileStatus, Host, HostIdentity, OpenedImage } from './host.js';
 import type { LaunchPaths } from './launch/launchPaths.js';
@@ -6,13 +7,12 @@ import { wantedPaths } from './launch/wantedPaths.js';
 import { environmentMap } from './options/environmentFlags.js';
 import type { LaunchOptions } from './options/launchOptions.js';
 import { absolutePath } from './paths.js';
-import type { AbsolutePath, Bytes, GroupLine } from './plan.js';
+import type { AbsolutePath, GroupLine } from './plan.js';
+import { findProgram } from './programs.js';
 import { refusal } from './refusal.js';
 import { findSubordinate } from './subordinate.js';
 
 const LARGEST_SUBID_FILE = 4 * 1024 * 1024;
-/** Where the id map programs may lie: a fixed list, so that nobody's PATH chooses a program. */
-const PROGRAM_FOLDERS = ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
 /**
  * Asks the host everything that the plan for these options depends on. Opens the image (its handle stays open).
@@ -27,6 +27,9 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
   const account = 'error' in found ? null : found;
   const environment = environmentMap(host.environment());
   const image = openImage(host, absolutePath(workingDirectory, options.image), options);
+  const overlays = openOverlays(host, options, workingDirectory);
+  const bindImages = openBindImages(host, options, workingDirectory);
+  const images = [image, ...overlays.map((overlay) => overlay.image), ...bindImages.values()];
   const launch: LaunchPaths = { account, configuration, environment, workingDirectory };
   const paths = new Map<AbsolutePath, FileStatus | null>();
   for (const path of wantedPaths(options, launch, identity.effectiveUid)) {
@@ -42,7 +45,10 @@ export function collectFacts(host: Host, options: LaunchOptions): Facts {
     configuration,
     image,
     paths,
-    fuse: image.type !== 'directory' && host.mayUseFuse(),
+    overlays,
+    bindImages,
+    servers: serverPrograms(host, images),
+    fuse: images.some(({ type }) => type !== 'directory') && host.mayUseFuse(),
     subordinate: options.fakeroot ? subordinateIds(host, identity, account) : null,
     interpreter: foreignInterpreter(host, identity, image),
   };
@@ -90,15 +96,8 @@ function subordinateIds(host: Host, identity: HostIdentity, account: Account | n
 export function idMapPrograms(
   host: Host,
 ): { readonly newuidmap: AbsolutePath; readonly newgidmap: AbsolutePath } | null {
-  const find = (name: Bytes): AbsolutePath | null => {
-    for (const folder of PROGRAM_FOLDERS) {
-      const status = host.status(`${folder}/${name}`);
-      if (!('error' in status) && status.type === 'file' && status.uid === 0) return `${folder}/${name}`;
-    }
-    return null;
-  };
-  const newuidmap = find('newuidmap');
-  const newgidmap = find('newgidmap');
+  const newuidmap = findProgram(host, 'newuidmap');
+  const newgidmap = findProgram(host, 'newgidmap');
   return newuidmap === null || newgidmap === null ? null : { newuidmap, newgidmap };
 }
 

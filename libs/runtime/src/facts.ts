@@ -1,6 +1,7 @@
 import type { Configuration } from './configuration/configuration.js';
 import type { Account, FileStatus, HostIdentity, OpenedImage } from './host.js';
 import type { Environment } from './options/environmentFlags.js';
+import type { OverlayRequest } from './options/overlaySpec.js';
 import type { AbsolutePath, Bytes, GroupLine, IdRange } from './plan.js';
 
 /** What a launch needs to know about the host: plain values, so that a plan depends on nothing else. */
@@ -14,6 +15,11 @@ export interface Facts {
   readonly workingDirectory: AbsolutePath | null;
   readonly configuration: Configuration;
   readonly image: OpenedImage;
+  /** In the order of the command line. */
+  readonly overlays: readonly OpenedOverlay[];
+  /** Images from which something is bound, by path. */
+  readonly bindImages: ReadonlyMap<AbsolutePath, OpenedImage>;
+  readonly servers: ServerPrograms;
   /** Of the paths that a plan may name (links followed); null: not there, or not to be reached. */
   readonly paths: ReadonlyMap<AbsolutePath, FileStatus | null>;
   readonly fuse: boolean;
@@ -21,6 +27,21 @@ export interface Facts {
   readonly subordinate: SubordinateIds | null;
   /** binfmt_misc has an enabled interpreter for the image's architecture. Null: the image has the machine's own, or says none. */
   readonly interpreter: boolean | null;
+}
+
+export interface OpenedOverlay {
+  readonly request: OverlayRequest;
+  readonly image: OpenedImage;
+  /** Opened for writing; null when it was not asked. Else why not. */
+  readonly notWritable: Bytes | null;
+}
+
+/** Programs of the distribution that serve file systems; null: not installed, or not looked for. */
+export interface ServerPrograms {
+  /** fuse2fs */
+  readonly ext3: AbsolutePath | null;
+  /** fuse-overlayfs */
+  readonly overlay: AbsolutePath | null;
 }
 
 /** Ranges of /etc/subuid and /etc/subgid for the caller, or the sentence why there is none. */

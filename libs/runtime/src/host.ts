@@ -108,6 +108,8 @@ export interface OpenedImage {
   readonly type: 'directory' | 'sif' | 'squashfs' | 'ext3' | 'unknown';
   /** The file system to run: of a SIF its primary system partition, of a bare image the whole; null for directories, `unknown`, and a SIF without one. */
   readonly partition: ImagePartition | null;
+  /** Of a SIF: its overlay and data partitions, in the order of its table, at most 64. */
+  readonly others: readonly NumberedPartition[];
   /** Why a file that began like a known type is not usable (a broken SIF for example), as a sentence; null otherwise. */
   readonly problem: Bytes | null;
 }
@@ -119,6 +121,14 @@ export interface ImagePartition {
   readonly size: number;
   /** GOARCH name from the SIF (`amd64`, `arm64`, …); null where the image does not say. */
   readonly architecture: Bytes | null;
+}
+
+export interface NumberedPartition extends ImagePartition {
+  /** Number of the object in the SIF. */
+  readonly id: number;
+  readonly kind: 'overlay' | 'data';
+  /** Why it cannot be used, as a sentence; its other fields mean nothing then. */
+  readonly problem: Bytes | null;
 }
 
 export interface Account {

@@ -9,9 +9,11 @@
  *  1. Check the plan. Open nothing yet.
  *  2. Fork what must live outside the new namespaces: one FUSE server per `mount_image` step that may use the `fuse` backend (a server forked
  *     after `unshare` would keep its own mount alive for ever), one helper that writes the id maps when `user.writtenBy` is not `self`,
- *     one cleaner per `extract` backend. Each is told by a socket pair what to do and ends by itself when the container is gone.
+ *     one cleaner per `extract` backend. Each is told by a socket pair what to do and ends by itself when the container is gone. Programs of `program` backends and of
+ *     `by` are opened here, and started by their steps.
  *  3. `unshare` the user namespace (when `namespaces.user` is not null), write the id maps; then unshare all other wanted namespaces at once.
- *  4. With `namespaces.pid` or a `sequence`: fork; the child goes on, the parent waits, forwards signals and ends as the child ended.
+ *  4. With `namespaces.pid`, a `sequence`, or a `program` backend that writes: fork; the child goes on, the parent waits, forwards signals and ends as the child
+ *     ended, in the last case after the program has written everything.
  *  5. Make every mount of the host `propagation` slave or private, recursively.
  *  6. With the caller's ids still in force, open (`O_PATH`, following links, in the host's view) every `host` source and check every handle
  *     that the steps name: the session hides its own mount point from here on. A source that does not open is remembered; its step fails later,

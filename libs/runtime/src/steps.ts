@@ -13,7 +13,9 @@ export type Place =
 export type Source =
   | { readonly kind: 'host'; readonly path: AbsolutePath }
   | { readonly kind: 'session'; readonly path: SessionPath }
-  | { readonly kind: 'handle'; readonly handle: Handle };
+  | { readonly kind: 'handle'; readonly handle: Handle }
+  /** What lies at `path` in the image that is mounted at the session path `at`; links are followed inside it. */
+  | { readonly kind: 'image'; readonly at: SessionPath; readonly path: AbsolutePath };
 
 /** Flags that the mount has at least. A bind also keeps every flag of its source mount (a user namespace cannot clear locked ones). */
 export interface MountFlags {
@@ -35,7 +37,8 @@ export type Step =
   | MountOverlay
   | StageAccounts
   | Bind
-  | MountFileSystem;
+  | MountFileSystem
+  | PrepareLayer;
 
 export type StepKind = Step['kind'];
 
@@ -87,7 +90,10 @@ export interface ImageFile {
 export type ImageBackend =
   /** Bind the directory of the handle (not recursive), private, then the flags. Only for `directory`. */
   | { readonly kind: 'bind' }
-  /** A read-only loop device (offset, size limit, AUTOCLEAR) and the kernel's driver. Root mode only. */
+  /**
+   * A loop device (offset, size limit, AUTOCLEAR) and the kernel's driver. Root mode only; read-only but for an ext3 whose flags say otherwise. The executor takes
+   * an ext3 only when the file belongs to root and nobody else can write it: the kernel trusts what it mounts.
+   */
   | { readonly kind: 'loop' }
   /**
    * A copy of the mount that the starts of this user, in this cgroup, of this image share. It is asked for in step 2; the first start forks the server, which
@@ -105,7 +111,12 @@ export type ImageBackend =
    * payload (with a PID namespace or a sequence: the namespace) has ended, also by SIGKILL. Unpacking stays inside the directory whatever
    * the image says; owners are those that the namespace allows.
    */
-  | { readonly kind: 'extract'; readonly directory: AbsolutePath };
+  | { readonly kind: 'extract'; readonly directory: AbsolutePath }
+  /**
+   * A program of the distribution (`fuse2fs`, owned by root) serves the handle. Only for `ext3`. It is started behind a fence, its call of mount is answered by the
+   * executor, and it ends with the mount; when it writes, the launch waits for that. The bytes are locked as long as it lives, shared or for one writer.
+   */
+  | { readonly kind: 'program'; readonly program: AbsolutePath; readonly allowOther: boolean };
 
 /**
  * Makes the missing mount points, before the overlay is mounted. Each `path` is walked from the root of `rootfs` (links interpreted inside
@@ -121,10 +132,15 @@ export interface PrepareTargets {
   readonly targets: readonly PreparedTarget[];
 }
 
-export interface PreparedTarget {
-  readonly path: AbsolutePath;
-  readonly type: 'directory' | 'file';
-}
+export type PreparedTarget =
+  | { readonly path: AbsolutePath; readonly type: 'directory' | 'file' }
+  /** Of the type that `inside` has in the image at the session path `at`. */
+  | {
+      readonly path: AbsolutePath;
+      readonly type: 'like';
+      readonly at: SessionPath;
+      readonly inside: AbsolutePath;
+    };
 
 /**
  * Mounts an overlay at `at` (an existing session directory), always nosuid,nodev; read-only when `upper` is null. `lower` are session
@@ -137,6 +153,18 @@ export interface MountOverlay {
   readonly upper: { readonly directory: SessionPath; readonly work: SessionPath } | null;
   readonly userXattr: boolean;
   readonly at: SessionPath;
+  /** A program of the distribution (`fuse-overlayfs`, owned by root) that does it, where the kernel cannot: it takes no writable layer that is served by FUSE. */
+  readonly by: { readonly program: AbsolutePath; readonly allowOther: boolean } | null;
+}
+
+/**
+ * Makes a layer of what is mounted at `image`. `at` null: for writing: its directories `upper` and `work` are made when they are missing, and must be directories.
+ * Else: at `at`, a session directory that exists, comes its directory `upper`, or all of it when it has none.
+ */
+export interface PrepareLayer {
+  readonly kind: 'prepare_layer';
+  readonly image: SessionPath;
+  readonly at: SessionPath | null;
 }
 
 /**

@@ -12,6 +12,7 @@ import { CoreModule } from './core.module.js';
 import { takeAddresses } from './http/address.js';
 import { takeRawBodies } from './http/bodies.js';
 import { answerClientError, answerExpectation } from './http/client-error.js';
+import { limitConnections } from './http/connections.js';
 import { failureOf, JSON_TYPE } from './http/envelope.js';
 import { ErrorsFilter } from './http/errors.filter.js';
 import { addHooks } from './http/hooks.js';
@@ -115,6 +116,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   app.useGlobalFilters(new ErrorsFilter(log, parts.audit, methodsAt(routes)));
   const http = app.getHttpServer();
   http.on('checkExpectation', answerExpectation);
+  limitConnections(http, log);
   parts.upgrades.attach(http);
   const redirect = config.httpPort === undefined ? undefined : createRedirect(config.publicUrl);
   describeProcess(metrics, { config, readiness: parts.readiness, upgrades: parts.upgrades });

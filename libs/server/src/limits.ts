@@ -19,6 +19,12 @@ export const LIMITS = {
   unreadBodyTime: 15_000,
   /** A connection that was refused is cut when its client has not hung up after this time. */
   hangUpTime: 1_000,
+  /** Connections that are open at a time; fewer where the process may have few descriptors. */
+  connections: 10_000,
+  /** Descriptors that are no connections and no files of downloads. */
+  otherFiles: 224,
+  /** How often it is said that clients were hung up on because there were too many. */
+  dropsSaid: 60_000,
   keepAliveTime: 75_000,
   /** After a connection was silent for this long it is asked whether its client is still there. */
   probeTime: 60_000,

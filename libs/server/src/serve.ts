@@ -1,5 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { DiskReserve, loadConfig, prepareHome, type ScsConfig, type ServerMessage } from '#libs/config';
+import {
+  type DiskReserve,
+  diskReserves,
+  loadConfig,
+  prepareHome,
+  type ScsConfig,
+  type ServerMessage,
+} from '#libs/config';
 import { SERVICE_NAMES, type ServiceName } from '#libs/contract';
 import { DomainError, fileError, messageOf } from '#libs/core';
 import { createServer, type RunningServer, type ServiceModule } from './create-server.js';
@@ -33,9 +40,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     const failing = await untilReady(server.readiness);
     log.info({ failing, url: server.url, services: config.services, version: config.version }, 'Ready');
     tell({ type: 'ready', url: server.url, failing });
-    const reserve = new DiskReserve(config.home);
-    reserve.renew();
-    setInterval(tend, LIMITS.reserveInterval, reserve, log).unref();
+    const reserves = diskReserves(config);
+    for (const reserve of reserves) reserve.renew();
+    setInterval(tend, LIMITS.reserveInterval, reserves, log).unref();
   } catch (error) {
     log?.fatal({ error: detailsOf(error) }, messageOf(error));
     fail(error);
@@ -43,10 +50,15 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** Within moments of a full disk there is room again for whoever deletes. */
-function tend(reserve: DiskReserve, log: Logger): void {
-  if (reserve.makeRoom())
-    log.error('The disk is full: the reserve in SCS_HOME was given up, so that images can be deleted');
-  reserve.renew();
+function tend(reserves: readonly DiskReserve[], log: Logger): void {
+  for (const reserve of reserves) {
+    if (reserve.makeRoom())
+      log.error(
+        { folder: reserve.folder },
+        'The disk is full: the reserve there was given up, so that images can be deleted',
+      );
+    reserve.renew();
+  }
 }
 
 function onlyService(name: string): readonly ServiceName[] | undefined {

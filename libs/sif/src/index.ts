@@ -32,6 +32,7 @@ export { setPrimary } from './primary.js';
 export { isDeterministic, readSif, type SifImage } from './read.js';
 export {
   groupsOf,
+  inspectMetadata,
   objectById,
   objectsInGroup,
   objectsLinkedTo,

@@ -1,6 +1,6 @@
 import type { ReadAccess } from './access/access.js';
 import { DataType, PartitionType, FileSystem, fileSystemName } from './codes.js';
-import { groupOf, linkOf, type Descriptor } from './descriptor.js';
+import { groupOf, linkOf, nameOf, type Descriptor } from './descriptor.js';
 import { isPartitionOfType, partitionOf, type Partition, ociDigestOf } from './extra.js';
 import { notFound, sifError } from './fault.js';
 import { LEAST_PARTITION_BYTES } from './limits.js';
@@ -30,6 +30,11 @@ export function objectsInGroup(image: SifImage, group: number): Descriptor[] {
 /** All objects of a type in table order. */
 export function objectsOfType(image: SifImage, type: number): Descriptor[] {
   return image.descriptors.filter((descriptor) => descriptor.type === type);
+}
+
+/** The object that says what `inspect` shows: "reads it from the section of that name (first match)" (SIF contract §4.2). */
+export function inspectMetadata(image: SifImage): Descriptor | undefined {
+  return objectsOfType(image, DataType.json).find((each) => nameOf(each) === 'inspect-metadata.json');
 }
 
 /** All objects that are linked to an object or group, in table order. */

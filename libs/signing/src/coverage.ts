@@ -66,10 +66,18 @@ export interface ImageSigners {
  * Who signed a whole image, and who signed a part of it: what rules about signers go by (SIF contract §2.11). Only for
  * results of whole images; an image with a bad signature is signed by nobody.
  */
-export function signersOf({ ok, image, signatures }: VerifyResult): ImageSigners {
+export function signersOf(result: VerifyResult): ImageSigners {
+  return result.ok ? goodSigners(result) : { anything: [], everything: [] };
+}
+
+/**
+ * The same from the good signatures alone, whatever became of the others: what is covered by them is what those people signed, also
+ * when somebody else's key was revoked, or anybody has added a signature that is none. For results with `everySignature`.
+ */
+export function goodSigners({ image, signatures }: VerifyResult): ImageSigners {
   const groups = new Map<string, Set<number>>();
-  for (const { signer, group } of ok ? signatures : [])
-    if (signer !== undefined)
+  for (const { signer, group, failure } of signatures)
+    if (signer !== undefined && failure === undefined)
       groups.set(signer.fingerprint, (groups.get(signer.fingerprint) ?? new Set()).add(group));
   const all = groupsOf(image);
   const anything = [...groups.keys()];

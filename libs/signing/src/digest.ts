@@ -50,10 +50,19 @@ export class DataDigests {
   readonly #image: SifImage;
   readonly #signal: AbortSignal | undefined;
   readonly #known = new Map<string, Promise<string>>();
+  /** What outlives this verification. */
+  readonly #kept: Map<string, string>;
 
-  constructor(image: SifImage, signal?: AbortSignal) {
+  constructor(
+    image: SifImage,
+    {
+      signal,
+      digests = new Map(),
+    }: { readonly signal?: AbortSignal; readonly digests?: Map<string, string> } = {},
+  ) {
     this.#image = image;
     this.#signal = signal;
+    this.#kept = digests;
   }
 
   /**
@@ -64,10 +73,17 @@ export class DataDigests {
     const problem = objectProblem(this.#image, descriptor);
     if (problem !== undefined) throw dataCompromised(descriptor.id, problem);
     const key = `${algorithm}:${descriptor.offset}:${descriptor.size}`;
-    const known =
-      this.#known.get(key) ?? digestOf(openObject(this.#image, descriptor), algorithm, this.#signal);
+    const known = this.#known.get(key) ?? this.#compute(key, descriptor, algorithm);
     this.#known.set(key, known);
     return known;
+  }
+
+  async #compute(key: string, descriptor: Descriptor, algorithm: string): Promise<string> {
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) return kept;
+    const digest = await digestOf(openObject(this.#image, descriptor), algorithm, this.#signal);
+    this.#kept.set(key, digest);
+    return digest;
   }
 }
 

@@ -1,5 +1,6 @@
 export {
   coverageOf,
+  goodSigners,
   signersOf,
   type CoverageState,
   type ImageSigners,

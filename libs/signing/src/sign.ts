@@ -43,7 +43,7 @@ export async function signImage(access: RandomAccess, options: SignOptions): Pro
   const image = await readSif(access);
   try {
     const tasks = tasksOf(image, options);
-    const digests = new DataDigests(image, options.signal);
+    const digests = new DataDigests(image, options);
     const signatures = [];
     for (const { group, objects } of tasks) {
       const metadata = await signedMetadataText(image, group, objects, digests);

@@ -4,6 +4,7 @@ import { MemoryAccess, addObject, DataType, readSif } from '#libs/sif';
 import { describe, expect, it } from 'vitest';
 import { expectedImages, sifFixture, sifFixtureNames } from '../../../test/support/sif-fixtures.js';
 import { FIXTURE_CLOCK, sifKey, sifPem, sifRing, verifyOptions } from '../../../test/support/sif-keys.js';
+import { goodSigners, signersOf } from './coverage.js';
 import { hexDigest } from './digest.js';
 import { readPublicKey } from './dsse/key.js';
 import { descriptorIntegrityBytes, headerIntegrityBytes, relativeIdOf } from './integrity.js';
@@ -210,5 +211,36 @@ describe('verifyImage of hostile images', () => {
     const { ok, failure } = await verify(name);
     expect(ok).toBe(false);
     expect(failure?.message).toContain(answers.get(key) ?? 'signature not found for object group 1');
+  });
+});
+
+describe('every signature', () => {
+  const everySignature = true;
+
+  it('is reported, behind one that is not good too; the first failure is the answer', async () => {
+    const one = await verify('images/twice-signed.sif', { clock, pgp: [sifRing(['b'])] });
+    expect(one.signatures).toHaveLength(1);
+    const all = await verify('images/twice-signed.sif', { clock, pgp: [sifRing(['b'])], everySignature });
+    expect(all.signatures.map(({ failure }) => failure?.reason)).toEqual(['signature_not_valid', undefined]);
+    expect(all.failure).toEqual(one.failure);
+    expect(all.ok).toBe(false);
+    expect(goodSigners(all).everything).toEqual(['2CED450D6961640CB9FA187B1B5C94522B6529B4']);
+    expect(signersOf(all).anything).toEqual([]);
+  });
+
+  it('of an image with a group that nobody signed makes nobody a signer of all of it', async () => {
+    const result = await verify('images/multi-group-signed-g1-only.sif', { ...local, everySignature });
+    expect(result.failure?.reason).toBe('signature_not_found');
+    expect(goodSigners(result).everything).toEqual([]);
+    expect(goodSigners(result).anything).toHaveLength(1);
+  });
+
+  it('is compared with digests that are known, and makes those known that were not', async () => {
+    const digests = new Map<string, string>();
+    const options = { ...local, digests };
+    expect((await verify('images/signed.sif', options)).ok).toBe(true);
+    expect(digests.size).toBeGreaterThan(0);
+    for (const key of digests.keys()) digests.set(key, 'f'.repeat(64));
+    expect((await verify('images/signed.sif', options)).failure?.reason).toBe('data_compromised');
   });
 });

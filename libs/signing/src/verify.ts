@@ -30,6 +30,13 @@ export interface VerifyOptions extends Selection {
   readonly clock: Clock;
   /** Also look for what no signature covers and looks changed or hidden: reads what lies between the objects, too. */
   readonly outside?: boolean;
+  /** Go on behind a signature that is not good, so that there is a report for each; the first failure is still the answer. */
+  readonly everySignature?: boolean;
+  /**
+   * Digests of data that are known, and to which those are added that are computed: for whoever verifies the same bytes again, when a
+   * key has changed and they cannot have. Give nothing but what came from here, of the very same file.
+   */
+  readonly digests?: Map<string, string>;
   readonly signal?: AbortSignal;
 }
 
@@ -77,13 +84,14 @@ class Verifier {
   readonly reports: SignatureReport[] = [];
   readonly #search: KeySearch | undefined;
   readonly #digests: DataDigests;
+  #first: VerificationFailure | undefined;
 
   constructor(
     private readonly image: SifImage,
     private readonly options: VerifyOptions,
   ) {
     this.#search = options.pgp === undefined ? undefined : new KeySearch(options.pgp);
-    this.#digests = new DataDigests(image, options.signal);
+    this.#digests = new DataDigests(image, options);
   }
 
   get warnings(): readonly string[] {
@@ -94,9 +102,17 @@ class Verifier {
     for (const task of tasksFor(this.image, this.options)) {
       const signatures = await this.#signatures(task);
       if (signatures.length === 0)
-        throw failed('signature_not_found', `signature not found for ${task.subject}`);
-      for (const signature of signatures) await this.#verify(task, signature);
+        this.#fail(failed('signature_not_found', `signature not found for ${task.subject}`));
+      for (const signature of signatures)
+        await this.#verify(task, signature).catch((error: unknown) => this.#fail(error));
     }
+    if (this.#first !== undefined) throw this.#first;
+  }
+
+  /** Ends the verification, or remembers why it has failed when the rest is looked at all the same. */
+  #fail(error: unknown): void {
+    if (this.options.everySignature !== true || !(error instanceof VerificationFailure)) throw error;
+    this.#first ??= error;
   }
 
   /** The signatures of the wanted format. Legacy ones count for nothing unless they are asked for. */

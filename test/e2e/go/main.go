@@ -75,6 +75,10 @@ func push(ctx context.Context, c *library.Client, file, path, arch string, tags 
 }
 
 func pull(ctx context.Context, c *library.Client, file, path, arch, tag string) error {
+	// First of all the stock programs ask for the record: what is refused here is shown to people in the words of the server.
+	if _, err := c.GetImage(ctx, arch, path+":"+tag); err != nil {
+		return err
+	}
 	image, err := os.Create(file)
 	if err != nil {
 		return err

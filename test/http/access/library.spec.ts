@@ -96,6 +96,15 @@ describeAccess('library', () => LibraryThings.prepare(), {
   'GET /v1/manage/tags/{entity}/{collection}/{container}': (about) => ({
     path: `/v1/manage/tags/${about.world.of(about).place}`,
   }),
+  'GET /v1/manage/signatures/{entity}/{collection}/{container}/{ref}': (about) => ({
+    path: `/v1/manage/signatures/${about.world.of(about).place}/latest?arch=amd64`,
+  }),
+  'GET /v1/manage/details/{entity}/{collection}/{container}/{ref}': (about) => ({
+    path: `/v1/manage/details/${about.world.of(about).place}/latest`,
+  }),
+  'GET /v1/manage/downloads/{entity}/{collection}/{container}': (about) => ({
+    path: `/v1/manage/downloads/${about.world.of(about).place}`,
+  }),
   'PATCH /v1/manage/entities/{entity}': (about) => ({
     method: 'PATCH',
     path: `/v1/manage/entities/${about.world.of(about).entity}`,
@@ -115,6 +124,10 @@ describeAccess('library', () => LibraryThings.prepare(), {
     path: `/v1/manage/retention/${about.world.of(about).place}`,
     json: { rules: { keepLast: 1 } },
   }),
+  'POST /v1/manage/retention/{entity}': (about) => ({
+    path: `/v1/manage/retention/${about.world.of(about).entity}`,
+    json: { rules: { keepLast: 1 } },
+  }),
   // There is something in it.
   'DELETE /v1/manage/entities/{entity}': (about) => ({
     method: 'DELETE',
@@ -131,6 +144,23 @@ describeAccess('library', () => LibraryThings.prepare(), {
   'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': async (about) => ({
     method: 'DELETE',
     path: `/v1/manage/tags/${about.world.of(about).place}/${await about.world.removableTag(about)}`,
+  }),
+  'GET /v1/manage/stars': () => ({ path: '/v1/manage/stars' }),
+  'PUT /v1/manage/stars/{entity}/{collection}/{container}': (about) => ({
+    method: 'PUT',
+    path: `/v1/manage/stars/${about.world.of(about).place}`,
+  }),
+  'DELETE /v1/manage/stars/{entity}/{collection}/{container}': (about) => ({
+    method: 'DELETE',
+    path: `/v1/manage/stars/${about.world.of(about).place}`,
+  }),
+  'GET /v1/manage/accounts/{account}': (about) => ({
+    path: `/v1/manage/accounts/${about.object === 'own' && !about.missing ? about.caller.account : 'nobodys'}`,
+  }),
+  'PATCH /v1/manage/accounts/{account}': () => ({
+    method: 'PATCH',
+    path: '/v1/manage/accounts/somebody',
+    json: { quota: 0 },
   }),
   'GET /v1/events': (about) => ({ path: `/v1/events?entity=${about.world.of(about).entity}` }),
   'GET /v1/manage/webhooks/{entity}': (about) => ({

@@ -45,6 +45,12 @@ const KEPT = {
   format: 'sif',
   arch: 'riscv64',
   fingerprints: ['F'.repeat(40)],
+  signers: ['f'.repeat(40)],
+  checkedAt: '2026-01-01T00:00:00.000Z',
+  requiredSigners: { push: ['f'.repeat(40)], pull: ['f'.repeat(40)] },
+  due: 1,
+  changed: false,
+  labels: [{ name: 'evil', value: 'label' }],
   secret: 'x',
   disabled: 'failing',
   failingSince: '2000-01-01T00:00:00.000Z',
@@ -280,7 +286,11 @@ const CASES: Readonly<Record<string, Case>> = {
     const { extra, query, username } = sent;
     const place = await newPlace(sent);
     // Quota is refused, not dropped: whoever asks for it is told.
-    const body = { ...extra(...TEXTS, 'defaultPrivate', 'quota'), description: 'd', customData: 'c' };
+    const body = {
+      ...extra(...TEXTS, 'defaultPrivate', 'quota', 'requiredSigners'),
+      description: 'd',
+      customData: 'c',
+    };
     const answer = await sent.owner.send('PATCH', `/v1/manage/entities/${username}?${query}`, body);
     return [statusAndBody(answer), await stored(sent, place)];
   },
@@ -306,6 +316,26 @@ const CASES: Readonly<Record<string, Case>> = {
     const body = { ...extra(), rules: { ...extra(), keepLast: 1 } };
     const address = `/v1/manage/retention/${await pathOf(sent, place.container)}?${query}`;
     return [statusAndBody(await sent.owner.send('POST', address, body)), await stored(sent, place)];
+  },
+  'POST /v1/manage/retention/:entity': async (sent) => {
+    const { extra, query, username } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra(), rules: { ...extra(), keepLast: 1 } };
+    const answer = await sent.owner.send('POST', `/v1/manage/retention/${username}?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, place)];
+  },
+  'PATCH /v1/manage/accounts/:account': async (sent) => {
+    const { world, extra, query, username } = sent;
+    const place = await newPlace(sent);
+    const body = { ...extra('quota'), quota: 5_000_000 };
+    const answer = await world.admin.send('PATCH', `/v1/manage/accounts/${username}?${query}`, body);
+    return [statusAndBody(answer), await stored(sent, place)];
+  },
+  'PUT /v1/manage/stars/:entity/:collection/:container': async (sent) => {
+    const { extra, query } = sent;
+    const place = await newPlace(sent);
+    const address = `/v1/manage/stars/${await pathOf(sent, place.container)}?${query}`;
+    return [statusAndBody(await sent.owner.send('PUT', address, extra())), await stored(sent, place)];
   },
   'POST /v1/manage/webhooks/:entity': async (sent) => {
     const { extra, query, username } = sent;

@@ -229,11 +229,17 @@ describe.each([
   it('finds what an entity is said to have, or not to have, and how often', async () => {
     const [tester, other] = [await entity(), await entity('other')];
     const name = `${PLACE}@${hash}`;
+    const { account } = (await must(tables.holdings.get(holdingId(tester, hash)))).value;
+    // Who brought it goes with what is lost: it is nobody's then.
+    const before = (await must(tables.accounts.get('other'))).value;
+    const numbers = (recorded: number) => ({ recorded, counted: recorded - bytes.length });
     await expectRepair(
       async () => {
         await tables.holdings.delete(holdingId(other, hash));
-        await tables.holdings.put(holdingId(tester, hash), { size: bytes.length, images: 7 });
+        await tables.holdings.put(holdingId(tester, hash), { size: bytes.length, images: 7, account });
       },
+      { kind: 'account_size', name: 'other', ...numbers(before.size) },
+      { kind: 'account_held', name: 'other', ...numbers(before.held) },
       { kind: 'holding_wrong', name, what: tester, recorded: 7, counted: 2 },
       { kind: 'holding_missing', name, what: other, recorded: 0, counted: 1 },
     );

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlobStore } from '#libs/blobs';
@@ -160,11 +160,37 @@ describe('the library client against the library', () => {
     });
   });
 
+  it('84: takes no bytes but those whose hash the library named', async () => {
+    const [bytes, others] = [await testImage(), await testImage()];
+    await push('library://tester/client/swapped:1', bytes);
+    const file = join(
+      world.app.home,
+      'data/library/blobs/sha256',
+      hashOf(bytes).slice(7, 9),
+      hashOf(bytes).slice(7),
+    );
+    await chmod(file, 0o600);
+    await writeFile(file, others);
+    const destination = join(folder.path, 'swapped.sif');
+    const path = 'tester/client/swapped';
+    const image = await client.image({ path, tag: '1', arch: 'amd64' });
+    await expect(pullImage(client, { image, path, destination })).rejects.toMatchObject({
+      reason: 'wrong_digest',
+    });
+    await expect(readFile(destination)).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(file, bytes);
+    await pullImage(client, { image, path, destination });
+    expect(hashOf(await readFile(destination))).toBe(hashOf(bytes));
+  });
+
   it('searches and deletes', async () => {
     const bytes = await testImage();
     await push('library://tester/client/sought:1', bytes);
     const found = await client.search('sought', { arch: 'amd64' });
     expect(found.image.map(({ containerName, tags }) => [containerName, tags])).toEqual([['sought', ['1']]]);
+    expect([found.more, found.cut, found.next]).toEqual([false, false, undefined]);
+    expect((await client.search('sought', { entity: 'other', private: false })).image).toEqual([]);
+    expect((await client.search('', { signer: 'AB12'.repeat(10) })).image).toEqual([]);
     await client.delete({ path: 'tester/client/sought', tag: '1', arch: 'amd64' });
     expect(await client.findImage({ path: 'tester/client/sought', tag: '1', arch: 'amd64' })).toBeUndefined();
   });

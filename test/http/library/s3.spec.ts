@@ -1,18 +1,22 @@
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Agent } from 'undici';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DownloadCounts } from '#apps/library/src/downloads/downloadCounts.service';
 import { BlobStore } from '#libs/blobs';
 import { HttpClient, LibraryClient, pullImage, pushImage } from '#libs/client';
 import { DOWNLOAD_PROOF_HEADER } from '#libs/contract';
 import { parsePushReference } from '#libs/core';
+import { SignersService } from '#apps/library/src/signers/signers.service';
 import { S3BlobDriver } from '../../../libs/blobs/src/s3/s3Driver.js';
 import { CertificateAuthority } from '../../support/certificates.js';
 import { skipped } from '../../support/needs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { lackingS3, s3Place, s3Settings, startVersitygw, type TestS3 } from '../../support/versitygw.js';
-import { type RawAnswer, rawRequest } from './transfer.js';
+import { openRequest, type RawAnswer, rawRequest } from './transfer.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const reason = lackingS3();
@@ -171,6 +175,23 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
       expect((await get('tester/s3/outage:v1')).body.equals(bytes)).toBe(true);
       expect(await ready()).toMatchObject({ 'library blobs': 'ok' });
     });
+
+    it('goes on with a pull over a crash of the store in its middle', async () => {
+      const bytes = await testImage({ size: 40_000_000 });
+      await tester.push('tester/s3/pulled', bytes);
+      const pull = openRequest(world.app, '/v1/imagefile/tester/s3/pulled', {});
+      pull.end();
+      const [answer] = (await once(pull, 'response')) as [IncomingMessage];
+      const chunks: Buffer[] = [];
+      for await (const chunk of answer) {
+        if (chunks.length === 0) {
+          await server.kill();
+          await server.restart();
+        }
+        chunks.push(chunk as Buffer);
+      }
+      expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+    }, 60_000);
   });
 
   it('goes on with an upload after a restart of the library', async () => {
@@ -204,7 +225,11 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
     let agent: Agent;
     let small: Buffer;
     beforeAll(async () => {
-      world = await start(server.newUrl(), {}, { SCS_S3_PUBLIC_ENDPOINT: publicEndpoint });
+      world = await start(
+        server.newUrl(),
+        {},
+        { SCS_S3_PUBLIC_ENDPOINT: publicEndpoint, SCS_KEYSTORE_URL: 'https://localhost:1' },
+      );
       agent = new Agent({ connect: { ca: [authority.cert, world.app.ca] } });
       small = await testImage({ size: 50_000 });
       await world.tester.push('tester/s3/open', small, { tags: ['v1'] });
@@ -275,6 +300,24 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
       expect((await fetchFrom(url)).body.equals(small)).toBe(true);
     });
 
+    it('gives none where nobody has signed who must have, and a short one where somebody has', async () => {
+      const rule = (pull: string | undefined) =>
+        world.tester.send('PATCH', '/v1/manage/entities/tester', {
+          requiredSigners: pull === undefined ? null : { pull: [pull] },
+        });
+      const signer = 'a'.repeat(40);
+      await rule(signer);
+      const refused = await world.anonymous.get('/v1/imagefile/tester/s3/open:v1');
+      expect([refused.status, refused.headers['location']]).toEqual([403, undefined]);
+      const standing = vi
+        .spyOn(world.app.get(SignersService), 'standing')
+        .mockResolvedValue({ signers: [signer], signatures: [], certain: true });
+      const url = await locate(world.anonymous, 'tester/s3/open:v1');
+      expect(Number(url.searchParams.get('X-Amz-Expires'))).toBe(600);
+      standing.mockRestore();
+      await rule(undefined);
+    });
+
     it('answers a HEAD by itself, and 404 for what is not there', async () => {
       const head = await world.anonymous.send('HEAD', '/v1/imagefile/tester/s3/open:v1');
       expect([head.status, head.headers['content-length']]).toEqual([200, String(small.length)]);
@@ -286,8 +329,10 @@ describe.skipIf(reason)(`the library over an object store${skipped(reason)}`, ()
     });
 
     it('counts a pull once', async () => {
-      const count = async () =>
-        (await world.tester.get('/v1/containers/tester/s3/open')).body.data.downloadCount as number;
+      const count = async () => {
+        await world.app.get(DownloadCounts).flush();
+        return (await world.tester.get('/v1/containers/tester/s3/open')).body.data.downloadCount as number;
+      };
       const before = await count();
       await locate(world.anonymous, 'tester/s3/open:v1');
       expect(await count()).toBe(before + 1);

@@ -3,7 +3,16 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LibraryModule } from '#apps/library/src/library.module';
 import { type Clock, ManualClock } from '#libs/core';
-import { createSif, DataType, FileSystem, HashType, MemoryAccess, PartitionType } from '#libs/sif';
+import type { ServiceModule } from '#libs/server';
+import {
+  createSif,
+  DataType,
+  FileSystem,
+  HashType,
+  MemoryAccess,
+  type ObjectInput,
+  PartitionType,
+} from '#libs/sif';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { sqliteDatabase, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
@@ -31,6 +40,8 @@ export interface WorldOptions {
   readonly home?: string;
   readonly authority?: TestAuthority;
   readonly clock?: Clock;
+  /** More services that run in the same process; `env` says SCS_SERVICES then. */
+  readonly modules?: readonly ServiceModule[];
   /** More settings. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -46,7 +57,11 @@ export async function startLibrary(options: WorldOptions = {}): Promise<World> {
     authority.revocations = async (after) => ({ ...(await feed(after)), time: clock.now().getTime() });
   }
   const app = await startApp({
-    modules: [options.limits ? LibraryModule.with(options.limits) : LibraryModule, authority.module()],
+    modules: [
+      options.limits ? LibraryModule.with(options.limits) : LibraryModule,
+      authority.module(),
+      ...(options.modules ?? []),
+    ],
     env: {
       SCS_SERVICES: 'library',
       SCS_AUTH_URL: 'https://localhost:1',
@@ -225,6 +240,9 @@ export interface TestImage {
   readonly encrypted?: boolean;
   /** Fingerprint in hexadecimal. */
   readonly signedBy?: string;
+  /** What it says of itself beside its file system. */
+  readonly says?: { readonly labels?: object; readonly helpfile?: string; readonly deffile?: string };
+  readonly definition?: string;
 }
 
 /** A small image with random content. */
@@ -233,12 +251,19 @@ export async function testImage({
   size = 4096,
   encrypted = false,
   signedBy,
+  says,
+  definition,
 }: TestImage = {}): Promise<Buffer> {
   const access = new MemoryAccess();
   const fileSystem = encrypted ? FileSystem.encryptedSquashfs : FileSystem.squashfs;
   const partition = { fileSystem, type: PartitionType.primary, architecture: arch };
-  const objects = [
-    { type: DataType.partition, data: randomBytes(size), extra: { kind: 'partition', partition } as const },
+  const metadata = JSON.stringify({ data: { attributes: says }, type: 'container' });
+  const objects: ObjectInput[] = [
+    ...(definition === undefined ? [] : [{ type: DataType.definition, data: Buffer.from(definition) }]),
+    ...(says === undefined
+      ? []
+      : [{ type: DataType.json, name: 'inspect-metadata.json', data: Buffer.from(metadata) }]),
+    { type: DataType.partition, data: randomBytes(size), extra: { kind: 'partition', partition } },
   ];
   const signature =
     signedBy === undefined ? undefined : { hashType: HashType.sha256, entity: Buffer.from(signedBy, 'hex') };

@@ -1,4 +1,4 @@
-import { SCOPE_NAMES, type ScopeName } from '#libs/contract';
+import { SCOPE_NAMES, scopeCovers, type ScopeName } from '#libs/contract';
 import { type ObjectName, type Rule, type Standing, STANDINGS } from './table.js';
 
 /** The accounts of the world of the tests. `deputy` is an administrator, and an owner of the organisation besides. */
@@ -56,7 +56,9 @@ export function scopesOf({ shows, account, scopes, exchanged }: Caller, rule: Ru
   if (scopes !== 'all but what is needed') return EVERYDAY;
   const { scope, scopeThere, reachedBy = [] } = rule;
   const needed = scope ?? scopeThere;
-  return EVERYDAY.filter((name) => (needed === undefined ? !reachedBy.includes(name) : name !== needed));
+  return EVERYDAY.filter((name) =>
+    needed === undefined ? !reachedBy.includes(name) : !scopeCovers(name, needed),
+  );
 }
 
 /** Those that count at the object. */

@@ -1,3 +1,4 @@
+import { scopeCovers, type ScopeName } from '#libs/contract';
 import { type Caller, CALLERS, scopesOf, scopesThere, standingOf } from './callers.js';
 import { ACCESS, type ObjectName, type Rule, type Standing, STANDINGS } from './table.js';
 
@@ -28,6 +29,9 @@ export interface Cell {
 const isAtLeast = (standing: Standing, least: Standing): boolean =>
   STANDINGS.indexOf(standing) >= STANDINGS.indexOf(least);
 
+const has = (scopes: readonly ScopeName[], wanted: ScopeName): boolean =>
+  scopes.some((held) => scopeCovers(held, wanted));
+
 /** What the table says about one caller and one object; undefined where there is nothing to ask. */
 export function expectedOf(rule: Rule, caller: Caller, object: ObjectName): Outcome | undefined {
   const standing = standingOf(caller, object, rule);
@@ -49,15 +53,15 @@ export function expectedOf(rule: Rule, caller: Caller, object: ObjectName): Outc
   const isPublic = object === 'public';
   const belongsToNobody = object === 'nothing' || object === 'proven';
   const there = scopesThere(caller, rule);
-  const reaches = rule.reachedBy === undefined || rule.reachedBy.some((scope) => there.includes(scope));
+  const reaches = rule.reachedBy === undefined || rule.reachedBy.some((scope) => has(there, scope));
   const knows = isPublic || belongsToNobody || (reaches && isAtLeast(standing, rule.sees ?? 'reader'));
   const least = isPublic ? (rule.mayPublic ?? rule.may) : rule.may;
   const allowed = knows && isAtLeast(standing, least);
-  if (rule.scope !== undefined && !scopesOf(caller, rule).includes(rule.scope)) return refused(403, !knows);
+  if (rule.scope !== undefined && !has(scopesOf(caller, rule), rule.scope)) return refused(403, !knows);
   if (rule.lists === true) return { kind: 'done', shown: allowed };
   if (!knows) return refused(rule.hidden, true);
   if (!allowed) return refused(403);
-  if (least !== 'nobody' && rule.scopeThere !== undefined && !there.includes(rule.scopeThere))
+  if (least !== 'nobody' && rule.scopeThere !== undefined && !has(there, rule.scopeThere))
     return refused(403);
   const isTyped = caller.shows !== 'token' || standing === 'admin';
   const needsTyping = rule.typed === 'always' || (rule.typed === 'but itself' && object !== 'itself');

@@ -70,7 +70,12 @@ export interface Rule {
   readonly answers?: 404 | 409 | 501 | 'sign-in';
 }
 
-const LIBRARY_SCOPES: readonly ScopeName[] = ['library:read', 'library:write', 'library:delete'];
+const LIBRARY_SCOPES: readonly ScopeName[] = [
+  'library:read',
+  'library:create',
+  'library:write',
+  'library:delete',
+];
 
 /** Anybody. A token is not needed; a bad one is refused, so that nobody takes an expired login for an empty answer. */
 const OPEN: Rule = { by: 'anybody', may: 'nobody', hidden: 404, objects: ['nothing'] };
@@ -144,11 +149,28 @@ const MANAGE: Rule = {
   hidden: 404,
   objects: ['own', 'public', 'private'],
 };
-/** The same, and jobs of theirs, which bring images. */
-const WRITE: Rule = { ...MANAGE, exchanged: 'this service' };
+/** The same, with tokens that bring new things and change nothing, and jobs of theirs, which bring images. */
+const WRITE: Rule = {
+  ...MANAGE,
+  scope: 'library:create',
+  scopeThere: 'library:create',
+  exchanged: 'this service',
+};
 
 /** Whoever may remove something with all that is in it. */
 const REMOVE: Rule = { ...MANAGE, scope: 'library:delete', scopeThere: 'library:delete', may: 'owner' };
+
+/** Who may know of something, with a token for reading there; and no job. */
+const STAR: Rule = {
+  by: 'token',
+  scope: 'library:read',
+  scopeThere: 'library:read',
+  reachedBy: LIBRARY_SCOPES,
+  may: 'reader',
+  mayPublic: 'stranger',
+  hidden: 404,
+  objects: ['own', 'public', 'private'],
+};
 
 /** Owners, who say where what happens in their entity is told. Whether there are any webhooks nobody else learns. */
 const WEBHOOK: Rule = { ...MANAGE, may: 'owner' };
@@ -156,8 +178,8 @@ const WEBHOOK: Rule = { ...MANAGE, may: 'owner' };
 /** A place that need not exist. Whether it does is not told: who may not write there gets the same for every name. */
 const PLACE: Rule = {
   by: 'token',
-  scope: 'library:write',
-  scopeThere: 'library:write',
+  scope: 'library:create',
+  scopeThere: 'library:create',
   may: 'writer',
   sees: 'writer',
   hidden: 403,
@@ -176,7 +198,7 @@ const BUILD: Rule = {
   objects: ['own', "another person's"],
 };
 /** Where the image goes to. It is pushed with an exchanged token, and those have no rank (ADR 4). */
-const PUBLISH: Rule = { ...PLACE, scope: 'build', rank: 'nobody' };
+const PUBLISH: Rule = { ...PLACE, scope: 'build', scopeThere: 'library:write', rank: 'nobody' };
 /** A worker, with the token that was exchanged for this build: nobody else, not even the owner of the build. */
 const WORK: Rule = { ...BUILD, exchanged: 'this service', may: 'worker', sees: 'worker', hidden: 403 };
 
@@ -348,15 +370,28 @@ export const ACCESS = {
     'GET /v1/manage/containers/{entity}/{collection}': READ,
     'GET /v1/manage/images/{entity}/{collection}/{container}': READ,
     'GET /v1/manage/tags/{entity}/{collection}/{container}': READ,
-    // Texts, which writers change; the rest is for owners (test/http/library/manage.spec.ts).
+    'GET /v1/manage/signatures/{entity}/{collection}/{container}/{ref}': READ,
+    'GET /v1/manage/details/{entity}/{collection}/{container}/{ref}': {
+      ...READ,
+      scopeThere: 'library:read',
+    },
+    'GET /v1/manage/downloads/{entity}/{collection}/{container}': READ,
+    // Texts, which writers change; the rest is for owners (test/http/library/manage-parents.spec.ts).
     'PATCH /v1/manage/entities/{entity}': MANAGE,
     'PATCH /v1/manage/collections/{entity}/{collection}': MANAGE,
     'PATCH /v1/manage/containers/{entity}/{collection}/{container}': MANAGE,
     'POST /v1/manage/retention/{entity}/{collection}/{container}': REMOVE,
+    'POST /v1/manage/retention/{entity}': REMOVE,
     'DELETE /v1/manage/entities/{entity}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/collections/{entity}/{collection}': { ...REMOVE, answers: 409 },
     'DELETE /v1/manage/containers/{entity}/{collection}/{container}': REMOVE,
     'DELETE /v1/manage/tags/{entity}/{collection}/{container}/{tag}': { ...REMOVE, may: 'writer' },
+    // Everybody may like what they may know of.
+    'GET /v1/manage/stars': { ...ACCOUNT, scope: 'library:read' },
+    'PUT /v1/manage/stars/{entity}/{collection}/{container}': STAR,
+    'DELETE /v1/manage/stars/{entity}/{collection}/{container}': STAR,
+    'GET /v1/manage/accounts/{account}': { ...PERSON, by: 'token' },
+    'PATCH /v1/manage/accounts/{account}': ADMIN,
     // Of one entity; without one everybody gets what they may read (test/http/library/events.spec.ts).
     'GET /v1/events': READ,
     'GET /v1/manage/webhooks/{entity}': WEBHOOK,

@@ -15,7 +15,8 @@ export interface AccountPageFacts {
 /** What a scope lets a program do, in the words of people. */
 const MEANING: Readonly<Record<ScopeName, string>> = {
   'library:read': 'pull private images',
-  'library:write': 'push images and set tags',
+  'library:create': 'push images and set new tags',
+  'library:write': 'push images, set and move tags, describe containers',
   'library:delete': 'delete images',
   'keystore:write': 'add keys to the keystore',
   build: 'build images remotely',

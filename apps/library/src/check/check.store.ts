@@ -1,10 +1,12 @@
 import type { LibraryCheckPart } from '#libs/contract';
 import { DomainError } from '#libs/core';
+import { AccountsCheck } from './accounts.store.js';
 import { ContentsCheck } from './contents.store.js';
 import { ImagesCheck } from './images.store.js';
 import { ObjectsCheck } from './objects.store.js';
 import { Rehash } from './rehash.store.js';
 import { type CheckOptions, type CheckParts, confirm, type Walk } from './room.store.js';
+import { StarsCheck } from './stars.store.js';
 import { UploadsCheck } from './uploads.store.js';
 import { UsageCheck } from './usage.store.js';
 
@@ -32,7 +34,9 @@ export class LibraryCheck {
       new ImagesCheck(parts, contents),
       contents,
       new UploadsCheck(parts),
+      new StarsCheck(parts),
       new UsageCheck(parts),
+      new AccountsCheck(parts),
     ].flatMap(({ walks }) => walks);
   }
 

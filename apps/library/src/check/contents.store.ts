@@ -261,7 +261,7 @@ export class ContentsCheck {
       const mend =
         found === undefined
           ? [table.write.insert(holdingId(entity, hash), { size, images })]
-          : [table.write.replace(found.id, found.revision, { size, images })];
+          : [table.write.replace(found.id, found.revision, { ...found.value, size, images })];
       const kind = found === undefined ? 'holding_missing' : 'holding_wrong';
       const isSize = found !== undefined && found.value.size !== size;
       const numbers = isSize

@@ -1,7 +1,13 @@
+import { isDigest } from '#libs/core';
+import type { Label } from '../images/imageDetails.js';
+import { readImageFacts } from '../images/imageFacts.js';
 import type { Image } from '../images/documents.store.js';
 import { hashId } from '../images/documents.store.js';
 import type { ContentsCheck } from './contents.store.js';
 import type { Look } from './look.js';
+import { imageTerms, sameTerm, type Terms } from '../search/documents.store.js';
+import type { Container } from '../tree/documents.store.js';
+import { seenTerms } from './objects.store.js';
 import { containerPath } from './paths.js';
 import type { CheckParts, Difference, Shown, Suspect, Walk, Walked } from './room.store.js';
 import { all, byId } from './tables.store.js';
@@ -40,10 +46,19 @@ export class ImagesCheck {
       tables.contents,
       items.map(({ value }) => value.hash),
     );
+    const wanted = items.flatMap((image) => [...this.#termsOf(image, containers.get(image.value.container))]);
+    const terms = await byId(
+      tables.terms,
+      wanted.map(([id]) => id),
+    );
+    const untold = new Set(
+      wanted.filter(([id, term]) => !sameTerm(terms.get(id)?.value, term)).map(([, { target }]) => target),
+    );
     const suspects: Suspect[] = [];
     for (const { id, value } of items) {
       const { container, hash, uploaded } = value;
-      if (hashes.get(hashId(container, hash))?.value.image !== id || !containers.has(container))
+      const leads = hashes.get(hashId(container, hash))?.value.image === id;
+      if (!leads || !containers.has(container) || untold.has(id) || isUnread(value))
         suspects.push({ name: id, look: (look) => this.#lookAtImage(id, look) });
       // Every other thing about a content is seen from it.
       if (uploaded && !contents.has(hash) && (await this.#firstOf(hash)) === id)
@@ -65,7 +80,13 @@ export class ImagesCheck {
     look.sawDocument(image);
     if (image === undefined) return { differences: [] };
     const { container, hash } = image.value;
-    const path = await this.#pathOf(image, look);
+    const parent = await tables.containers.get(container);
+    const path = parent && `${containerPath(parent)}@${hash}`;
+    // One that came with an older version.
+    const labels = isUnread(image.value) ? await this.#labelsIn(image) : undefined;
+    const value = labels === undefined ? image.value : { ...image.value, labels };
+    const wanted = this.#termsOf({ ...image, value }, parent);
+    look.saw(parent?.id, seenTerms(wanted));
     const differences: Difference[] = [];
     if (path === undefined)
       differences.push({ problem: { kind: 'parent_missing', name: id, what: container }, subject: 'image' });
@@ -73,25 +94,60 @@ export class ImagesCheck {
     const found = await tables.hashes.get(hashId(container, hash));
     look.sawDocument(found);
     if (found === undefined) {
-      const mend = [
-        tables.hashes.write.insert(hashId(container, hash), { image: id }),
-        // It is not deleted at this moment.
-        tables.images.write.replace(id, image.revision, image.value),
-      ];
+      const mend = [tables.hashes.write.insert(hashId(container, hash), { image: id })];
       differences.push({ problem: { kind: 'hash_missing', name }, subject: 'image', mend });
     } else if (found.value.image !== id) {
       const other = await tables.images.get(found.value.image);
       look.sawDocument(other);
       const isTwice = other?.value.container === container && other.value.hash === hash;
-      const mend = [
-        tables.hashes.write.replace(found.id, found.revision, { image: id }),
-        tables.images.write.replace(id, image.revision, image.value),
-      ];
+      const mend = [tables.hashes.write.replace(found.id, found.revision, { image: id })];
       const problem = { kind: 'hash_wrong', name, what: found.value.image } as const;
       // Two records of one content: which of them is meant is not for us to say.
       differences.push({ problem, subject: 'image', ...(isTwice ? {} : { mend }) });
     }
-    return { differences };
+    const { write } = tables.terms;
+    if (labels !== undefined) {
+      const mend = [...wanted].map(([termId, term]) => write.put(termId, term));
+      differences.push({ problem: { kind: 'labels_missing', name }, subject: 'image', mend });
+      return { differences: this.#heldFast({ ...image, value }, differences) };
+    }
+    const terms = await byId(tables.terms, wanted.keys());
+    for (const [termId, term] of wanted) {
+      const found = terms.get(termId);
+      look.sawDocument(found);
+      if (sameTerm(found?.value, term)) continue;
+      const mend = [
+        found === undefined ? write.insert(termId, term) : write.replace(termId, found.revision, term),
+      ];
+      const kind = found === undefined ? 'term_missing' : 'term_wrong';
+      differences.push({ problem: { kind, name, what: term.term }, subject: 'image', mend });
+    }
+    return { differences: this.#heldFast(image, differences) };
+  }
+
+  #termsOf(image: Image, container: Container | undefined): Terms {
+    return container === undefined ? new Map() : imageTerms(image, container);
+  }
+
+  /** What its file says; undefined where there is none to read, which is said of its content. */
+  async #labelsIn({ value: { hash } }: Image): Promise<Label[] | undefined> {
+    const { blobs } = this.#parts;
+    const digest = isDigest(hash) ? hash : undefined;
+    if (digest === undefined || (await blobs.sizeOf(digest)) === undefined) return undefined;
+    const blob = await blobs.open(digest);
+    try {
+      return [...(await readImageFacts(blob)).labels];
+    } finally {
+      await blob.close();
+    }
+  }
+
+  /** An image that is deleted at this moment makes the repair fail; with it, what its record lacks is written. */
+  #heldFast(image: Image, differences: readonly Difference[]): readonly Difference[] {
+    const first = differences.find(({ mend }) => mend !== undefined);
+    if (first?.mend === undefined) return differences;
+    const fast = this.#parts.tables.images.write.replace(image.id, image.revision, image.value);
+    return differences.map((one) => (one === first ? { ...one, mend: [...(first.mend ?? []), fast] } : one));
   }
 
   async #hashes(from: string | undefined): Promise<Walked> {
@@ -161,12 +217,11 @@ export class ImagesCheck {
     const problem = { kind: 'tag_stray', name: path, what: arch } as const;
     return { differences: [{ problem, subject: 'tag', mend }] };
   }
+}
 
-  async #pathOf({ value }: Image, look: Look): Promise<string | undefined> {
-    const container = await this.#parts.tables.containers.get(value.container);
-    look.saw(container?.id);
-    return container && `${containerPath(container)}@${value.hash}`;
-  }
+/** Whether nobody has looked yet what the file says of itself. */
+function isUnread({ uploaded, format, labels }: Image['value']): boolean {
+  return uploaded && format === 'sif' && labels === undefined;
 }
 
 /** Whether a look-up by hash leads to this image. */

@@ -1,9 +1,19 @@
 import type { LibraryProblemKind } from '#libs/contract';
 import type { Stored, Write } from '#libs/documents';
-import { type SearchKind, type TermDocument, termsOf } from '../search/documents.store.js';
+import {
+  collectionTerms,
+  containerTerms,
+  entityTerms,
+  imageTerms,
+  sameTerm,
+  type SearchKind,
+  type TermDocument,
+  type Terms,
+} from '../search/documents.store.js';
 import { audienceOf } from '../tree/audiences.js';
 import type { CollectionDocument, ContainerDocument, EntityDocument } from '../tree/documents.store.js';
 import type { Look } from './look.js';
+import { containerPath } from './paths.js';
 import type { CheckParts, Difference, Shown, Suspect, Walk, Walked } from './room.store.js';
 import { byId } from './tables.store.js';
 
@@ -12,15 +22,25 @@ interface Place {
   readonly kind: SearchKind;
   readonly id: string;
   readonly path: string;
-  readonly name: string;
   readonly audience: string;
+  /** What leads a search to it. */
+  readonly terms: Terms;
   /** Id of what it lies in. */
   readonly parent: string | undefined;
+  /** The path that it is about to get. */
+  readonly next?: string | undefined;
   /** Paths that may still lead to it for a time. */
   readonly former: readonly string[];
   /** Whose list it is in. Entities are in none. */
   readonly listed: string | undefined;
   readonly revision: number;
+}
+
+/** What a term leads to. */
+interface Target {
+  readonly kind: SearchKind | 'image';
+  readonly path: string;
+  readonly terms: Terms;
 }
 
 const KINDS = ['entity', 'collection', 'container'] as const;
@@ -51,22 +71,21 @@ export class ObjectsCheck {
       tables.names,
       places.map(({ path }) => path),
     );
-    const wanted = places.map((place) => ({ place, terms: termsOf({ ...place, target: place.id }) }));
     const terms = await byId(
       tables.terms,
-      wanted.flatMap((one) => [...one.terms.keys()]),
+      places.flatMap((place) => [...place.terms.keys()]),
     );
     const parents = await this.#parents(kind, places);
-    const suspects = wanted
+    const suspects = places
       .filter(
-        ({ place, terms: own }) =>
+        (place) =>
           names.get(place.path)?.value.target !== place.id ||
           names.get(place.path)?.value.until !== undefined ||
           (place.kind !== 'entity' && place.listed !== place.audience) ||
-          [...own].some(([id, term]) => !same(terms.get(id)?.value, term)) ||
+          [...place.terms].some(([id, term]) => !sameTerm(terms.get(id)?.value, term)) ||
           (place.parent !== undefined && !parents.has(place.parent)),
       )
-      .map(({ place }) => this.#suspect(kind, place.id, place.path));
+      .map((place) => this.#suspect(kind, place.id, place.path));
     return { objects: places.length, suspects, next };
   }
 
@@ -103,7 +122,7 @@ export class ObjectsCheck {
   async #look(kind: SearchKind, id: string, look: Look): Promise<Shown> {
     const { tables } = this.#parts;
     const place = await this.#place(kind, id);
-    look.saw(place?.path, place?.audience, place?.parent, place?.listed);
+    look.saw(place?.path, place?.audience, place?.parent, place?.listed, seenTerms(place?.terms));
     if (place === undefined) return { differences: [] };
     const differences: Difference[] = [];
     const differs = (problem: LibraryProblemKind, what?: string, mend?: Difference['mend']): void => {
@@ -118,6 +137,7 @@ export class ObjectsCheck {
       look.saw(parents.size);
       if (!parents.has(place.parent)) differs('parent_missing', place.parent);
     }
+    const isOrphan = differences.length > 0;
     const name = await tables.names.get(place.path);
     look.sawDocument(name);
     if (name === undefined) {
@@ -130,12 +150,13 @@ export class ObjectsCheck {
       const isTwice = name.value.target !== id && other?.path === place.path;
       differs('name_wrong', name.value.target, isTwice ? undefined : [write]);
     }
-    const wanted = termsOf({ ...place, target: id });
+    // Where it lies is a part of what should lead to it.
+    const wanted = isOrphan ? new Map<string, TermDocument>() : place.terms;
     const terms = await byId(tables.terms, wanted.keys());
     for (const [termId, term] of wanted) {
       const found = terms.get(termId);
       look.sawDocument(found);
-      if (same(found?.value, term)) continue;
+      if (sameTerm(found?.value, term)) continue;
       if (found === undefined) differs('term_missing', term.term, [tables.terms.write.insert(termId, term)]);
       else differs('term_wrong', term.term, [tables.terms.write.replace(termId, found.revision, term)]);
     }
@@ -217,7 +238,7 @@ export class ObjectsCheck {
     const { tables, limits } = this.#parts;
     const options = { limit: limits.checkedPart, ...(from === undefined ? {} : { cursor: from }) };
     const { items, cursor } = await tables.terms.scan('byTerm', options);
-    const found = await this.#paths(items.map(({ value }) => value.target));
+    const found = await this.#targets(items.map(({ value }) => value.target));
     const suspects = items
       .filter((term) => isStray(term, found.get(term.value.target)))
       .map(({ id }) => ({ name: id, look: (look: Look) => this.#lookAtTerm(id, look) }));
@@ -229,13 +250,31 @@ export class ObjectsCheck {
     const term = await tables.terms.get(id);
     look.sawDocument(term);
     if (term === undefined) return { differences: [] };
-    const { kind, target, term: what } = term.value;
-    const place = (await this.#paths([target])).get(target);
-    look.saw(place?.path);
-    if (!isStray(term, place)) return { differences: [] };
+    const { target: to, term: what } = term.value;
+    const target = (await this.#targets([to])).get(to);
+    look.saw(target?.path, seenTerms(target?.terms));
+    if (!isStray(term, target)) return { differences: [] };
     const mend = [tables.terms.write.delete(id, term.revision)];
-    const problem = { kind: 'term_stray', name: place?.path ?? target, what } as const;
-    return { differences: [{ problem, subject: kind, mend }] };
+    const problem = { kind: 'term_stray', name: target?.path ?? to, what } as const;
+    return { differences: [{ problem, subject: target?.kind ?? 'container', mend }] };
+  }
+
+  /** What terms lead to: objects and images, by their ids. */
+  async #targets(ids: readonly string[]): Promise<ReadonlyMap<string, Target>> {
+    const { images, containers } = this.#parts.tables;
+    const found = await byId(images, ids);
+    const places = await byId(
+      containers,
+      [...found.values()].map(({ value }) => value.container),
+    );
+    const targets = new Map<string, Target>(await this.#paths(ids));
+    for (const image of found.values()) {
+      const container = places.get(image.value.container);
+      if (container === undefined) continue;
+      const path = `${containerPath(container)}@${image.value.hash}`;
+      targets.set(image.id, { kind: 'image', path, terms: imageTerms(image, container) });
+    }
+    return targets;
   }
 
   /** Objects by their ids, of whatever kind. */
@@ -253,40 +292,50 @@ export class ObjectsCheck {
 /** Whether a path is the object's, or one from before. */
 function leads(path: string, until: number | undefined, place: Place | undefined): boolean {
   if (place === undefined) return false;
-  return until === undefined ? place.path === path : place.path === path || place.former.includes(path);
+  if (place.path === path) return true;
+  return until === undefined ? place.next === path : place.former.includes(path);
 }
 
-/** A word that is none of the object's. One that is its own and says something else is seen from the object. */
-function isStray({ id, value }: Stored<TermDocument>, place: Place | undefined): boolean {
-  if (place === undefined) return true;
-  return place.kind !== value.kind || !termsOf({ ...place, target: place.id }).has(id);
+/** A word that is none of what it leads to. One that is its own and says something else is seen from that. */
+function isStray({ id }: Stored<TermDocument>, target: Target | undefined): boolean {
+  return target?.terms.has(id) !== true;
+}
+
+/** All that is said by what leads somewhere, as one text. */
+export function seenTerms(terms: Terms | undefined): string {
+  return JSON.stringify([...(terms ?? [])]);
 }
 
 function placed<D>(document: Stored<D> | undefined, make: (document: Stored<D>) => Place): Place | undefined {
   return document === undefined ? undefined : make(document);
 }
 
-function entityPlace({ id, revision, value }: Stored<EntityDocument>): Place {
-  const { name, defaultPrivate } = value;
-  const place = { kind: 'entity', id, revision, path: name, name } as const;
-  const audience = audienceOf(id, defaultPrivate);
+function entityPlace(entity: Stored<EntityDocument>): Place {
+  const { id, revision, value } = entity;
+  const place = { kind: 'entity', id, revision, path: value.name, terms: entityTerms(entity) } as const;
+  const audience = audienceOf(id, value.defaultPrivate);
   return { ...place, audience, listed: undefined, parent: undefined, former: [] };
 }
 
-function collectionPlace({ id, revision, value }: Stored<CollectionDocument>): Place {
-  const { entity, entityName, name, audience: listed } = value;
-  const place = { kind: 'collection', id, revision, path: `${entityName}/${name}`, name } as const;
-  return { ...place, audience: audienceOf(entity, value.private), listed, parent: entity, former: [] };
+function collectionPlace(collection: Stored<CollectionDocument>): Place {
+  const { id, revision, value } = collection;
+  const { entity, entityName, name, audience: listed, movingTo, formerNames = [] } = value;
+  const beside = (one: string): string => `${entityName}/${one}`;
+  const terms = collectionTerms(collection);
+  const place = { kind: 'collection', id, revision, path: beside(name), terms } as const;
+  const next = movingTo === undefined ? undefined : beside(movingTo);
+  const former = formerNames.map((one) => beside(one.name));
+  return { ...place, audience: audienceOf(entity, value.private), listed, parent: entity, next, former };
 }
 
-function containerPlace({ id, revision, value }: Stored<ContainerDocument>): Place {
-  const { entity, entityName, collection, collectionName, name, audience: listed, formerNames = [] } = value;
+function containerPlace(container: Stored<ContainerDocument>): Place {
+  const { id, revision, value } = container;
+  const { entity, entityName, collection, collectionName, name, audience: listed } = value;
+  const { formerNames = [], formerPaths = [] } = value;
   const beside = (one: string): string => `${entityName}/${collectionName}/${one}`;
-  const place = { kind: 'container', id, revision, path: beside(name), name } as const;
+  const former = [...formerNames.map(beside), ...formerPaths.map((path) => `${entityName}/${path}`)];
+  const terms = containerTerms(container);
+  const place = { kind: 'container', id, revision, path: beside(name), terms } as const;
   const audience = audienceOf(entity, value.private);
-  return { ...place, audience, listed, parent: collection, former: formerNames.map(beside) };
-}
-
-function same(a: TermDocument | undefined, b: TermDocument): boolean {
-  return a?.audience === b.audience && a.kind === b.kind && a.term === b.term && a.target === b.target;
+  return { ...place, audience, listed, parent: collection, former };
 }

@@ -12,6 +12,9 @@ import {
 } from '../images/documents.store.js';
 import { type TermDocument, type TermIndex, TERMS } from '../search/documents.store.js';
 import {
+  type AccountDocument,
+  type AccountIndex,
+  ACCOUNTS,
   type ContentDocument,
   type ContentIndex,
   CONTENTS,
@@ -19,6 +22,7 @@ import {
   type HoldingIndex,
   HOLDINGS,
 } from '../storage/documents.store.js';
+import { type StarDocument, type StarIndex, STARS } from '../stars/documents.store.js';
 import {
   type CollectionDocument,
   type CollectionIndex,
@@ -60,6 +64,8 @@ export class Tables {
   readonly holdings: Collection<HoldingDocument, HoldingIndex>;
   readonly uploads: Collection<UploadDocument, UploadIndex>;
   readonly parts: Collection<PartDocument, PartIndex>;
+  readonly accounts: Collection<AccountDocument, AccountIndex>;
+  readonly stars: Collection<StarDocument, StarIndex>;
 
   constructor(database: Documents) {
     this.entities = database.collection<EntityDocument, EntityIndex>(ENTITIES);
@@ -73,6 +79,8 @@ export class Tables {
     this.contents = database.collection<ContentDocument, ContentIndex>(CONTENTS);
     this.holdings = database.collection<HoldingDocument, HoldingIndex>(HOLDINGS);
     this.uploads = database.collection<UploadDocument, UploadIndex>(UPLOADS);
+    this.accounts = database.collection<AccountDocument, AccountIndex>(ACCOUNTS);
+    this.stars = database.collection<StarDocument, StarIndex>(STARS);
     this.parts = database.collection<PartDocument, PartIndex>(PARTS);
   }
 

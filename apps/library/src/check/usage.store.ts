@@ -76,8 +76,12 @@ export class UsageCheck {
         place = { cursor: place.cursor, container: { id: container.id, cursor: page.cursor, size }, ...sums };
         continue;
       }
-      if (size !== container.value.size || (await this.#tagsOf(container.id)) !== container.value.tags)
-        suspects.push(this.#container(container.id, containerPath(container)));
+      const { value } = container;
+      const isRight =
+        size === value.size &&
+        (await this.#tagsOf(container.id)) === value.tags &&
+        (await this.#starsOf(container.id)) === value.stars;
+      if (!isRight) suspects.push(this.#container(container.id, containerPath(container)));
       if (cursor === undefined) {
         suspects.push(...(await this.#closed({ ...place, ...sums }, undefined)));
         return { suspects, next: undefined };
@@ -142,6 +146,15 @@ export class UsageCheck {
     return count;
   }
 
+  async #starsOf(container: string, look = new Look()): Promise<number> {
+    let count = 0;
+    for await (const star of all(this.#parts.tables.stars, 'byContainer', [container])) {
+      look.sawDocument(star);
+      count += 1;
+    }
+    return count;
+  }
+
   #container(id: string, name: string): Suspect {
     return { name, look: (look) => this.#lookAtContainer(id, name, look) };
   }
@@ -150,20 +163,22 @@ export class UsageCheck {
     const { tables } = this.#parts;
     const container = await tables.containers.get(id);
     // Downloads are counted there, too: what changes with images and tags is seen from them.
-    look.saw(container?.value.size, container?.value.tags);
+    look.saw(container?.value.size, container?.value.tags, container?.value.stars);
     let size = 0;
     for await (const image of all(tables.images, 'byContainer', [id])) {
       look.sawDocument(image);
       size += sizeOf(image.value);
     }
     const tags = await this.#tagsOf(id, look);
+    const stars = await this.#starsOf(id, look);
     if (container === undefined) return { differences: [] };
     const { revision, value } = container;
-    const mend = [tables.containers.write.replace(id, revision, { ...value, size, tags })];
+    const mend = [tables.containers.write.replace(id, revision, { ...value, size, tags, stars })];
     return {
       differences: numbers('container', name, mend, [
         ['container_size', value.size, size],
         ['container_tags', value.tags, tags],
+        ['container_stars', value.stars, stars],
       ]),
     };
   }

@@ -11,13 +11,14 @@ import {
   parseDigest,
 } from '#libs/core';
 import { type ByteSource, CLOCK, LOG, type Logger, Metrics } from '#libs/server';
+import { DownloadCounts } from './downloadCounts.service.js';
 import { BegunService } from '../uploads/begun.service.js';
-import { ContainersStore } from '../tree/containers.store.js';
 import { type FoundImage, ImagesService } from '../images/images.service.js';
 import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, mayDownload } from '../policy.js';
+import { DoorService } from '../signers/door.service.js';
 import { containerSubject } from '../tree/subjects.js';
 
 /** An image that the caller may have the bytes of. */
@@ -47,8 +48,9 @@ export class DownloadsService {
     private readonly blobs: BlobStore,
     private readonly imagesService: ImagesService,
     private readonly images: ImagesStore,
-    private readonly containers: ContainersStore,
+    private readonly counts: DownloadCounts,
     private readonly begun: BegunService,
+    private readonly door: DoorService,
   ) {
     this.#sent = metrics.counter({
       name: 'scs_library_sent_bytes_total',
@@ -65,7 +67,8 @@ export class DownloadsService {
   /**
    * @param headers of the request
    * @throws DomainError `not_found`, `forbidden`, `unauthorized` for an expired token with which this download was not begun,
-   *   `unprocessable` for what is no image (library contract case 70), `gone` for bytes that are known to be damaged
+   *   `unprocessable` for what is no image (library contract case 70), `gone` for bytes that are known to be damaged; `forbidden` for what
+   *   nobody has signed who must have, `unavailable` when that cannot be said
    */
   async find(
     reference: ImageReference,
@@ -83,6 +86,7 @@ export class DownloadsService {
       throw new DomainError('unprocessable', 'What was uploaded here is not an image in the SIF format', {
         reason: 'not_an_image',
       });
+    const isGuarded = await this.door.requirePull(image, container);
     const { hash } = image.value;
     return {
       digest: parseDigest(hash),
@@ -90,7 +94,7 @@ export class DownloadsService {
       container: container.id,
       image: image.id,
       proof: this.begun.proofOf(actor, found, headers),
-      addressTime: this.#addressTime(found, actor),
+      addressTime: this.#addressTime(found, actor, isGuarded),
     };
   }
 
@@ -116,20 +120,25 @@ export class DownloadsService {
     return this.blobs.addressOf(digest, Math.max(1, Math.floor(addressTime / 1000)));
   }
 
-  /** Nobody can take an address back: for private images it is good for one pull, and ends with what a token can still do. */
-  #addressTime({ image, container }: FoundImage, actor: Actor | undefined): number {
+  /**
+   * Nobody can take an address back: for private images, and where the signers of an image decide, it is good for one pull, and ends with what
+   * a token can still do.
+   */
+  #addressTime({ image, container }: FoundImage, actor: Actor | undefined, isGuarded: boolean): number {
     const { privateAddress, slowestPull, uploadUrl } = this.limits;
-    if (actor === undefined || mayDownload(undefined, containerSubject(container)).allowed) return uploadUrl;
-    const pull = privateAddress + (image.value.size / slowestPull) * 1000;
-    return Math.min(pull, uploadUrl, this.begun.lastMoment(actor) - this.clock.now().getTime());
+    const pull = Math.min(privateAddress + (image.value.size / slowestPull) * 1000, uploadUrl);
+    const isOpen = actor === undefined || mayDownload(undefined, containerSubject(container)).allowed;
+    if (isOpen) return isGuarded ? pull : uploadUrl;
+    return Math.min(pull, this.begun.lastMoment(actor) - this.clock.now().getTime());
   }
 
   /** After a download from the first byte on. Never fails: the number is informational. */
   async count({ container, image }: Download): Promise<void> {
     this.#pulls({});
     const day = `${this.clock.now().toISOString().slice(0, 10)}T00:00:00.000Z`;
-    await Promise.all([this.containers.countDownload(container), this.images.notePull(image, day)]).catch(
-      (error: unknown) => this.log.warn(`A download was not counted: ${messageOf(error)}`),
-    );
+    this.counts.count(container);
+    await this.images
+      .notePull(image, day)
+      .catch((error: unknown) => this.log.warn(`The day of a pull was not noted: ${messageOf(error)}`));
   }
 }

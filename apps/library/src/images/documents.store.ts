@@ -15,7 +15,14 @@ const ImageDocument = z.object({
   arch: z.string().optional(),
   signed: z.boolean(),
   encrypted: z.boolean(),
+  /** That its signatures name, lower-case: no proof of anything. */
   fingerprints: z.array(z.string()),
+  /** Of these, who has signed all of it with a key that was good at {@link checkedAt} (ADR 26). */
+  signers: z.array(z.string()).optional(),
+  /** ISO: when its signatures were looked at last. */
+  checkedAt: z.string().optional(),
+  /** What the file says of itself: some of it. */
+  labels: z.array(z.object({ name: z.string(), value: z.string() })).optional(),
   /** The last day on which somebody pulled it. */
   pulledAt: z.string().optional(),
   createdBy: z.string(),

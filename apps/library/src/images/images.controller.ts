@@ -7,6 +7,7 @@ import { BegunService } from '../uploads/begun.service.js';
 import { type FoundImage, ImagesService } from './images.service.js';
 import { DEFAULTS } from '../limits.js';
 import { presentImage } from '../present.js';
+import { DoorService } from '../signers/door.service.js';
 import { TagsStore } from './tags.store.js';
 
 type Query_ = Readonly<Record<string, unknown>>;
@@ -19,6 +20,7 @@ export class ImagesController {
     private readonly images: ImagesService,
     private readonly tags: TagsStore,
     private readonly begun: BegunService,
+    private readonly door: DoorService,
   ) {}
 
   /** No registry stands behind this library: "200 with JSON lacking `url` is fatal" (library contract rule 19). */
@@ -30,7 +32,7 @@ export class ImagesController {
 
   @Post('v1/images')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async create(
     @Body(new JsonBody(ImageRequest)) request: ImageRequest,
@@ -49,6 +51,9 @@ export class ImagesController {
   ): Promise<object> {
     const found = await this.images.find(parseImagePath(path, DEFAULTS), archOfQuery(query), actor);
     await this.begun.requireCaused(actor, found);
+    // A pull begins here, and here alone stock clients show why it is refused (library contract §6.2). By its hash whoever may push
+    // asks whether it is there already (§6.1): that is no pull, and its bytes are refused at their own address.
+    if (!found.forPush) await this.door.requirePull(found.image, found.container);
     return { data: await this.#present(found) };
   }
 

@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BlobStore } from '#libs/blobs';
-import { Trail } from '#libs/audit';
+import { type Caller, Trail } from '#libs/audit';
 import type { Actor, ImageRequest } from '#libs/contract';
 import { type Clock, DomainError, type ImageReference, newObjectId, parseDigest } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { EntitiesStore, type Entity } from '../tree/entities.store.js';
-import { deleted, pushed } from '../events.js';
+import { type ByRules, deleted, pushed } from '../events.js';
 import { EventFeed } from '../events/feed.store.js';
 import { imageDeleted, imagePushed } from '../events/happenings.js';
 import { ProtectionService } from './protection.service.js';
@@ -24,10 +24,18 @@ import {
   type Subject,
 } from '../policy.js';
 import { containerSubject } from '../tree/subjects.js';
+import { ImageTermsService } from '../search/imageTerms.service.js';
+import { TermsStore } from '../search/terms.store.js';
 import { TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
 import { BlobHealth, damagedImage } from '../storage/blobHealth.store.js';
+import { DoorService } from '../signers/door.service.js';
+import { SignaturesStore } from '../signers/signatures.store.js';
+import { SignerChecks } from '../signers/signerChecks.service.js';
+import { SignersService } from '../signers/signers.service.js';
 import { UsageService } from '../storage/usage.service.js';
+import { FinishUploadService } from '../uploads/finishUpload.service.js';
+import { UploadsStore } from '../uploads/uploads.store.js';
 
 /** An image with the container that it lies in. */
 export interface FoundImage {
@@ -35,7 +43,8 @@ export interface FoundImage {
   readonly container: Container;
 }
 
-interface LocatedImage extends FoundImage {
+/** And for what it was asked. */
+export interface LocatedImage extends FoundImage {
   /** Whether the caller is one who could upload it, and asked for it by its hash. */
   readonly forPush: boolean;
 }
@@ -64,8 +73,16 @@ export class ImagesService {
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
     private readonly protection: ProtectionService,
+    private readonly door: DoorService,
+    private readonly signers: SignersService,
+    private readonly signatures: SignaturesStore,
+    private readonly checks: SignerChecks,
+    private readonly terms: TermsStore,
+    private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
     private readonly feed: EventFeed,
+    private readonly uploads: UploadsStore,
+    private readonly finishing: FinishUploadService,
   ) {}
 
   /**
@@ -78,11 +95,11 @@ export class ImagesService {
     reference: ImageReference,
     arch: string | undefined,
     actor: Actor | undefined,
-  ): Promise<FoundImage> {
+  ): Promise<LocatedImage> {
     const { image, container, forPush } = await this.#locate(reference, arch, actor);
-    if (forPush) return { image: await this.#asStored(image), container };
+    if (forPush) return { image: await this.#asStored(image), container, forPush };
     await this.#requireSound(image, reference);
-    return { image, container };
+    return { image, container, forPush };
   }
 
   /** As {@link find}, for the bytes. @throws DomainError the same; `gone` for damaged ones in any case */
@@ -132,16 +149,22 @@ export class ImagesService {
     const container = await this.tree.containerById(request.container, actor);
     enforce(mayWrite(actor, containerSubject(container)), () => missing('container', request.container));
     const known = await this.#contentOf(hash, actor);
+    // Without a transfer nobody looks at the bytes: here is the door.
+    if (known !== undefined) await this.door.requirePush(known, container);
+    const findings = known && (await this.signers.known(known))?.value;
     const id = await commitPlan(this.database, async () => {
       const existing = await this.images.findByHash(container.id, hash);
       if (existing) return { writes: [], result: existing.id };
-      if (!(await this.containers.get(container.id))) throw missing('container', request.container);
+      const parent = await this.containers.get(container.id);
+      if (!parent) throw missing('container', request.container);
       const entity = await this.#entityOf(container);
       const { description, customData } = request;
       const made = newObjectId();
       // Without room for it the image is made without content: the upload that follows is refused with the reason.
-      const fits = known !== undefined && (await this.usage.fits(entity, hash, known.size));
-      const reused = fits ? known : undefined;
+      const fits =
+        known !== undefined &&
+        (await this.usage.shortage(entity, actor.username, { hash, size: known.value.size })) === undefined;
+      const reused = fits ? known.value : undefined;
       const image: ImageDocument = {
         ...(reused ?? NO_CONTENT),
         container: container.id,
@@ -151,19 +174,23 @@ export class ImagesService {
         createdBy: actor.username,
         createdAt: this.clock.now().toISOString(),
       };
-      const use = { entity, container, hash, size: image.size };
+      const use = { entity, container, account: actor.username, hash, size: image.size };
       const gained = reused
         ? [
             ...(await this.usage.adding(use, { claimed: false, reserved: 0 })),
+            ...this.signers.copying(made, image, findings),
             this.trail.write(pushed(container, image, actor)),
             this.feed.write(imagePushed(container, image, actor)),
           ]
         : // Whoever removes the container meanwhile finds this image, or this finds no container.
           [this.containers.stillThere(container.id)];
-      return { writes: [...this.images.creation(made, image), ...gained], result: made };
+      const found = this.terms.imageChanges(parent, made, undefined, image);
+      return { writes: [...this.images.creation(made, image), ...found, ...gained], result: made };
     });
+    if (known !== undefined) await this.imageTerms.settle(container.id, [id]);
     const image = await this.images.get(id);
     if (!image) throw missing('image', id);
+    if (findings !== undefined) this.checks.nudge();
     return { image: await this.#asStored(image), container };
   }
 
@@ -179,10 +206,13 @@ export class ImagesService {
     return { image: found.image, container: found.container };
   }
 
-  /** The same, for whoever is known to be allowed to. One that is gone already is fine. */
-  async removeStored(id: string, hash: string, actor: Actor): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#removal(id, actor));
+  /** The same, for whoever is known to be allowed to, or, null, for rules. One that is gone already is fine. */
+  async removeStored(id: string, hash: string, actor: Caller | null, by?: ByRules): Promise<void> {
+    const unused = await commitPlan(this.database, () => this.#removal(id, actor, by));
     if (unused) await this.usage.discard(hash);
+    // Nobody can go on with them any more: what they hold is given back now, or by the sweep.
+    for (const { id: upload, value } of await this.uploads.ofImage(id, LIMITS.uploadsPerImage))
+      if (value.state === 'open') await this.finishing.end(upload).catch(() => undefined);
   }
 
   /** Whether the bytes of an image are there and right: also when its record says so, they may have been lost or damaged. */
@@ -196,7 +226,11 @@ export class ImagesService {
     if (value.uploaded && (await this.health.isDamaged(value.hash))) throw damagedImage(describe(reference));
   }
 
-  async #removal(id: string, actor: Actor): Promise<{ writes: Change[]; result: boolean }> {
+  async #removal(
+    id: string,
+    actor: Caller | null,
+    by?: ByRules,
+  ): Promise<{ writes: Change[]; result: boolean }> {
     const image = await this.images.get(id);
     if (!image) return { writes: [], result: false };
     const container = await this.containers.get(image.value.container);
@@ -205,8 +239,10 @@ export class ImagesService {
     const tags = await this.tags.ofImage(id, LIMITS.tagsPerCommit);
     const writes = [
       ...this.images.removal(image),
+      ...this.signatures.removing(image),
       ...tags.map((tag) => this.tags.removal(tag)),
-      this.trail.write(deleted(container, image.value, actor)),
+      ...this.terms.imageChanges(container, id, image.value, undefined),
+      this.trail.write(deleted(container, image.value, actor, by)),
     ];
     // One without content was never there for anybody else.
     if (image.value.uploaded) writes.push(this.feed.write(imageDeleted(container, image.value, actor)));
@@ -250,7 +286,7 @@ export class ImagesService {
    * What is known of a content that the actor may download from anywhere. Nobody learns here what others have: as many containers
    * are asked for as there may be, in one question.
    */
-  async #contentOf(hash: string, actor: Actor): Promise<ImageDocument | undefined> {
+  async #contentOf(hash: string, actor: Actor): Promise<Image | undefined> {
     const most = LIMITS.sameContent;
     const images = (await this.images.withHash(hash, most)).filter(({ value }) => value.uploaded);
     const asked = Array.from(
@@ -261,7 +297,7 @@ export class ImagesService {
     for (const image of images) {
       const container = containers.get(image.value.container);
       const readable = container && mayDownload(actor, containerSubject(container)).allowed;
-      if (readable === true && (await this.isStored(image))) return image.value;
+      if (readable === true && (await this.isStored(image))) return image;
     }
     return undefined;
   }

@@ -30,6 +30,10 @@ export class ImagesStore {
     return this.#images.get(id);
   }
 
+  getMany(ids: readonly string[]): Promise<readonly Image[]> {
+    return this.#images.getMany(ids);
+  }
+
   async findByHash(container: string, hash: string): Promise<Image | undefined> {
     const found = await this.#hashes.get(hashId(container, hash));
     return this.#images.get(found?.value.image ?? NOTHING);

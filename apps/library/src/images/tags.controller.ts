@@ -29,7 +29,7 @@ export class TagsController {
   @Post('v1/tags/:container')
   @AfterPush()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('tag.set')
   async set(
     @Param('container') container: string,
@@ -50,7 +50,7 @@ export class TagsController {
   @Post('v2/tags/:container')
   @AfterPush()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('tag.set')
   async setForArch(
     @Param('container') container: string,

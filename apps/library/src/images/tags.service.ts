@@ -13,7 +13,8 @@ import { ProtectionService } from './protection.service.js';
 import { type Image, ImagesStore } from './images.store.js';
 import { DEFAULT_ARCH, LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
-import { enforce, mayListTags, mayWrite } from '../policy.js';
+import { enforce, mayListTags, mayMove, mayWrite } from '../policy.js';
+import { DoorService } from '../signers/door.service.js';
 import { containerSubject } from '../tree/subjects.js';
 import { type Tag, TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
@@ -35,6 +36,7 @@ export class TagsService {
     private readonly trail: Trail,
     private readonly feed: EventFeed,
     private readonly begun: BegunService,
+    private readonly door: DoorService,
   ) {}
 
   /** For whoever is about to change them (library contract §5 nos. 15 and 17). */
@@ -75,6 +77,10 @@ export class TagsService {
         ),
         { reason: 'invalid_tag' },
       );
+    // What is there already is pushed again by a tag: stock clients send nothing else then (library contract §6.1).
+    const there = await this.images.get(options.image);
+    if (there?.value.container === container.id && there.value.uploaded)
+      await this.door.requirePush(there, container);
     await commitPlan(this.database, async () => {
       const image = await this.images.get(options.image);
       if (image?.value.container !== container.id) throw missing('image', options.image);
@@ -88,6 +94,8 @@ export class TagsService {
       const unchanged = this.images.replacement(image, image.value);
       const event = { container, tag, arch, image: image.value, actor };
       if (present) {
+        // Whatever the tag is called, and whatever has it: a token that may only create moves none.
+        enforce(mayMove(actor, containerSubject(container)), () => missing('container', options.container));
         const before = await this.images.get(present.value.image);
         refuseDowngrade(before, image);
         if (before?.value.uploaded === true) await this.protection.requireMovable(container, [tag]);

@@ -1,6 +1,7 @@
 import { DomainError } from '#libs/core';
-import type { Actor } from '#libs/contract';
+import type { Actor, Retention } from '#libs/contract';
 import { type Change, commitPlan, type Database } from '../database.store.js';
+import { LIMITS } from '../limits.js';
 import { type Decision, mayDescribe, mayManage, type Subject } from '../policy.js';
 
 /** Members of a change that only say what something is for: writers may change them. */
@@ -17,6 +18,21 @@ export function given<T extends object>(request: T): { [K in keyof T]?: Exclude<
   return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+}
+
+/**
+ * The members of rules that are set, in whatever has some. Rules that the library applies by itself are applied for the first time in a
+ * day: whoever has set them looks at a dry run until then.
+ * @param retention undefined: they stay as they are; null: they go
+ * @param now milliseconds since 1970
+ */
+export function rulesFrom(
+  retention: Retention | null | undefined,
+  now: number,
+): { readonly retention?: Retention | undefined; readonly retainAt?: number | undefined } {
+  if (retention === undefined) return {};
+  const retainAt = retention?.apply === 'daily' ? now + LIMITS.retentionRound : undefined;
+  return { retention: retention ?? undefined, retainAt };
 }
 
 /**

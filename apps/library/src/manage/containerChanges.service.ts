@@ -10,6 +10,8 @@ import { containerChanged } from '../events/happenings.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, placeOf } from '../policy.js';
+import { containerTerms } from '../search/documents.store.js';
+import { ImageTermsService } from '../search/imageTerms.service.js';
 import { TermsStore } from '../search/terms.store.js';
 import { audienceOf } from '../tree/audiences.js';
 import { CollectionsStore } from '../tree/collections.store.js';
@@ -17,7 +19,7 @@ import { type Container, type ContainerDocument, ContainersStore } from '../tree
 import { NamesStore } from '../tree/names.store.js';
 import { collectionSubject, containerSubject } from '../tree/subjects.js';
 import { checkName, TreeService } from '../tree/tree.service.js';
-import { changeObject, given, mayChange } from './changes.js';
+import { changeObject, given, mayChange, rulesFrom } from './changes.js';
 
 /** What becomes of containers: what is said of them, who sees them, whether they take more images, and how they are called. */
 @Injectable()
@@ -28,6 +30,7 @@ export class ContainerChangesService {
     private readonly tree: TreeService,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
+    private readonly imageTerms: ImageTermsService,
     private readonly collections: CollectionsStore,
     private readonly containers: ContainersStore,
     private readonly trail: Trail,
@@ -43,17 +46,18 @@ export class ContainerChangesService {
     if (request.name !== undefined) checkName(request.name);
     const { id } = await this.tree.container(path, actor);
     const absent = () => missing('container', path);
-    return changeObject(this.database, () => this.containers.get(id), {
+    const changed = await changeObject(this.database, () => this.containers.get(id), {
       absent,
       plan: async (container) => {
         enforce(mayChange(actor, containerSubject(container), request), absent);
         const parent = request.private === false ? await this.#openParent(container) : [];
         const { retention, ...rest } = given(request);
-        // null: the rules go.
-        const rules = retention === undefined ? {} : { retention: retention ?? undefined };
+        const rules = rulesFrom(retention, this.clock.now().getTime());
         return [...parent, ...(await this.#writes(container, { ...rest, ...rules }, actor))];
       },
     });
+    if (request.private !== undefined) await this.imageTerms.follow(id);
+    return changed;
   }
 
   /** Makes a container private with the collection that it lies in, by whoever was allowed to do that. */
@@ -65,6 +69,7 @@ export class ContainerChangesService {
       // Removed meanwhile: nobody sees it any more.
       if (!(error instanceof DomainError && error.code === 'not_found')) throw error;
     });
+    await this.imageTerms.follow(id);
   }
 
   async #writes(
@@ -80,14 +85,12 @@ export class ContainerChangesService {
       ? [...(before.formerNames ?? []).filter((name) => name !== changes.name), before.name]
       : (before.formerNames ?? []);
     const value = { ...changes, audience, formerNames: formerNames.slice(-LIMITS.formerNames) };
-    const found = { kind: 'container', name: value.name, target: id, audience } as const;
     return [
       this.containers.replacement(container, value),
       ...(renamed
         ? await this.#rename(container, value.name, formerNames.slice(0, -LIMITS.formerNames))
         : []),
-      ...(renamed ? this.terms.removal(before.name, id, value.name) : []),
-      ...(renamed || audience !== before.audience ? this.terms.creation(found) : []),
+      ...this.terms.changes(containerTerms(container), containerTerms({ id, value })),
       this.trail.write(
         changed({
           subject: containerSubject(container),
@@ -133,6 +136,14 @@ function pathOf({ entityName, collectionName }: ContainerDocument, name: string)
   return `${entityName}/${collectionName}/${name}`;
 }
 
-function stateOf({ private: isPrivate, readOnly, name, protectedTags = [] }: ContainerDocument): AuditState {
-  return { private: isPrivate, readOnly, name, ...(protectedTags.length === 0 ? {} : { protectedTags }) };
+function stateOf(container: ContainerDocument): AuditState {
+  const { private: isPrivate, readOnly, name, protectedTags = [], retention } = container;
+  const patterns = protectedTags.length === 0 ? {} : { protectedTags };
+  return {
+    private: isPrivate,
+    readOnly,
+    name,
+    ...patterns,
+    ...(retention === undefined ? {} : { retention }),
+  };
 }

@@ -4,6 +4,8 @@ import {
   ChangeCollectionRequest,
   ChangeContainerRequest,
   ChangeEntityRequest,
+  type EntityRetentionAnswer,
+  EntityRetentionRequest,
   MANAGE_PATH,
   type RetentionAnswer,
   RetentionRequest,
@@ -79,6 +81,18 @@ export class ManageController {
     @CurrentActor() actor: Actor,
   ): Promise<RetentionAnswer> {
     return { data: await this.retention.run(pathOf(params), request, actor) };
+  }
+
+  @Post('retention/:entity')
+  @HttpCode(200)
+  @Requires('library:delete')
+  @Audited('image.delete')
+  async retainAll(
+    @Param() params: ContainerParams,
+    @Body(new JsonBody(EntityRetentionRequest)) request: EntityRetentionRequest,
+    @CurrentActor() actor: Actor,
+  ): Promise<EntityRetentionAnswer> {
+    return this.retention.runEntity(pathOf(params), request, actor);
   }
 
   @Delete('entities/:entity')

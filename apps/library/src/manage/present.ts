@@ -27,9 +27,9 @@ export function listedContainer({ id, value }: Container): ListedContainer {
 }
 
 export function listedImage({ image: { id, value }, tags }: ImageWithTags): ListedImage {
-  const { hash, description, arch = null, size, uploaded, signed, encrypted, fingerprints } = value;
-  const { createdBy, createdAt } = value;
-  const content = { arch, size, uploaded, signed, encrypted, fingerprints };
+  const { hash, description, arch = null, size, uploaded, signed, encrypted } = value;
+  const { fingerprints, signers = [], createdBy, createdAt } = value;
+  const content = { arch, size, uploaded, signed, encrypted, fingerprints, signers };
   return { id, hash, description, ...content, tags: [...tags], createdBy, createdAt };
 }
 

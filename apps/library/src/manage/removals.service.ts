@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Trail } from '#libs/audit';
+import { ScsConfig } from '#libs/config';
 import type { Actor } from '#libs/contract';
 import { DomainError } from '#libs/core';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
 import { removed, untagged } from '../events.js';
+import { DownloadCounts } from '../downloads/downloadCounts.service.js';
 import { EventFeed } from '../events/feed.store.js';
 import {
   collectionPlace,
@@ -20,7 +22,9 @@ import { TagsStore } from '../images/tags.store.js';
 import { LIMITS } from '../limits.js';
 import { missing } from '../missing.js';
 import { enforce, isAdministrator, mayDelete, mayRemove, placeOf, type Subject } from '../policy.js';
-import { type SearchKind, TermsStore } from '../search/terms.store.js';
+import { collectionTerms, containerTerms, entityTerms } from '../search/documents.store.js';
+import { type SearchKind, type Terms, TermsStore } from '../search/terms.store.js';
+import { StarsStore } from '../stars/stars.store.js';
 import { EVERYBODY } from '../tree/audiences.js';
 import { CollectionsStore } from '../tree/collections.store.js';
 import { type Container, ContainersStore } from '../tree/containers.store.js';
@@ -38,6 +42,7 @@ const FIRST = { after: '', limit: 1 } as const;
 export class RemovalsService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
+    private readonly config: ScsConfig,
     private readonly tree: TreeService,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
@@ -48,13 +53,15 @@ export class RemovalsService {
     private readonly imagesService: ImagesService,
     private readonly tags: TagsStore,
     private readonly protection: ProtectionService,
+    private readonly stars: StarsStore,
+    private readonly downloads: DownloadCounts,
     private readonly trail: Trail,
     private readonly feed: EventFeed,
     private readonly webhooks: WebhooksStore,
   ) {}
 
   /**
-   * One with a quota goes by administrators alone: made again it would have none.
+   * One with a quota of its own goes by administrators alone: made again it would have none.
    * @throws DomainError `not_found`, `forbidden`, `conflict` while there is something in it
    */
   async removeEntity(name: string, actor: Actor): Promise<void> {
@@ -64,7 +71,8 @@ export class RemovalsService {
       if (!entity) return { writes: [], result: undefined };
       const subject = entitySubject(entity);
       enforce(mayRemove(actor, subject), () => missing('entity', name));
-      if (entity.value.quota > 0 && !isAdministrator(actor))
+      const { quota } = entity.value;
+      if (quota > 0 && quota !== this.config.library.entityQuota && !isAdministrator(actor))
         throw new DomainError('forbidden', `Only administrators remove ${name}: it has a quota`, {
           reason: 'not_administrator',
         });
@@ -75,7 +83,7 @@ export class RemovalsService {
         writes: [
           this.entities.removal(entity),
           ...(await this.#webhooksOf(id, actor)),
-          ...this.#traces('entity', entityPlace(entity), subject, actor),
+          ...this.#traces('entity', entityPlace(entity), entityTerms(entity), subject, actor),
         ],
         result: undefined,
       };
@@ -93,10 +101,14 @@ export class RemovalsService {
       for (const audience of [EVERYBODY, collection.value.entity])
         if ((await this.containers.ofCollection(id, audience, FIRST)).length > 0)
           throw notEmpty(subject, 'containers');
+      const { entityName, formerNames = [], movingTo } = collection.value;
+      const former = formerNames.map(({ name }) => this.names.releaseFormer(`${entityName}/${name}`, id));
       return {
         writes: [
           this.collections.removal(collection),
-          ...this.#traces('collection', collectionPlace(collection), subject, actor),
+          ...(await Promise.all(former)).flat(),
+          ...(movingTo === undefined ? [] : [this.names.release(`${entityName}/${movingTo}`)]),
+          ...this.#traces('collection', collectionPlace(collection), collectionTerms(collection), subject, actor),
         ],
         result: undefined,
       };
@@ -111,25 +123,30 @@ export class RemovalsService {
     const { id } = await this.tree.container(path, actor);
     for (let emptied = false; !emptied;) {
       await this.#removeImages(id, path, actor);
+      await this.#removeStars(id);
       emptied = await commitPlan(this.database, async () => {
         const container = await this.containers.get(id);
         if (!container) return { writes: [], result: true };
         const subject = containerSubject(container);
         enforce(mayRemove(actor, subject), () => missing('container', path));
         if ((await this.images.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
-        const former = (container.value.formerNames ?? []).map((name) =>
-          this.names.releaseFormer(placeOf({ ...subject, container: name }), id),
-        );
+        if ((await this.stars.ofContainer(id, 1)).length > 0) return { writes: [], result: false };
+        const { entityName, formerNames = [], formerPaths = [] } = container.value;
+        const former = [
+          ...formerNames.map((name) => placeOf({ ...subject, container: name })),
+          ...formerPaths.map((path) => `${entityName}/${path}`),
+        ].map((path) => this.names.releaseFormer(path, id));
         return {
           writes: [
             this.containers.removal(container),
             ...(await Promise.all(former)).flat(),
-            ...this.#traces('container', containerPlace(container), subject, actor),
+            ...this.#traces('container', containerPlace(container), containerTerms(container), subject, actor),
           ],
           result: true,
         };
       });
     }
+    await this.downloads.forget(id);
   }
 
   /**
@@ -180,14 +197,24 @@ export class RemovalsService {
     }
   }
 
+  async #removeStars(container: string): Promise<void> {
+    for (let more = true; more;)
+      more = await commitPlan(this.database, async () => {
+        const stars = await this.stars.ofContainer(container, LIMITS.tagsPerCommit);
+        const isThere = stars.length > 0 && (await this.containers.get(container)) !== undefined;
+        const counted = isThere ? [this.containers.starring(container, -stars.length)] : [];
+        return {
+          writes: [...stars.map((star) => this.stars.removal(star)), ...counted],
+          result: stars.length > 0,
+        };
+      });
+  }
+
   /** What has to go with an object. */
-  #traces(kind: SearchKind, place: Place, subject: Subject, actor: Actor): Change[] {
-    const id = place.container ?? place.collection ?? place.entity;
-    const path = placeOf(subject);
-    const name = path.slice(path.lastIndexOf('/') + 1);
+  #traces(kind: SearchKind, place: Place, terms: Terms, subject: Subject, actor: Actor): Change[] {
     return [
-      this.names.release(path),
-      ...this.terms.removal(name, id),
+      this.names.release(placeOf(subject)),
+      ...this.terms.changes(terms, undefined),
       this.trail.write(removed(kind, subject, actor)),
       this.feed.write(placeRemoved(place, actor)),
     ];

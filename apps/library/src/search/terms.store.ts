@@ -1,12 +1,35 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Collection as DocumentCollection } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult, Stored } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
-import { searchTerms } from './searchTerms.js';
-import { type SearchKind, type TermDocument, type TermIndex, TERMS, termsOf } from './documents.store.js';
+import type { ImageDocument } from '../images/documents.store.js';
+import type { Container } from '../tree/documents.store.js';
+import {
+  imageTerms,
+  sameTerm,
+  type TermDocument,
+  type TermIndex,
+  type TermKind,
+  type Terms,
+  TERMS,
+} from './documents.store.js';
 
-export type { SearchKind } from './documents.store.js';
+export type { SearchKind, TermDocument, TermKind, Terms } from './documents.store.js';
 
-/** The word index of the search: every ending of every name. */
+/** What leads to something, as it is stored. */
+export type Term = Stored<TermDocument>;
+
+/** Whose things are looked at: one stretch of the index, so that nobody waits for what they may not see. */
+export interface Scope {
+  /** Undefined: whoever may see them. */
+  readonly audience: string | undefined;
+  /** Only what lies in the entity of this id; with an audience alone. */
+  readonly entity?: string | undefined;
+}
+
+/** Behind every text that begins with another one, in the order of the index. */
+const LAST = '\u{10ffff}';
+
+/** What leads the search to things: every ending of every name, the words of texts, and fingerprints of signers. */
 @Injectable()
 export class TermsStore {
   readonly #terms: DocumentCollection<TermDocument, TermIndex>;
@@ -15,34 +38,75 @@ export class TermsStore {
     this.#terms = database.collection<TermDocument, TermIndex>(TERMS);
   }
 
+  /** Terms of a kind that begin with a word, in their order, page by page. */
+  page(
+    kind: TermKind,
+    word: string,
+    scope: Scope,
+    { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  ): Promise<ScanResult<TermDocument>> {
+    const { index, equal } = stretchOf(kind, scope);
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#terms.scan(index, { equal, from: word, before: `${word}${LAST}`, limit, ...place });
+  }
+
+  /** How many terms begin with a word, counted up to a number. */
+  async count(
+    kinds: readonly TermKind[],
+    word: string,
+    scopes: readonly Scope[],
+    most: number,
+  ): Promise<number> {
+    let count = 0;
+    for (const scope of scopes)
+      for (const kind of kinds) {
+        if (count >= most) return count;
+        const { index, equal } = stretchOf(kind, scope);
+        const range = { equal, from: word, before: `${word}${LAST}`, limit: most - count };
+        count += (await this.#terms.keys(index, range)).length;
+      }
+    return count;
+  }
+
+  /** Those that there are of these ids. */
+  async getMany(ids: readonly string[]): Promise<readonly Term[]> {
+    return this.#terms.getMany(ids);
+  }
+
   /**
-   * The ids of objects of a kind with a name that contains `text`, those first in which it is nearest to the end.
-   * @param audience undefined: whoever may find them
-   * @returns with `more` where the limit was reached
+   * What leads to something from now on. Where anything changes all of it is written, so that what an older version wrote is complete
+   * afterwards.
+   * @param before nothing: it is new
+   * @param after nothing: it is gone
    */
-  async find(
-    kind: SearchKind,
-    text: string,
-    audience: string | undefined,
-    limit: number,
-  ): Promise<{ ids: string[]; more: boolean }> {
-    // Names are ASCII: nothing that begins with the text sorts behind this.
-    const range = { from: text, before: `${text}\x7f`, limit };
-    const { items } = await (audience === undefined
-      ? this.#terms.scan('byTerm', { equal: [kind], ...range })
-      : this.#terms.scan('byAudience', { equal: [audience, kind], ...range }));
-    return { ids: [...new Set(items.map(({ value }) => value.target))], more: items.length >= limit };
+  changes(before: Terms | undefined, after: Terms | undefined): Change[] {
+    if (before !== undefined && after !== undefined && sameTerms(before, after)) return [];
+    return [
+      ...[...(before?.keys() ?? [])]
+        .filter((id) => after?.has(id) !== true)
+        .map((id) => this.#terms.write.delete(id)),
+      ...[...(after ?? [])].map(([id, term]) => this.#terms.write.put(id, term)),
+    ];
   }
 
-  creation(object: { kind: SearchKind; name: string; target: string; audience: string }): Change[] {
-    return [...termsOf(object)].map(([id, term]) => this.#terms.write.put(id, term));
+  /** The same for an image: what it was, and what it is from now on. */
+  imageChanges(
+    container: Container,
+    id: string,
+    before: ImageDocument | undefined,
+    after: ImageDocument | undefined,
+  ): Change[] {
+    const of = (value: ImageDocument | undefined) => value && imageTerms({ id, value }, container);
+    return this.changes(of(before), of(after));
   }
+}
 
-  /** @param kept the name that the object has from now on: its terms are written in any case */
-  removal(name: string, target: string, kept = ''): Change[] {
-    const lengths = new Set(searchTerms(kept).map((term) => term.length));
-    return searchTerms(name)
-      .filter((term) => !lengths.has(term.length))
-      .map((term) => this.#terms.write.delete(`${target}/${term.length}`));
-  }
+function sameTerms(a: Terms, b: Terms): boolean {
+  return a.size === b.size && [...b].every(([id, term]) => sameTerm(a.get(id), term));
+}
+
+function stretchOf(kind: TermKind, { audience, entity }: Scope): { index: TermIndex; equal: string[] } {
+  if (audience === undefined) return { index: 'byTerm', equal: [kind] };
+  if (entity === undefined) return { index: 'byAudience', equal: [audience, kind] };
+  return { index: 'byEntity', equal: [entity, audience, kind] };
 }

@@ -28,14 +28,14 @@ export class ContentsStore {
     return this.#holdings.get(holdingId(entity, hash));
   }
 
+  /** The first image of the entity has this content, which the account brings. */
+  heldFirst(entity: string, hash: string, size: number, account: string): Change {
+    return this.#holdings.write.insert(holdingId(entity, hash), { size, images: 1, account });
+  }
+
   /** One more image of the entity has this content. */
-  heldOnceMore(entity: string, hash: string, size: number, holding: Holding | undefined): Change {
-    return holding === undefined
-      ? this.#holdings.write.insert(holdingId(entity, hash), { size, images: 1 })
-      : this.#holdings.write.replace(holding.id, holding.revision, {
-          size,
-          images: holding.value.images + 1,
-        });
+  heldOnceMore({ id, revision, value }: Holding): Change {
+    return this.#holdings.write.replace(id, revision, { ...value, images: value.images + 1 });
   }
 
   /** One image of the entity less has this content. */

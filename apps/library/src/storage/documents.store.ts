@@ -13,7 +13,12 @@ const ContentDocument = z.object({
 export type ContentDocument = z.infer<typeof ContentDocument>;
 
 /** That an entity has images of a content: it is counted once, however many there are. Its id is `entity/hash`. */
-const HoldingDocument = z.object({ size: z.number(), images: z.number() });
+const HoldingDocument = z.object({
+  size: z.number(),
+  images: z.number(),
+  /** The name of the account that brought it here first, whose quota it counts in; absent: nobody's. */
+  account: z.string().optional(),
+});
 export type HoldingDocument = z.infer<typeof HoldingDocument>;
 
 export type ContentIndex = 'byState';
@@ -22,12 +27,12 @@ export const CONTENTS = {
   schema: ContentDocument,
   indexes: { byState: { fields: ['state'] } },
 } as const satisfies CollectionSpec<ContentDocument>;
-export type HoldingIndex = 'bySize';
+export type HoldingIndex = 'bySize' | 'byAccount';
 export const HOLDINGS = {
   name: 'holdings',
   schema: HoldingDocument,
   /** For the check: all of them, in an order in which they stay. */
-  indexes: { bySize: { fields: ['size'] } },
+  indexes: { bySize: { fields: ['size'] }, byAccount: { fields: ['account'] } },
 } as const satisfies CollectionSpec<HoldingDocument>;
 
 export type Holding = Stored<HoldingDocument>;
@@ -35,6 +40,29 @@ export type Holding = Stored<HoldingDocument>;
 export function holdingId(entity: string, hash: string): string {
   return `${entity}/${hash}`;
 }
+
+/**
+ * What an account holds over all entities. Its id is the name of the account, which is nobody else's ever, and is all that the library
+ * knows of somebody who is not asking.
+ */
+const AccountDocument = z.object({
+  name: z.string(),
+  /** Bytes; 0 = no limit; absent = that of all accounts. */
+  quota: z.number().optional(),
+  /** Bytes of all contents that it brought into an entity first, and that are still there. */
+  size: z.number(),
+  /** `size` and what its uploads under way have reserved: what the quota limits. */
+  held: z.number(),
+});
+export type AccountDocument = z.infer<typeof AccountDocument>;
+export type Account = Stored<AccountDocument>;
+export type AccountIndex = 'byName';
+export const ACCOUNTS = {
+  name: 'accounts',
+  schema: AccountDocument,
+  /** For the check. */
+  indexes: { byName: { fields: ['name'] } },
+} as const satisfies CollectionSpec<AccountDocument>;
 
 /** What is wrong with the bytes of a blob. */
 export const DamageReason = z.enum(['wrong_hash', 'wrong_size', 'unreadable']);

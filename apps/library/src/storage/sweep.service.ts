@@ -8,6 +8,7 @@ import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
 import { type Upload, UploadsStore } from '../uploads/uploads.store.js';
 import { BlobHealth } from './blobHealth.store.js';
+import { DownloadCounts } from '../downloads/downloadCounts.service.js';
 import { UsageService } from './usage.service.js';
 
 /** Finishes or takes back what a crash interrupted, before the port opens, and gives back what nobody goes on with. */
@@ -27,6 +28,7 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
     private readonly usage: UsageService,
     private readonly health: BlobHealth,
     private readonly finishing: FinishUploadService,
+    private readonly downloads: DownloadCounts,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -77,6 +79,7 @@ export class SweepService implements OnModuleInit, OnApplicationShutdown {
       isAlive: (id) => this.#isAlive(id),
       before: new Date(now - this.limits.sweepGrace),
     });
+    await this.downloads.sweep();
   }
 
   /** One that cannot be settled keeps neither the others from it nor the service from its start. */

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Collection as DocumentCollection } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { justBehind, type Stretch } from './audiences.js';
 import { LIMITS } from '../limits.js';
@@ -43,6 +43,23 @@ export class ContainersStore {
     return (await this.#containers.scan('byCollection', { equal: [collection, audience], ...range })).items;
   }
 
+  /** All of an entity, in the order of their collections, for its owners. @param cursor of the part before */
+  ofEntity(entity: string, limit: number, cursor?: string): Promise<ScanResult<ContainerDocument>> {
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#containers.scan('byPlace', { equal: [entity], limit, ...place });
+  }
+
+  /** Of a collection those that have this name of it in their address. */
+  async named(collection: string, collectionName: string, limit: number): Promise<readonly Container[]> {
+    return (await this.#containers.scan('byCollectionName', { equal: [collection, collectionName], limit }))
+      .items;
+  }
+
+  /** Those whose rules are to be applied until `time`, the longest overdue first. */
+  async retaining(time: number, limit: number): Promise<readonly Container[]> {
+    return (await this.#containers.scan('byRetention', { before: time + 1, limit })).items;
+  }
+
   /** Compare and set. */
   replacement({ id, revision }: Container, value: ContainerDocument): Change {
     return this.#containers.write.replace(id, revision, value);
@@ -62,6 +79,11 @@ export class ContainersStore {
     return this.#containers.write.increment(id, 'size', bytes);
   }
 
+  /** Stars more or, negative, less. */
+  starring(id: string, stars: number): Change {
+    return this.#containers.write.increment(id, 'stars', stars);
+  }
+
   /** Fails with `bounds` when there would be too many tags. */
   counting(id: string, tags: number): Change {
     return this.#containers.write.increment(id, 'tags', tags, {
@@ -70,8 +92,8 @@ export class ContainersStore {
     });
   }
 
-  /** Informational (library contract §9): one that is lost in a crash is not missed. */
-  async countDownload(id: string): Promise<void> {
-    await this.#containers.increment(id, 'downloadCount', 1);
+  /** Downloads more. Informational (library contract §9): those that are lost in a crash are not missed. */
+  downloading(id: string, downloads: number): Change {
+    return this.#containers.write.increment(id, 'downloadCount', downloads);
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Retention } from '#libs/contract';
+import { RequiredSigners, Retention } from '#libs/contract';
 import type { CollectionSpec, Stored } from '#libs/documents';
 
 /*
@@ -20,6 +20,12 @@ const EntityDocument = z.object({
   held: z.number(),
   /** Patterns: tags that stay where they are, in all its containers. */
   protectedTags: z.array(z.string()).optional(),
+  /** Of whom one must have signed what is pushed to it, and what is pulled; absent: nobody. */
+  requiredSigners: RequiredSigners.optional(),
+  /** Which images are kept in those of its containers that do not say it themselves. */
+  retention: Retention.optional(),
+  /** Milliseconds since 1970: when these rules are applied next, where the library does that by itself. */
+  retainAt: z.number().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
@@ -27,11 +33,11 @@ const EntityDocument = z.object({
 export type EntityDocument = z.infer<typeof EntityDocument>;
 export type Entity = Stored<EntityDocument>;
 
-export type EntityIndex = 'byName';
+export type EntityIndex = 'byName' | 'byRetention';
 export const ENTITIES = {
   name: 'entities',
   schema: EntityDocument,
-  indexes: { byName: { fields: ['name'] } },
+  indexes: { byName: { fields: ['name'] }, byRetention: { fields: ['retainAt'] } },
 } as const satisfies CollectionSpec<EntityDocument>;
 
 const CollectionDocument = z.object({
@@ -46,6 +52,10 @@ const CollectionDocument = z.object({
   size: z.number(),
   /** Whose list it is in, as of {@link audienceOf}. */
   audience: z.string().optional(),
+  /** Names from before that may still lead here, oldest first, and until when (milliseconds since 1970). */
+  formerNames: z.array(z.object({ name: z.string(), until: z.number() })).optional(),
+  /** The name that it is being given, which leads here already: its containers are moving. */
+  movingTo: z.string().optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
@@ -65,7 +75,7 @@ export const COLLECTIONS = {
 } as const satisfies CollectionSpec<CollectionDocument>;
 
 const ContainerDocument = z.object({
-  /** Ids, and the names that lead here: names of parents do not change. */
+  /** Ids, and the names that lead here. That of an entity does not change. */
   entity: z.string(),
   entityName: z.string(),
   collection: z.string(),
@@ -88,8 +98,11 @@ const ContainerDocument = z.object({
   protectedTags: z.array(z.string()).optional(),
   /** Which images are kept; absent: all of them. */
   retention: Retention.optional(),
-  /** Names from before that may still lead here, oldest first. */
+  /** As of entities. */
+  retainAt: z.number().optional(),
+  /** Names from before that may still lead here, oldest first; and with those of the collection where it had another one. */
   formerNames: z.array(z.string()).optional(),
+  formerPaths: z.array(z.string()).optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
@@ -97,14 +110,16 @@ const ContainerDocument = z.object({
 export type ContainerDocument = z.infer<typeof ContainerDocument>;
 export type Container = Stored<ContainerDocument>;
 
-export type ContainerIndex = 'byPlace' | 'byCollection' | 'byParent';
+export type ContainerIndex = 'byRetention' | 'byCollectionName' | 'byPlace' | 'byCollection' | 'byParent';
 export const CONTAINERS = {
   name: 'containers',
   schema: ContainerDocument,
   indexes: {
     byCollection: { fields: ['collection', 'audience', 'name'] },
-    /** For the check. */
     byPlace: { fields: ['entity', 'collection', 'name'] },
+    byRetention: { fields: ['retainAt'] },
+    byCollectionName: { fields: ['collection', 'collectionName'] },
+    /** For the check. */
     byParent: { fields: ['collection'] },
   },
 } as const satisfies CollectionSpec<ContainerDocument>;

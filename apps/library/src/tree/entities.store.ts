@@ -33,6 +33,11 @@ export class EntitiesStore {
     return cursor === undefined ? items.reduce((sum, { value }) => sum + value.size, 0) : undefined;
   }
 
+  /** Those whose rules are to be applied until `time`, the longest overdue first. */
+  async retaining(time: number, limit: number): Promise<readonly Entity[]> {
+    return (await this.#entities.scan('byRetention', { before: time + 1, limit })).items;
+  }
+
   creation(id: string, entity: EntityDocument): Change {
     return this.#entities.write.insert(id, entity);
   }

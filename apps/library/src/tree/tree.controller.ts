@@ -24,7 +24,7 @@ export class TreeController {
 
   @Post('v1/entities')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('entity.create')
   async createEntity(
     @Body(new JsonBody(EntityRequest)) request: EntityRequest,
@@ -43,7 +43,7 @@ export class TreeController {
 
   @Post('v1/collections')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('collection.create')
   async createCollection(
     @Body(new JsonBody(CollectionRequest)) request: CollectionRequest,
@@ -61,7 +61,7 @@ export class TreeController {
 
   @Post('v1/containers')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('container.create')
   async createContainer(
     @Body(new JsonBody(ContainerRequest)) request: ContainerRequest,

@@ -7,6 +7,7 @@ import {
   entityNames,
   type EntityRequest,
 } from '#libs/contract';
+import { ScsConfig } from '#libs/config';
 import { type Clock, DomainError, expected, isLibraryName, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { type Collection, CollectionsStore } from './collections.store.js';
@@ -21,6 +22,7 @@ import { missing, NOTHING } from '../missing.js';
 import { NamesStore } from './names.store.js';
 import { admit, enforce, isAdministrator, mayCreate, mayRead, type Subject } from '../policy.js';
 import { collectionSubject, containerSubject, entitySubject } from './subjects.js';
+import { collectionTerms, containerTerms, entityTerms } from '../search/documents.store.js';
 import { type SearchKind, TermsStore } from '../search/terms.store.js';
 import { audienceOf } from './audiences.js';
 
@@ -30,6 +32,7 @@ export class TreeService {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly config: ScsConfig,
     private readonly names: NamesStore,
     private readonly terms: TermsStore,
     private readonly entities: EntitiesStore,
@@ -87,15 +90,17 @@ export class TreeService {
       name,
       (id) => this.entities.get(id),
       (id) => {
-        const audience = audienceOf(id, request.defaultPrivate);
-        const { description, customData, defaultPrivate } = request;
+        const { description, customData } = request;
+        const { defaultPrivate: isPrivateHere, entityQuota } = this.config.library;
+        // Stock clients always say false.
+        const defaultPrivate = request.defaultPrivate || isPrivateHere;
         // Nobody gives quota to themselves.
-        const quota = isAdministrator(actor) ? request.quota : 0;
+        const quota = isAdministrator(actor) && request.quota > 0 ? request.quota : entityQuota;
         const entity = { name, description, customData, defaultPrivate, quota, size: 0, held: 0 };
         const value = { ...entity, ...this.#creation(actor) };
         return [
           this.entities.creation(id, value),
-          ...this.#terms('entity', name, id, audience),
+          ...this.terms.changes(undefined, entityTerms({ id, value })),
           this.trail.write(created('entity', name, defaultPrivate, actor)),
           this.feed.write(placeMade(entityPlace({ id, value }), actor)),
         ];
@@ -128,7 +133,7 @@ export class TreeService {
           // As it was read: neither removed nor made private meanwhile.
           this.entities.replacement(parent, parent.value),
           this.collections.creation(id, value),
-          ...this.#terms('collection', name, id, audience),
+          ...this.terms.changes(undefined, collectionTerms({ id, value })),
           this.trail.write(created('collection', `${entityName}/${name}`, isPrivate, actor)),
           this.feed.write(placeMade(collectionPlace({ id, value }), actor)),
         ];
@@ -142,18 +147,30 @@ export class TreeService {
     const collection = admit(found, this.#reading(actor, collectionSubject), () =>
       missing('collection', request.collection),
     );
-    const { entity, entityName, name: collectionName } = collection.value;
+    const { entity, entityName } = collection.value;
     enforce(
-      mayCreate(actor, { entity: entityName, collection: collectionName, container: name, private: false }),
+      mayCreate(actor, {
+        entity: entityName,
+        collection: collection.value.name,
+        container: name,
+        private: false,
+      }),
       () => missing('collection', request.collection),
     );
+    // As it is in this attempt: its name may just be changing.
+    let parent = collection;
     return this.#make(
       'container',
-      `${entityName}/${collectionName}/${name}`,
+      async () => {
+        const present = await this.collections.get(collection.id);
+        if (!present) throw missing('collection', request.collection);
+        parent = present;
+        return `${entityName}/${parent.value.name}/${name}`;
+      },
       (id) => this.containers.get(id),
-      async (id) => {
-        const parent = await this.collections.get(collection.id);
-        if (!parent) throw missing('collection', request.collection);
+      async (id, path) => {
+        const collectionName = parent.value.name;
+        const former = await this.#formerPaths(parent, name);
         const isPrivate = parent.value.private || request.private;
         const audience = audienceOf(entity, isPrivate);
         const { description, fullDescription, customData, readOnly } = request;
@@ -161,14 +178,21 @@ export class TreeService {
         const counters = { size: 0, downloadCount: 0, stars: 0, tags: 0 };
         const texts = { description, fullDescription, customData };
         const rights = { private: isPrivate, audience, readOnly };
-        const value = { ...place, ...texts, ...counters, ...rights, ...this.#creation(actor) };
+        const paths = former.length === 0 ? {} : { formerPaths: former.map(({ path: one }) => one) };
+        const value = { ...place, ...texts, ...counters, ...paths, ...rights, ...this.#creation(actor) };
         return [
           this.collections.replacement(parent, parent.value),
+          ...former.map(({ path: one, until }) => this.names.keepUntil(`${entityName}/${one}`, id, until)),
           this.containers.creation(id, value),
-          ...this.#terms('container', name, id, audience),
-          this.trail.write(created('container', `${entityName}/${collectionName}/${name}`, isPrivate, actor)),
+          ...this.terms.changes(undefined, containerTerms({ id, value })),
+          this.trail.write(created('container', path, isPrivate, actor)),
           this.feed.write(placeMade(containerPlace({ id, value }), actor)),
         ];
+      },
+      // Of a collection that was called so before this one: its containers give the name up.
+      async (id) => {
+        const found = await this.containers.get(id);
+        return found !== undefined && found.value.collection !== collection.id;
       },
     );
   }
@@ -185,30 +209,48 @@ export class TreeService {
     return { subject, decide: (one: Subject) => mayRead(actor, one) };
   }
 
-  /** Finds or makes the object at a path. Two at once make one: the path can be taken only once. */
+  /**
+   * Finds or makes the object at a path. Two at once make one: the path can be taken only once.
+   * @param isElsewhere whether what the path leads to is none of these
+   */
   async #make<T>(
     kind: SearchKind,
-    path: string,
+    at: string | (() => Promise<string>),
     get: (id: string) => Promise<T | undefined>,
-    create: (id: string) => Change[] | Promise<Change[]>,
+    create: (id: string, path: string) => Change[] | Promise<Change[]>,
+    isElsewhere: (id: string) => Promise<boolean> = async () => false,
   ): Promise<T> {
-    const id = await commitPlan(this.database, async () => {
-      const existing = await this.names.find(path);
-      if (existing !== undefined) return { writes: [], result: existing };
+    const { id, path } = await commitPlan(this.database, async () => {
+      const wanted = typeof at === 'string' ? at : await at();
+      const existing = await this.names.find(wanted);
+      if (existing !== undefined && !(await isElsewhere(existing)))
+        return { writes: [], result: { id: existing, path: wanted } };
       const made = newObjectId();
-      return { writes: [await this.names.take(path, made), ...(await create(made))], result: made };
+      const writes = [await this.names.take(wanted, made), ...(await create(made, wanted))];
+      return { writes, result: { id: made, path: wanted } };
     });
     const object = await get(id);
     if (!object) throw missing(kind, path);
     return object;
   }
 
-  #creation(actor: Actor): { createdBy: string; createdAt: string } {
-    return { createdBy: actor.username, createdAt: this.clock.now().toISOString() };
+  /** Addresses by which a new container is found, too: pushes and pulls go on to use names of its collection from before. */
+  async #formerPaths(
+    { id, value }: Collection,
+    name: string,
+  ): Promise<{ readonly path: string; readonly until: number }[]> {
+    const found = [];
+    for (const former of value.formerNames ?? []) {
+      const path = `${former.name}/${name}`;
+      const leadsHere = (await this.names.find(`${value.entityName}/${former.name}`)) === id;
+      const isOpen = leadsHere && (await this.names.find(`${value.entityName}/${path}`)) === undefined;
+      if (isOpen) found.push({ path, until: former.until });
+    }
+    return found;
   }
 
-  #terms(kind: SearchKind, name: string, target: string, audience: string): Change[] {
-    return this.terms.creation({ kind, name, target, audience });
+  #creation(actor: Actor): { createdBy: string; createdAt: string } {
+    return { createdBy: actor.username, createdAt: this.clock.now().toISOString() };
   }
 }
 

@@ -15,8 +15,10 @@ const UploadDocument = z.object({
   size: z.number(),
   partSize: z.number(),
   state: z.enum(['open', 'storing', 'complete', 'ended']),
-  /** Bytes of the quota that are held for it. */
+  /** Bytes of the quota of its entity that are held for it. */
   reserved: z.number(),
+  /** The same of the quota of its account, which is the one of `username`; uploads of before know none. */
+  accountReserved: z.number().optional(),
   account: z.string(),
   username: z.string(),
   /** Token ids, of the one that began it or went on with it last: revoking either ends the upload's signed URLs. */

@@ -7,28 +7,47 @@ import { ContainersStore } from '../tree/containers.store.js';
 import { BlobHealth } from '../storage/blobHealth.store.js';
 import { ContentsStore } from '../storage/contents.store.js';
 import { type Change, commitPlan, DATABASE, type Database } from '../database.store.js';
-import { EntitiesStore } from '../tree/entities.store.js';
+import { EntitiesStore, type Entity } from '../tree/entities.store.js';
 import { pushed, uploader } from '../events.js';
 import { EventFeed } from '../events/feed.store.js';
 import { imagePushed } from '../events/happenings.js';
 import { type ImageFacts, readImageFacts } from '../images/imageFacts.js';
 import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { ImageTermsService } from '../search/imageTerms.service.js';
+import { TermsStore } from '../search/terms.store.js';
 import { type Upload, UploadsStore } from './uploads.store.js';
+import { overQuota, type Shortage } from '../storage/quota.js';
 import { UsageService } from '../storage/usage.service.js';
+import { DoorService } from '../signers/door.service.js';
+import type { Findings } from '../signers/imageSignatures.js';
+import { SignerChecks } from '../signers/signerChecks.service.js';
+import { SignersService } from '../signers/signers.service.js';
 
 interface Outcome {
   readonly writes: readonly Change[];
-  /** The blob is nobody's any more. */
-  readonly result: boolean;
+  readonly result: {
+    /** The blob is nobody's any more. */
+    readonly unused: boolean;
+    /** There is no room for the content, which was the entity's when the upload began, any more: the upload has ended. */
+    readonly short?: Shortage;
+  };
 }
 /** What has become a blob. */
 interface Stored {
   readonly facts: ImageFacts;
   /** In the place of damaged bytes. */
   readonly replaced: boolean;
+  /** What was found out at the door of the entity; undefined: it was let in before a crash. */
+  readonly arrival?: Arrival;
 }
-const NOTHING: Outcome = { writes: [], result: false };
+/** Bytes that were let in. */
+interface Arrival {
+  /** Where somebody must have signed what is pushed. */
+  readonly findings: Findings | undefined;
+}
+const NOTHING_RESERVED = { reserved: 0, accountReserved: 0 } as const;
+const NOTHING: Outcome = { writes: [], result: { unused: false } };
 
 /**
  * The end of an upload, good or bad. An upload claims its content when it begins, so that nobody removes the blob meanwhile.
@@ -53,6 +72,11 @@ export class FinishUploadService {
     private readonly entities: EntitiesStore,
     private readonly contents: ContentsStore,
     private readonly usage: UsageService,
+    private readonly door: DoorService,
+    private readonly signers: SignersService,
+    private readonly checks: SignerChecks,
+    private readonly terms: TermsStore,
+    private readonly imageTerms: ImageTermsService,
     private readonly trail: Trail,
     private readonly feed: EventFeed,
   ) {
@@ -67,7 +91,8 @@ export class FinishUploadService {
    * Checks length and hash, stores, and makes the image visible. Acknowledge only when this has resolved.
    * @param actor who asked for it
    * @param requireAllowed asked when all bytes were checked, which takes its time; nothing becomes visible when it throws
-   * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`
+   * @throws DomainError `unprocessable` when the bytes are not what was promised, `gone`, `out_of_space`, `conflict`; `forbidden` when
+   *   nobody has signed them who must have, `unavailable` when that cannot be said
    */
   async store(
     upload: Upload,
@@ -91,9 +116,11 @@ export class FinishUploadService {
     const digest = parseDigest(upload.value.hash);
     const wasStored = await this.wasStored(upload, blob);
     if (!wasStored) await blob.verify(digest);
+    const facts = wasStored ? undefined : await blob.read(readImageFacts);
+    const findings =
+      facts && (await this.door.requireArrival(upload.value.entity, facts, (use) => blob.read(use)));
     await requireAllowed();
-    if (wasStored) return undefined;
-    const facts = await blob.read(readImageFacts);
+    if (facts === undefined) return undefined;
     // What came in one piece was checked when it came. Of parts nothing says after a crash that they were right but this.
     if (upload.value.kind === 'multipart') await commitPlan(this.database, () => this.#marking(upload.id));
     const replace = await this.health.isDamaged(digest);
@@ -103,7 +130,7 @@ export class FinishUploadService {
       await this.takeBack(upload.id);
       throw error;
     }
-    return { facts, replaced: replace };
+    return { facts, replaced: replace, arrival: { findings } };
   }
 
   /** Whether a crash came between the blob and the image: all bytes were right, and they have moved to the blob. */
@@ -159,15 +186,16 @@ export class FinishUploadService {
     const upload = await this.uploads.get(uploadId);
     if (!upload || upload.value.state === 'storing') return { writes: [], result: undefined };
     if (upload.value.state !== 'open') return { writes: [], result: { upload, unused: false } };
-    const { entity: entityId, reserved, hash } = upload.value;
-    const entity = await this.entities.get(entityId);
-    const release = await this.usage.releasing(hash);
-    const writes = [
-      this.uploads.replacement(upload, { ...upload.value, state: 'ended', reserved: 0 }),
-      ...release.changes,
-    ];
-    if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
-    return { writes, result: { upload, unused: release.last } };
+    const { writes, last } = await this.#release(upload, await this.entities.get(upload.value.entity));
+    return { writes, result: { upload, unused: last } };
+  }
+
+  /** The writes that end an upload without an image: its claim and its reservations are given back. */
+  async #release(upload: Upload, entity: Entity | undefined): Promise<{ writes: Change[]; last: boolean }> {
+    const { changes, last } = await this.usage.releasing(upload.value.hash);
+    const ended = { ...upload.value, ...NOTHING_RESERVED, state: 'ended' } as const;
+    const given = await this.usage.givingBack(entity, upload.value);
+    return { writes: [this.uploads.replacement(upload, ended), ...changes, ...given], last };
   }
 
   async #marking(uploadId: string): Promise<{ writes: readonly Change[]; result: undefined }> {
@@ -181,12 +209,28 @@ export class FinishUploadService {
   }
 
   async #publish({ id, value: { hash, size } }: Upload, stored: Stored, actor: Caller): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#publication(id, stored, actor));
+    let outcome: Outcome['result'];
+    try {
+      outcome = await commitPlan(this.database, () => this.#publication(id, stored, actor));
+    } catch (error) {
+      // The rule of the door is younger than the look at these bytes: they are not let in, and can be given up.
+      if (error instanceof DomainError && error.reason === 'signer_required') await this.takeBack(id);
+      throw error;
+    }
+    const { unused, short } = outcome;
     if (unused) await this.usage.discard(hash);
+    if (short !== undefined) {
+      await this.uploads.deleteParts(id);
+      await this.uploads.delete(id);
+      throw overQuota(short);
+    }
+    if (stored.facts.signed) this.checks.nudge();
     // Its parts are forgotten together with it, by the sweep: the client does not wait for that.
     const upload = await this.uploads.get(id);
     if (upload?.value.state === 'complete') {
       this.#pushes({});
+      // Others may have come to see its container, or no longer, at this very moment.
+      await this.imageTerms.settle(upload.value.container, [upload.value.image]);
       return;
     }
     // Another replica has given it up at this very moment: if nobody else needs the blob, it goes again.
@@ -202,15 +246,19 @@ export class FinishUploadService {
     throw new DomainError('conflict', 'The upload has ended', { reason: 'upload_closed' });
   }
 
-  async #publication(uploadId: string, { facts, replaced }: Stored, actor: Caller): Promise<Outcome> {
+  async #publication(
+    uploadId: string,
+    { facts, replaced, arrival }: Stored,
+    actor: Caller,
+  ): Promise<Outcome> {
     const upload = await this.uploads.get(uploadId);
     if (upload?.value.state !== 'storing' && upload?.value.state !== 'open') return NOTHING;
-    const { hash, size, reserved } = upload.value;
+    const { hash, size, username: account, reserved, accountReserved } = upload.value;
     const doneAt = this.clock.now().getTime();
     const complete = this.uploads.replacement(upload, {
       ...upload.value,
+      ...NOTHING_RESERVED,
       state: 'complete',
-      reserved: 0,
       doneAt,
       expiresAt: doneAt + this.limits.uploadMemory,
     });
@@ -221,30 +269,46 @@ export class FinishUploadService {
     if (!image || image.value.uploaded || !container || !entity) {
       // Removed meanwhile, perhaps with all that it was in, or another upload of the same file was faster: only the claim and the reservation are left.
       const release = await this.usage.releasing(hash);
-      const writes = [complete, ...release.changes, ...mending];
-      if (entity && reserved > 0) writes.push(this.entities.holding(entity, -reserved));
-      return { writes, result: release.last };
+      const given = await this.usage.givingBack(entity, upload.value);
+      return {
+        writes: [complete, ...release.changes, ...given, ...mending],
+        result: { unused: release.last },
+      };
     }
-    const { format, arch, signed, encrypted, fingerprints } = facts;
+    const have = { reserved, accountReserved };
+    const short = await this.usage.shortage(entity, account, { hash, size }, have);
+    if (short !== undefined) {
+      const { writes, last } = await this.#release(upload, entity);
+      return { writes: [...writes, ...mending], result: { unused: last, short } };
+    }
+    if (arrival !== undefined) this.door.requireFound('push', entity, arrival.findings);
+    const { format, arch, signed, encrypted, fingerprints, labels } = facts;
     const found = {
       format,
       signed,
       encrypted,
       fingerprints: [...fingerprints],
+      labels: [...labels],
       ...(arch === undefined ? {} : { arch }),
+      ...this.signers.membersOf(arrival?.findings),
     };
-    const counted = await this.usage.adding({ entity, container, hash, size }, { claimed: true, reserved });
+    const counted = await this.usage.adding(
+      { entity, container, account, hash, size },
+      { claimed: true, ...have },
+    );
     const value = { ...image.value, ...found, size, uploaded: true };
     return {
       writes: [
         complete,
         this.images.replacement(image, value),
+        ...this.signers.announcing(image.id, value, arrival?.findings),
+        ...this.terms.imageChanges(container, image.id, image.value, value),
         ...counted,
         ...mending,
         this.trail.write(pushed(container, value, actor)),
         this.feed.write(imagePushed(container, value, actor)),
       ],
-      result: false,
+      result: { unused: false },
     };
   }
 }

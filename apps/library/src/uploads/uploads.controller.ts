@@ -18,7 +18,10 @@ import {
   SelfAuthenticated,
 } from '#libs/server';
 import { BegunService } from './begun.service.js';
-import { UploadsService } from './uploads.service.js';
+import { BeginUploadService } from './beginUpload.service.js';
+import { CompleteUploadService } from './completeUpload.service.js';
+import { RawUploadService } from './rawUpload.service.js';
+import { ReceiveUploadService } from './receiveUpload.service.js';
 import { readGrant } from './uploadUrls.js';
 
 /** What an upload needs to come to its end. */
@@ -31,24 +34,29 @@ const DuringUpload = () =>
 @Controller()
 @Audience('library')
 export class UploadsController {
-  constructor(private readonly uploads: UploadsService) {}
+  constructor(
+    private readonly begin: BeginUploadService,
+    private readonly receiving: ReceiveUploadService,
+    private readonly completing: CompleteUploadService,
+    private readonly raw: RawUploadService,
+  ) {}
 
   @Post('v1/imagefile/:image')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
-  async raw(
+  async whole(
     @Param('image') image: string,
     @Req() request: FastifyRequest,
     @CurrentActor() actor: Actor,
   ): Promise<object> {
-    await this.uploads.receiveRaw(image, request.raw, actor);
+    await this.raw.receive(image, request.raw, actor);
     return { data: {} };
   }
 
   @Post('v2/imagefile/:image')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async start(
     @Param('image') image: string,
@@ -57,22 +65,22 @@ export class UploadsController {
   ): Promise<object> {
     const sha256 = request.sha256sum ?? '';
     return {
-      data: { uploadURL: await this.uploads.startSingle(image, { size: request.filesize, sha256 }, actor) },
+      data: { uploadURL: await this.begin.startSingle(image, { size: request.filesize, sha256 }, actor) },
     };
   }
 
   @Put('v2/imagefile/:image/_complete')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async complete(@Param('image') image: string, @CurrentActor() actor: Actor): Promise<object> {
-    return { data: await this.uploads.completeSingle(image, actor) };
+    return { data: await this.completing.completeSingle(image, actor) };
   }
 
   @Post('v2/imagefile/:image/_multipart')
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async startMultipart(
     @Param('image') image: string,
@@ -80,7 +88,7 @@ export class UploadsController {
     @CurrentActor() actor: Actor,
   ): Promise<object> {
     const { filesize: size, resume, uploadID: earlier } = request;
-    const started = await this.uploads.startMultipart(
+    const started = await this.begin.startMultipart(
       image,
       { size, resume, ...(typeof earlier === 'string' ? { earlier } : {}) },
       actor,
@@ -98,7 +106,7 @@ export class UploadsController {
   @Put('v2/imagefile/:image/_multipart')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async part(
     @Param('image') image: string,
@@ -106,33 +114,33 @@ export class UploadsController {
     @CurrentActor() actor: Actor,
   ): Promise<object> {
     const { uploadID, partNumber } = request;
-    return { data: { presignedURL: await this.uploads.partAddress(image, uploadID, partNumber, actor) } };
+    return { data: { presignedURL: await this.begin.partAddress(image, uploadID, partNumber, actor) } };
   }
 
   @Put('v2/imagefile/:image/_multipart_complete')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async completeMultipart(
     @Param('image') image: string,
     @Body(new JsonBody(MultipartCompletion, { limit: 4 * 1024 * 1024 })) request: MultipartCompletion,
     @CurrentActor() actor: Actor,
   ): Promise<object> {
-    return { data: await this.uploads.completeMultipart(image, request, actor) };
+    return { data: await this.completing.completeMultipart(image, request, actor) };
   }
 
   @Put('v2/imagefile/:image/_multipart_abort')
   @DuringUpload()
   @HttpCode(200)
-  @Requires('library:write')
+  @Requires('library:create')
   @Audited('image.push')
   async abort(
     @Param('image') image: string,
     @Body(new JsonBody(MultipartAbort)) request: MultipartAbort,
     @CurrentActor() actor: Actor,
   ): Promise<object> {
-    await this.uploads.abort(image, request.uploadID, actor);
+    await this.completing.abort(image, request.uploadID, actor);
     return { data: {} };
   }
 
@@ -148,7 +156,7 @@ export class UploadsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const { grant, signature } = readGrant({ upload, part, query });
-    void reply.header('etag', await this.uploads.receive(grant, signature, request.raw));
+    void reply.header('etag', await this.receiving.receive(grant, signature, request.raw));
     return {};
   }
 }

@@ -98,6 +98,7 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
   hash_wrong: 'is not what its hash leads to, which is',
   hash_stray: 'is a hash that leads to',
   tag_stray: 'is a tag of an image that is not there, for',
+  labels_missing: 'is not found by its labels: it came with an older version',
   holding_missing: 'is not counted in the entity',
   holding_wrong: 'is counted wrongly in the entity',
   holding_stray: 'is counted though it is not there in the entity',
@@ -111,11 +112,15 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
   upload_bytes_missing: 'is being uploaded, and its bytes are gone: upload',
   upload_bytes_stray: 'are bytes of an upload that is over',
   part_stray: 'are parts of an upload that is not there',
+  star_stray: 'is a star of a container that is not there:',
   container_tags: 'counts other tags than it has',
+  container_stars: 'counts other stars than it has',
   container_size: 'counts other bytes than its images have',
   collection_size: 'counts other bytes than its images have',
   entity_size: 'counts other bytes than its images have',
   entity_held: 'holds other bytes than images and uploads under way',
+  account_size: 'is an account that counts other bytes than what it brought',
+  account_held: 'is an account that holds other bytes than images and uploads under way',
 };
 
 function lineOf({ kind, name, what, recorded, counted, repaired }: LibraryProblem): string {

@@ -203,6 +203,26 @@ describe('search', () => {
     expect(JSON.parse((await world.ok(['search', '-j', 'hello'])).stdout)).toMatchObject({ more: true });
   });
 
+  it('asks for the first page with something in it, or for all of them', async () => {
+    library.pages = [0, 2, 1];
+    library.more = true;
+    const countOf = async (...flags: string[]) => {
+      const { stdout } = await world.ok(['search', '--json', ...flags, 'hello']);
+      return (JSON.parse(stdout) as { images: unknown[] }).images.length;
+    };
+    expect([await countOf(), await countOf('--all')]).toEqual([2, 3]);
+    expect(library.requested('/v1/search')).toBe(2 + 3);
+  });
+
+  it('asks for what a key has signed, in an entity, or what is private, without a text too', async () => {
+    await world.ok(['search', '--signer', 'ABCD1234', '--entity', 'demo', '--private', 'hello']);
+    expect(library.requested('signer=ABCD1234')).toBe(1);
+    expect(library.requests.at(-1)).toMatch(/[?&]value=hello&.*entity=demo.*private=true/);
+    const { stdout } = await world.ok(['search', '--signer', 'ABCD1234']);
+    expect(stdout).toContain('signed by ABCD1234');
+    expect(library.requests.at(-1)).not.toContain('value=');
+  });
+
   it('wants three characters', async () => {
     const { status, stderr } = await world.run(['search', 'ab']);
     expect([status, stderr]).toEqual([1, expect.stringContaining('3 characters or more')]);

@@ -51,10 +51,7 @@ async function fromSif(
 }
 
 async function fromObject(image: SifImage, sif: Sif): Promise<Attributes | undefined> {
-  // "`inspect` reads it from the section of that name (first match)" (SIF contract §4.2).
-  const descriptor = sif
-    .objectsOfType(image, sif.DataType.json)
-    .find((each) => sif.nameOf(each) === 'inspect-metadata.json');
+  const descriptor = sif.inspectMetadata(image);
   if (descriptor === undefined) return undefined;
   const text = (await sif.readObject(image, descriptor, sif.SIF_LIMITS.textBytes)).toString('utf8');
   let value: unknown;

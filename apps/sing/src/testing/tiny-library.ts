@@ -13,6 +13,8 @@ export class TinyLibrary {
   readonly tags: unknown[] = [];
   /** It has more than it tells. */
   more = false;
+  /** How many images each page of a search has. */
+  pages: readonly number[] = [1];
 
   constructor(content: Buffer) {
     this.#content = content;
@@ -30,8 +32,15 @@ export class TinyLibrary {
     const base = `http://${headers.host}`;
     if (url === '/version') return json({ version: '1', apiVersion: '2.0.0' });
     if (url.startsWith('/v1/search')) {
-      const data = { image: [this.#image()] };
-      return response.end(JSON.stringify({ data, ...(this.more && { more: true }) }));
+      const cursor = new URL(url, base).searchParams.get('cursor') ?? '0';
+      const page = this.pages[Number(cursor)] ?? 1;
+      const image = Array.from({ length: page }, (_, at) => ({
+        ...this.#image(),
+        id: `image${cursor}${at}`,
+      }));
+      const next =
+        Number(cursor) + 1 < this.pages.length ? { page: { next: String(Number(cursor) + 1) } } : {};
+      return response.end(JSON.stringify({ data: { image }, ...(this.more && { more: true }), ...next }));
     }
     if (url.startsWith('/v1/imagefile/')) return this.#send(request, response);
     if (url.startsWith('/v1/images/demo/col/') && method === 'DELETE') return json({});

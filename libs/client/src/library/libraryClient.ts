@@ -28,6 +28,26 @@ export interface ImagePath {
   readonly arch?: string | undefined;
 }
 
+/** What a search is narrowed to. Libraries other than ours know `arch` and `signed` alone. */
+export interface SearchFilters {
+  readonly arch?: string | undefined;
+  readonly signed?: boolean | undefined;
+  /** A fingerprint, a key id, or its last digits: of a key whose signature the library has verified. */
+  readonly signer?: string | undefined;
+  readonly entity?: string | undefined;
+  readonly private?: boolean | undefined;
+  /** What the page before has given as `next`. */
+  readonly cursor?: string | undefined;
+}
+
+/** A page of what a search has found. */
+export interface FoundPage extends SearchResult {
+  readonly more: boolean;
+  /** So much had to be looked at that the rest is left to the next page. */
+  readonly cut: boolean;
+  readonly next: string | undefined;
+}
+
 /** What stock clients write where nobody said anything (library contract §6.1). */
 const NO_DESCRIPTION = 'No description';
 
@@ -162,19 +182,22 @@ export class LibraryClient {
   }
 
   /**
-   * Finds by a part of a name (three characters or more). With `arch` or `signed` only images are searched.
-   * @returns with `more` where the library has more than it tells
+   * Finds by a part of a name or the beginning of a word (three characters or more). With `arch`, `signed` or `signer` only images are
+   * searched.
+   * @param text '' for all that a key has signed
+   * @returns with `more` where the library has more than it tells, and what the next page is asked for with
    */
-  async search(
-    text: string,
-    query: { readonly arch?: string | undefined; readonly signed?: boolean | undefined } = {},
-    options: CallOptions = {},
-  ): Promise<SearchResult & { readonly more: boolean }> {
-    const { arch, signed } = query;
-    const parameters = { value: text, arch, signed: signed === undefined ? undefined : String(signed) };
+  async search(text: string, query: SearchFilters = {}, options: CallOptions = {}): Promise<FoundPage> {
+    const { signed, private: isPrivate, ...rest } = query;
+    const parameters = {
+      value: text === '' ? undefined : text,
+      ...rest,
+      signed: signed === undefined ? undefined : String(signed),
+      private: isPrivate === undefined ? undefined : String(isPrivate),
+    };
     const request = { query: parameters, ...signalOf(options) };
-    const { data, more } = await this.http.getJson('/v1/search', SearchAnswer, request);
-    return { ...data, more };
+    const { data, more, cut, page } = await this.http.getJson('/v1/search', SearchAnswer, request);
+    return { ...data, more, cut, next: page?.next };
   }
 
   async #find<S extends z.ZodType>(

@@ -31,6 +31,8 @@ export interface Configuration {
   readonly allowEncrypted: boolean;
   /** The kernel's squashfs driver over a loop device, where the caller may use it. */
   readonly kernelSquashfs: boolean;
+  /** The kernel's ext3 driver, for images of root. */
+  readonly kernelExtfs: boolean;
   readonly extraction: boolean;
   /** Seconds that a shared image server stays without a start; 0: servers are not shared. */
   readonly imageServerIdle: number;
@@ -83,6 +85,7 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     allowDirectory: on('allow container dir'),
     allowEncrypted: on('allow container encrypted'),
     kernelSquashfs: on('allow kernel squashfs') && count('max loop devices') > 0,
+    kernelExtfs: on('allow kernel extfs') && count('max loop devices') > 0,
     extraction: on('tmp sandbox'),
     imageServerIdle: count('image server idle'),
     rootCapabilities: values.get('root default capabilities') === 'no' ? 'no' : 'full',

@@ -1,6 +1,6 @@
 import type { Facts } from '../facts.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
-import type { AccountLine, Bytes, StageAccounts } from '../plan.js';
+import type { AccountLine, Bytes, SessionPath, StageAccounts } from '../plan.js';
 import type { Home } from './home.js';
 import { SESSION } from './layout.js';
 import type { Mode } from './mode.js';
@@ -30,12 +30,13 @@ function accountLine(facts: Facts, mode: Mode, home: Home): AccountLine {
   };
 }
 
-/** Stages /etc/passwd and /etc/group (runtime contract §2.7), or null when neither is wanted. */
+/** Stages /etc/passwd and /etc/group of `rootfs` (runtime contract §2.7), or null when neither is wanted. */
 export function stageAccounts(
   options: LaunchOptions,
   facts: Facts,
   mode: Mode,
   home: Home,
+  rootfs: SessionPath,
 ): StageAccounts | null {
   const { configuration, identity } = facts;
   const user = accountLine(facts, mode, home);
@@ -47,9 +48,7 @@ export function stageAccounts(
     configuration.configGroup && named.length > 0
       ? { to: SESSION.group, userName: user.name, groups: named }
       : null;
-  return passwd === null && group === null
-    ? null
-    : { kind: 'stage_accounts', rootfs: SESSION.rootfs, passwd, group };
+  return passwd === null && group === null ? null : { kind: 'stage_accounts', rootfs, passwd, group };
 }
 
 /** The staged files of /etc: accounts, name servers, host name. */

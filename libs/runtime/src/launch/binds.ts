@@ -1,5 +1,6 @@
 import type { Configuration } from '../configuration/configuration.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
+import type { ImageSource } from '../options/bindSpec.js';
 import { absolutePath, cleanPath } from '../paths.js';
 import type { AbsolutePath } from '../plan.js';
 
@@ -8,6 +9,7 @@ export interface HostBind {
   readonly source: AbsolutePath;
   readonly destination: AbsolutePath;
   readonly readOnly: boolean;
+  readonly image?: ImageSource;
 }
 
 /** The `bind path` entries of the configuration; those that are not absolute are left out. */
@@ -33,6 +35,11 @@ export function userBinds(
 ): readonly HostBind[] {
   return options.binds.map((bind) => {
     const source = absolutePath(workingDirectory, bind.source);
-    return { source, destination: bind.destination ?? source, readOnly: bind.readOnly };
+    return {
+      source,
+      destination: bind.destination ?? source,
+      readOnly: bind.readOnly,
+      ...(bind.image === undefined ? {} : { image: bind.image }),
+    };
   });
 }

@@ -3,11 +3,12 @@ import type { Facts } from '../facts.js';
 import type { FileStatus } from '../host.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import { isWithin } from '../paths.js';
-import type { AbsolutePath, PreparedTarget } from '../plan.js';
+import type { AbsolutePath } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { siteBinds, userBinds } from './binds.js';
 import type { HostBind } from './binds.js';
 import { deviceStyle } from './devices.js';
+import { addImageBind } from './imageBinds.js';
 import type { Home } from './home.js';
 import { NO_FLAGS, READ_ONLY, SESSION } from './layout.js';
 import type { Mode } from './mode.js';
@@ -30,7 +31,7 @@ const NOT_AS_WORKING_DIRECTORY: readonly AbsolutePath[] = [
 ];
 
 /** What kind of mount point a path of the host needs. */
-function mountPointType(status: FileStatus): PreparedTarget['type'] {
+function mountPointType(status: FileStatus): 'directory' | 'file' {
   return status.type === 'directory' ? 'directory' : 'file';
 }
 
@@ -96,7 +97,9 @@ export function addHome(
     messages.push({ level: 'WARNING', text: `Not mounting home: ${home.source} is not there` });
     return;
   }
-  list.host(home.source, home.destination, 'directory', 'fatal');
+  // A writable image has no layer in which its mount point could be made.
+  const optional = options.writable === 'image' && !home.given;
+  list.host(home.source, home.destination, 'directory', optional ? 'warning' : 'fatal');
 }
 
 /** An empty home. One below /tmp lies in the empty /tmp itself, which is mounted later and would hide it. */
@@ -171,14 +174,19 @@ export function addUserBinds(
   list: MountList,
   options: LaunchOptions,
   facts: Facts,
+  mode: Mode,
   messages: Message[],
 ): void {
   const devices = deviceStyle(options, facts);
   for (const bind of userBinds(options, facts.workingDirectory)) {
-    const status = facts.paths.get(bind.source) ?? null;
-    if (status === null) throw refusal(`could not bind ${bind.source}: no such file or directory`);
     if (bind.destination === '/')
       throw refusal(`could not bind ${bind.source}: / of the container is no destination`);
+    if (bind.image !== undefined) {
+      addImageBind(list, { ...bind, image: bind.image }, { facts, mode, messages });
+      continue;
+    }
+    const status = facts.paths.get(bind.source) ?? null;
+    if (status === null) throw refusal(`could not bind ${bind.source}: no such file or directory`);
     if (devices === 'yes' || !isWithin(bind.destination, '/dev')) addUserBind(list, bind, status);
     else if (!(devices === 'minimal' && addDeviceBind(list, bind, status)))
       messages.push({

@@ -1,12 +1,12 @@
 import type { Message } from '../answer.js';
 import type { Facts } from '../facts.js';
+import type { OpenedImage } from '../host.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import type { ImageBackend, ImageFile, MountImage } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
+import { ext3Backends, squashfsBackends } from './backends.js';
 import { PLAIN, READ_ONLY, SESSION } from './layout.js';
 import type { Mode } from './mode.js';
-import { sharedServer } from './sharedServer.js';
-import { extractionDirectory } from './wantedPaths.js';
 
 /**
  * Checks the opened image against the rules of the site and says how it is mounted (runtime contract §2.3).
@@ -18,17 +18,31 @@ export function mountImage(
   mode: Mode,
   messages: Message[],
 ): MountImage {
-  const writable = options.writable === 'image';
+  const image = imageFile(facts);
+  const writable = options.writable === 'image' && isWritable(facts.image);
   return {
     kind: 'mount_image',
-    image: imageFile(facts, writable),
+    image,
     at: SESSION.rootfs,
     flags: writable ? PLAIN : READ_ONLY,
-    backends: backends(facts, mode, messages),
+    backends: backends(image, facts, mode, messages),
   };
 }
 
-function imageFile(facts: Facts, writable: boolean): ImageFile {
+/**
+ * Whether --writable makes the root file system itself writable. Of a SIF only an overlay partition is ever written.
+ * @throws DomainError (status 255) when nothing of the image can be
+ */
+function isWritable(image: OpenedImage): boolean {
+  if (image.type === 'directory' || image.type === 'ext3') return true;
+  if (image.others.some(({ kind, fileSystem }) => kind === 'overlay' && fileSystem === 'ext3')) return false;
+  throw refusal(
+    `no SIF writable overlay partition found in ${image.path}`,
+    'use --writable-tmpfs, or add one with: sing overlay create IMAGE',
+  );
+}
+
+function imageFile(facts: Facts): ImageFile {
   const { image, configuration } = facts;
   const refuse = (what: string): Error =>
     refusal(`configuration disallows users from running ${what} containers`);
@@ -52,17 +66,10 @@ function imageFile(facts: Facts, writable: boolean): ImageFile {
       'run it with singularity or apptainer and its passphrase or key, or see what is not encrypted with sing inspect',
     );
   }
-  if (partition.fileSystem !== 'squashfs')
+  if (partition.fileSystem !== 'squashfs' && partition.fileSystem !== 'ext3')
     throw notOffered(`an image with the file system ${partition.fileSystem}`);
-  if (writable)
-    throw refusal(`no SIF writable overlay partition found in ${image.path}`, 'use --writable-tmpfs');
-  return {
-    handle: image.handle,
-    path: image.path,
-    fileSystem: 'squashfs',
-    offset: partition.offset,
-    size: partition.size,
-  };
+  const { fileSystem, offset, size } = partition;
+  return { handle: image.handle, path: image.path, fileSystem, offset, size };
 }
 
 function checkArchitecture(facts: Facts): void {
@@ -73,26 +80,14 @@ function checkArchitecture(facts: Facts): void {
   );
 }
 
-function backends(facts: Facts, mode: Mode, messages: Message[]): readonly ImageBackend[] {
-  const { image, configuration } = facts;
-  if (image.type === 'directory') return [{ kind: 'bind' }];
-  const possible: ImageBackend[] = [];
-  if (mode.kind === 'root' && configuration.kernelSquashfs) possible.push({ kind: 'loop' });
-  const shared = facts.fuse ? sharedServer(facts, mode) : null;
-  if (shared !== null) possible.push(shared);
-  if (facts.fuse) possible.push({ kind: 'fuse', allowOther: mode.severalIds });
-  if (possible.length === 0 && configuration.extraction)
-    messages.push({
-      level: 'INFO',
-      text: 'Unpacking the image for this run, because /dev/fuse is not open to this user',
-    });
-  const directory = extractionDirectory(facts.environment);
-  if (configuration.extraction && facts.paths.get(directory)?.type === 'directory')
-    possible.push({ kind: 'extract', directory });
-  if (possible.length === 0)
-    throw refusal(
-      'the image can neither be mounted (/dev/fuse is not open to this user) nor unpacked',
-      'an administrator can allow FUSE with: chmod 666 /dev/fuse',
-    );
-  return possible;
+function backends(
+  { fileSystem }: ImageFile,
+  facts: Facts,
+  mode: Mode,
+  messages: Message[],
+): readonly ImageBackend[] {
+  if (fileSystem === 'directory') return [{ kind: 'bind' }];
+  return fileSystem === 'ext3'
+    ? ext3Backends(facts.image, facts, mode)
+    : squashfsBackends(facts, mode, messages);
 }

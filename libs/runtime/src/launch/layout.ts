@@ -4,9 +4,14 @@ import type { MountFlags, SessionPath } from '../plan.js';
 export const SESSION = {
   rootfs: 'rootfs',
   lower: 'lower',
+  /** What the layers and the root file system are together, before anything is put over them. */
+  merged: 'merged',
   upper: 'upper',
   work: 'work',
   root: 'root',
+  images: 'images',
+  layers: 'layers',
+  data: 'data',
   dev: 'dev',
   home: 'home',
   tmp: 'tmp',

@@ -13,11 +13,15 @@ import type {
 import { isWithin } from '../paths.js';
 import { NO_FLAGS, PLAIN } from './layout.js';
 
+/** What a mount point is to be made as. */
+export type MountPoint =
+  'directory' | 'file' | { readonly type: 'like'; readonly at: SessionPath; readonly inside: AbsolutePath };
+
 export interface BindWish {
   readonly source: Source;
   readonly to: AbsolutePath;
   /** What the mount point must be; null: it must be there already (below another mount). */
-  readonly prepare: PreparedTarget['type'] | null;
+  readonly prepare: MountPoint | null;
   readonly recursive?: boolean;
   readonly flags?: MountFlags;
   readonly onFailure: OnFailure;
@@ -62,7 +66,7 @@ export class MountList {
   host(
     path: AbsolutePath,
     to: AbsolutePath,
-    prepare: PreparedTarget['type'],
+    prepare: MountPoint,
     onFailure: OnFailure,
     unless: readonly BindUnless[] = [],
   ): void {
@@ -90,8 +94,9 @@ export class MountList {
   }
 
   /** What lies below an earlier mount is hidden by it: its mount points are there already, or nowhere. */
-  #prepare(path: AbsolutePath, type: PreparedTarget['type']): void {
+  #prepare(path: AbsolutePath, as: MountPoint): void {
     const hidden = this.mounts.some((step) => isWithin(path, step.target.path));
-    if (!hidden && path !== '/') this.targets.push({ path, type });
+    if (hidden || path === '/') return;
+    this.targets.push(typeof as === 'string' ? { path, type: as } : { path, ...as });
   }
 }

@@ -255,7 +255,7 @@ describe('image', () => {
       partition({ fileSystem: 'encrypted' }),
       'is encrypted: running such an image is not offered',
     ],
-    ['with ext3', partition({ fileSystem: 'ext3' }), 'is not offered'],
+    ['with erofs', partition({ fileSystem: 'erofs' }), 'is not offered'],
     [
       'for another machine',
       partition({ architecture: 'arm64' }),

@@ -27,10 +27,12 @@ import {
   mountsHome,
 } from './hostMounts.js';
 import { mountImage } from './image.js';
+import { planLayers } from './layers.js';
 import { SESSION } from './layout.js';
 import type { Mode } from './mode.js';
 import { chooseMode } from './mode.js';
 import { MountList } from './mountList.js';
+import { contentRoot, mergeSteps, overlaySteps } from './overlaySteps.js';
 import { launchPayload } from './payload.js';
 import { SESSION_PLACES } from './wantedPaths.js';
 
@@ -110,7 +112,8 @@ function launchSteps(
 ): { steps: readonly Step[]; root: string } {
   const list = new MountList();
   const image = mountImage(options, facts, mode, messages);
-  const accounts = stageAccounts(options, facts, mode, home);
+  const layers = planLayers(options, facts, mode, messages);
+  const accounts = stageAccounts(options, facts, mode, home, contentRoot(layers));
   addDevices(list, options, facts, mode);
   addSiteBinds(list, options, facts);
   addKernelFileSystems(list, options, facts, mode);
@@ -118,16 +121,16 @@ function launchSteps(
   addTemporary(list, options, facts);
   addScratch(list, options);
   addFiles(list, options, facts, accounts);
-  addUserBinds(list, options, facts, messages);
+  addUserBinds(list, options, facts, mode, messages);
   addWorkingDirectory(list, options, facts);
 
-  const layered = options.writable !== 'image' && facts.configuration.overlay;
+  const layered = (options.writable !== 'image' || layers.upper !== null) && facts.configuration.overlay;
   if (options.writable === 'tmpfs' && !layered)
     throw refusal(
       '--writable-tmpfs needs an overlay, which the configuration disables ("enable overlay = no")',
     );
   const directory = (path: string): Step => ({ kind: 'make_directory', path, mode: 0o755 });
-  const layer: readonly Step[] = layered ? overlaySteps(options, mode, list) : [];
+  const layer: readonly Step[] = layered ? overlaySteps(options, mode, layers, list.targets) : [];
   const files = [
     accounts !== null,
     list.session.some((step) => 'path' in step && step.path.startsWith('files/')),
@@ -139,29 +142,12 @@ function launchSteps(
       ...(files.includes(true) ? [directory('files')] : []),
       ...list.session,
       image,
+      ...mergeSteps(layers, mode),
       ...(accounts === null ? [] : [accounts]),
       ...layer,
       ...list.mounts,
     ],
   };
-}
-
-function overlaySteps(options: LaunchOptions, mode: Mode, list: MountList): readonly Step[] {
-  const writable = options.writable === 'tmpfs';
-  const made = writable
-    ? [SESSION.lower, SESSION.root, SESSION.upper, SESSION.work]
-    : [SESSION.lower, SESSION.root];
-  return [
-    ...made.map((path): Step => ({ kind: 'make_directory', path, mode: 0o755 })),
-    { kind: 'prepare_targets', rootfs: SESSION.rootfs, layer: SESSION.lower, targets: list.targets },
-    {
-      kind: 'mount_overlay',
-      lower: [SESSION.lower, SESSION.rootfs],
-      upper: writable ? { directory: SESSION.upper, work: SESSION.work } : null,
-      userXattr: writable && mode.userNamespace !== null,
-      at: SESSION.root,
-    },
-  ];
 }
 
 function namespaces(options: LaunchOptions, facts: Facts, mode: Mode): Namespaces {

@@ -7,14 +7,14 @@ const OFFERED: readonly Flag[] = [
     short: 'B',
     takes: 'values',
     keys: ['BIND', 'BINDPATH'],
-    value: 'SRC[:DST[:ro]]',
+    value: 'SRC[:DST[:ro|image-src=PATH|id=N]]',
     summary: 'make a path of the host visible; comma separated, may be repeated',
   },
   {
     name: 'mount',
     takes: 'values',
     keys: ['MOUNT'],
-    value: 'type=bind,src=...,dst=...[,ro]',
+    value: 'type=bind,src=...,dst=...[,ro][,image-src=...]',
     summary: 'like --bind, for paths with any characters',
   },
   {
@@ -148,7 +148,15 @@ const OFFERED: readonly Flag[] = [
     short: 'w',
     takes: 'nothing',
     keys: ['WRITABLE'],
-    summary: 'a directory image is writable',
+    summary: 'the image is writable: a directory, an ext3 image, or the overlay partition of a SIF file',
+  },
+  {
+    name: 'overlay',
+    short: 'o',
+    takes: 'values',
+    keys: ['OVERLAY', 'OVERLAYIMAGE'],
+    value: 'PATH[:ro]',
+    summary: 'a directory or image whose files lie over those of the image; what is written goes there',
   },
   {
     name: 'writable-tmpfs',
@@ -183,7 +191,6 @@ const valueFlag = (name: string, ...keys: readonly string[]): Flag => ({ name, t
 /** Known in the field, refused with a sentence: what a command line asks for is never dropped in silence. */
 const NOT_OFFERED: readonly Flag[] = [
   { name: 'workdir', short: 'W', takes: 'value', keys: ['WORKDIR'] },
-  { name: 'overlay', short: 'o', takes: 'values', keys: ['OVERLAY', 'OVERLAYIMAGE'] },
   { name: 'env-file', takes: 'values', keys: ['ENV_FILE'] },
   { name: 'allow-setuid', takes: 'nothing', keys: ['ALLOW_SETUID'] },
   { name: 'add-caps', takes: 'values', keys: ['ADD_CAPS'] },

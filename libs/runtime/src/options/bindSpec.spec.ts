@@ -31,6 +31,8 @@ describe('--bind', () => {
     ['/a,,/b,', [bind('/a'), bind('/b')]],
     ['/d\xe4:/\xff', [bind('/d\xe4', '/\xff')]],
     ['/a:/../../x', [bind('/a', '/x')]],
+    ['/i:/b:image-src=/x,id=3', [{ ...bind('/i', '/b'), image: { path: '/x', object: 3 } }]],
+    ['/i:/b:image-src=x/../y,/c', [{ ...bind('/i', '/b'), image: { path: '/y', object: null } }, bind('/c')]],
   ])('%s is read', (text, expected) => {
     expect(parseBinds(text)).toEqual(expected);
   });
@@ -41,8 +43,9 @@ describe('--bind', () => {
     [':/mnt', 'has no source'],
     ['/etc:rel', 'destination must be an absolute path'],
     ['/a:', 'destination must be an absolute path'],
-    ['/a:/b:image-src=/x', 'is not offered'],
-    ['/a:/b:ro,id=2', 'is not offered'],
+    ['/a:/b:image-src=', 'image-src is empty'],
+    ['/a:/b:ro,id=0', 'expected the number of a partition'],
+    ['/a:/b:id=x', 'expected the number of a partition'],
   ])('%s is refused with status 255', (text, message) => {
     expect(() => parseBinds(text)).toThrow(expect.objectContaining({ exitCode: 255 }));
     expect(() => parseBinds(text)).toThrow(message);
@@ -82,6 +85,10 @@ describe('--mount', () => {
     ['type=bind,src=/tmp,dst=/mnt,ro', [bind('/tmp', '/mnt', true)]],
     ['type=bind,"src=/t/a,b",target=/mnt', [bind('/t/a,b', '/mnt')]],
     ['type=bind,"source=/a""q",destination=/m,readonly=false', [bind('/a"q', '/m')]],
+    [
+      'type=bind,src=/i,dst=/b,"image-src=/x,y",id=1',
+      [{ ...bind('/i', '/b'), image: { path: '/x,y', object: 1 } }],
+    ],
     ['type=bind,src=/a,dst=/b\ntype=bind,src=/c,dst=/d', [bind('/a', '/b'), bind('/c', '/d')]],
   ])('%s is read', (text, expected) => {
     expect(parseMounts(text)).toEqual(expected);
@@ -96,7 +103,7 @@ describe('--mount', () => {
     ['type=bind,src=/a,dst=/b,bind-propagation=shared', 'not supported'],
     ['type=bind,src=/a,dst=/b,x=y', 'invalid key "x"'],
     ['type=bind,"src=/a,dst=/b', 'quotes do not match'],
-    ['type=bind,src=/a,dst=/b,id=1', 'is not offered'],
+    ['type=bind,src=/a,dst=/b,id=-1', 'expected the number of a partition'],
   ])('%s is refused', (text, message) => {
     expect(() => parseMounts(text)).toThrow(message);
   });

@@ -1,6 +1,7 @@
+import { parseCount } from '../bytes.js';
 import { cleanPath } from '../paths.js';
 import type { AbsolutePath, Bytes } from '../plan.js';
-import { notOffered, refusal } from '../refusal.js';
+import { refusal } from '../refusal.js';
 import { csvFields } from './csv.js';
 
 /** One user bind. The source is still as it was written: relative ones are relative to the working directory of the caller. */
@@ -9,6 +10,15 @@ export interface BindRequest {
   /** Null: the same path as the (absolute) source. */
   readonly destination: AbsolutePath | null;
   readonly readOnly: boolean;
+  /** The source is an image, of which `path` is bound, always read-only. */
+  readonly image?: ImageSource;
+}
+
+export interface ImageSource {
+  /** Absolute path inside the image. */
+  readonly path: AbsolutePath;
+  /** Number of the partition in a SIF; null: its data partition, or else its root file system. */
+  readonly object: number | null;
 }
 
 /** Most binds that one launch takes: far above any use, far below what would hurt. */
@@ -62,16 +72,42 @@ function bindRequest(text: Bytes, fields: readonly Bytes[], options: readonly By
   if (fields.length > 3) throw refusal(`wrong bind syntax: "${text}" has more than three fields`);
   if (source === '') throw refusal(`wrong bind syntax: "${text}" has no source`);
   let readOnly = false;
+  const image = new ImageOptions();
   for (const option of options) {
     if (!isBindOption(option)) throw refusal(`"${option}" is not a valid bind option`);
-    if (option !== 'ro' && option !== 'rw') throw notOffered(`bind option ${option.split('=')[0]}`);
-    readOnly = option === 'ro';
+    const equals = option.indexOf('=');
+    if (equals < 0) readOnly = option === 'ro';
+    else image.set(option.slice(0, equals), option.slice(equals + 1));
   }
   return {
     source,
     destination: destination === undefined ? null : checkedDestination(destination),
     readOnly,
+    ...image.source(),
   };
+}
+
+/** `image-src` and `id` as they are read. */
+class ImageOptions {
+  #path: AbsolutePath | null = null;
+  #object: number | null = null;
+
+  /** @throws DomainError (status 255) */
+  set(key: Bytes, value: Bytes): void {
+    if (key === 'image-src') {
+      if (value === '') throw refusal('image-src is empty: it has to be a path inside the image');
+      this.#path = cleanPath(`/${value}`);
+      return;
+    }
+    this.#object = parseCount(value);
+    if (this.#object === null || this.#object === 0)
+      throw refusal(`expected the number of a partition for id, got "${value}"`);
+  }
+
+  source(): { readonly image?: ImageSource } {
+    if (this.#path === null && this.#object === null) return {};
+    return { image: { path: this.#path ?? '/', object: this.#object } };
+  }
 }
 
 function checkedDestination(destination: Bytes): AbsolutePath {
@@ -97,6 +133,7 @@ function parseMount(line: Bytes): BindRequest {
   let source: Bytes | null = null;
   let destination: Bytes | null = null;
   let readOnly = false;
+  const image = new ImageOptions();
   for (const field of fields) {
     const equals = field.indexOf('=');
     const key = equals < 0 ? field : field.slice(0, equals);
@@ -106,14 +143,14 @@ function parseMount(line: Bytes): BindRequest {
     else if (key === 'destination' || key === 'dst' || key === 'target') destination = value;
     else if (key === 'ro' || key === 'readonly')
       readOnly = mountSwitch(line, key, equals < 0 ? 'true' : value);
-    else if (key === 'image-src' || key === 'id') throw notOffered(`mount option ${key}`);
+    else if (key === 'image-src' || key === 'id') image.set(key, value);
     else if (key === 'bind-propagation') throw refusal('mount option bind-propagation is not supported');
     else throw refusal(`invalid key "${key}" in mount specification "${line}"`);
   }
   if (type !== 'bind') throw refusal(`mount type must be bind, got "${type ?? ''}" in "${line}"`);
   if (source === null || source === '') throw refusal(`mount source is missing in "${line}"`);
   if (destination === null || destination === '') throw refusal(`mount destination is missing in "${line}"`);
-  return { source, destination: checkedDestination(destination), readOnly };
+  return { source, destination: checkedDestination(destination), readOnly, ...image.source() };
 }
 
 function mountSwitch(line: Bytes, key: Bytes, value: Bytes): boolean {

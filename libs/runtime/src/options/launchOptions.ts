@@ -1,6 +1,7 @@
 import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import type { BindRequest } from './bindSpec.js';
 import type { Verb } from './flag.js';
+import type { OverlayRequest } from './overlaySpec.js';
 import type { Variable } from './variables.js';
 
 /** What a command line (or a caller in Node) asks for, read and checked for form, with nothing of the host in it. */
@@ -11,6 +12,7 @@ export interface LaunchOptions {
   /** `exec`: the command with its arguments; the others: the arguments of the script. */
   readonly words: readonly Bytes[];
   readonly binds: readonly BindRequest[];
+  readonly overlays: readonly OverlayRequest[];
   /** Null: the home of the account. The source may be relative. */
   readonly home: { readonly source: Bytes; readonly destination: AbsolutePath | null } | null;
   readonly mountHome: boolean;
@@ -28,7 +30,7 @@ export interface LaunchOptions {
   readonly net: 'host' | 'none';
   readonly nameServers: readonly Bytes[];
   readonly fakeroot: boolean;
-  /** `image`: the directory itself; `tmpfs`: a layer in memory. */
+  /** `image`: the image itself, or its overlay partition; `tmpfs`: a layer in memory. */
   readonly writable: 'no' | 'image' | 'tmpfs';
   /** Capabilities of root: as configured, all, none. Without meaning for users. */
   readonly privileges: 'default' | 'keep' | 'none';
@@ -53,6 +55,7 @@ export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptio
     image,
     words,
     binds: [],
+    overlays: [],
     home: null,
     mountHome: true,
     scratch: [],

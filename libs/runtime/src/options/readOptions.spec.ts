@@ -86,11 +86,19 @@ describe('launch options', () => {
     [['--app', '../x'], 'for --app'],
     [['--keep-privs', '--no-privs'], 'exclude each other'],
     [['--nv'], '--nv is not offered by this version'],
-    [['-o', 'x.img'], '-o (--overlay) is not offered by this version'],
+    [['-o', ':ro'], 'for --overlay'],
     [['--security', 'seccomp:f'], 'is not offered'],
   ])('%j is refused with status 255', (words, message) => {
     expect(() => read(words)).toThrow(expect.objectContaining({ exitCode: 255 }));
     expect(() => read(words)).toThrow(message);
+  });
+
+  it('overlays are read in their order, and a colon is the end of a path only before ro and rw', () => {
+    expect(read(['-o', 'a.img:ro,/b:c', '--overlay', 'd:rw']).overlays).toEqual([
+      { path: 'a.img', readOnly: true },
+      { path: '/b:c', readOnly: false },
+      { path: 'd', readOnly: false },
+    ]);
   });
 
   it('a switch that is not offered may be taken back', () => {

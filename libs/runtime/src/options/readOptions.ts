@@ -7,6 +7,7 @@ import type { BindRequest } from './bindSpec.js';
 import type { FlagValue, FlagValues, Verb } from './flag.js';
 import { isHostName, isNameServer } from './hostNames.js';
 import type { LaunchOptions } from './launchOptions.js';
+import { parseOverlays } from './overlaySpec.js';
 import { parseVariables } from './variables.js';
 
 export interface CommandWords {
@@ -42,6 +43,7 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     image: command.image,
     words: command.words,
     binds: readBinds(texts('bind'), texts('mount')),
+    overlays: parseOverlays(texts('overlay')),
     home: readHome(text('home')),
     mountHome: !on('no-home'),
     scratch: words('scratch').map((path) => absolute('scratch directory', path)),

@@ -83,6 +83,7 @@ export function baseHost(): FakeHost {
         status: { ...STATUS, type: 'directory', mode: 0o755, uid: 1000 },
         type: 'directory',
         partition: null,
+        others: [],
         problem: null,
       },
       '/img.sif': {
@@ -91,11 +92,46 @@ export function baseHost(): FakeHost {
         status: { ...STATUS, uid: 1000, size: 40960 },
         type: 'sif',
         partition: { fileSystem: 'squashfs', offset: 36864, size: 4096, architecture: 'amd64' },
+        others: [],
         problem: null,
       },
     },
     fuse: true,
     terminals: [],
+  };
+}
+
+/** Images of alice for overlays and binds: a squashfs, an ext3, a directory, and a SIF with an overlay and a data partition. */
+export function overlayImages(): FakeHost['images'] {
+  const status = { ...STATUS, uid: 1000, size: 67108864 };
+  const whole = { offset: 0, size: 67108864, architecture: null };
+  const image = (
+    handle: number,
+    path: AbsolutePath,
+    type: OpenedImage['type'],
+    partition: OpenedImage['partition'],
+    others: OpenedImage['others'] = [],
+  ): OpenedImage => ({ handle, path, status, type, partition, others, problem: null });
+  const numbered = (id: number, kind: 'overlay' | 'data', fileSystem: 'ext3' | 'squashfs') => ({
+    fileSystem,
+    offset: 4096 * id * 10,
+    size: 8192,
+    architecture: 'amd64',
+    id,
+    kind,
+    problem: null,
+  });
+  return {
+    '/more.sqfs': image(8, '/more.sqfs', 'squashfs', { ...whole, fileSystem: 'squashfs' }),
+    '/o.img': image(9, '/o.img', 'ext3', { ...whole, fileSystem: 'ext3' }),
+    '/layer': image(10, '/layer', 'directory', null),
+    '/overlay.sif': image(
+      11,
+      '/overlay.sif',
+      'sif',
+      { fileSystem: 'squashfs', offset: 36864, size: 4096, architecture: 'amd64' },
+      [numbered(2, 'overlay', 'ext3'), numbered(3, 'data', 'squashfs')],
+    ),
   };
 }
 

@@ -1,6 +1,6 @@
 import { answerCommandLine } from '../commandLine.js';
 import type { Bytes } from '../plan.js';
-import { baseHost, hostOf } from './fakeHost.js';
+import { baseHost, hostOf, overlayImages } from './fakeHost.js';
 import type { FakeHost } from './fakeHost.js';
 
 /** A command line on a host, whose whole answer is kept as test/fixtures/plans/<name>.json and compared in Node and in the planner's engine. */
@@ -27,6 +27,16 @@ const root: FakeHost = {
   workingDirectory: '/srv',
   files: { ...base.files, '/root': 'directory', '/srv': 'directory' },
 };
+/** A machine with overlays of every kind, an image with an overlay partition, and what serves ext3. */
+const overlays: FakeHost = {
+  ...base,
+  files: {
+    ...base.files,
+    '/usr/bin/fuse2fs': { content: 'elf' },
+    '/usr/bin/fuse-overlayfs': { content: 'elf' },
+  },
+  images: { ...base.images, ...overlayImages() },
+};
 const subordinate: FakeHost = {
   ...base,
   files: {
@@ -51,6 +61,18 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
   { name: 'exec-contained', words: ['-q', 'exec', '-C', '-B', '/dev/kvm', '/img', 'true'], host: base },
   { name: 'exec-fakeroot', words: ['exec', '-f', '--writable-tmpfs', '/img.sif', 'id'], host: subordinate },
   { name: 'exec-fakeroot-single-id', words: ['exec', '--fakeroot', '/img', 'id'], host: base },
+  {
+    name: 'exec-overlays',
+    words: ['exec', '-o', '/more.sqfs,/layer', '-o', '/o.img:ro', '/img.sif', 'true'],
+    host: overlays,
+  },
+  { name: 'exec-overlay-ext3', words: ['exec', '-o', '/o.img', '/img', 'touch', '/f'], host: overlays },
+  { name: 'exec-writable-sif', words: ['exec', '-w', '/overlay.sif', 'touch', '/f'], host: overlays },
+  {
+    name: 'exec-image-binds',
+    words: ['exec', '-B', '/more.sqfs:/a:image-src=/x', '-B', '/overlay.sif:/b:id=3', '/img', 'true'],
+    host: overlays,
+  },
   { name: 'exec-writable', words: ['exec', '-w', '/img', 'touch', '/f'], host: base },
   {
     name: 'exec-not-utf-8',

@@ -74,7 +74,11 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'GET /v1/manage/collections/:entity': 'lists public objects; policy hides the rest',
   'GET /v1/manage/containers/:entity/:collection': 'lists public objects; policy hides the rest',
   'GET /v1/manage/images/:entity/:collection/:container': 'lists what is in a public container',
+  'GET /v1/manage/downloads/:entity/:collection/:container': 'numbers of a public container',
   'GET /v1/manage/tags/:entity/:collection/:container': 'lists what is in a public container',
+  'GET /v1/manage/signatures/:entity/:collection/:container/:ref':
+    'which public keys have signed a public image; policy hides the rest',
+  'GET /v1/manage/details/:entity/:collection/:container/:ref': 'what anybody can read in a public image',
   'GET /v1/events': 'tells what happens to public objects; policy hides the rest (ADR 27)',
   'GET /v1/oci-redirect': 'answers 404 without a registry (library contract §7.1)',
   // builder

@@ -15,9 +15,19 @@ export interface ReceiveOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Bytes of all uploads that wait for their sinks, or are with them. */
+let together = 0;
+
+/** How much a sink gets at once. */
+function batchSize(): number {
+  return together > STREAM_LIMITS.waitingTogether
+    ? STREAM_LIMITS.crowdedBatchBytes
+    : STREAM_LIMITS.batchBytes;
+}
+
 /**
- * Reads the body of a request into a sink, in batches of about 1 MiB: the sink works on one while the next arrives.
- * A sender that is faster than the sink is slowed down. Says how many bytes there were.
+ * Reads the body of a request into a sink, in batches of about 1 MiB, smaller ones when many send at once: the sink works on one while
+ * the next arrives. A sender that is faster than the sink is slowed down. Says how many bytes there were.
  * @throws DomainError `too_large` beyond the limit; `bad_request` (`body_incomplete`) when the client stops in the middle;
  *   whatever the sink throws; the signal's reason
  */
@@ -34,19 +44,26 @@ export async function receiveBody(
   let total = 0;
   let ended = false;
   let writing = false;
+  let over = false;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
 
-  const due = (): boolean => waitingBytes >= STREAM_LIMITS.batchBytes || (ended && waitingBytes > 0);
+  const due = (): boolean => waitingBytes >= batchSize() || (ended && waitingBytes > 0);
   const pump = async (): Promise<void> => {
     writing = true;
     while (due()) {
       const batch = waiting;
+      const bytes = waitingBytes;
       waiting = [];
       waitingBytes = 0;
       if (request.isPaused()) request.resume();
-      await sink.write(batch).finally(() => batch.forEach(releaseBuffer));
+      await sink.write(batch).finally(() => {
+        together -= bytes;
+        batch.forEach(releaseBuffer);
+      });
     }
     writing = false;
+    // What is a batch may have become more meanwhile.
+    if (!over && request.isPaused()) request.resume();
     if (ended) resolve();
   };
   const turn = (): void => {
@@ -57,8 +74,10 @@ export async function receiveBody(
     if (total > limit) return reject(tooLarge(limit));
     waiting.push(chunk);
     waitingBytes += chunk.length;
-    if (waitingBytes >= STREAM_LIMITS.waitingBytes) request.pause();
-    if (waitingBytes >= STREAM_LIMITS.batchBytes) turn();
+    together += chunk.length;
+    const batch = batchSize();
+    if (waitingBytes >= STREAM_LIMITS.waitingBatches * batch) request.pause();
+    if (waitingBytes >= batch) turn();
   };
   const onEnd = (): void => {
     ended = true;
@@ -79,6 +98,10 @@ export async function receiveBody(
     request.off('data', onData).off('end', onEnd).off('close', onCut);
     signal?.removeEventListener('abort', onAbort);
     request.pause();
+    over = true;
+    together -= waitingBytes;
+    waiting = [];
+    waitingBytes = 0;
   }
 }
 

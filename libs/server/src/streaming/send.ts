@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type ByteRange, contentRange, readRange, unsatisfiedRange } from '#libs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BufferPool } from './bufferPool.js';
+import { BufferPool, DownloadBuffers, PaceWatch } from './bufferPool.js';
 import { STREAM_LIMITS } from './limits.js';
 
 /** Bytes that can be read at any position. */
@@ -75,7 +75,8 @@ async function writeRange(
   range: ByteRange,
 ): Promise<'sent' | 'cut'> {
   const length = range.end - range.start + 1;
-  const buffers: Buffer[] = [];
+  const buffers = new DownloadBuffers(pool, length);
+  const watch = new PaceWatch();
   const underway: Promise<boolean>[] = [];
   response.setTimeout(STREAM_LIMITS.sendIdleTime, () => response.destroy());
   source.expect?.(range.start, range.end);
@@ -84,11 +85,11 @@ async function writeRange(
     for (let turn = 0; position <= range.end; turn += 1) {
       const slot = turn % STREAM_LIMITS.buffersPerDownload;
       if ((await underway[slot]) === false || response.closed) return 'cut';
-      const buffer = (buffers[slot] ??= pool.take(length));
+      const buffer = buffers.at(slot, watch.pace);
       const wanted = buffer.subarray(0, Math.min(buffer.length, range.end + 1 - position));
       const count = await source.read(wanted, position);
       if (count === 0) throw new Error(`Expected ${range.end + 1} bytes, the source ended at ${position}`);
-      underway[slot] = write(response, wanted.subarray(0, count));
+      underway[slot] = write(response, wanted.subarray(0, count), watch);
       position += count;
     }
     const all = (await Promise.all(underway)).every(Boolean);
@@ -101,18 +102,20 @@ async function writeRange(
   } finally {
     response.setTimeout(0);
     await Promise.all(underway);
-    for (const buffer of buffers) pool.give(buffer);
+    buffers.give();
   }
 }
 
 /** Resolves when the bytes have left the buffer: true, or false when the client has gone. Never rejects. */
-function write(response: ServerResponse, bytes: Buffer): Promise<boolean> {
+function write(response: ServerResponse, bytes: Buffer, watch: PaceWatch): Promise<boolean> {
+  const begin = performance.now();
   return new Promise((resolve) => {
     // The callback of a write to a connection that breaks is not called in every case; `close` is.
     const onClose = (): void => resolve(false);
     response.once('close', onClose);
     response.write(bytes, (error) => {
       response.off('close', onClose);
+      watch.note(bytes.length, performance.now() - begin);
       resolve(!error);
     });
   });

@@ -1,0 +1,17 @@
+import { defineGroup } from '#libs/cli';
+import { libraryList } from './list.js';
+import { libraryRemove } from './remove.js';
+import { libraryRename } from './rename.js';
+import { libraryRetain } from './retain.js';
+import { librarySet } from './set.js';
+import { libraryShow } from './show.js';
+import { libraryUntag } from './untag.js';
+
+export const libraryGroup = defineGroup({
+  name: 'library',
+  summary: 'look after what lies in the library: list, describe, protect, rename, remove',
+  description:
+    'For the library of a self-hosted instance; images are brought, fetched, found and deleted with sing push, pull, search and delete. ' +
+    'What is public can be listed and shown by everybody.',
+  commands: [libraryList, libraryShow, librarySet, libraryRename, libraryRetain, libraryUntag, libraryRemove],
+});

@@ -1,0 +1,516 @@
+import { DATABASE, type Database } from '#apps/library/src/database.store';
+import { Tables } from '#apps/library/src/check/tables.store';
+import { ImagesStore } from '#apps/library/src/images/images.store';
+import { LIMITS } from '#apps/library/src/limits';
+import { containerTerms, imageTerms } from '#apps/library/src/search/documents.store';
+import { TermsStore } from '#apps/library/src/search/terms.store';
+import { ContainersStore } from '#apps/library/src/tree/containers.store';
+import { newObjectId } from '#libs/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { checked, requireNothingWrong } from './checked.js';
+import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
+
+const KEY = 'AB12'.repeat(9) + 'CD34';
+const OTHER_KEY = 'EF56'.repeat(10);
+
+describe.each([
+  ['SQLite', sqliteDatabase],
+  ['MongoDB', mongoDatabase],
+] as const)('search, on %s', (_, open) => {
+  let world: World;
+  let tester: StockClient;
+  let anonymous: StockClient;
+  beforeAll(async () => {
+    world = await startLibrary({ open });
+    ({ tester, anonymous } = world);
+    await tester.push(
+      'tester/tools/solver',
+      await testImage({ says: { labels: { topic: 'Fluid dynamics' } } }),
+      {
+        tags: ['v1'],
+      },
+    );
+    await tester.push('tester/tools/mesher', await testImage({ arch: 'arm64' }), { arch: 'arm64' });
+    await change('containers/tester/tools/solver', {
+      description: 'Incompressible flow',
+      fullDescription: '# Solver\n\nReads *meshes* of Straßen-Netze, see https://hidden.example/readme.',
+    });
+    await change('collections/tester/tools', { description: 'Everything for engineers' });
+    await change('entities/tester', { description: 'Ingenieurbüro' });
+  });
+  afterAll(async () => {
+    await requireNothingWrong(world);
+    await world.stop();
+  });
+
+  async function change(path: string, json: object, client = tester): Promise<void> {
+    expect((await client.send('PATCH', `/v1/manage/${path}`, json)).status).toBe(200);
+  }
+
+  type Kind = 'entity' | 'collection' | 'container' | 'image';
+  interface Answer {
+    readonly data: Record<Kind, Record<string, unknown>[]>;
+    readonly more: boolean;
+    readonly cut: boolean;
+    readonly page?: { readonly next: string };
+  }
+  async function ask(query: Record<string, string>, client = anonymous): Promise<Answer> {
+    const { status, body } = await client.get(`/v1/search?${new URLSearchParams(query).toString()}`);
+    expect(status).toBe(200);
+    return body;
+  }
+  async function names(query: string | Record<string, string>, kind: Kind, client = anonymous) {
+    const { data } = await ask(typeof query === 'string' ? { value: query } : query, client);
+    return data[kind].map((one) => one[kind === 'image' ? 'containerName' : 'name']);
+  }
+  /** All pages as one answer, and how many there were. */
+  async function all(query: Record<string, string>, kind: Kind, client = anonymous) {
+    const pages: (readonly unknown[])[] = [];
+    let cursor = '';
+    do {
+      const { data, page, more } = await ask({ ...query, cursor }, client);
+      pages.push(data[kind].map(({ id }) => id));
+      expect(more).toBe(page !== undefined);
+      cursor = page?.next ?? '';
+    } while (cursor !== '');
+    return pages;
+  }
+
+  it.each<[string, Kind, string]>([
+    ['incompressible', 'container', 'solver'],
+    ['compressible', 'container', ''],
+    ['MESHES', 'container', 'solver'],
+    ['strassen', 'container', ''],
+    ['netz', 'container', 'solver'],
+    ['straßen-netze', 'container', 'solver'],
+    ['readme', 'container', ''],
+    ['engineers', 'collection', 'tools'],
+    ['ingenieurburo', 'entity', 'tester'],
+    ['fluid', 'image', 'solver'],
+    ['topic', 'image', 'solver'],
+    ['luid', 'image', ''],
+    // By the container that they lie in.
+    ['incompr', 'image', 'solver'],
+  ])('%s finds by the beginnings of what is said: %s %s', async (value, kind, name) => {
+    expect(await names(value, kind)).toEqual(name === '' ? [] : [name]);
+  });
+
+  it('finds what has every word, wherever it has them', async () => {
+    for (const value of [
+      'tester solv',
+      'este incompr',
+      'tools/solver',
+      'flow meshes',
+      'solver engineers flow',
+    ])
+      expect([value, await names(value, 'container')]).toEqual([
+        value,
+        value === 'solver engineers flow' ? [] : ['solver'],
+      ]);
+    expect(await names('fluid dyn flow tester', 'image')).toEqual(['solver']);
+    expect(await names('fluid mesher', 'image')).toEqual([]);
+    expect(await names('flow x', 'container')).toEqual([]);
+  });
+
+  it('what has a word in its name comes before everything else', async () => {
+    await tester.place('tester/order/aaa');
+    await tester.place('tester/order/zebra');
+    await change('containers/tester/order/aaa', { description: 'zebra zebras' });
+    expect(await names('zebra', 'container')).toEqual(['zebra', 'aaa']);
+    const pages = await all({ value: 'zebr' }, 'container');
+    expect(pages.flat()).toHaveLength(2);
+  });
+
+  it('follows what is changed, renamed and removed', async () => {
+    await tester.push(
+      'tester/change/first',
+      await testImage({ says: { labels: { colour: 'ultramarine' } } }),
+    );
+    await change('containers/tester/change/first', { description: 'about gnomes' });
+    await change('containers/tester/change/first', { description: 'about dwarves', name: 'second' });
+    expect(await names('gnomes', 'container')).toEqual([]);
+    expect(await names('dwarves', 'container')).toEqual(['second']);
+    expect(await names('ultramarine', 'image')).toEqual(['second']);
+    expect((await tester.send('DELETE', '/v1/images/tester/change/second:latest')).status).toBe(200);
+    expect(await names('ultramarine', 'image')).toEqual([]);
+    expect((await tester.send('DELETE', '/v1/manage/containers/tester/change/second')).status).toBe(200);
+    expect(await names('dwarves', 'container')).toEqual([]);
+    await requireNothingWrong(world);
+  });
+
+  it('finds what has become private for members alone, images by their labels too, and tells nobody else of it', async () => {
+    const image = await testImage({ says: { labels: { secret: 'xylophone' } } });
+    await tester.push('tester/hide/band', image);
+    await change('containers/tester/hide/band', { description: 'plays marimba' });
+    expect(await names('xylophone', 'image')).toEqual(['band']);
+    const absent = await ask({ value: 'nothingofthekind' });
+    await change('containers/tester/hide/band', { private: true });
+    await requireNothingWrong(world);
+    for (const value of ['xylophone', 'marimba', 'xylophone band', hashOf(image)]) {
+      expect(await ask({ value })).toEqual(absent);
+      expect(await ask({ value }, world.other)).toEqual(absent);
+      expect(await names(value, 'image', tester)).toEqual(['band']);
+      expect(await names(value, 'image', world.admin)).toEqual(['band']);
+    }
+    await change('containers/tester/hide/band', { private: false });
+    await requireNothingWrong(world);
+    expect(await names('xylophone', 'image')).toEqual(['band']);
+    // With the collection that it lies in.
+    await change('collections/tester/hide', { private: true });
+    await requireNothingWrong(world);
+    expect(await ask({ value: 'xylophone' })).toEqual(absent);
+  });
+
+  it('finds by its whole path what is public in an entity that is not', async () => {
+    const entity = (await tester.entity('shy', { defaultPrivate: true })).status;
+    expect(entity).toBe(403);
+    const owner = world.client(await world.authority.token({ username: 'shy' }));
+    await owner.entity('shy', { defaultPrivate: true });
+    await owner.place('shy/shown/teapot');
+    await change('collections/shy/shown', { private: false }, owner);
+    await change('containers/shy/shown/teapot', { private: false }, owner);
+    expect(await names('shy/shown/teapot', 'container')).toEqual(['teapot']);
+    expect(await names({ value: 'teapot', entity: 'shy' }, 'container')).toEqual(['teapot']);
+    expect(await names('shy', 'entity')).toEqual([]);
+  });
+
+  describe('filters', () => {
+    beforeAll(async () => {
+      await tester.push('tester/filter/widget', await testImage({ signedBy: 'ab'.repeat(20) }));
+      await tester.push('tester/filter/widget', await testImage({ arch: 'arm64' }), { arch: 'arm64' });
+      await world.other.push('other/filter/widget', await testImage());
+      const entity = (await tester.entity('tester')).body.data.id as string;
+      await tester.collection(entity, 'closed', { private: true });
+      await tester.push('tester/closed/widget', await testImage());
+      await verify('tester/filter/widget', 'amd64', [KEY]);
+      await verify('other/filter/widget', 'amd64', [KEY, OTHER_KEY]);
+      await verify('tester/closed/widget', 'amd64', [OTHER_KEY]);
+    });
+
+    /** As whoever checks signatures says it. */
+    async function verify(place: string, arch: string, signers: string[]): Promise<void> {
+      const { app, admin } = world;
+      const { id } = (await admin.get(`/v1/images/${place}:latest?arch=${arch}`)).body.data;
+      const image = await app.get(ImagesStore).get(id as string);
+      const container = image && (await app.get(ContainersStore).get(image.value.container));
+      if (image === undefined || container === undefined) throw new Error(`no ${place}`);
+      const value = { ...image.value, signers };
+      const outcome = await app
+        .get<Database>(DATABASE)
+        .commit([
+          app.get(ImagesStore).replacement(image, value),
+          ...app.get(TermsStore).imageChanges(container, image.id, image.value, value),
+        ]);
+      expect(outcome).toEqual({ ok: true });
+    }
+
+    async function places(query: Record<string, string>, client = anonymous): Promise<string[]> {
+      const { data } = await ask(query, client);
+      return [...data.image, ...data.container]
+        .map(({ entityName, collectionName }) => `${String(entityName)}/${String(collectionName)}`)
+        .toSorted();
+    }
+
+    it.each<[Record<string, string>, string[]]>([
+      [{ value: 'widget', arch: 'arm64' }, ['tester/filter']],
+      [{ value: 'widget', arch: 'arm64,amd64', signed: 'true' }, ['tester/filter']],
+      [{ value: 'widget', signer: KEY }, ['other/filter', 'tester/filter']],
+      [{ value: 'widget', signer: `0x${KEY.slice(-16).toLowerCase()}`, entity: 'OTHER' }, ['other/filter']],
+      [{ value: 'widget', signer: KEY.slice(-8), signed: 'true' }, ['tester/filter']],
+      [{ signer: OTHER_KEY.replaceAll(/(.{4})/g, '$1 ') }, ['other/filter']],
+      [{ value: 'nothing', signer: KEY }, []],
+      [{ signer: '12345678' }, []],
+      [{ value: 'widget', entity: 'other' }, ['other/filter', 'other/filter']],
+      [{ value: 'widget', entity: 'nobody' }, []],
+      [{ value: 'widget', private: 'true' }, []],
+    ])('%j finds %j', async (query, expected) => {
+      expect(await places(query)).toEqual(expected);
+    });
+
+    it('show members what is private, and that alone where they ask for it', async () => {
+      const closed = ['tester/closed', 'tester/closed'];
+      expect(await places({ value: 'widget', private: 'true' }, tester)).toEqual(closed);
+      expect(await places({ value: 'widget', private: 'true', entity: 'tester' }, tester)).toEqual(closed);
+      expect(await places({ value: 'widget', private: 'true', entity: 'tester' }, world.admin)).toEqual(
+        closed,
+      );
+      expect(await places({ value: 'widget', private: 'true' }, world.admin)).toEqual(closed);
+      expect(await places({ value: 'widget', private: 'false' }, tester)).not.toContain('tester/closed');
+      expect(await places({ value: 'widget', private: 'false' }, world.admin)).not.toContain('tester/closed');
+      expect(await places({ signer: OTHER_KEY }, tester)).toEqual(['other/filter', 'tester/closed']);
+      expect(await places({ signer: OTHER_KEY }, world.other)).toEqual(['other/filter']);
+    });
+
+    it.each([
+      'value=widget&private=perhaps',
+      'value=widget&signer=xyz',
+      'value=widget&signer=1234567',
+      'value=widget&entity=a/b',
+      'value=widget&entity=a&entity=b',
+      'value=wi&signer=12345678',
+      'value=widget&cursor=AAAA',
+    ])('refuses %s', async (query) => {
+      expect((await anonymous.get(`/v1/search?${query}`)).status).toBe(400);
+    });
+  });
+
+  it('says of what an older version wrote less, until a check has completed it', async () => {
+    const { id, container } = await tester.push(
+      'tester/old/veteran',
+      await testImage({ says: { labels: { medal: 'bravery' } } }),
+    );
+    await change('containers/tester/old/veteran', { description: 'decorated' });
+    const tables = new Tables(world.app.get<Database>(DATABASE));
+    const found = [
+      ...(await tables.terms.getMany(Array.from({ length: 9 }, (__, at) => `${container}/w${at}`))),
+      ...(await tables.terms.getMany([`${container}/p`, `${id}/w0`, `${id}/w1`])),
+    ];
+    expect(found).toHaveLength(4);
+    for (const term of found) await tables.terms.delete(term.id);
+    await tables.terms.update(`${container}/7`, (term) => term && { ...term, entity: undefined });
+    await tables.terms.put(`${id}/w7`, { audience: '', kind: 'imageText', term: 'stray', target: id });
+    expect(await names('bravery', 'image')).toEqual([]);
+    expect(await names({ value: 'veteran', entity: 'tester' }, 'container')).toEqual([]);
+    const { problems } = await checked(world, { repair: true });
+    expect(problems.map(({ kind, what, repaired }) => `${kind} ${what} ${repaired}`).toSorted()).toEqual([
+      'term_missing bravery true',
+      'term_missing decorated true',
+      'term_missing medal true',
+      'term_missing tester true',
+      'term_stray stray true',
+      'term_wrong veteran true',
+    ]);
+    expect(await names('bravery', 'image')).toEqual(['veteran']);
+    expect(await names({ value: 'veteran', entity: 'tester' }, 'container')).toEqual(['veteran']);
+    expect(await names('decorated', 'container')).toEqual(['veteran']);
+    // Nobody had read the labels of its image.
+    await tables.images.update(id, (image) => image && { ...image, labels: undefined });
+    for (const slot of [0, 1]) await tables.terms.delete(`${id}/w${slot}`);
+    const again = await checked(world, { repair: true });
+    expect(
+      again.problems.map(({ kind, name, repaired }) => `${kind} ${name.split('@', 1)[0]} ${repaired}`),
+    ).toEqual(['labels_missing tester/old/veteran true']);
+    expect(await names('bravery', 'image')).toEqual(['veteran']);
+  });
+});
+
+describe('a search with many candidates', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startLibrary();
+  });
+  afterAll(() => world.stop());
+
+  const ask = async (value: string, cursor = '', client = world.anonymous, more = {}) =>
+    (await client.get(`/v1/search?${new URLSearchParams({ value, cursor, ...more }).toString()}`)).body;
+
+  const pagesOf = async (value: string) => {
+    const pages: { data: { container: { id: string }[] }; cut: boolean; more: boolean }[] = [];
+    let cursor: string | undefined = '';
+    do {
+      const body = await ask(value, cursor);
+      pages.push(body);
+      cursor = body.page?.next as string | undefined;
+    } while (cursor !== undefined);
+    return pages;
+  };
+
+  it('has all of them once, a page at a time', async () => {
+    const some = LIMITS.searchObjects * 2 + 50;
+    const made = await load(world, 'tester/paged', some, (at) => ({
+      name: `p${at}`,
+      description: at % 2 === 0 ? 'quicksilver' : 'quicksilver quicksand',
+    }));
+    const pages = await pagesOf('quicks');
+    expect(pages.map(({ data, more }) => [data.container.length, more])).toEqual([
+      [100, true],
+      [100, true],
+      [50, false],
+    ]);
+    const found = pages.flatMap(({ data }) => data.container.map(({ id }) => id));
+    expect(found.toSorted()).toEqual(made.toSorted());
+    const both = await pagesOf('quicksilver tester quicksand');
+    expect(both.flatMap(({ data }) => data.container)).toHaveLength(some / 2);
+  });
+
+  it('goes on for whoever asked, with the same question', async () => {
+    const cursor = (await ask('quicks')).page?.next as string;
+    expect(Buffer.from(cursor, 'base64url').toString('latin1')).not.toContain('quicks');
+    const statusOf = async (value: string, client: StockClient) =>
+      (await client.get(`/v1/search?value=${value}&cursor=${cursor}`)).status;
+    expect(await statusOf('quicks', world.anonymous)).toBe(200);
+    expect(await statusOf('quick', world.anonymous)).toBe(400);
+    expect(await statusOf('quicks', world.tester)).toBe(400);
+  });
+
+  it('looks at those of the word that fewest have', async () => {
+    await load(world, 'tester/straw', MANY, (at) => ({
+      name: `c${at}`,
+      description: `hay${at === MANY - 1 ? ' needle' : ''} straw stack`,
+    }));
+    for (const value of ['straw needle', 'needle hay', 'stack tester straw needle']) {
+      const { data, cut, more, page } = await ask(value);
+      expect([data.container.length, cut, more, page]).toEqual([1, false, false, undefined]);
+    }
+  });
+
+  it('ends when so much was looked at, says so, and goes on with the next page', async () => {
+    // Of these words each has many, and nothing has all of them.
+    await load(world, 'tester/barn', MANY, (at) => ({ name: `d${at}`, description: 'hay barn' }));
+    const pages = (await pagesOf('stack barn')).map(({ data, cut, more }) => [data.container, cut, more]);
+    expect(pages).toEqual([
+      [[], true, true],
+      [[], false, false],
+    ]);
+  });
+
+  it('finds what a key has signed by its words where the key has signed more than is looked at', async () => {
+    const { id, container } = await world.tester.push('tester/signed/anvil', await testImage());
+    await world.tester.push('tester/signed/anvil-unsigned', await testImage());
+    const tables = new Tables(world.app.get<Database>(DATABASE));
+    const [image, place] = [await tables.images.get(id), await tables.containers.get(container)];
+    if (image === undefined || place === undefined) throw new Error('no image');
+    const value = { ...image.value, signers: [KEY] };
+    const others = Array.from({ length: MANY }, () => ({
+      id: newObjectId(),
+      value: { ...value, container: NOWHERE },
+    }));
+    await tables.images.load([{ id, value }, ...others]);
+    const terms = [{ id, value }, ...others].flatMap((one) => [...imageTerms(one, place)]);
+    await tables.terms.load(terms.map(([term, document]) => ({ id: term, value: document })));
+    const { data, cut } = await ask('anvil', '', world.anonymous, { signer: KEY });
+    expect([data.image.map((one: { id: string }) => one.id), cut]).toEqual([[id], false]);
+    const byHash = await ask(image.value.hash, '', world.anonymous, { signer: OTHER_KEY });
+    expect(byHash.data.image).toEqual([]);
+  });
+
+  it('tells strangers nothing of how many there are that they may not know of', async () => {
+    const entity = (await world.tester.entity('tester')).body.data.id as string;
+    await world.tester.collection(entity, 'closed', { private: true });
+    await load(world, 'tester/closed', MANY, (at) => ({ name: `zither${at}`, description: 'zither barn' }));
+    expect(await ask('zither')).toEqual(await ask('zithex'));
+    expect(await ask('zither barn')).toEqual(await ask('zithex barn'));
+    const { data, more, cut } = await ask('zither', '', world.tester);
+    expect([data.container.length, more, cut]).toEqual([LIMITS.searchObjects, true, true]);
+  });
+});
+
+const MANY = LIMITS.searchCandidates + 200;
+const NOWHERE = '0'.repeat(24);
+
+/** Containers as they would be stored. */
+async function load(
+  { app, tester }: World,
+  place: string,
+  count: number,
+  of: (at: number) => { name: string; description: string },
+) {
+  const container = await tester.place(`${place}/model`);
+  const tables = new Tables(app.get<Database>(DATABASE));
+  const model = await tables.containers.get(container);
+  if (model === undefined) throw new Error('no container');
+  const containers = Array.from({ length: count }, (_, at) => ({
+    id: newObjectId(),
+    value: { ...model.value, ...of(at) },
+  }));
+  await tables.containers.load(containers);
+  const { entityName, collectionName } = model.value;
+  await tables.names.load(
+    containers.map(({ id, value: { name } }) => ({
+      id: `${entityName}/${collectionName}/${name}`,
+      value: { target: id },
+    })),
+  );
+  await tables.terms.load(
+    containers.flatMap((one) => [...containerTerms(one)].map(([id, value]) => ({ id, value }))),
+  );
+  return containers.map(({ id }) => id);
+}
+
+describe('what an image says of itself', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startLibrary();
+  });
+  afterAll(() => world.stop());
+
+  const details = (place: string, client = world.anonymous) => client.get(`/v1/manage/details/${place}`);
+
+  it('is read from its file, by tag and by hash', async () => {
+    const labels = { topic: 'Fluid dynamics', number: 7, 'org.label-schema.build-arch': 'amd64' };
+    const image = await testImage({
+      says: { labels, helpfile: 'Ask Ann', deffile: 'Bootstrap: docker\nFrom: debian:12' },
+    });
+    await world.tester.push('tester/tools/solver', image, { tags: ['v1'] });
+    for (const ref of ['v1?arch=amd64', 'v1', hashOf(image)]) {
+      const { status, body } = await details(`tester/tools/solver/${ref}`);
+      expect(status).toBe(200);
+      expect(body.data).toEqual({
+        labels: [
+          { name: 'org.label-schema.build-arch', value: 'amd64' },
+          { name: 'topic', value: 'Fluid dynamics' },
+        ],
+        definition: 'Bootstrap: docker\nFrom: debian:12',
+        help: 'Ask Ann',
+        objects: [
+          {
+            id: 1,
+            type: 'JSON.Generic',
+            name: 'inspect-metadata.json',
+            size: expect.any(Number),
+            group: 1,
+            link: null,
+          },
+          { id: 2, type: 'FS (Squashfs/*System/amd64)', name: '', size: 4096, group: 1, link: null },
+        ],
+        cut: false,
+      });
+    }
+    expect((await details('tester/tools/solver/v2')).status).toBe(404);
+    expect((await details('tester/tools/solver/v1?arch=arm64')).status).toBe(404);
+  });
+
+  it('is the definition beside it where it says nothing, and nothing of what is no text', async () => {
+    await world.tester.push('tester/tools/plain', await testImage({ definition: 'Bootstrap: scratch' }));
+    expect((await details('tester/tools/plain/latest')).body.data).toMatchObject({
+      labels: [],
+      definition: 'Bootstrap: scratch',
+      help: null,
+    });
+    await world.tester.push(
+      'tester/tools/odd',
+      await testImage({ says: { labels: ['a'], helpfile: 'x\0y' } }),
+    );
+    expect((await details('tester/tools/odd/latest')).body.data).toMatchObject({
+      definition: null,
+      help: 'xy',
+    });
+  });
+
+  it('is told in part where there is much of it', async () => {
+    const labels = Object.fromEntries(
+      Array.from({ length: LIMITS.detailLabels + 1 }, (_, at) => [`n${at}`, 'x'.repeat(10)]),
+    );
+    await world.tester.push('tester/tools/much', await testImage({ says: { labels } }));
+    const { data } = (await details('tester/tools/much/latest')).body;
+    expect([(data.labels as unknown[]).length, data.cut]).toEqual([LIMITS.detailLabels, true]);
+    await world.tester.push(
+      'tester/tools/huge',
+      await testImage({ says: { deffile: 'x'.repeat(LIMITS.detailBytes) } }),
+    );
+    expect((await details('tester/tools/huge/latest')).body.data.definition).toBeNull();
+  });
+
+  it('is for whoever may have the image, and of an image', async () => {
+    const entity = (await world.tester.entity('tester')).body.data.id as string;
+    await world.tester.collection(entity, 'closed', { private: true });
+    await world.tester.push('tester/closed/secret', await testImage());
+    expect((await details('tester/closed/secret/latest')).status).toBe(404);
+    expect((await details('tester/closed/secret/latest', world.other)).status).toBe(404);
+    expect((await details('tester/closed/secret/latest', world.tester)).status).toBe(200);
+    await world.tester.push('tester/tools/text', Buffer.from('no image'.repeat(100)));
+    expect((await details('tester/tools/text/latest')).status).toBe(422);
+    expect((await details('tester/tools/text/bad%20tag')).status).toBe(400);
+  });
+});
