@@ -108,7 +108,13 @@ export class RemovalsService {
           this.collections.removal(collection),
           ...(await Promise.all(former)).flat(),
           ...(movingTo === undefined ? [] : [this.names.release(`${entityName}/${movingTo}`)]),
-          ...this.#traces('collection', collectionPlace(collection), collectionTerms(collection), subject, actor),
+          ...this.#traces(
+            'collection',
+            collectionPlace(collection),
+            collectionTerms(collection),
+            subject,
+            actor,
+          ),
         ],
         result: undefined,
       };
@@ -140,7 +146,13 @@ export class RemovalsService {
           writes: [
             this.containers.removal(container),
             ...(await Promise.all(former)).flat(),
-            ...this.#traces('container', containerPlace(container), containerTerms(container), subject, actor),
+            ...this.#traces(
+              'container',
+              containerPlace(container),
+              containerTerms(container),
+              subject,
+              actor,
+            ),
           ],
           result: true,
         };
