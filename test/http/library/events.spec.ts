@@ -61,7 +61,7 @@ describe.each([
   beforeAll(async () => {
     clock = new ManualClock(new Date().toISOString());
     database = await open();
-    world = await startLibrary({ open: shared, clock, limits: { eventHeartbeat: 100 } });
+    world = await startLibrary({ open: shared, clock, limits: { eventHeartbeat: 100, eventBeats: 100_000 } });
   });
   afterEach(() => {
     for (const { stream } of listeners.splice(0)) stream.close();
