@@ -56,7 +56,7 @@ export class ImageTermsService {
       );
       if ([...wanted].every(([id, term]) => sameTerm(found.get(id), term))) continue;
       // One that is deleted at this moment leaves nothing behind.
-      writes.push(this.images.replacement(image, image.value), ...this.terms.changes(undefined, wanted));
+      writes.push(this.images.replacement(image, image.value), ...this.terms.complete(wanted));
     }
     return writes;
   }

@@ -80,13 +80,18 @@ export class TermsStore {
    * @param after nothing: it is gone
    */
   changes(before: Terms | undefined, after: Terms | undefined): Change[] {
-    if (before !== undefined && after !== undefined && sameTerms(before, after)) return [];
+    if (before === undefined)
+      return [...(after ?? [])].map(([id, term]) => this.#terms.write.insert(id, term));
+    if (after !== undefined && sameTerms(before, after)) return [];
     return [
-      ...[...(before?.keys() ?? [])]
-        .filter((id) => after?.has(id) !== true)
-        .map((id) => this.#terms.write.delete(id)),
-      ...[...(after ?? [])].map(([id, term]) => this.#terms.write.put(id, term)),
+      ...[...before.keys()].filter((id) => after?.has(id) !== true).map((id) => this.#terms.write.delete(id)),
+      ...this.complete(after ?? new Map()),
     ];
+  }
+
+  /** Writes what leads to something, whatever of it is there. */
+  complete(terms: Terms): Change[] {
+    return [...terms].map(([id, term]) => this.#terms.write.put(id, term));
   }
 
   /** The same for an image: what it was, and what it is from now on. */
