@@ -112,7 +112,7 @@ describe.skipIf(skipContainers()).each([[[]], [['--pid']], [['--fakeroot']], [['
         payload,
         said: () => said,
         ended,
-        send: (name) => steps.forEach((pid) => void process.kill(pid, name)),
+        send: (name) => steps.forEach((pid) => void existing(() => process.kill(pid, name))),
       };
     };
 

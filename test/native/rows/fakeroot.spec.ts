@@ -78,7 +78,7 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
       ['T152', `${name}:200000:1000\\n`, /range count lower than 65536/],
       ['T154', `!${name}:200000:65536\\n`, /your fakeroot mapping has been disabled by the administrator/],
     ])('%s: an entry %s is refused', async (_, line, sentence) => {
-      await refused(id, sentence, { prepare: covered(line) });
+      await expect(refused(id, sentence, { prepare: covered(line) })).resolves.toBeUndefined();
     });
 
     it('T153: of two entries the one with exactly 65536 ids', async () => {
@@ -94,16 +94,20 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
           `^WARNING: no mapping entry found in /etc/subuid for ${name}.*sing config fakeroot --add ${name}`,
         ),
       );
-      await refused('sing exec --fakeroot $S id -u', /no mapping entry found in \/etc\/subuid for root/, {
-        as: 'root',
-        prepare: covered(''),
-      });
+      await expect(
+        refused('sing exec --fakeroot $S id -u', /no mapping entry found in \/etc\/subuid for root/, {
+          as: 'root',
+          prepare: covered(''),
+        }),
+      ).resolves.toBeUndefined();
     });
 
     it('T156: an entry in one file only', () =>
-      refused(id, /no mapping entry found in \/etc\/subgid/, {
-        prepare: covered(`${name}:200000:65536\\n`, ''),
-      }));
+      expect(
+        refused(id, /no mapping entry found in \/etc\/subgid/, {
+          prepare: covered(`${name}:200000:65536\\n`, ''),
+        }),
+      ).resolves.toBeUndefined());
 
     it('T157: lines that are none are skipped', async () => {
       const lines = `a:b\\n${name}:x:65536\\n${name}:1:0\\n\\n# comment\\n${name}:200000:65536\\n`;
@@ -116,9 +120,11 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
     });
 
     it('T160: without newuidmap', () =>
-      refused(id, /newuidmap.*\n.*install the package uidmap/, {
-        prepare: 'mount --bind /dev/null /usr/bin/newuidmap',
-      }));
+      expect(
+        refused(id, /newuidmap.*\n.*install the package uidmap/, {
+          prepare: 'mount --bind /dev/null /usr/bin/newuidmap',
+        }),
+      ).resolves.toBeUndefined());
 
     it('T161: a newuidmap of the user on the PATH is not used', async () => {
       await sh(

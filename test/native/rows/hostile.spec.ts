@@ -115,8 +115,7 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
         `/x${up}/y`,
       ]) {
         const ended = await sh(`sing exec -B $W:${target} $S true`, { as });
-        expect([0, 255]).toContain(ended.status);
-        if (ended.status !== 0) expect(ended.stderr).toMatch(/^FATAL/m);
+        expect(ended.status === 0 || (ended.status === 255 && /^FATAL/m.test(ended.stderr))).toBe(true);
       }
       const long = await sh(`sing exec -B $W:/${'x/'.repeat(2200)} $S true`, { as });
       expect(long).toMatchObject({ status: 255, stdout: '' });

@@ -23,17 +23,13 @@ export function debugMessages(facts: Facts, plan: LaunchPlan): readonly Message[
 }
 
 function stepText(step: Step): string {
-  switch (step.kind) {
-    case 'bind': {
-      const { source } = step;
-      const from = source.kind === 'handle' ? `descriptor ${source.handle}` : `${source.kind} ${source.path}`;
-      return `bind ${from} on ${step.target.path}`;
-    }
-    case 'mount_file_system':
-      return `mount ${step.fileSystem} on ${step.target.path}`;
-    case 'mount_image':
-      return `mount image by ${step.backends.map(({ kind }) => kind).join(', ')}`;
-    default:
-      return `path` in step ? `${step.kind} ${step.path}` : step.kind;
+  if (step.kind === 'bind') {
+    const { source } = step;
+    const from = source.kind === 'handle' ? `descriptor ${source.handle}` : `${source.kind} ${source.path}`;
+    return `bind ${from} on ${step.target.path}`;
   }
+  if (step.kind === 'mount_file_system') return `mount ${step.fileSystem} on ${step.target.path}`;
+  if (step.kind === 'mount_image')
+    return `mount image by ${step.backends.map(({ kind }) => kind).join(', ')}`;
+  return 'path' in step ? `${step.kind} ${step.path}` : step.kind;
 }
