@@ -6,7 +6,6 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
 import { commandWithFuse, ENVIRONMENT, makeSquashfs, skipFuse } from '../support/fuse.js';
-import { parentOf } from '../support/instances.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
