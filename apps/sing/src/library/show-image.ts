@@ -1,6 +1,6 @@
 import { formatSize, type Surroundings } from '#libs/cli';
-import type { ManagedImage } from '#libs/client';
-import type { ImageDetails, LibraryImage, SignaturesAnswer } from '#libs/contract';
+import type { HttpClient, ManagedImage, ManagedPath } from '#libs/client';
+import type { ImageDetails, LibraryImage, ListedImage, SignaturesAnswer } from '#libs/contract';
 import { DomainError, isDigest } from '#libs/core';
 import { goArchitecture } from '../session.js';
 import { fields } from './fields.js';
@@ -13,6 +13,7 @@ interface Flags {
 }
 
 type Signatures = SignaturesAnswer['data'];
+type ImageRecord = LibraryImage | ListedImage;
 
 /** Shows an image by tag or hash. @throws DomainError `not_found` also where it has no definition and that alone is asked for */
 export async function showImage(place: Surroundings, text: string, flags: Flags): Promise<void> {
@@ -22,35 +23,50 @@ export async function showImage(place: Surroundings, text: string, flags: Flags)
   const asked: ManagedImage = { path, ref, arch };
   const { signal } = place;
   await withLibraryHttp(place, { token: false }, async (http) => {
-    const { LibraryClient, LibraryViewsClient } = await import('#libs/client');
+    const { LibraryViewsClient } = await import('#libs/client');
     const views = new LibraryViewsClient(http, { signal });
+    const details = await views.details(asked).catch((error: unknown) => {
+      throw withArchitecture(error, asked);
+    });
     if (flags.definition) {
-      showDefinition(place, text, (await views.details(asked)).definition);
+      showDefinition(place, text, details.definition);
       return;
     }
-    const image = await new LibraryClient(http).image({ path: path.join('/'), tag: ref, arch }, { signal });
-    const [signatures, details] = await Promise.all([
-      views.signatures(asked),
-      detailsOf(place, views, asked),
-    ]);
+    const signatures = await views.signatures(asked);
+    const image = await recordOf(place, http, asked, signatures.hash);
     if (flags.json) place.out.json({ images: [{ ...image, ...signatures, ...details }] });
-    else show(place, image, signatures, details);
+    else show(place, path, image, signatures, details);
   });
 }
 
-/** null where the image may be seen and not be pulled. */
-async function detailsOf(
-  { log }: Surroundings,
-  views: { details(image: ManagedImage): Promise<ImageDetails> },
-  asked: ManagedImage,
-): Promise<ImageDetails | null> {
+/** What the library says of an image. Where the rule of its entity lets nobody pull it, that has to be seen all the same. */
+async function recordOf(
+  { log, signal }: Surroundings,
+  http: HttpClient,
+  { path, ref, arch }: ManagedImage,
+  hash: string,
+): Promise<ImageRecord> {
+  const { LibraryClient, LibraryManageClient } = await import('#libs/client');
   try {
-    return await views.details(asked);
+    return await new LibraryClient(http).image({ path: path.join('/'), tag: ref, arch }, { signal });
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'forbidden') throw error;
-    log.warning(`Its labels and its definition are not shown: ${error.message}`);
-    return null;
+    const images = await new LibraryManageClient(http, { signal }).images(path);
+    const found = images.find((image) => image.hash === hash);
+    if (found === undefined) throw error;
+    log.warning(error.message);
+    return found;
   }
+}
+
+/** A tag is one of each architecture: what is not there for one may be there for another. */
+function withArchitecture(error: unknown, { path, arch }: ManagedImage): unknown {
+  if (!(error instanceof DomainError) || error.code !== 'not_found' || arch === undefined) return error;
+  return new DomainError('not_found', `${error.message} for ${arch}`, {
+    ...(error.reason === undefined ? {} : { reason: error.reason }),
+    remedy: `What there is: sing library list ${path.join('/')}`,
+    cause: error,
+  });
 }
 
 function showDefinition({ out }: Surroundings, text: string, definition: string | null): void {
@@ -64,15 +80,16 @@ function showDefinition({ out }: Surroundings, text: string, definition: string 
 
 function show(
   { out }: Surroundings,
-  image: LibraryImage,
+  path: ManagedPath,
+  image: ImageRecord,
   signatures: Signatures,
-  details: ImageDetails | null,
+  details: ImageDetails,
 ): void {
-  const { entityName, collectionName, containerName, hash, size, arch, tags, encrypted } = image;
+  const { hash, size, arch, tags, encrypted } = image;
   fields(out, [
-    ['Image', `library://${entityName}/${collectionName}/${containerName}:${hash}`],
+    ['Image', `library://${path.join('/')}:${hash}`],
     ['Tags', tags.join(', ')],
-    ['Architecture', arch],
+    ['Architecture', arch ?? ''],
     ['Size', formatSize(size)],
     ['Encrypted', encrypted ? 'yes' : 'no'],
     [
@@ -94,7 +111,6 @@ function show(
       ]),
     );
   }
-  if (details === null) return;
   if (details.labels.length > 0) {
     out.line();
     out.table(
