@@ -22,7 +22,7 @@ export async function* eventBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGene
   for await (const chunk of chunks) {
     text += decoder.decode(chunk, { stream: true });
     // A carriage return at the end may be the first half of a line end.
-    const end = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r', text.length - 2)) + 1;
+    const end = Math.max(text.lastIndexOf('\n'), text.slice(0, -1).lastIndexOf('\r')) + 1;
     const whole = text.slice(0, end);
     text = text.slice(end);
     for (const line of whole.split(/\r\n|\n|\r/).slice(0, -1)) {
