@@ -273,7 +273,11 @@ export const ImagesList = envelope(z.array(ListedImage));
 export const TagsList = envelope(z.array(ListedTag));
 
 /** What a stock answer says of an object, and what is ours of it. */
-export const ManagedEntity = LibraryEntity.extend({ protectedTags: z.array(z.string()).default([]) });
+export const ManagedEntity = LibraryEntity.extend({
+  protectedTags: z.array(z.string()).default([]),
+  requiredSigners: RequiredSigners.nullable().default(null),
+  retention: Retention.nullable().default(null),
+});
 export type ManagedEntity = z.output<typeof ManagedEntity>;
 export const ManagedContainer = LibraryContainer.extend({
   protectedTags: z.array(z.string()).default([]),

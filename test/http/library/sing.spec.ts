@@ -1,69 +1,31 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { LibraryModule } from '#apps/library/src/library.module';
-import { sing } from '#apps/sing/src/program';
-import { WebModule } from '#apps/web/src/web.module';
-import { run, type RunOptions, type RunResult } from '#libs/cli';
-import type { ListedImage, ManagedContainer } from '#libs/contract';
+import { writeFile } from 'node:fs/promises';
+import type { ListedImage, ManagedContainer, ManagedEntity, RetainedImage } from '#libs/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { announce } from '../../support/announce.js';
-import { type StartedApp, startApp } from '../../support/app.js';
-import { temporaryFolder } from '../../support/temporary.js';
-import { TestAuthority } from '../../support/tokens.js';
-import { hashOf, StockClient, testImage } from './world.js';
+import { type SingLibrary, startSingLibrary } from './sing-library.js';
+import { hashOf, testImage } from './world.js';
 
 const PLACE = 'tester/tools/blast';
 
 /** `sing library …` against a real library. */
 describe('sing library', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-  let app: StartedApp;
-  let client: StockClient;
+  let scene: SingLibrary;
   const bytes: Buffer[] = [];
   beforeAll(async () => {
-    folder = await temporaryFolder();
-    await mkdir(path('home'), { mode: 0o700 });
-    const authority = await TestAuthority.make();
-    app = await startApp({
-      modules: [LibraryModule, WebModule, authority.module()],
-      home: path('home'),
-      env: {
-        SCS_SERVICES: 'library,web',
-        ...Object.fromEntries(
-          ['AUTH', 'KEYSTORE', 'BUILDER'].map((name) => [`SCS_${name}_URL`, 'https://localhost:1']),
-        ),
-      },
-    });
-    const token = await authority.token({ username: 'tester' });
-    await announce(path('home'), app, token);
-    client = new StockClient(app, token);
+    scene = await startSingLibrary();
     for (const tag of ['v1', 'v2', 'v3']) {
       const content = await testImage();
       bytes.push(content);
-      await client.push(PLACE, content, { tags: [tag] });
+      await scene.client.push(PLACE, content, { tags: [tag] });
     }
   });
-  afterAll(async () => {
-    // The token lies there because this test has put it there.
-    await rm(path('home/test.token'), { force: true });
-    await app.stop();
-    await folder.remove();
-  });
+  afterAll(() => scene.stop());
 
-  const path = (name: string): string => join(folder.path, name);
-  const library = (words: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
-    run(sing, ['library', ...words], {
-      cwd: folder.path,
-      ...options,
-      env: { HOME: folder.path, SCS_HOME: path('home'), ...options.env },
-    });
-  const ok = async (...words: string[]): Promise<RunResult> => {
-    const result = await library(words);
-    if (result.status !== 0) throw new Error(`sing library ${words.join(' ')}: ${result.stderr}`);
-    return result;
+  const { path, library, ok, json } = {
+    path: (name: string) => scene.path(name),
+    library: (...args: Parameters<SingLibrary['library']>) => scene.library(...args),
+    ok: (...words: string[]) => scene.ok(...words),
+    json: <T>(...words: string[]) => scene.json<T>(...words),
   };
-  const json = async <T>(...words: string[]): Promise<T> =>
-    JSON.parse((await ok(...words, '--json')).stdout) as T;
   const shown = async (place = PLACE): Promise<ManagedContainer> => {
     const { containers } = await json<{ containers: ManagedContainer[] }>('show', place);
     return containers[0] ?? expect.fail('nothing is shown');
@@ -104,7 +66,7 @@ describe('sing library', () => {
   it('shows entities and collections', async () => {
     await ok('set', 'tester', '-D', 'Of the tester', '--protect-tag', 'release-*');
     expect((await ok('show', 'tester')).stdout).toMatch(
-      /^Entity: +tester\nDescription: +Of the tester\nSize: .* of no limit\nNew containers: +public\nProtected tags: +release-\*\n/,
+      /^Entity: +tester\nDescription: +Of the tester\nSize: .* of no limit\nNew containers: +public\nProtected tags: +release-\*\nSigned on push: +need not be\nSigned on pull: +need not be\nKept images: +all\n/,
     );
     await ok('set', 'tester', '--protect-none');
     expect((await ok('show', 'tester/tools')).stdout).toMatch(/^Collection: +tester\/tools\n/);
@@ -145,10 +107,69 @@ describe('sing library', () => {
     await ok('rename', 'tester/tools/blast-plus', 'blast');
   });
 
+  it('renames a collection with all that is in it', async () => {
+    expect((await ok('rename', 'tester/tools', 'instruments')).stderr).toContain(
+      'tester/tools is tester/instruments now',
+    );
+    expect(await shown('tester/instruments/blast')).toMatchObject({ collectionName: 'instruments' });
+    await ok('rename', 'tester/instruments', 'tools');
+  });
+
+  describe('rules of an entity', () => {
+    const entity = async (): Promise<ManagedEntity> =>
+      (await json<{ entities: ManagedEntity[] }>('show', 'tester')).entities[0] ?? expect.fail('nothing');
+    interface Retained {
+      readonly containers: { readonly container: string; readonly images: RetainedImage[] }[];
+      readonly removed: number;
+      readonly dryRun: boolean;
+    }
+
+    it('are applied in another way without being said again', async () => {
+      const none = await library(['set', 'tester', '--apply-daily']);
+      expect([none.status, none.stderr]).toEqual([
+        255,
+        expect.stringContaining('--keep-last 5 --apply-daily'),
+      ]);
+      await ok('set', 'tester', '--keep-last', '5', '--apply-daily');
+      await ok('set', 'tester', '--keep-last', '1');
+      expect((await entity()).retention).toEqual({ keepLast: 1, apply: 'daily' });
+      expect((await ok('show', 'tester')).stdout).toContain(
+        'the last 1 of each architecture; applied once a day',
+      );
+      await ok('set', 'tester', '--apply-asked');
+      expect((await entity()).retention).toEqual({ keepLast: 1, apply: 'asked' });
+    });
+
+    it('are tried and applied in all containers, page by page', async () => {
+      const places = Array.from({ length: 21 }, (_, index) => `tester/many/c${index}`);
+      for (const place of places) await scene.client.push(place, await testImage());
+      const twice = ['tester/many/c0', 'tester/many/c20'];
+      for (const place of twice) await scene.client.push(place, await testImage(), { tags: ['new'] });
+      await ok('set', PLACE, '--keep-last', '9');
+      const tried = await json<Retained>('retain', 'tester');
+      expect(tried).toMatchObject({ removed: 2, dryRun: true });
+      expect(tried.containers).toHaveLength(22);
+      const mixed = await library(['retain', 'tester', '--apply', '--keep-last', '1']);
+      expect([mixed.status, mixed.stderr]).toEqual([
+        1,
+        expect.stringContaining('Only the rules of the entity'),
+      ]);
+      const unasked = await library(['retain', 'tester', '--apply']);
+      expect([unasked.status, unasked.stderr]).toEqual([255, expect.stringContaining('--force')]);
+      const applied = await ok('retain', 'tester', '--apply', '--force');
+      expect(applied.stderr).toContain('2 images of 22 containers with rules removed');
+      expect(applied.stdout.match(/^tester\/many\/\S+/gm)).toEqual(twice);
+      for (const place of twice) expect(await tagsOf(place)).toEqual([['new']]);
+      await ok('set', PLACE, '--keep-all');
+      await ok('set', 'tester', '--keep-all');
+      expect((await entity()).retention).toBe(null);
+    });
+  });
+
   it('hides: a private collection takes its containers along, and is not there for others', async () => {
     await ok('set', 'tester/tools', '--private');
     expect(await shown()).toMatchObject({ private: true });
-    await rm(path('home/test.token'));
+    await scene.logOut();
     const stranger = await library(['show', PLACE]);
     expect([stranger.status, stranger.stderr]).toEqual([
       255,
@@ -164,7 +185,18 @@ describe('sing library', () => {
     [['set', PLACE, '--quota', '5'], 'A container has no quota'],
     [['set', 'tester', '--readme', 'README.md'], 'An entity has no README'],
     [['set', 'a/b/c/d', '--private'], 'entity, entity/collection or entity/collection/container'],
-    [['rename', 'tester/tools', 'x'], 'entity/collection/container'],
+    [['set', PLACE, '--keep-all', '--apply-daily'], '--keep-all and the other rules exclude each other'],
+    [['set', PLACE, '--signers-none'], 'A container has no rule who must have signed'],
+    [['set', 'tester', '--quota', '10X'], 'bytes, or a size such as 10G'],
+    [['rename', 'tester', 'x'], 'entity/collection/container'],
+    [['retain', 'tester/tools'], 'sing library retain tester'],
+    [['show', '--definition', PLACE], 'A definition is in an image'],
+    [['show', `${PLACE}:`], 'a tag, or sha256.HASH'],
+    [['star', 'tester/tools'], 'entity/collection/container'],
+    [['events', '--kind', 'image.pull'], 'There are: collection.change'],
+    [['events', '--entity', 'tester/tools'], 'the name of an entity'],
+    [['webhook', 'set', 'tester', '1', '--enable', '--disable'], 'exclude each other'],
+    [['webhook', 'set', 'tester', '1'], 'Say what to change'],
     [['untag', PLACE], 'entity/collection/container:tag'],
   ])('%j is refused with a sentence', async (words, sentence) => {
     const { status, stderr } = await library(words);

@@ -1,5 +1,6 @@
 import { defineCommand, formatSize, jsonFlag } from '#libs/cli';
 import type { LibraryManageClient, ManagedPath } from '#libs/client';
+import { firstLine } from './first-line.js';
 import { parsePlace, pathPositional, withManagement } from './path.js';
 
 /** A list as a table and as data. */
@@ -110,9 +111,4 @@ async function listImages(library: LibraryManageClient, path: ManagedPath): Prom
 
 function mark(value: boolean): string {
   return value ? '✓' : '';
-}
-
-/** What stock clients write where nobody said anything says nothing. */
-function firstLine(description: string): string {
-  return /^no description$/i.test(description) ? '' : (description.split('\n')[0] ?? '').slice(0, 60);
 }

@@ -1,6 +1,6 @@
 import type { Surroundings } from '#libs/cli';
-import type { LibraryManageClient, ManagedPath } from '#libs/client';
-import { DomainError, expected, isLibraryName, isTag } from '#libs/core';
+import type { HttpClient, LibraryManageClient, LibraryViewsClient, ManagedPath } from '#libs/client';
+import { DomainError, expected, isDigest, isLibraryName, isTag } from '#libs/core';
 import { withSession } from '../session.js';
 
 export const pathPositional = {
@@ -54,15 +54,61 @@ export function parseTagged(text: string): { readonly path: ManagedPath; readonl
   });
 }
 
+/** `entity/collection/container:tag`, or `:sha256.…`. @throws DomainError `bad_request` */
+export function parseImage(text: string): { readonly path: ManagedPath; readonly ref: string } {
+  const [, path = '', ref = ''] = /^(?:library:\/\/)?([^:]*):(.*)$/.exec(text) ?? [];
+  if (isTag(ref) || isDigest(ref)) return { path: parseContainer(path), ref };
+  throw new DomainError('bad_request', expected('a tag, or sha256.HASH,', 'what is behind the colon', ref), {
+    reason: 'invalid_reference',
+  });
+}
+
+/** Whether a text names an image of a container. */
+export function namesImage(text: string): boolean {
+  return text.replace(/^library:\/\//, '').includes(':');
+}
+
+/** The name of an entity. @throws DomainError `bad_request` */
+export function parseEntity(text: string): string {
+  const [entity, ...rest] = parsePlace(text);
+  if (entity !== undefined && rest.length === 0) return entity;
+  throw new DomainError('bad_request', expected('the name of an entity', 'the entity', text), {
+    reason: 'invalid_reference',
+  });
+}
+
+/** Runs work with the library of the remote; with `token` somebody has to be logged in. */
+export function withLibraryHttp<T>(
+  place: Surroundings,
+  { token }: { readonly token: boolean },
+  work: (http: HttpClient) => Promise<T>,
+): Promise<T> {
+  return withSession(place, async (session) => {
+    if (token) session.requireToken();
+    return work(await session.service('library'));
+  });
+}
+
 /** Runs work with the management of the library of the remote; a change needs a token. */
 export function withManagement<T>(
   place: Surroundings,
   { change }: { readonly change: boolean },
   work: (library: LibraryManageClient) => Promise<T>,
 ): Promise<T> {
-  return withSession(place, async (session) => {
-    if (change) session.requireToken();
+  return withLibraryHttp(place, { token: change }, async (http) => {
     const { LibraryManageClient } = await import('#libs/client');
-    return work(new LibraryManageClient(await session.service('library'), { signal: place.signal }));
+    return work(new LibraryManageClient(http, { signal: place.signal }));
+  });
+}
+
+/** Runs work with what the library says of images, and what it counts. */
+export function withViews<T>(
+  place: Surroundings,
+  options: { readonly token: boolean },
+  work: (library: LibraryViewsClient) => Promise<T>,
+): Promise<T> {
+  return withLibraryHttp(place, options, async (http) => {
+    const { LibraryViewsClient } = await import('#libs/client');
+    return work(new LibraryViewsClient(http, { signal: place.signal }));
   });
 }

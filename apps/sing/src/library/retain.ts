@@ -1,18 +1,19 @@
-import { defineCommand, formatSize, jsonFlag, UsageError } from '#libs/cli';
-import type { RetainedImage } from '#libs/contract';
-import { parseContainer, withManagement } from './path.js';
+import { defineCommand, jsonFlag, UsageError } from '#libs/cli';
+import { kindOf, parsePlace, withManagement } from './path.js';
+import { retainContainer } from './retain-container.js';
+import { retainEntity } from './retain-entity.js';
 import { retentionFlags, rulesIn } from './retention-flags.js';
 
 export const libraryRetain = defineCommand({
   name: 'retain',
-  summary: 'show which images of a container its rules keep, or remove the others',
+  summary: 'show which images of a container or an entity its rules keep, or remove the others',
   description:
-    'Nothing is removed without --apply. Rules given here are tried instead of those of the container; they are set with: sing library set. ' +
-    'What any of them keeps is kept.',
-  positionals: [{ name: 'path', summary: 'entity/collection/container' }],
+    'Nothing is removed without --apply. Rules given here are tried instead of those that are set with: sing library set. ' +
+    'What any of them keeps is kept. In an entity those of a container count before those of the entity, and only what goes is listed.',
+  positionals: [{ name: 'path', summary: 'entity/collection/container or entity' }],
   flags: {
     ...retentionFlags,
-    apply: { type: 'boolean', summary: 'remove what the rules of the container do not keep' },
+    apply: { type: 'boolean', summary: 'remove what the rules that are set do not keep' },
     force: { type: 'boolean', short: 'F', env: ['FORCE'], summary: 'do not ask' },
     ...jsonFlag,
   },
@@ -20,53 +21,21 @@ export const libraryRetain = defineCommand({
   examples: [
     { line: 'sing library retain --keep-last 5 alice/tools/blast', summary: 'what would go' },
     { line: 'sing library retain --apply --force alice/tools/blast', summary: 'from cron' },
+    { line: 'sing library retain alice', summary: 'what would go in all containers' },
   ],
   async run(ctx) {
-    const { apply, force, json } = ctx.flags;
-    const path = parseContainer(ctx.args.path);
+    const path = parsePlace(ctx.args.path);
+    const kind = kindOf(path);
+    if (kind === 'collection')
+      throw new UsageError('library retain', 'Rules are of a container or of an entity', {
+        remedy: `For all collections of the entity: sing library retain ${path[0] ?? ''}`,
+      });
     const rules = rulesIn(ctx.flags);
-    if (apply && rules !== undefined)
-      throw new UsageError('library retain', 'Only the rules of the container are applied', {
+    if (ctx.flags.apply && rules !== undefined)
+      throw new UsageError('library retain', `Only the rules of the ${kind} are applied`, {
         remedy: `Set them first: sing library set ${path.join('/')} --keep-last 5`,
       });
-    await withManagement(ctx, { change: true }, async (library) => {
-      const tried = await library.retain(path, { dryRun: true, ...(rules === undefined ? {} : { rules }) });
-      if (apply && !force && tried.removed > 0) {
-        const message = `Remove ${tried.removed} images (${formatSize(tried.bytes)}) of ${path.join('/')}?`;
-        if (!(await ctx.prompts.confirm({ message, flag: '--force' }))) {
-          ctx.log.info('Nothing was removed.');
-          return;
-        }
-      }
-      const { images, removed, bytes, dryRun } = apply
-        ? await library.retain(path, { dryRun: false })
-        : tried;
-      if (json) {
-        ctx.out.json({ images, removed, bytes, dryRun });
-        return;
-      }
-      if (images.length > 0)
-        ctx.out.table(['TAGS', 'ARCH', 'SIZE', 'PUSHED', 'KEPT?', 'HASH'], images.map(row));
-      const done = apply ? 'removed' : 'would be removed';
-      ctx.log.info(`${removed} images ${done}, which have ${formatSize(bytes)}.`);
-    });
+    const retain = kind === 'entity' ? retainEntity : retainContainer;
+    await withManagement(ctx, { change: true }, (library) => retain(ctx, library, path, ctx.flags, rules));
   },
 });
-
-const REASONS: Readonly<Record<NonNullable<RetainedImage['kept']>, string>> = {
-  last: 'one of the last',
-  days: 'pushed or pulled lately',
-  tag: 'by its tag',
-  protected: 'protected tag',
-};
-
-function row({ tags, arch, size, createdAt, kept, hash }: RetainedImage): string[] {
-  return [
-    tags.join(',') || '-',
-    arch ?? '-',
-    formatSize(size),
-    createdAt.slice(0, 10),
-    kept === null ? 'no' : REASONS[kept],
-    hash,
-  ];
-}

@@ -13,6 +13,12 @@ export const retentionFlags = {
   'keep-tag': { type: 'list', value: 'PATTERN', summary: 'keep what has a tag like this, for example v*' },
 } as const satisfies Flags;
 
+/** When rules that are set are applied. */
+export const applyFlags = {
+  'apply-daily': { type: 'boolean', summary: 'the library applies the rules by itself once a day' },
+  'apply-asked': { type: 'boolean', summary: 'only sing library retain --apply does' },
+} as const satisfies Flags;
+
 /** The rules that were given; undefined for none. */
 export function rulesIn(flags: {
   readonly 'keep-last': number | undefined;

@@ -1,5 +1,9 @@
 export * from './libraryClient.js';
-export { LibraryManageClient, type ManagedPath } from './manageClient.js';
+export { followEvents, type FollowOptions, type ToldEvent } from './events.js';
+export type { ManagedPath } from './manageCalls.js';
+export { LibraryManageClient } from './manageClient.js';
+export { LibraryViewsClient, type ManagedImage } from './manageViews.js';
+export { WebhooksClient } from './webhooksClient.js';
 export { pullImage, type PullOptions, type PullProgress } from './pull.js';
 export { uploadMemories } from './uploadMemory.js';
 export { LibraryUpkeepClient } from './upkeep.js';
