@@ -33,6 +33,7 @@ describe.each([
   let world: World;
   let tables: Tables;
   let ann: TestKey;
+  let bytes: Buffer;
   let image: { id: string; container: string };
   let plain: { id: string };
   /** The signed image as the check calls it. */
@@ -73,7 +74,7 @@ describe.each([
     world = await withKeystore();
     const { status } = await addKey(world.app, ann.armored, world.tester.token ?? '');
     if (status !== 200) throw new Error(`The keystore answered ${status}`);
-    const bytes = await signedImage(ann);
+    bytes = await signedImage(ann);
     image = await world.tester.push(PLACE, bytes, { tags: ['signed'] });
     plain = await world.tester.push(PLACE, await testImage());
     name = `${PLACE}@${hashOf(bytes)}`;
@@ -147,6 +148,22 @@ describe.each([
       { kind: 'term_stray', name, what: wordOf(fingerprint) },
     ]);
     expect(await found()).toEqual([image.id]);
+  });
+
+  it('finds nothing wrong with a copy of an image whose record and signatures differ', async () => {
+    const { value } = await must(tables.images.get(image.id));
+    await tables.images.put(image.id, { ...value, signers: [] });
+    // Signers change between the two readings of a copy: what is known of the signatures counts for both.
+    const copy = await world.tester.push('tester/data/copy', bytes);
+    expect((await must(tables.images.get(copy.id))).value.signers).toEqual([fingerprint]);
+    await requireRepair(world, [
+      { kind: 'signers_wrong', name },
+      { kind: 'term_stray', name, what: wordOf(fingerprint) },
+    ]);
+    expect(await found()).toEqual(expect.arrayContaining([image.id, copy.id]));
+    const gone = await world.tester.send('DELETE', `/v1/images/tester/data/copy:${value.hash}`);
+    expect(gone.status).toBe(200);
+    await requireNothingWrong(world);
   });
 
   it('finds signers of an image without signatures', async () => {
