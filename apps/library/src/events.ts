@@ -22,7 +22,7 @@ export function created(kind: PlaceKind, path: string, isPrivate: boolean, actor
 /** Who may do and see what, and how it is called. */
 export function changed(options: {
   readonly subject: Subject;
-  readonly actor: Actor;
+  readonly actor: Caller | null;
   readonly before: AuditState;
   readonly after: AuditState;
 }): AuditEvent {

@@ -38,6 +38,7 @@ import { AccountsController } from './manage/accounts.controller.js';
 import { AccountsService } from './manage/accounts.service.js';
 import { ChangesService } from './manage/changes.service.js';
 import { CollectionRenameService } from './manage/collectionRename.service.js';
+import { UnfinishedRenames } from './manage/unfinishedRenames.service.js';
 import { ContainerChangesService } from './manage/containerChanges.service.js';
 import { LibraryNumbers } from './storage/libraryNumbers.js';
 import { ListsController } from './manage/lists.controller.js';
@@ -235,6 +236,7 @@ import { WebhookWorker } from './webhooks/webhookWorker.service.js';
     AccountsService,
     ChangesService,
     CollectionRenameService,
+    UnfinishedRenames,
     ContainerChangesService,
     RemovalsService,
     RetainerService,

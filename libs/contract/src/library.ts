@@ -301,6 +301,13 @@ export const LibraryProblemKind = z.enum([
   'tag_stray',
   /** What its file says of itself was not read: it came with an older version. */
   'labels_missing',
+  /** What is known of the signatures of an image: nobody has looked, its record says something else, there is no such image. */
+  'signatures_missing',
+  'signatures_stray',
+  'signers_wrong',
+  /** That a key leads to the images with a signature by it. */
+  'claim_missing',
+  'claim_stray',
   /** That an entity has a content. */
   'holding_missing',
   'holding_wrong',
@@ -319,6 +326,11 @@ export const LibraryProblemKind = z.enum([
   'part_stray',
   /** A star of a container that is gone. */
   'star_stray',
+  /** A webhook of an entity that is gone, and deliveries of a webhook that is gone. */
+  'webhook_stray',
+  'delivery_stray',
+  /** Where the feed of events is said to begin or end. */
+  'feed_wrong',
   /** What is counted. */
   'container_tags',
   'container_size',

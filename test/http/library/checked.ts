@@ -34,6 +34,35 @@ export function checked({ app, admin }: World, wishes: CheckWishes = {}): Promis
   });
 }
 
+/** What a check says, without an order: ids have none. @param called how a thing is called that may be called by several names */
+function sorted(
+  problems: readonly (Omit<LibraryProblem, 'repaired'> & { readonly repaired?: boolean })[],
+  called: (name: string) => string,
+): string[] {
+  return problems
+    .map(({ kind, name, what, recorded, counted }) =>
+      JSON.stringify({ kind, name: called(name), what, recorded, counted }),
+    )
+    .toSorted();
+}
+
+/** Expects that exactly this is seen, that looking changes nothing, and that a repair ends it. */
+export async function requireRepair(
+  world: World,
+  expected: readonly Omit<LibraryProblem, 'repaired'>[],
+  called: (name: string) => string = (name) => name,
+): Promise<void> {
+  for (let times = 0; times < 2; times += 1) {
+    const { problems } = await checked(world);
+    expect(sorted(problems, called)).toEqual(sorted(expected, called));
+    expect(problems.some(({ repaired }) => repaired)).toBe(false);
+  }
+  const { problems } = await checked(world, { repair: true });
+  expect(sorted(problems, called)).toEqual(sorted(expected, called));
+  expect(problems.filter(({ repaired }) => !repaired)).toEqual([]);
+  await requireNothingWrong(world);
+}
+
 /** Documents say the same as each other, and as the blobs, to the byte. Also when the tokens of the test have expired meanwhile. */
 export async function requireNothingWrong({ app }: World): Promise<void> {
   const upkeep = app.get(UpkeepStore);

@@ -131,7 +131,7 @@ describeManaged('a collection with another name', (on) => {
     const reads = vi.spyOn(collections, 'get').mockImplementation(async (id) => {
       const one = await get(id);
       // Made after the last look at what is in it, as of the old name.
-      if (id === collection && one?.value.movingTo === to && (looks += 1) === 2)
+      if (id === collection && one?.value.movingTo === to && (looks += 1) === 3)
         made = await statusOf(on.world.tester.container(collection, 'late'));
       return one;
     });

@@ -79,6 +79,27 @@ describeManaged('rules for what is kept', (on) => {
     expect((await on.world.tester.get(`/v1/images/${path}:old?arch=amd64`)).status).toBe(200);
   });
 
+  it('know nothing of pulls of the same content elsewhere', async () => {
+    const [path, copy] = [`${await newCollection()}/pulled`, `${await newCollection()}/copy`];
+    const labels = { topic: 'rules' };
+    const bytes = await testImage({ says: { labels } });
+    const pulledAt = async (of: string) => {
+      const rules = { keepLast: 1 };
+      const { body } = await on.world.tester.send('POST', `/v1/manage/retention/${of}`, { rules });
+      return (body.data.images as { pulledAt: string | null }[]).map((image) => image.pulledAt);
+    };
+    await on.world.tester.push(path, bytes, { tags: ['1'] });
+    await on.world.anonymous.get(`/v1/imagefile/${path}:1?arch=amd64`);
+    await vi.waitFor(async () => expect(await pulledAt(path)).toEqual([expect.any(String)]), 10_000);
+    // Without a transfer: the library has these bytes, and says of them what it knows.
+    const { id } = await on.world.tester.push(copy, bytes, { tags: ['1'] });
+    expect(await pulledAt(copy)).toEqual([null]);
+    const images = on.world.app.get(ImagesStore);
+    const { value } = (await images.get(id)) ?? {};
+    expect(value).toMatchObject({ uploaded: true, size: bytes.length, arch: 'amd64', format: 'sif' });
+    expect(value?.labels).toContainEqual({ name: 'topic', value: 'rules' });
+  });
+
   // A day later: other tokens than those of the world have ended.
   it('know when somebody has pulled an image', async () => {
     const path = `${await newCollection()}/pulled`;

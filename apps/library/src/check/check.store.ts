@@ -3,12 +3,15 @@ import { DomainError } from '#libs/core';
 import { AccountsCheck } from './accounts.store.js';
 import { ContentsCheck } from './contents.store.js';
 import { ImagesCheck } from './images.store.js';
+import { EventsCheck } from './events.store.js';
 import { ObjectsCheck } from './objects.store.js';
 import { Rehash } from './rehash.store.js';
 import { type CheckOptions, type CheckParts, confirm, type Walk } from './room.store.js';
+import { SignersCheck } from './signers.store.js';
 import { StarsCheck } from './stars.store.js';
 import { UploadsCheck } from './uploads.store.js';
 import { UsageCheck } from './usage.store.js';
+import { WebhooksCheck } from './webhooks.store.js';
 
 /** A part of a check, and where the next one begins; undefined at the end. */
 export interface CheckedPart extends LibraryCheckPart {
@@ -32,9 +35,12 @@ export class LibraryCheck {
     this.#walks = [
       new ObjectsCheck(parts),
       new ImagesCheck(parts, contents),
+      new SignersCheck(parts),
       contents,
       new UploadsCheck(parts),
       new StarsCheck(parts),
+      new WebhooksCheck(parts),
+      new EventsCheck(parts),
       new UsageCheck(parts),
       new AccountsCheck(parts),
     ].flatMap(({ walks }) => walks);

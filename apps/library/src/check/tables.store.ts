@@ -1,5 +1,12 @@
 import type { Collection, Documents, ScanOptions, ScanResult, Stored } from '#libs/documents';
 import {
+  type EventDocument,
+  type EventIndex,
+  EVENTS,
+  type FeedDocument,
+  FEEDS,
+} from '../events/documents.store.js';
+import {
   type HashDocument,
   HASHES,
   type HashIndex,
@@ -22,6 +29,14 @@ import {
   type HoldingIndex,
   HOLDINGS,
 } from '../storage/documents.store.js';
+import {
+  type ClaimDocument,
+  type ClaimIndex,
+  CLAIMS,
+  SIGNED_IMAGES,
+  type SignedImageDocument,
+  type SignedImageIndex,
+} from '../signers/documents.store.js';
 import { type StarDocument, type StarIndex, STARS } from '../stars/documents.store.js';
 import {
   type CollectionDocument,
@@ -46,6 +61,14 @@ import {
   type UploadIndex,
   UPLOADS,
 } from '../uploads/documents.store.js';
+import {
+  DELIVERIES,
+  type DeliveryDocument,
+  type DeliveryIndex,
+  type WebhookDocument,
+  type WebhookIndex,
+  WEBHOOKS,
+} from '../webhooks/documents.store.js';
 
 /** Documents of one read. */
 const MOST = 1000;
@@ -66,6 +89,12 @@ export class Tables {
   readonly parts: Collection<PartDocument, PartIndex>;
   readonly accounts: Collection<AccountDocument, AccountIndex>;
   readonly stars: Collection<StarDocument, StarIndex>;
+  readonly signedImages: Collection<SignedImageDocument, SignedImageIndex>;
+  readonly claims: Collection<ClaimDocument, ClaimIndex>;
+  readonly events: Collection<EventDocument, EventIndex>;
+  readonly feeds: Collection<FeedDocument, never>;
+  readonly webhooks: Collection<WebhookDocument, WebhookIndex>;
+  readonly deliveries: Collection<DeliveryDocument, DeliveryIndex>;
 
   constructor(database: Documents) {
     this.entities = database.collection<EntityDocument, EntityIndex>(ENTITIES);
@@ -81,6 +110,12 @@ export class Tables {
     this.uploads = database.collection<UploadDocument, UploadIndex>(UPLOADS);
     this.accounts = database.collection<AccountDocument, AccountIndex>(ACCOUNTS);
     this.stars = database.collection<StarDocument, StarIndex>(STARS);
+    this.signedImages = database.collection<SignedImageDocument, SignedImageIndex>(SIGNED_IMAGES);
+    this.claims = database.collection<ClaimDocument, ClaimIndex>(CLAIMS);
+    this.events = database.collection<EventDocument, EventIndex>(EVENTS);
+    this.feeds = database.collection<FeedDocument, never>(FEEDS);
+    this.webhooks = database.collection<WebhookDocument, WebhookIndex>(WEBHOOKS);
+    this.deliveries = database.collection<DeliveryDocument, DeliveryIndex>(DELIVERIES);
     this.parts = database.collection<PartDocument, PartIndex>(PARTS);
   }
 

@@ -30,7 +30,7 @@ import { TagsStore } from './tags.store.js';
 import { TreeService } from '../tree/tree.service.js';
 import { BlobHealth, damagedImage } from '../storage/blobHealth.store.js';
 import { DoorService } from '../signers/door.service.js';
-import { SignaturesStore } from '../signers/signatures.store.js';
+import { type Knowledge, SignaturesStore } from '../signers/signatures.store.js';
 import { SignerChecks } from '../signers/signerChecks.service.js';
 import { SignersService } from '../signers/signers.service.js';
 import { UsageService } from '../storage/usage.service.js';
@@ -166,7 +166,7 @@ export class ImagesService {
         (await this.usage.shortage(entity, actor.username, { hash, size: known.value.size })) === undefined;
       const reused = fits ? known.value : undefined;
       const image: ImageDocument = {
-        ...(reused ?? NO_CONTENT),
+        ...(reused === undefined ? NO_CONTENT : contentOf(reused, findings)),
         container: container.id,
         hash,
         description,
@@ -317,4 +317,30 @@ export class ImagesService {
 
 function describe({ entity, collection, container, by }: ImageReference): string {
   return `${entity}/${collection}/${container}:${'tag' in by ? by.tag : by.digest}`;
+}
+
+/**
+ * What an image with the content of another one says of that content: not when somebody pulled the other one, nor what else is of that
+ * alone. Who has signed it is what was read with the rest of what is known of the signatures.
+ */
+function contentOf(
+  { size, format, arch, signed, encrypted, fingerprints, labels }: ImageDocument,
+  known: Knowledge | undefined,
+) {
+  return {
+    uploaded: true,
+    size,
+    format,
+    signed,
+    encrypted,
+    fingerprints,
+    ...(arch === undefined ? {} : { arch }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(known?.checkedAt === undefined
+      ? {}
+      : {
+          signers: known.signers.map(({ fingerprint }) => fingerprint),
+          checkedAt: known.checkedAt,
+        }),
+  };
 }

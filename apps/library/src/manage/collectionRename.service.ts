@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Trail } from '#libs/audit';
+import { type Caller, Trail } from '#libs/audit';
 import type { Actor } from '#libs/contract';
 import { type Clock, DomainError } from '#libs/core';
 import { CLOCK } from '#libs/server';
@@ -23,10 +23,14 @@ const PART = 20;
 /**
  * Another name for a collection. Its name is in the addresses of its containers, so that it takes a commit for each few of them: first the
  * new name leads to the collection, too, then the containers move one part after the other, each of them found by both its addresses from
- * then on, and at last the collection has its new name. What is cut off anywhere serves both names, and the same request finishes it.
+ * then on, and at last the collection has its new name. What is cut off anywhere serves both names, until the same request finishes it, or
+ * {@link UnfinishedRenames} does.
  */
 @Injectable()
 export class CollectionRenameService {
+  /** Collections of which a request of this process is at work. */
+  readonly #busy = new Set<string>();
+
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -47,14 +51,35 @@ export class CollectionRenameService {
       writes: await this.#beginning(await this.#get(id), name, actor),
       result: undefined,
     }));
+    this.#busy.add(id);
+    try {
+      await this.#proceed(id, name, actor);
+    } finally {
+      this.#busy.delete(id);
+    }
+    return this.#get(id);
+  }
+
+  /**
+   * Goes on with what was cut off, as whoever has begun it: they were allowed to, and half of it is worse than all. Others may be at it,
+   * too. @param signal stops between two commits
+   */
+  async finish({ id, value: { movingTo } }: Collection, signal: AbortSignal): Promise<void> {
+    if (movingTo === undefined || this.#busy.has(id)) return;
+    await this.#proceed(id, movingTo, null, signal);
+  }
+
+  async #proceed(id: string, name: string, actor: Actor | null, signal?: AbortSignal): Promise<void> {
     for (let isDone = false; !isDone;) {
       const { value } = await this.#get(id);
-      if (value.name === name) break;
-      while (await this.#moveSome(id, value.name, name));
+      if (value.movingTo !== name) return;
+      for (let isMore = true; isMore;) {
+        if (signal?.aborted === true) return;
+        isMore = await this.#moveSome(id, value.name, name);
+      }
       // Whoever has made a container there since has written the collection, too: it is looked again.
       isDone = await commitPlan(this.database, () => this.#ending(id, name, actor));
     }
-    return this.#get(id);
   }
 
   async #beginning(collection: Collection, name: string, actor: Actor): Promise<readonly Change[]> {
@@ -66,13 +91,17 @@ export class CollectionRenameService {
       throw new DomainError(
         'conflict',
         `${placeOf(subject)} is being renamed to ${value.movingTo}, which is not finished`,
-        { reason: 'rename_under_way', remedy: 'Rename it to that first: the same request finishes it.' },
+        {
+          reason: 'rename_under_way',
+          remedy:
+            'Wait a minute: it is being finished. The request to rename it to that finishes it at once.',
+        },
       );
     const path = `${value.entityName}/${name}`;
     if (!(await this.names.isFree(path)))
       throw new DomainError('conflict', `There is a collection ${path} already`, { reason: 'name_taken' });
     return [
-      this.collections.replacement(collection, { ...value, movingTo: name }),
+      this.collections.replacement(collection, { ...value, movingTo: name, movingBy: callerOf(actor) }),
       await this.names.take(path, id),
     ];
   }
@@ -81,6 +110,9 @@ export class CollectionRenameService {
   async #moveSome(collection: string, from: string, to: string): Promise<boolean> {
     return commitPlan(this.database, async () => {
       const containers = await this.containers.named(collection, from, PART);
+      // Read behind them: where others have finished it, and given it yet another name, these have changed since, and stay.
+      const { value } = await this.#get(collection);
+      if (value.name !== from || value.movingTo !== to) return { writes: [], result: false };
       const moves = await Promise.all(containers.map((container) => this.#move(container, to)));
       return { writes: moves.flat(), result: containers.length > 0 };
     });
@@ -120,14 +152,16 @@ export class CollectionRenameService {
   async #ending(
     id: string,
     name: string,
-    actor: Actor,
+    asking: Actor | null,
   ): Promise<{ writes: readonly Change[]; result: boolean }> {
     const collection = await this.#get(id);
-    const { movingTo: _, ...value } = collection.value;
+    const { movingTo, movingBy, ...value } = collection.value;
     // Somebody else has finished it.
-    if (collection.value.movingTo !== name) return { writes: [], result: true };
+    if (movingTo !== name) return { writes: [], result: true };
     const subject = collectionSubject(collection);
-    enforce(mayManage(actor, subject), () => missing('collection', placeOf(subject)));
+    if (asking !== null) enforce(mayManage(asking, subject), () => missing('collection', placeOf(subject)));
+    const begunBy: Caller | null = movingBy === undefined ? null : { ...movingBy, via: movingBy.via };
+    const actor = asking ?? begunBy;
     if ((await this.containers.named(id, value.name, 1)).length > 0) return { writes: [], result: false };
     const until = this.#until();
     const former = [
@@ -180,4 +214,9 @@ export class CollectionRenameService {
     if (collection === undefined) throw missing('collection', id);
     return collection;
   }
+}
+
+/** Who asks, as it is remembered for whoever goes on with it. */
+function callerOf({ accountId, username, tokenId, originTokenId, via }: Actor) {
+  return { accountId, username, tokenId, originTokenId, ...(via === undefined ? {} : { via }) };
 }

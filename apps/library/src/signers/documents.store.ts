@@ -21,6 +21,8 @@ export type SignatureRecord = z.infer<typeof SignatureRecord>;
  * There is none of an image without signatures.
  */
 const SignedImageDocument = z.object({
+  /** Its id again. */
+  image: z.string(),
   /** When they are checked again; absent: when a key changes. */
   due: z.number().optional(),
   /** How often in a row the keystore could not be asked. */
@@ -38,12 +40,19 @@ const SignedImageDocument = z.object({
 export type SignedImageDocument = z.infer<typeof SignedImageDocument>;
 export type SignedImage = Stored<SignedImageDocument>;
 
-export type SignedImageIndex = 'byDue';
+export type SignedImageIndex = 'byDue' | 'byImage';
 export const SIGNED_IMAGES = {
   name: 'signedImages',
   schema: SignedImageDocument,
-  indexes: { byDue: { fields: ['due'] } },
+  /** By image for the check: all of them. */
+  indexes: { byDue: { fields: ['due'] }, byImage: { fields: ['image'] } },
 } as const satisfies CollectionSpec<SignedImageDocument>;
+
+/** What is known of signatures, without saying of which image. */
+export type Knowledge = Omit<SignedImageDocument, 'image'>;
+
+/** Nobody has looked at them. */
+export const UNKNOWN: Knowledge = { attempts: 0, digests: {}, signatures: [], signers: [] };
 
 /** That an image has a signature that names this key, good or not: what is looked at when the key changes. Its id is `fingerprint/image`. */
 const ClaimDocument = z.object({ fingerprint: z.string(), image: z.string() });
@@ -54,6 +63,10 @@ export const CLAIMS = {
   schema: ClaimDocument,
   indexes: { byKey: { fields: ['fingerprint', 'image'] } },
 } as const satisfies CollectionSpec<ClaimDocument>;
+
+export function claimId({ fingerprint, image }: ClaimDocument): string {
+  return `${fingerprint}/${image}`;
+}
 
 /** How far the feed of the keystore has been read; there is one, {@link FEED_ID}. */
 const FeedDocument = z.object({ after: z.number() });

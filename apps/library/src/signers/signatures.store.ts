@@ -4,18 +4,20 @@ import { type Change, DATABASE, type Database } from '../database.store.js';
 import type { Image } from '../images/images.store.js';
 import {
   type ClaimDocument,
+  claimId,
   type ClaimIndex,
   CLAIMS,
   FEED,
   FEED_ID,
   type FeedDocument,
+  type Knowledge,
   SIGNED_IMAGES,
   type SignedImage,
   type SignedImageDocument,
   type SignedImageIndex,
 } from './documents.store.js';
 
-export type { SignedImage, SignedImageDocument } from './documents.store.js';
+export type { Knowledge, SignedImage } from './documents.store.js';
 
 /** What is known of signatures, by image, by key and by when it is looked at again. */
 @Injectable()
@@ -55,18 +57,18 @@ export class SignaturesStore {
   }
 
   /** What is known of an image from now on, and by which keys it is found. @param fingerprints that its signatures name */
-  announcing(image: string, fingerprints: readonly string[], value: SignedImageDocument): Change[] {
+  announcing(image: string, fingerprints: readonly string[], value: Knowledge): Change[] {
     return [
-      this.#images.write.put(image, value),
+      this.#images.write.put(image, { ...value, image }),
       ...fingerprints.map((fingerprint) =>
-        this.#claims.write.put(`${fingerprint}/${image}`, { fingerprint, image }),
+        this.#claims.write.put(claimId({ fingerprint, image }), { fingerprint, image }),
       ),
     ];
   }
 
   /** Compare and set. */
-  replacement({ id, revision }: SignedImage, value: SignedImageDocument): Change {
-    return this.#images.write.replace(id, revision, value);
+  replacement({ id, revision }: SignedImage, value: Knowledge): Change {
+    return this.#images.write.replace(id, revision, { ...value, image: id });
   }
 
   /** An image goes; none of one without signatures. */
@@ -74,7 +76,7 @@ export class SignaturesStore {
     if (!signed) return [];
     return [
       this.#images.write.delete(id),
-      ...fingerprints.map((fingerprint) => this.#claims.write.delete(`${fingerprint}/${id}`)),
+      ...fingerprints.map((fingerprint) => this.#claims.write.delete(claimId({ fingerprint, image: id }))),
     ];
   }
 

@@ -9,11 +9,12 @@ import { TermsStore } from '../search/terms.store.js';
 import { ContainersStore } from '../tree/containers.store.js';
 import { examineSignatures, type Findings, type FindingsOptions } from './imageSignatures.js';
 import { KeystoreKeys } from './keystoreKeys.js';
-import { SignaturesStore, type SignedImage, type SignedImageDocument } from './signatures.store.js';
+import { UNKNOWN } from './documents.store.js';
+import { type Knowledge, SignaturesStore, type SignedImage } from './signatures.store.js';
 import { SignerLosses } from './signerLosses.js';
 
 /** Whose signatures count for an image at this moment. */
-export interface Standing extends Pick<SignedImageDocument, 'signatures'> {
+export interface Standing extends Pick<Knowledge, 'signatures'> {
   /** Lower-case fingerprints. */
   readonly signers: readonly string[];
   /** False: the keystore could not be asked, and had to be. */
@@ -23,7 +24,6 @@ export interface Standing extends Pick<SignedImageDocument, 'signatures'> {
 /** How often in a row signatures are looked at for somebody who waits. */
 const LOOKS = 5;
 const UNSIGNED: Standing = { signers: [], signatures: [], certain: true };
-const UNKNOWN: SignedImageDocument = { attempts: 0, digests: {}, signatures: [], signers: [] };
 
 /**
  * Who has signed which image. Signatures are looked at when an image arrives, when one of their keys changes or ends, and again until
@@ -85,7 +85,7 @@ export class SignersService {
   copying(
     id: string,
     image: Pick<ImageDocument, 'signed' | 'fingerprints'>,
-    known: SignedImageDocument | undefined,
+    known: Knowledge | undefined,
   ): Change[] {
     if (!image.signed) return [];
     const value = { ...(known ?? UNKNOWN), attempts: 0, due: this.#now() };

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Collection as DocumentCollection } from '#libs/documents';
+import type { Collection as DocumentCollection, ScanResult } from '#libs/documents';
 import { type Change, DATABASE, type Database } from '../database.store.js';
 import { justBehind, type Stretch } from './audiences.js';
 import {
@@ -40,6 +40,12 @@ export class CollectionsStore {
   ): Promise<readonly Collection[]> {
     const range = { from: justBehind(after), limit };
     return (await this.#collections.scan('byEntity', { equal: [entity, audience], ...range })).items;
+  }
+
+  /** Those that are being given another name, page by page. */
+  moving(limit: number, cursor: string | undefined): Promise<ScanResult<CollectionDocument>> {
+    const place = cursor === undefined ? {} : { cursor };
+    return this.#collections.scan('byMoving', { from: '', limit, ...place });
   }
 
   /** Compare and set. */

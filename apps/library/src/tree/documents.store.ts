@@ -56,6 +56,16 @@ const CollectionDocument = z.object({
   formerNames: z.array(z.object({ name: z.string(), until: z.number() })).optional(),
   /** The name that it is being given, which leads here already: its containers are moving. */
   movingTo: z.string().optional(),
+  /** Who has asked for that: the trail says so also when nobody does any more. */
+  movingBy: z
+    .object({
+      accountId: z.string(),
+      username: z.string(),
+      tokenId: z.string(),
+      originTokenId: z.string(),
+      via: z.string().optional(),
+    })
+    .optional(),
   createdBy: z.string(),
   createdAt: z.string(),
   updatedAt: z.string().optional(),
@@ -63,7 +73,7 @@ const CollectionDocument = z.object({
 export type CollectionDocument = z.infer<typeof CollectionDocument>;
 export type Collection = Stored<CollectionDocument>;
 
-export type CollectionIndex = 'byEntity' | 'byPlace';
+export type CollectionIndex = 'byEntity' | 'byPlace' | 'byMoving';
 export const COLLECTIONS = {
   name: 'collections',
   schema: CollectionDocument,
@@ -71,6 +81,7 @@ export const COLLECTIONS = {
     byEntity: { fields: ['entity', 'audience', 'name'] },
     /** For the check, as are the next ones that say so: all of them, those of an entity together. */
     byPlace: { fields: ['entity', 'name'] },
+    byMoving: { fields: ['movingTo'] },
   },
 } as const satisfies CollectionSpec<CollectionDocument>;
 
