@@ -141,8 +141,9 @@ class Launcher {
     // The child still has the root of the host, and this process with it.
     if (armed && keeper_) keeper_->noteInit(*child);
     const ino_t mounts = ownMounts();
-    // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these.
-    if (armed && writesByProgram(plan_) && unshare(CLONE_NEWNS) != 0) return giveUp("leaving the mount namespace", failed("unshare"));
+    // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these. The keeper of an instance stays in
+    // it: who joins takes it from there, and nobody waits for what is written in the background.
+    if (armed && !keeper_ && writesByProgram(plan_) && unshare(CLONE_NEWNS) != 0) return giveUp("leaving the mount namespace", failed("unshare"));
     if (armed) {
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }

@@ -132,7 +132,7 @@ int joinInstance(const plan::JoinPlan& plan, const ExecuteOptions& options) {
   if (receiveMessage(channel->here.get())) {
     [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
   }
-  superviseChild(*child, -1);
+  superviseChild(*child, -1, {});
 }
 
 }  // namespace sing

@@ -26,8 +26,7 @@ export const LIBRARY_EVENT_KINDS = [
 export const LibraryEventKind = z.enum(LIBRARY_EVENT_KINDS);
 export type LibraryEventKind = z.infer<typeof LibraryEventKind>;
 
-/** What an event says besides what it is about: members that do not belong to its kind are absent. */
-export const LibraryEventDetails = z.object({
+const details = {
   tag: z.string().optional(),
   arch: z.string().optional(),
   /** SHA-256 of the image. */
@@ -43,7 +42,10 @@ export const LibraryEventDetails = z.object({
   readOnly: z.boolean().optional(),
   /** Of a container that has another name now: the one before. */
   formerName: z.string().optional(),
-});
+};
+
+/** What an event says besides what it is about: members that do not belong to its kind are absent. */
+export const LibraryEventDetails = z.object(details);
 export type LibraryEventDetails = z.infer<typeof LibraryEventDetails>;
 
 /** An event. Its id is the same in every stream and for every webhook, however often it is told. */
@@ -57,7 +59,7 @@ export const LibraryEvent = z.object({
   place: z.string(),
   /** User name; absent for what the library does by itself, and for strangers to the entity. */
   by: z.string().optional(),
-  ...LibraryEventDetails.shape,
+  ...details,
 });
 export type LibraryEvent = z.infer<typeof LibraryEvent>;
 

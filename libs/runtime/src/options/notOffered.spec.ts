@@ -83,8 +83,6 @@ describe('what this version does not do', () => {
     [['--net', '--network', 'bridge'], 'network bridge is not offered'],
     [['--network', 'ptp,none'], 'network ptp,none is not offered'],
     [['--fakeroot', '--network', 'bridge'], 'network bridge is not offered'],
-    [['-B', '/data:/d:image-src=/x'], 'bind option image-src is not offered'],
-    [['--mount', 'type=bind,src=/data,dst=/d,id=1'], 'mount option id is not offered'],
   ])('%j is refused', (words, sentence) => {
     const { status, text } = answer(['exec', ...words, '/img', 'true']);
     expect([status, text]).toEqual([255, expect.stringContaining(sentence)]);
