@@ -292,7 +292,7 @@ Outcome<UnpackedImage> UnpackedCache::take(const ImagePart& part, const std::str
       if (present || present.fault().error != ENOENT) return present;
       auto begun = beginMaking(folder_.get(), name, other);
       if (!begun) return begun.fault();
-      making = std::move(*begun);
+      if (*begun) making.emplace(std::move(**begun));
     }
     if (making) return make(folder_.get(), name, std::move(*making), *key, part, source, limits.size);
     // Until the other one is done with it, or has given up.
