@@ -85,8 +85,10 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     writeFileSync(path, `${lines}\nbind path = /etc/localtime, /etc/hosts\n`);
     return ['-c', path];
   };
-  const run = (words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> =>
-    runWithFuse(folder, 'closed', words, { SINGULARITY_CACHEDIR: place, ...environment });
+  const run = (
+    words: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Ended> => runWithFuse(folder, 'closed', words, { SINGULARITY_CACHEDIR: place, ...environment });
   const exec = (flags: readonly string[] = [], file = image): Promise<Ended> =>
     run([...flags, 'exec', file, 'cat', '/first']);
   /** A container that says `ready` and ends with its input; `file` is its image. */
@@ -117,7 +119,18 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   }
   /** As `sing cache clean` does; the names of what is in use. */
   const clean = (names: readonly string[]): Promise<Ended> =>
-    execute(['setpriv', '--reuid', String(ordinaryId()), '--regid', String(ordinaryId()), '--clear-groups', PROGRAM, '--clean-unpacked', cache(), ...names]);
+    execute([
+      'setpriv',
+      '--reuid',
+      String(ordinaryId()),
+      '--regid',
+      String(ordinaryId()),
+      '--clear-groups',
+      PROGRAM,
+      '--clean-unpacked',
+      cache(),
+      ...names,
+    ]);
 
   it('is filled by the first start and used by the second', async () => {
     const first = await exec();
@@ -265,8 +278,20 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
 
   it('a full disk is no reason not to start', async () => {
     const words = ['exec', image, 'cat', '/first'];
-    const small = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=1m,mode=0700,uid="$1" none "$2"; shift 2; exec "$@"', 'sh', String(ordinaryId()), place];
-    const ended = await execute([...small, ...commandWithFuse(folder, 'closed', words)], { ...ENVIRONMENT, SINGULARITY_CACHEDIR: place });
+    const small = [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      'mount -t tmpfs -o size=1m,mode=0700,uid="$1" none "$2"; shift 2; exec "$@"',
+      'sh',
+      String(ordinaryId()),
+      place,
+    ];
+    const ended = await execute([...small, ...commandWithFuse(folder, 'closed', words)], {
+      ...ENVIRONMENT,
+      SINGULARITY_CACHEDIR: place,
+    });
     expect(ended).toMatchObject(WORKS);
     expect(ended.stderr).toMatch(/No space left on device.*sing cache clean/);
   });

@@ -63,7 +63,9 @@ function dataImage(
     at,
     flags: READ_ONLY,
     backends:
-      fileSystem === 'ext3' ? ext3Backends(image, facts, mode) : squashfsBackends(facts, mode, messages, options),
+      fileSystem === 'ext3'
+        ? ext3Backends(image, facts, mode)
+        : squashfsBackends(facts, mode, messages, options),
   });
   return at;
 }

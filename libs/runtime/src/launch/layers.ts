@@ -162,7 +162,9 @@ function layerBackends(
   { options, facts, mode, messages }: Launch,
 ): readonly ImageBackend[] {
   if (fileSystem === 'directory') return [{ kind: 'bind' }];
-  return fileSystem === 'ext3' ? ext3Backends(image, facts, mode) : squashfsBackends(facts, mode, messages, options);
+  return fileSystem === 'ext3'
+    ? ext3Backends(image, facts, mode)
+    : squashfsBackends(facts, mode, messages, options);
 }
 
 /**

@@ -97,7 +97,7 @@ export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptio
     ownUmask: true,
     app: null,
     shell: null,
-    useCache: false,
+    useCache: true,
     messages: { level: 1, colour: false },
     configuration: null,
     instance: null,
