@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { defineCommand, formatSize } from '#libs/cli';
+import { cacheFolder } from '../folders.js';
 import { listCache, listLeftovers, removeFromCache, removeLeftover } from './store.js';
 import { chosenTypes, typeFlag } from './types.js';
+import { sweepUnpacked } from './unpacked.js';
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -21,6 +24,7 @@ export const cacheClean = defineCommand({
     const { flags, log, prompts, signal } = ctx;
     const types = chosenTypes(flags.type);
     const before = flags.days === undefined ? Number.POSITIVE_INFINITY : Date.now() - flags.days * DAY;
+    if (types.includes('rootfs') && !flags['dry-run']) await sweepUnpacked(join(cacheFolder(ctx), 'rootfs'));
     const entries = (await listCache(ctx, types)).filter(({ created }) => created.getTime() <= before);
     const leftovers = (types.includes('library') ? await listLeftovers(ctx) : []).filter(
       ({ touched }) => touched.getTime() <= before,

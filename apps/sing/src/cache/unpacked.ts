@@ -29,7 +29,7 @@ export async function listUnpacked(folder: string): Promise<readonly CacheEntry[
 }
 
 /**
- * Removes an unpacked image that no container uses, and what interrupted starts have left. The program does it: users hold locks, of which Node knows nothing.
+ * Removes an unpacked image that no container uses. The program does it: users hold locks, of which Node knows nothing.
  * @throws Error with the program's sentence
  */
 export async function removeUnpacked({ path, name }: CacheEntry): Promise<'removed' | 'in use'> {
@@ -39,4 +39,10 @@ export async function removeUnpacked({ path, name }: CacheEntry): Promise<'remov
     name,
   ]);
   return stdout === '' ? 'removed' : 'in use';
+}
+
+/** Removes what interrupted starts have left in the folder, if there is one. @throws Error with the program's sentence */
+export async function sweepUnpacked(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found !== undefined) await promisify(execFile)(await nativeProgram(), ['--clean-unpacked', folder]);
 }
