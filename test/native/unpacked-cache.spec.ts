@@ -63,11 +63,11 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     for (const child of running) child.kill('SIGKILL');
     running.clear();
     await eventually('nothing to run any more', () => processesWith(`image-${number}-`));
-    const left = ['/tmp', '/var/tmp'].flatMap((parent) =>
-      readdirSync(parent).filter((name) => /^sing-[0-9a-f]{32}$/.test(name)),
-    );
-    expect(left).toEqual([]);
-    expect(existsSync('/var/tmp/.singularity/cache/rootfs')).toBe(false);
+    const left = (): string[] =>
+      ['/tmp', '/var/tmp'].flatMap((parent) =>
+        readdirSync(parent).filter((name) => /^sing-[0-9a-f]{32}$/.test(name)),
+      );
+    await eventually('nothing unpacked for a run to be left', left);
   });
 
   function own(name: string, mode = 0o700): string {
@@ -186,7 +186,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     const child = start(['exec', image, 'true']);
     await eventually('the start to unpack', () => {
       const [made = ''] = entries();
-      return made.startsWith('.new-') && existsSync(join(cache(), made, 'rootfs/many/3'));
+      return made.startsWith('.new-') && existsSync(join(cache(), made, 'rootfs/many/1'));
     });
     const closed = once(child, 'close');
     child.kill('SIGKILL');

@@ -52,7 +52,8 @@ export async function listCache(
   const entries: CacheEntry[] = [];
   for (const type of types) {
     if (type === 'rootfs') {
-      entries.push(...(await listUnpacked(join(cacheFolder(place), type))));
+      const found = await listUnpacked(join(cacheFolder(place), type));
+      entries.push(...found.map((entry) => ({ ...entry, type })));
       continue;
     }
     const folder = join(cacheFolder(place), type);

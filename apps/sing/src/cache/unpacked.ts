@@ -3,11 +3,20 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { nativeProgram } from '../action/native.js';
-import type { CacheEntry } from './store.js';
 
-/** The images that starts have unpacked (decision 34). Sizes are those on the disk when they were made; `created` is the last use. */
-export async function listUnpacked(folder: string): Promise<readonly CacheEntry[]> {
-  const entries: CacheEntry[] = [];
+/** An image that starts have unpacked (decision 34). */
+interface UnpackedImage {
+  readonly name: string;
+  readonly path: string;
+  /** The last use. */
+  readonly created: Date;
+  /** Bytes on the disk when it was made. */
+  readonly size: number;
+}
+
+/** What starts have unpacked in a folder. */
+export async function listUnpacked(folder: string): Promise<readonly UnpackedImage[]> {
+  const entries: UnpackedImage[] = [];
   for (const name of await readdir(folder).catch(() => [])) {
     if (name.startsWith('.')) continue;
     const path = join(folder, name);
@@ -18,7 +27,6 @@ export async function listUnpacked(folder: string): Promise<readonly CacheEntry[
     ]);
     if (found === undefined) continue;
     entries.push({
-      type: 'rootfs',
       name,
       path,
       created: found.mtime,
@@ -32,7 +40,10 @@ export async function listUnpacked(folder: string): Promise<readonly CacheEntry[
  * Removes an unpacked image that no container uses. The program does it: users hold locks, of which Node knows nothing.
  * @throws Error with the program's sentence
  */
-export async function removeUnpacked({ path, name }: CacheEntry): Promise<'removed' | 'in use'> {
+export async function removeUnpacked({
+  path,
+  name,
+}: Pick<UnpackedImage, 'path' | 'name'>): Promise<'removed' | 'in use'> {
   const { stdout } = await promisify(execFile)(await nativeProgram(), [
     '--clean-unpacked',
     dirname(path),
