@@ -319,12 +319,6 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     }
   });
 
-  it('T091: image-src is refused with a sentence', async () => {
-    await expect(
-      refused('sing exec -B $I:/data:image-src=/bin $I true', /image-src.*not offered/),
-    ).resolves.toBeUndefined();
-  });
-
   it.skipIf(!isRoot)('T047: a source that only others may enter is refused to the user', async () => {
     mkdirSync(join(scene.folder, 'closed/inner'), { recursive: true });
     chmodSync(join(scene.folder, 'closed'), 0o700);
