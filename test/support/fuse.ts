@@ -99,7 +99,10 @@ export function serverIdle(folder: string, seconds: number): readonly string[] {
   const path = join(folder, `idle-${seconds}.conf`);
   // Not again while somebody reads it.
   if (!existsSync(path))
-    writeFileSync(path, `image server idle = ${seconds}\nbind path = /etc/localtime, /etc/hosts\n`);
+    writeFileSync(
+      path,
+      `image server idle = ${seconds}\nunpacked cache size = 0\nbind path = /etc/localtime, /etc/hosts\n`,
+    );
   return ['-c', path];
 }
 

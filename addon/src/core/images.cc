@@ -140,6 +140,39 @@ Status mountFuse(StepContext& context, size_t index, const MountImage& step, boo
   return attach(mounted->get(), target->get());
 }
 
+/// A payload that could change the mount would change the image for the next start.
+bool mayShareUnpacked(const plan::LaunchPlan& plan) {
+  const auto& user = plan.namespaces.user;
+  return user && !user->enterAs && user->uidMap.size() == 1 && user->uidMap[0].count == 1 && plan.credentials.choice == plan::CapabilityChoice::none &&
+         plan.credentials.noNewPrivileges && !std::get_if<plan::Sequence>(&plan.run);
+}
+
+Status mountUnpacked(StepContext& context, size_t index, const MountImage& step, uint64_t sizeLimit) {
+  if (step.image.fileSystem != plan::FileSystem::squashfs) return refused("only a squashfs can be unpacked");
+  if (!mayShareUnpacked(context.plan)) return refused("only containers of one user without capabilities use an unpacked image together");
+  const auto cache = context.opened.unpacked.find(index);
+  if (cache == context.opened.unpacked.end()) return refused("no cache of unpacked images was opened");
+  if (!cache->second) return cache->second.fault();
+  auto helper = helperOf(context, index);
+  if (!helper) return helper.fault();
+  auto image = cache->second->take({step.image.handle, step.image.offset, step.image.size}, step.image.path, {.size = sizeLimit});
+  if (!image) {
+    say(Level::info, "The cache of unpacked images is of no use: " + image.fault().sentence() + " (sing cache clean --type rootfs makes room)");
+    return image.fault();
+  }
+  SING_TRY((*helper)->hold(image->use.get()));
+  auto target = mountTarget(context, step);
+  if (!target) return target.fault();
+  auto copy = cloneMount(image->root.get(), false);
+  if (!copy) return copy.fault();
+  plan::MountFlags flags = step.flags;
+  flags.readOnly = flags.nosuid = flags.nodev = true;
+  SING_TRY(addFlags(copy->get(), flags, false, true));
+  SING_TRY(attach(copy->get(), target->get()));
+  say(Level::verbose, "Image " + step.image.path + (image->fresh ? " unpacked into the cache" : " mounted from the cache of unpacked images"));
+  return {};
+}
+
 std::string randomName() {
   unsigned char bytes[16];
   if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return {};
@@ -181,7 +214,7 @@ Status mountExtracted(StepContext& context, size_t index, const MountImage& step
 }  // namespace
 
 Status mountImage(StepContext& context, size_t index, const MountImage& step) {
-  static constexpr const char* names[] = {"bind", "loop", "shared", "fuse", "extract", "program"};
+  static constexpr const char* names[] = {"bind", "loop", "shared", "fuse", "unpacked", "extract", "program"};
   std::string reasons;
   for (const auto& backend : step.backends) {
     Status done;
@@ -190,6 +223,7 @@ Status mountImage(StepContext& context, size_t index, const MountImage& step) {
       case plan::BackendKind::loop: done = mountLoop(context, step); break;
       case plan::BackendKind::shared: done = mountShared(context, index, step); break;
       case plan::BackendKind::fuse: done = mountFuse(context, index, step, backend.allowOther); break;
+      case plan::BackendKind::unpacked: done = mountUnpacked(context, index, step, backend.sizeLimit); break;
       case plan::BackendKind::extract: done = mountExtracted(context, index, step); break;
       case plan::BackendKind::program: done = mountByExtServer(context, index, step, backend.allowOther); break;
     }

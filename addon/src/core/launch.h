@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "../squash/helper.h"
+#include "../squash/unpacked.h"
 #include "channel.h"
 #include "namespaces.h"
 #include "plan.h"
@@ -24,6 +25,7 @@ struct Opened {
   std::map<size_t, Outcome<Descriptor>> sources;       // by step: host sources, and directories behind handles
   std::map<size_t, Outcome<Descriptor>> fuse;          // by step: /dev/fuse
   std::map<size_t, Outcome<Descriptor>> extractBases;  // by step: where images may be unpacked
+  std::map<size_t, Outcome<UnpackedCache>> unpacked;   // by step: where unpacked images are kept
   Descriptor userNamespace;
 };
 

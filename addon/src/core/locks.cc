@@ -17,8 +17,8 @@ constexpr int patience = 2;
 
 void onAlarm(int) {}
 
-/// Locks by `attempt`, whose argument says whether it waits; it is interrupted after `patience`. False: errno is EAGAIN when somebody else has the lock.
-bool lockPatiently(const std::function<int(bool waits)>& attempt) {
+/// Locks by `attempt`, whose argument says whether it waits; it is interrupted after so many seconds. False: errno is EAGAIN when somebody else has the lock.
+bool lockPatiently(const std::function<int(bool waits)>& attempt, int seconds = patience) {
   if (attempt(false) == 0) return true;
   if (errno != EAGAIN && errno != EACCES) return false;
   struct sigaction interrupt {}, before {};
@@ -29,7 +29,7 @@ bool lockPatiently(const std::function<int(bool waits)>& attempt) {
   sigaddset(&alarmOnly, SIGALRM);
   sigprocmask(SIG_UNBLOCK, &alarmOnly, &mask);
   itimerval timer{}, pending{};
-  timer.it_value.tv_sec = patience;
+  timer.it_value.tv_sec = seconds;
   // Again and again: the first one could come before the call below waits.
   timer.it_interval.tv_usec = 100'000;
   setitimer(ITIMER_REAL, &timer, &pending);
@@ -60,6 +60,10 @@ Status lockImage(int image, uint64_t offset, uint64_t size, bool writable, const
   // A file system without locks is no reason not to read.
   if (!writable && (errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL)) return {};
   return failed("lock " + path);
+}
+
+bool lockWithin(int file, int seconds) {
+  return lockPatiently([&](bool waits) { return flock(file, LOCK_SH | (waits ? 0 : LOCK_NB)); }, seconds);
 }
 
 Status lockDirectory(int directory, const std::string& path) {

@@ -15,4 +15,7 @@ Status lockImage(int image, uint64_t offset, uint64_t size, bool writable, const
 /// Locks an open directory for one writer alone, in the same way.
 Status lockDirectory(int directory, const std::string& path);
 
+/// A shared lock of a whole file, for which it waits at most so many seconds. False: errno says why not, EAGAIN when somebody else still has it.
+bool lockWithin(int file, int seconds);
+
 }  // namespace sing

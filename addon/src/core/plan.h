@@ -101,13 +101,14 @@ struct ImageFile {
   uint64_t offset = 0, size = 0;
 };
 
-enum class BackendKind { bind, loop, shared, fuse, extract, program };
+enum class BackendKind { bind, loop, shared, fuse, unpacked, extract, program };
 
 struct ImageBackend {
   BackendKind kind = BackendKind::bind;
   bool allowOther = false;
   std::string directory;
   uint64_t idleSeconds = 0;
+  uint64_t sizeLimit = 0;  // bytes, of the unpacked cache
 };
 
 struct MountImage {

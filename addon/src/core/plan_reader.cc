@@ -172,13 +172,17 @@ MountImage readMountImage(Fields& fields, Report& report) {
   fields.list("backends", limits::backends, [&](const Value& item, std::string where) {
     Fields inner(item, where, report);
     ImageBackend backend;
-    backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "shared", "fuse", "extract", "program"}));
+    backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "shared", "fuse", "unpacked", "extract", "program"}));
     if (backend.kind == BackendKind::shared) {
       backend.directory = inner.absolutePath("folder");
       backend.idleSeconds = static_cast<uint64_t>(inner.number("idleSeconds", 1, limits::idleSeconds));
     }
     if (backend.kind == BackendKind::fuse || backend.kind == BackendKind::program) backend.allowOther = inner.boolean("allowOther");
     if (backend.kind == BackendKind::program) backend.directory = inner.absolutePath("program");
+    if (backend.kind == BackendKind::unpacked) {
+      backend.directory = inner.absolutePath("directory");
+      backend.sizeLimit = static_cast<uint64_t>(inner.number("sizeLimit", 1, limits::maxSize));
+    }
     if (backend.kind == BackendKind::extract) backend.directory = inner.absolutePath("directory");
     inner.end();
     out.backends.push_back(std::move(backend));

@@ -71,6 +71,7 @@ void openForImage(Opened& opened, size_t index, const plan::MountImage& step) {
   for (const auto& backend : step.backends) {
     if (backend.kind == plan::BackendKind::bind) opened.sources.emplace(index, reopen(step.image.handle, step.image.path));
     if (backend.kind == plan::BackendKind::fuse) opened.fuse.emplace(index, openDevice("/dev/fuse"));
+    if (backend.kind == plan::BackendKind::unpacked) opened.unpacked.emplace(index, UnpackedCache::find(backend.directory));
     if (backend.kind == plan::BackendKind::extract) {
       Descriptor base(open(backend.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       opened.extractBases.emplace(index, base ? Outcome<Descriptor>(std::move(base)) : Outcome<Descriptor>(failed("open " + backend.directory)));
@@ -110,7 +111,7 @@ Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan) {
                                                                              .idleSeconds = sharing->idleSeconds}));
       if (shared->second) continue;
     }
-    if (uses(*step, plan::BackendKind::fuse) || uses(*step, plan::BackendKind::extract)) helpers.images.emplace(index, startImageHelper(*step, false));
+    if (uses(*step, plan::BackendKind::fuse) || uses(*step, plan::BackendKind::unpacked) || uses(*step, plan::BackendKind::extract)) helpers.images.emplace(index, startImageHelper(*step, false));
   }
   if (plan.namespaces.user && plan.namespaces.user->writtenBy != plan::MapWriter::self) {
     auto helper = IdMapHelper::start(*plan.namespaces.user);

@@ -15,6 +15,7 @@
 #include "../core/messages.h"
 #include "../core/process.h"
 #include "../core/report.h"
+#include "../squash/unpacked.h"
 #include "help.h"
 #include "installation.h"
 #include "instances.h"
@@ -157,6 +158,18 @@ int executeGivenPlan(const std::vector<std::string>& words) {
   return execute(*plan, options);
 }
 
+/// `--clean-unpacked FOLDER [NAME...]`: how `sing cache clean` removes unpacked images, whose users Node cannot see. Prints the names of those in use.
+int cleanUnpacked(const std::vector<std::string>& words) {
+  if (words.size() < 2) return sayFatal("Expected a folder after --clean-unpacked");
+  auto cache = UnpackedCache::find(words[1]);
+  if (!cache) return sayFatal(cache.fault().sentence());
+  auto used = cache->remove({words.begin() + 2, words.end()});
+  if (!used) return sayFatal(used.fault().sentence());
+  std::string answer;
+  for (const auto& name : *used) answer += name + "\n";
+  return printResult(STDOUT_FILENO, answer);
+}
+
 int main(int count, char** arguments) {
   openStandardStreams();
   rememberArguments(count, arguments);
@@ -165,6 +178,7 @@ int main(int count, char** arguments) {
   const std::string_view path = count > 0 ? arguments[0] : "sing";
   if (path.substr(path.rfind('/') + 1) == "run-singularity") words.insert(words.begin(), "run");
   if (!words.empty() && words[0] == "--execute-plan") return executeGivenPlan(words);
+  if (!words.empty() && words[0] == "--clean-unpacked") return cleanUnpacked(words);
   if (words == std::vector<std::string>{"version"}) return printResult(STDOUT_FILENO, SING_VERSION "\n");
   if (words == std::vector<std::string>{"--version"}) return printResult(STDOUT_FILENO, "sing version " SING_VERSION "\n");
   return answerWords(words);

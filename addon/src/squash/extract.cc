@@ -41,7 +41,8 @@ bool isPlainName(std::string_view name) {
 
 class Extraction {
  public:
-  Extraction(sqfs* fs, int target, bool owners) : fs_(fs), target_(target), owners_(owners), buffer_(1u << 20) {}
+  Extraction(sqfs* fs, int target, const ExtractOptions& options)
+      : fs_(fs), target_(target), owners_(options.owners), most_(options.most ? std::min(options.most, maxBytes) : maxBytes), buffer_(1u << 20) {}
 
   Status run() {
     sqfs_inode root{};
@@ -115,8 +116,8 @@ class Extraction {
 
   Status copyContent(sqfs_inode* inode, int file, const std::string& path) {
     const uint64_t size = inode->xtra.reg.file_size;
-    if (size > maxBytes || (bytes_ += size) > maxBytes) {
-      return refused("The files of the image are larger than " + std::to_string(maxBytes >> 30) + " GiB");
+    if (size > most_ || (bytes_ += size) > most_) {
+      return refused("The files of the image are larger than " + std::to_string(most_ >> 20) + " MiB");
     }
     bool hole = false;
     for (uint64_t at = 0; at < size;) {
@@ -205,6 +206,7 @@ class Extraction {
   sqfs* fs_;
   int target_;
   bool owners_;
+  uint64_t most_;
   std::vector<char> buffer_;
   std::unordered_set<uint32_t> directories_;
   std::unordered_map<uint32_t, std::string> linked_;
@@ -222,7 +224,7 @@ Status extractHere(int image, int directory, const ExtractOptions& options) {
   SING_TRY(confine(Confinement::extractor, {.tree = directory}, memoryLimit));
   sqfs fs{};
   SING_TRY(openSquashfs(&fs, image, options.offset, options.size));
-  return Extraction(&fs, directory, options.owners).run();
+  return Extraction(&fs, directory, options).run();
 }
 
 }  // namespace

@@ -11,6 +11,8 @@ struct ExtractOptions {
   uint64_t offset = 0, size = 0;
   /// Give files the owners that the image says, where this process may; otherwise they belong to the process.
   bool owners = false;
+  /// Bytes of all files together; 0: what is allowed for any image.
+  uint64_t most = 0;
 };
 
 /// Unpacks the image into the open, empty directory. The work is done by a child that can write nowhere else and start nothing.

@@ -44,6 +44,7 @@ int runHelper(int channel, int watched, const ImageHelper::Work& work) {
     if (!sendMessage(channel, opened ? "" : opened.fault().sentence())) return 1;
   }
   std::vector<Tree> trees;
+  std::vector<Descriptor> held;
   // The channel closes when the launcher becomes the payload, or ends.
   while (auto order = receiveMessage(channel)) {
     if (order->descriptors.empty()) return 1;
@@ -53,12 +54,17 @@ int runHelper(int channel, int watched, const ImageHelper::Work& work) {
       close(watched);
       served.serve(order->descriptors[0].release(), -1);
     }
+    if (order->text == "hold") {
+      held.push_back(std::move(order->descriptors[0]));
+      if (!sendMessage(channel, "")) break;
+      continue;
+    }
     Tree tree{std::move(order->descriptors[0]), {}, order->text.substr(order->text.find(' ') + 1)};
     if (order->descriptors.size() > 1) tree.userNamespace = std::move(order->descriptors[1]);
     trees.push_back(std::move(tree));
     if (!sendMessage(channel, "")) break;
   }
-  return trees.empty() ? 0 : cleanUp(trees, watched);
+  return trees.empty() && held.empty() ? 0 : cleanUp(trees, watched);
 }
 
 }  // namespace
@@ -86,11 +92,16 @@ Status ImageHelper::awaitReady() {
 Status ImageHelper::serve(int fuse) { return sendMessage(channel_.get(), "serve", {fuse}); }
 
 Status ImageHelper::registerTree(int parent, const std::string& name, int userNamespace) {
+  const std::string text = "remove " + name;
+  return userNamespace >= 0 ? order(text, {parent, userNamespace}) : order(text, {parent});
+}
+
+Status ImageHelper::hold(int descriptor) { return order("hold", {descriptor}); }
+
+Status ImageHelper::order(const std::string& text, std::initializer_list<int> descriptors) {
   // Another way of mounting failed before its answer was of interest.
   if (readyPending_) [[maybe_unused]] const auto ready = awaitReady();
-  const std::string text = "remove " + name;
-  if (userNamespace >= 0) SING_TRY(sendMessage(channel_.get(), text, {parent, userNamespace}));
-  else SING_TRY(sendMessage(channel_.get(), text, {parent}));
+  SING_TRY(sendMessage(channel_.get(), text, descriptors));
   return receiveMessage(channel_.get()) ? Status() : Status(refused("The process that cleans up ended too early"));
 }
 

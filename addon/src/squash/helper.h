@@ -31,8 +31,11 @@ class ImageHelper {
   Status serve(int fuse);
   /// Registers a directory before it is made. `userNamespace` (or -1) is entered to remove files of its ids.
   Status registerTree(int parent, const std::string& name, int userNamespace);
+  /// Has it keep a descriptor open until the end of the launch.
+  Status hold(int descriptor);
 
  private:
+  Status order(const std::string& text, std::initializer_list<int> descriptors);
   ImageHelper(Descriptor channel, bool readyPending) : channel_(std::move(channel)), readyPending_(readyPending) {}
   Descriptor channel_;
   bool readyPending_;

@@ -19,12 +19,6 @@ constexpr size_t largestCgroup = 32u << 10;
 
 std::string text(const timespec& time) { return std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec); }
 
-/// Device, inode, size and times: what changes when a file does.
-std::string fileText(const struct stat& status) {
-  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" + std::to_string(status.st_size) + ":" +
-         text(status.st_mtim) + ":" + text(status.st_ctim);
-}
-
 /// What a server has from the process that forked it.
 std::string inherited() {
   std::string out = "priority " + std::to_string(getpriority(PRIO_PROCESS, 0)) + " limits ";
@@ -44,6 +38,11 @@ std::string inherited() {
 }
 
 }  // namespace
+
+std::string fileText(const struct stat& status) {
+  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" + std::to_string(status.st_size) + ":" +
+         text(status.st_mtim) + ":" + text(status.st_ctim);
+}
 
 Outcome<std::string> sharedKey(const ImagePart& part, uint64_t idleSeconds) {
   std::string key = "sing-image " + std::to_string(protocol);

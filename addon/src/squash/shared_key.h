@@ -1,6 +1,8 @@
 // Which starts may share an image server.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 
@@ -17,6 +19,9 @@ struct ImagePart {
 /// same ids, the same cgroup and namespaces (a server ends with those of its first start), and what else a process hands down to a
 /// server that it forks: priority, processors, limits of time, memory and descriptors.
 Outcome<std::string> sharedKey(const ImagePart& part, uint64_t idleSeconds);
+
+/// Device, inode, size and times: what changes when a file does.
+std::string fileText(const struct stat& status);
 
 /// A name for the server's socket. Two keys may have the same: the server compares the key itself.
 std::string nameOfKey(const std::string& key);

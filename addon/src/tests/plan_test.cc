@@ -120,6 +120,10 @@ TEST("plan: refuses layers, programs and sources of images that lead elsewhere")
                             R"("flags":{"readOnly":true,"nosuid":true,"nodev":true,"noexec":false},"backends":[)";
   refusesStep(image + R"({"kind":"program","program":"fuse2fs","allowOther":false}]})", "backends[0].program");
   refusesStep(image + R"({"kind":"program","program":"/fuse2fs"}]})", "backends[0].allowOther");
+  refusesStep(image + R"({"kind":"unpacked","directory":"cache/rootfs","sizeLimit":1}]})", "backends[0].directory");
+  refusesStep(image + R"({"kind":"unpacked","directory":"/cache"}]})", "backends[0].sizeLimit");
+  refusesStep(image + R"({"kind":"unpacked","directory":"/cache","sizeLimit":0}]})", "backends[0].sizeLimit");
+  refusesStep(image + R"({"kind":"unpacked","directory":"/cache","sizeLimit":1,"allowOther":true}]})", "no members beyond");
   refuses("{\"kind\":\"host\",\"path\":\"/etc\"}", R"({"kind":"image","at":"data/../..","path":"/etc"})", "steps[1].source.at");
   refuses("{\"kind\":\"host\",\"path\":\"/etc\"}", R"({"kind":"image","at":"data/0","path":"etc"})", "steps[1].source.path");
 }

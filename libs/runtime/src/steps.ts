@@ -117,6 +117,12 @@ export type ImageBackend =
    */
   | { readonly kind: 'fuse'; readonly allowOther: boolean }
   /**
+   * Bind the image from the cache of unpacked images at `directory` (host path; made when it is missing, with at most two folders above it), which has to be a directory of
+   * mode 0700 of the effective user. An image that is not there is unpacked once; those that were not used for the longest time make room, so that all together take at most
+   * `sizeLimit` bytes of the disk. One in use is never removed. Only for `squashfs`, read-only, `nosuid` and `nodev`, in a user namespace with one id and without capabilities.
+   */
+  | { readonly kind: 'unpacked'; readonly directory: AbsolutePath; readonly sizeLimit: number }
+  /**
    * Unpack into a fresh 0700 directory below `directory` (host path) and bind that. The cleaner removes it when the process that became the
    * payload (with a PID namespace or a sequence: the namespace) has ended, also by SIGKILL. Unpacking stays inside the directory whatever
    * the image says; owners are those that the namespace allows.

@@ -28,7 +28,7 @@ describe.skipIf(skipContainers() || !isRoot)('machines that lack something', () 
   });
 
   it('without /dev/fuse an image is unpacked, and the sentence says why', async () => {
-    const ended = await sh('sing exec $I true', prepared());
+    const ended = await sh('sing exec --disable-cache $I true', prepared());
     expect(ended).toMatchObject({ status: 0, stdout: '' });
     expect(ended.stderr).toMatch(
       /^INFO: {4}Unpacking the image for this run, because \/dev\/fuse is not open to this user.*modprobe fuse.*chmod 666 \/dev\/fuse\n$/s,

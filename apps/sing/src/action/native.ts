@@ -5,7 +5,7 @@ import { DomainError } from '#libs/core';
 import { installation } from '../installation.js';
 
 /** Path of the native program, which starts containers. @throws DomainError when it was not built */
-async function nativeProgram(): Promise<string> {
+export async function nativeProgram(): Promise<string> {
   const { folder } = installation();
   for (const path of [join(folder, 'bin/sing'), join(folder, 'addon/build/sing')]) {
     const usable = await access(path, constants.X_OK).then(

@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { defineCommand, formatSize } from '#libs/cli';
+import { cacheFolder } from '../folders.js';
 import { listCache, listLeftovers, removeFromCache, removeLeftover } from './store.js';
 import { chosenTypes, typeFlag } from './types.js';
+import { sweepUnpacked } from './unpacked.js';
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -21,6 +24,7 @@ export const cacheClean = defineCommand({
     const { flags, log, prompts, signal } = ctx;
     const types = chosenTypes(flags.type);
     const before = flags.days === undefined ? Number.POSITIVE_INFINITY : Date.now() - flags.days * DAY;
+    if (types.includes('rootfs') && !flags['dry-run']) await sweepUnpacked(join(cacheFolder(ctx), 'rootfs'));
     const entries = (await listCache(ctx, types)).filter(({ created }) => created.getTime() <= before);
     const leftovers = (types.includes('library') ? await listLeftovers(ctx) : []).filter(
       ({ touched }) => touched.getTime() <= before,
@@ -29,7 +33,9 @@ export const cacheClean = defineCommand({
       log.info('Nothing to remove.');
       return;
     }
-    const size = formatSize([...entries, ...leftovers].reduce((sum, each) => sum + each.size, 0));
+    const all = [...entries, ...leftovers].reduce((sum, each) => sum + each.size, 0);
+    const size = formatSize(all);
+    let kept = 0;
     if (!flags['dry-run'] && !flags.force) {
       const more =
         leftovers.length === 0 ? '' : ` and what ${leftovers.length} interrupted transfers have left`;
@@ -42,7 +48,11 @@ export const cacheClean = defineCommand({
     const removed = flags['dry-run'] ? 'Would remove' : 'Removed';
     for (const entry of entries) {
       signal.throwIfAborted();
-      if (!flags['dry-run']) await removeFromCache(ctx, entry);
+      if (!flags['dry-run'] && (await removeFromCache(ctx, entry)) === 'in use') {
+        kept += entry.size;
+        log.info(`Left ${entry.type} ${entry.name} alone: a container uses it`);
+        continue;
+      }
       log.info(`${removed} ${entry.type} ${entry.name}`);
     }
     for (const leftover of leftovers) {
@@ -50,6 +60,6 @@ export const cacheClean = defineCommand({
       if (!flags['dry-run']) await removeLeftover(leftover);
       log.info(`${removed} what an interrupted ${leftover.kind} has left (${formatSize(leftover.size)})`);
     }
-    log.info(`${flags['dry-run'] ? 'Would free' : 'Freed'} ${size}.`);
+    log.info(`${flags['dry-run'] ? 'Would free' : 'Freed'} ${formatSize(all - kept)}.`);
   },
 });

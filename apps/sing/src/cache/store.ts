@@ -5,9 +5,19 @@ import { join } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import { hexOf, messageOf, placeFile, systemCode, type Digest } from '#libs/core';
 import { cacheFolder, makePrivate } from '../folders.js';
+import { listUnpacked, removeUnpacked } from './unpacked.js';
 
-/** Kinds of entries in the cache, shared with the stock program (runtime contract §1.7). */
-export const CACHE_TYPES = ['library', 'oci-tmp', 'shub', 'oras', 'net', 'oci-sif', 'blob'] as const;
+/** Kinds of entries in the cache, shared with the stock program (runtime contract §1.7), and `rootfs`: images that starts have unpacked. */
+export const CACHE_TYPES = [
+  'library',
+  'oci-tmp',
+  'shub',
+  'oras',
+  'net',
+  'oci-sif',
+  'blob',
+  'rootfs',
+] as const;
 export type CacheType = (typeof CACHE_TYPES)[number];
 /** Those whose entries are named by the hash of what is in them. */
 export type ContentType = 'library' | 'oras';
@@ -41,6 +51,11 @@ export async function listCache(
 ): Promise<readonly CacheEntry[]> {
   const entries: CacheEntry[] = [];
   for (const type of types) {
+    if (type === 'rootfs') {
+      const found = await listUnpacked(join(cacheFolder(place), type));
+      entries.push(...found.map((entry) => ({ ...entry, type })));
+      continue;
+    }
     const folder = join(cacheFolder(place), type);
     for (const name of await readdir(folder).catch(absent)) {
       if (name.startsWith('.')) continue;
@@ -54,10 +69,12 @@ export async function listCache(
   return entries.sort((a, b) => a.created.getTime() - b.created.getTime());
 }
 
-/** Removes an entry, and what is known of it. */
-export async function removeFromCache(place: CachePlace, entry: CacheEntry): Promise<void> {
+/** Removes an entry, and what is known of it; not one that a container uses. @throws Error when it cannot be */
+export async function removeFromCache(place: CachePlace, entry: CacheEntry): Promise<'removed' | 'in use'> {
+  if (entry.type === 'rootfs') return removeUnpacked(entry);
   await rm(entry.path, { recursive: true, force: true });
   await rm(recordPath(place, entry.type, entry.name), { force: true });
+  return 'removed';
 }
 
 /** What interrupted pulls and pushes have left; nothing of those that are under way. */

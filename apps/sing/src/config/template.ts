@@ -40,6 +40,8 @@ const MEANING: Readonly<Record<string, string>> = {
     'Folders with newuidmap and newgidmap, separated by colons; $PATH is that of the caller. They have to be root’s.',
   'binary path': 'The same under the name that it has in Apptainer.',
   'image server idle': 'Seconds that the server of an image stays for the next start. 0: none is shared.',
+  'unpacked cache size':
+    'MiB that unpacked images of a user may take, where /dev/fuse is not open to users. 0: none is kept.',
   'root default capabilities': 'Capabilities of root: all, those of capability.json, or none.',
   'allow setuid': 'Of installations with a setuid program, which this is not.',
   'limit container owners':

@@ -40,6 +40,8 @@ export interface Configuration {
   readonly extraction: boolean;
   /** Seconds that a shared image server stays without a start; 0: servers are not shared. */
   readonly imageServerIdle: number;
+  /** MiB of the disk for each user's unpacked images; 0: none are kept. */
+  readonly unpackedCacheSize: number;
   readonly rootCapabilities: 'full' | 'file' | 'no';
   /** Folders with the helpers of users, separated by `:`, `$PATH` among them; null: a fixed list. */
   readonly searchPath: Bytes | null;
@@ -102,6 +104,7 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     kernelExtfs: on('allow kernel extfs') && count('max loop devices') > 0,
     extraction: on('tmp sandbox'),
     imageServerIdle: count('image server idle'),
+    unpackedCacheSize: count('unpacked cache size'),
     rootCapabilities: capabilities === 'no' || capabilities === 'file' ? capabilities : 'full',
     searchPath: text('user search path') ?? text('binary path'),
   };

@@ -86,6 +86,7 @@ export const DIRECTIVES: readonly Directive[] = [
   place('user search path'),
   place('binary path'),
   number('image server idle', 5, 'honoured'),
+  number('unpacked cache size', 20480, 'honoured'),
   word('root default capabilities', ['full', 'file', 'no'], 'full', 'honoured'),
 
   // Without a setuid program nobody gets more than a user namespace gives: the limits below speak of setuid mode only (§0.1 D4).

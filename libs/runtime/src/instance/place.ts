@@ -8,14 +8,18 @@ import type { AbsolutePath, Bytes, InstancePlace } from '../plan.js';
 export function instancePlace(
   facts: Pick<Facts, 'identity' | 'account' | 'environment' | 'workingDirectory'>,
 ): InstancePlace {
-  const { identity, account, environment, workingDirectory } = facts;
+  const { identity, account } = facts;
+  return placeBelow(configFolder(facts), identity, account?.name ?? String(identity.uid));
+}
+
+/** The caller's own folder, which the rest of the command line uses, too. */
+export function configFolder(
+  facts: Pick<Facts, 'account' | 'environment' | 'workingDirectory'>,
+): AbsolutePath {
+  const { account, environment, workingDirectory } = facts;
   const given = settingOf(environment, 'CONFIGDIR');
   const home = environment.get('HOME') ?? account?.home ?? '/';
-  return placeBelow(
-    absolutePath(workingDirectory, given === null ? `${home}/.singularity` : given.value),
-    identity,
-    account?.name ?? String(identity.uid),
-  );
+  return absolutePath(workingDirectory, given === null ? `${home}/.singularity` : given.value);
 }
 
 /** Where those of somebody else are, who has set nothing. */

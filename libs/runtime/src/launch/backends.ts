@@ -1,10 +1,12 @@
 import type { Message } from '../answer.js';
 import type { Facts } from '../facts.js';
 import type { OpenedImage } from '../host.js';
+import type { LaunchOptions } from '../options/launchOptions.js';
 import type { AbsolutePath, ImageBackend } from '../plan.js';
 import { refusal } from '../refusal.js';
 import type { Mode } from './mode.js';
 import { sharedServer } from './sharedServer.js';
+import { unpackedCache } from './unpackedCache.js';
 import { extractionDirectory } from './wantedPaths.js';
 
 /** Where the device is missing, the first makes it. */
@@ -14,13 +16,26 @@ const OPEN_FUSE = 'an administrator can open it with: modprobe fuse && chmod 666
  * The ways in which a squashfs can be mounted, best first (runtime contract §2.3).
  * @throws DomainError (status 255) when there is none
  */
-export function squashfsBackends(facts: Facts, mode: Mode, messages: Message[]): readonly ImageBackend[] {
+export function squashfsBackends(
+  facts: Facts,
+  mode: Mode,
+  messages: Message[],
+  options: Pick<LaunchOptions, 'useCache'>,
+): readonly ImageBackend[] {
   const { configuration } = facts;
   const possible: ImageBackend[] = [];
   if (mode.kind === 'root' && configuration.kernelSquashfs) possible.push({ kind: 'loop' });
   const shared = facts.fuse ? sharedServer(facts, mode) : null;
   if (shared !== null) possible.push(shared);
   if (facts.fuse) possible.push({ kind: 'fuse', allowOther: mode.severalIds });
+  const served = possible.length > 0;
+  const unpacked = configuration.extraction ? unpackedCache(facts, mode, options) : null;
+  if (unpacked !== null) possible.push(unpacked);
+  if (!served && unpacked !== null)
+    messages.push({
+      level: 'VERBOSE',
+      text: `/dev/fuse is not open to this user: the image is used unpacked; ${OPEN_FUSE}`,
+    });
   if (possible.length === 0 && configuration.extraction)
     messages.push({
       level: 'INFO',

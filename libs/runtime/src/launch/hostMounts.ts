@@ -193,7 +193,7 @@ export function addUserBinds(
     if (bind.destination === '/')
       throw refusal(`could not bind ${bind.source}: / of the container is no destination`);
     if (bind.image !== undefined) {
-      addImageBind(list, { ...bind, image: bind.image }, { facts, mode, messages });
+      addImageBind(list, { ...bind, image: bind.image }, { options, facts, mode, messages });
       continue;
     }
     const status = facts.paths.get(bind.source) ?? null;

@@ -25,7 +25,7 @@ export function mountImage(
     image,
     at: SESSION.rootfs,
     flags: writable ? PLAIN : READ_ONLY,
-    backends: backends(image, facts, mode, messages),
+    backends: backends(image, { options, facts, mode, messages }),
   };
 }
 
@@ -80,14 +80,19 @@ function checkArchitecture(facts: Facts): void {
   );
 }
 
+interface Launch {
+  readonly options: LaunchOptions;
+  readonly facts: Facts;
+  readonly mode: Mode;
+  readonly messages: Message[];
+}
+
 function backends(
   { fileSystem }: ImageFile,
-  facts: Facts,
-  mode: Mode,
-  messages: Message[],
+  { options, facts, mode, messages }: Launch,
 ): readonly ImageBackend[] {
   if (fileSystem === 'directory') return [{ kind: 'bind' }];
   return fileSystem === 'ext3'
     ? ext3Backends(facts.image, facts, mode)
-    : squashfsBackends(facts, mode, messages);
+    : squashfsBackends(facts, mode, messages, options);
 }

@@ -2,6 +2,7 @@ import type { Message } from '../answer.js';
 import type { Facts } from '../facts.js';
 import type { ImagePartition, OpenedImage } from '../host.js';
 import type { ImageSource } from '../options/bindSpec.js';
+import type { LaunchOptions } from '../options/launchOptions.js';
 import type { MountImage, SessionPath } from '../plan.js';
 import { refusal } from '../refusal.js';
 import { checkKind, usablePart } from './allowed.js';
@@ -12,6 +13,7 @@ import type { Mode } from './mode.js';
 import type { MountList } from './mountList.js';
 
 interface Launch {
+  readonly options: LaunchOptions;
   readonly facts: Facts;
   readonly mode: Mode;
   readonly messages: Message[];
@@ -43,7 +45,7 @@ function dataImage(
   list: MountList,
   image: OpenedImage,
   object: number | null,
-  { facts, mode, messages }: Launch,
+  { options, facts, mode, messages }: Launch,
 ): SessionPath {
   if (image.type === 'directory') throw refusal(`${image.path} is a directory: it has no image-src`);
   checkKind(image, facts.configuration, 'source of binds');
@@ -61,7 +63,9 @@ function dataImage(
     at,
     flags: READ_ONLY,
     backends:
-      fileSystem === 'ext3' ? ext3Backends(image, facts, mode) : squashfsBackends(facts, mode, messages),
+      fileSystem === 'ext3'
+        ? ext3Backends(image, facts, mode)
+        : squashfsBackends(facts, mode, messages, options),
   });
   return at;
 }

@@ -56,7 +56,12 @@ export function planLayers(options: LaunchOptions, facts: Facts, mode: Mode, mes
     });
   const below = layers.filter((layer) => !layer.writable);
   const mounted = [...below, ...writable].map((layer, index) =>
-    mountLayer(layer, `${SESSION.images}/${index}`, `${SESSION.layers}/${index}`, { facts, mode, messages }),
+    mountLayer(layer, `${SESSION.images}/${index}`, `${SESSION.layers}/${index}`, {
+      options,
+      facts,
+      mode,
+      messages,
+    }),
   );
   const lower = mounted.slice(0, below.length).map(({ path }) => path);
   const upper = mounted[below.length]?.path;
@@ -119,6 +124,7 @@ function imageLayers(image: OpenedImage, wanted: boolean): readonly Layer[] {
 }
 
 interface Launch {
+  readonly options: LaunchOptions;
   readonly facts: Facts;
   readonly mode: Mode;
   readonly messages: Message[];
@@ -153,10 +159,12 @@ function mountLayer(
 function layerBackends(
   image: OpenedImage,
   { fileSystem }: ImageFile,
-  { facts, mode, messages }: Launch,
+  { options, facts, mode, messages }: Launch,
 ): readonly ImageBackend[] {
   if (fileSystem === 'directory') return [{ kind: 'bind' }];
-  return fileSystem === 'ext3' ? ext3Backends(image, facts, mode) : squashfsBackends(facts, mode, messages);
+  return fileSystem === 'ext3'
+    ? ext3Backends(image, facts, mode)
+    : squashfsBackends(facts, mode, messages, options);
 }
 
 /**

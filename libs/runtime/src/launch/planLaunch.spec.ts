@@ -196,19 +196,42 @@ describe('image', () => {
   };
 
   it.each([
-    ['a user', {}, ['shared', 'fuse', 'extract']],
+    ['a user', {}, ['shared', 'fuse', 'unpacked', 'extract']],
+    ['a user without the cache', { options: { useCache: false } }, ['shared', 'fuse', 'extract']],
+    ['a user where none is kept', { configuration: { unpackedCacheSize: 0 } }, ['shared', 'fuse', 'extract']],
     ['root', { host: root }, ['loop', 'fuse', 'extract']],
     [
       'root without the kernel driver',
       { host: root, configuration: { kernelSquashfs: false } },
       ['fuse', 'extract'],
     ],
-    ['a user without FUSE', { host: { fuse: false } }, ['extract']],
+    ['a user without FUSE', { host: { fuse: false } }, ['unpacked', 'extract']],
+    ['a user without FUSE and cache', { host: { fuse: false }, options: { useCache: false } }, ['extract']],
     ['a user where extraction is forbidden', { configuration: { extraction: false } }, ['shared', 'fuse']],
-    ['a user where nothing is shared', { configuration: { imageServerIdle: 0 } }, ['fuse', 'extract']],
+    [
+      'a user where nothing is shared',
+      { configuration: { imageServerIdle: 0 } },
+      ['fuse', 'unpacked', 'extract'],
+    ],
     ['a user with --fakeroot', { options: { fakeroot: true } }, ['fuse', 'extract']],
   ] as const)('of %s is mounted by what is there', (_, change, expected) => {
     expect(backends(change)).toEqual(expected);
+  });
+
+  it.each([
+    [[], '/home/alice/.singularity/cache/rootfs'],
+    [['SINGULARITY_CONFIGDIR=/conf'], '/conf/cache/rootfs'],
+    [['SINGULARITY_CONFIGDIR=/conf', 'SINGULARITY_CACHEDIR=/big'], '/big/cache/rootfs'],
+    [['SING_CACHEDIR=/'], '/cache/rootfs'],
+  ] as const)('with %j is kept unpacked in %s', (variables, directory) => {
+    const environment = [...base.environment, ...variables];
+    const plan = planOf({ host: { environment }, options: { image: '/img.sif' } });
+    const step = plan.steps.find((one) => one.kind === 'mount_image');
+    expect(step?.backends.find(({ kind }) => kind === 'unpacked')).toEqual({
+      kind: 'unpacked',
+      directory,
+      sizeLimit: 20480 * 1024 * 1024,
+    });
   });
 
   it.each([

@@ -47,6 +47,8 @@ export interface LaunchOptions {
   readonly ownUmask: boolean;
   readonly app: Bytes | null;
   readonly shell: Bytes | null;
+  /** Whether unpacked images are kept and found again. */
+  readonly useCache: boolean;
   readonly messages: MessageSettings;
   /** Another singularity.conf; may be relative. */
   readonly configuration: Bytes | null;
@@ -95,6 +97,7 @@ export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptio
     ownUmask: true,
     app: null,
     shell: null,
+    useCache: true,
     messages: { level: 1, colour: false },
     configuration: null,
     instance: null,

@@ -70,6 +70,7 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     ownUmask: !on('no-umask') && !compat,
     app: readApp(text('app')),
     shell: text('shell'),
+    useCache: !on('disable-cache'),
     messages: command.messages,
     configuration: command.configuration,
     instance: null,

@@ -75,6 +75,11 @@ const instances: FakeHost = {
 export const GOLDEN_CASES: readonly GoldenCase[] = [
   { name: 'exec-directory', words: ['exec', '/img', 'true'], host: base },
   { name: 'exec-sif', words: ['exec', '/img.sif', 'ls', '-l', '/'], host: base },
+  {
+    name: 'exec-sif-without-fuse-or-cache',
+    words: ['exec', '--disable-cache', '/img.sif', 'true'],
+    host: { ...base, fuse: false },
+  },
   { name: 'exec-sif-without-fuse', words: ['exec', '/img.sif', 'true'], host: { ...base, fuse: false } },
   { name: 'exec-as-root', words: ['exec', '/img.sif', 'true'], host: root },
   {

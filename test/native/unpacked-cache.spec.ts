@@ -1,0 +1,328 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeImage, ordinaryId, PROGRAM, skipContainers, type Ended } from '../support/containers.js';
+import { commandWithFuse, ENVIRONMENT, makeSquashfs, runWithFuse } from '../support/fuse.js';
+import { eventually, processesWith } from '../support/processes.js';
+import { temporaryFolder } from '../support/temporary.js';
+import { execute } from '../support/unpacked.js';
+
+const ROOT = process.getuid?.() === 0;
+const WORKS = { status: 0, signal: null, stdout: 'first\n' };
+const UNPACKING = /^INFO: {4}Unpacking the image into the cache/m;
+
+// Images of users where /dev/fuse is closed: unpacked once, used by every start after that, removed when nobody uses them.
+describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () => {
+  let folder = '';
+  let remove = async (): Promise<void> => undefined;
+  let whole = '';
+  let slow = '';
+  let image = '';
+  /** CACHEDIR of one test. */
+  let place = '';
+  let number = 0;
+  const running = new Set<ChildProcessWithoutNullStreams>();
+
+  beforeAll(async () => {
+    ({ path: folder, remove } = await temporaryFolder());
+    const tree = makeImage(folder, { first: 'first\n' });
+    whole = makeSquashfs(tree, join(folder, 'whole.sqfs'), '-comp', 'zstd');
+    // So many files that a start can be met while it unpacks.
+    for (let count = 0; count < 8000; count += 1) {
+      if (count % 500 === 0) mkdirSync(join(tree, `many/${count / 500}`), { recursive: true });
+      writeFileSync(join(tree, `many/${Math.floor(count / 500)}/${count}`), `${count}`);
+    }
+    slow = makeSquashfs(tree, join(folder, 'slow.sqfs'), '-comp', 'zstd');
+  });
+  afterAll(() => remove());
+
+  beforeEach(() => {
+    number += 1;
+    image = join(folder, `image-${number}-.sqfs`);
+    copyFileSync(whole, image);
+    place = own(`place-${number}`);
+  });
+  afterEach(async () => {
+    for (const child of running) child.kill('SIGKILL');
+    running.clear();
+    await eventually('nothing to run any more', () => processesWith(`image-${number}-`));
+    const left = (): string[] =>
+      ['/tmp', '/var/tmp'].flatMap((parent) =>
+        readdirSync(parent).filter((name) => /^sing-[0-9a-f]{32}$/.test(name)),
+      );
+    await eventually('nothing unpacked for a run to be left', left);
+  });
+
+  function own(name: string, mode = 0o700): string {
+    const path = join(folder, name);
+    mkdirSync(path, { recursive: true });
+    chownSync(path, ordinaryId(), ordinaryId());
+    chmodSync(path, mode);
+    return path;
+  }
+  const cache = (): string => join(place, 'cache/rootfs');
+  const entries = (): string[] =>
+    existsSync(cache()) ? readdirSync(cache()).filter((name) => name !== '.lock') : [];
+  const configuration = (lines: string): readonly string[] => {
+    const path = join(folder, `conf-${number}`);
+    writeFileSync(path, `${lines}\nbind path = /etc/localtime, /etc/hosts\n`);
+    return ['-c', path];
+  };
+  const run = (
+    words: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Ended> => runWithFuse(folder, 'closed', words, { SINGULARITY_CACHEDIR: place, ...environment });
+  const exec = (flags: readonly string[] = [], file = image): Promise<Ended> =>
+    run([...flags, 'exec', file, 'cat', '/first']);
+  /** A container that says `ready` and ends with its input; `file` is its image. */
+  const container = async (
+    file = image,
+  ): Promise<{ child: ChildProcessWithoutNullStreams; leave: () => Promise<string> }> => {
+    const child = start(['exec', file, 'sh', '-c', 'echo ready; read -r line; cat /first']);
+    expect(String((await once(child.stdout, 'data'))[0])).toBe('ready\n');
+    return {
+      child,
+      leave: async () => {
+        const said = once(child.stdout, 'data');
+        const closed = once(child, 'close');
+        child.stdin.end('go\n');
+        const text = String((await said)[0]);
+        await closed;
+        running.delete(child);
+        return text;
+      },
+    };
+  };
+  function start(words: readonly string[]): ChildProcessWithoutNullStreams {
+    const [program = '', ...args] = commandWithFuse(folder, 'closed', words);
+    const child = spawn(program, args, { cwd: '/', env: { ...ENVIRONMENT, SINGULARITY_CACHEDIR: place } });
+    running.add(child);
+    child.stderr.resume();
+    return child;
+  }
+  /** As `sing cache clean` does; the names of what is in use. */
+  const clean = (names: readonly string[]): Promise<Ended> =>
+    execute([
+      'setpriv',
+      '--reuid',
+      String(ordinaryId()),
+      '--regid',
+      String(ordinaryId()),
+      '--clear-groups',
+      PROGRAM,
+      '--clean-unpacked',
+      cache(),
+      ...names,
+    ]);
+
+  it('is filled by the first start and used by the second', async () => {
+    const first = await exec();
+    expect(first).toMatchObject(WORKS);
+    expect(first.stderr).toMatch(UNPACKING);
+    const made = entries();
+    expect(made).toHaveLength(1);
+    const inode = statSync(join(cache(), made[0] ?? '', 'rootfs')).ino;
+    expect(await exec()).toEqual({ ...WORKS, stderr: '' });
+    expect(entries()).toEqual(made);
+    expect(statSync(join(cache(), made[0] ?? '', 'rootfs')).ino).toBe(inode);
+    for (const path of [join(place, 'cache'), cache()]) expect(statSync(path).mode & 0o7777).toBe(0o700);
+  });
+
+  it('--verbose says which way was taken, and why not the others', async () => {
+    const first = await exec(['-v']);
+    expect(first.stderr).toMatch(/\/dev\/fuse is not open to this user/);
+    expect(first.stderr).toMatch(/unpacked into the cache/);
+    expect((await exec(['-v'])).stderr).toMatch(/mounted from the cache of unpacked images/);
+  });
+
+  it('is read-only, nosuid and nodev inside, and nothing of it is open in the payload', async () => {
+    const script = 'grep " / / \\| / " /proc/self/mountinfo | head -n 1; touch /new; ls -l /proc/self/fd';
+    const ended = await run(['exec', image, 'sh', '-c', script]);
+    expect(ended.stderr).toMatch(/touch: \/new: Read-only file system/);
+    expect(ended.stdout).not.toContain('cache/rootfs/');
+  });
+
+  it('is not used with --disable-cache, by configuration, and with --fakeroot', async () => {
+    const unpacked = /^INFO: {4}Unpacking the image for this run/m;
+    for (const ended of [
+      await run(['exec', '--disable-cache', image, 'cat', '/first']),
+      await run(['exec', image, 'cat', '/first'], { SINGULARITY_DISABLE_CACHE: '1' }),
+      await exec(configuration('unpacked cache size = 0')),
+      await run(['exec', '--fakeroot', image, 'cat', '/first']),
+    ]) {
+      expect(ended).toMatchObject(WORKS);
+      expect(ended.stderr).toMatch(unpacked);
+    }
+    expect(readdirSync(place)).toEqual([]);
+  });
+
+  it('two starts at once unpack once', async () => {
+    copyFileSync(slow, image);
+    const both = await Promise.all([exec(), exec()]);
+    for (const ended of both) expect(ended).toMatchObject(WORKS);
+    expect(both.filter(({ stderr }) => UNPACKING.test(stderr))).toHaveLength(1);
+    expect(entries()).toHaveLength(1);
+  });
+
+  it('a start that is killed while it unpacks leaves what the next one removes', async () => {
+    copyFileSync(slow, image);
+    const child = start(['exec', image, 'true']);
+    await eventually('the start to unpack', () => {
+      const [made = ''] = entries();
+      return made.startsWith('.new-') && existsSync(join(cache(), made, 'rootfs/many/1'));
+    });
+    const closed = once(child, 'close');
+    child.kill('SIGKILL');
+    await closed;
+    await eventually('the process that unpacks to end', () => processesWith(`image-${number}-`));
+    expect(entries()).toHaveLength(1);
+    expect(entries()[0]).toMatch(/^\.new-/);
+    const next = await exec();
+    expect(next).toMatchObject(WORKS);
+    expect(next.stderr).toMatch(UNPACKING);
+    expect(entries()).toHaveLength(1);
+    expect(entries()[0]).not.toMatch(/^\./);
+  });
+
+  it('a changed image is another image', async () => {
+    await exec();
+    const before = entries();
+    appendFileSync(image, Buffer.alloc(4096));
+    expect((await exec()).stderr).toMatch(UNPACKING);
+    expect(entries()).toHaveLength(2);
+    expect(entries()).toEqual(expect.arrayContaining(before));
+  });
+
+  it('what a container uses is not cleaned; afterwards it is', async () => {
+    const used = await container();
+    const [name = ''] = entries();
+    expect(await clean([name])).toMatchObject({ status: 0, stdout: `${name}\n` });
+    expect(entries()).toEqual([name]);
+    expect(await used.leave()).toBe('first\n');
+    await eventually('the use to end', () => processesWith(`image-${number}-`));
+    expect(await clean([name])).toMatchObject({ status: 0, stdout: '' });
+    expect(entries()).toEqual([]);
+  });
+
+  it('the use ends with a payload that is killed', async () => {
+    const { child } = await container();
+    const closed = once(child, 'close');
+    child.kill('SIGKILL');
+    await closed;
+    await eventually('the use to end', () => processesWith(`image-${number}-`));
+    const [name = ''] = entries();
+    expect(await clean([name])).toMatchObject({ status: 0, stdout: '' });
+    expect(entries()).toEqual([]);
+  });
+
+  it('what was not used for the longest time makes room, what is in use stays', async () => {
+    const images = ['a', 'b', 'c'].map((letter) => join(folder, `image-${number}-${letter}.sqfs`));
+    for (const path of images) copyFileSync(whole, path);
+    const [a = '', b = '', c = ''] = images;
+    const limit = configuration('unpacked cache size = 5');
+    // Two of them fit.
+    const used = await container(a);
+    const [first = ''] = entries();
+    await exec(limit, b);
+    const second = entries().find((name) => name !== first) ?? '';
+    utimesSync(join(cache(), first, 'key'), 1, 1);
+    expect(await exec(limit, c)).toMatchObject(WORKS);
+    expect(entries()).toHaveLength(2);
+    expect(entries()).toContain(first);
+    expect(entries()).not.toContain(second);
+    expect(await used.leave()).toBe('first\n');
+  });
+
+  it('one that does not fit is unpacked for the run, with a sentence', async () => {
+    const ended = await exec(configuration('unpacked cache size = 1'));
+    expect(ended).toMatchObject(WORKS);
+    expect(ended.stderr).toMatch(/The files of the image are larger than 1 MiB.*sing cache clean/);
+    expect(entries()).toEqual([]);
+  });
+
+  it.each([
+    ['of somebody else', (path: string) => chownSync(path, 0, 0)],
+    ['open to others', (path: string) => chmodSync(path, 0o755)],
+    [
+      'that is a link',
+      (path: string) => {
+        rmSync(path, { recursive: true });
+        symlinkSync(own('elsewhere'), path);
+      },
+    ],
+  ])('a folder %s is not used', async (_what, spoil) => {
+    own(`place-${number}/cache`);
+    spoil(own(`place-${number}/cache/rootfs`));
+    const ended = await exec(['-v']);
+    expect(ended).toMatchObject(WORKS);
+    expect(ended.stderr).toMatch(/not mounted by unpacked: (?:Expected the folder|open) /);
+    expect(entries()).toEqual([]);
+  });
+
+  it('a full disk is no reason not to start', async () => {
+    const words = ['exec', image, 'cat', '/first'];
+    const small = [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      'mount -t tmpfs -o size=1m,mode=0700,uid="$1" none "$2"; shift 2; exec "$@"',
+      'sh',
+      String(ordinaryId()),
+      place,
+    ];
+    const ended = await execute([...small, ...commandWithFuse(folder, 'closed', words)], {
+      ...ENVIRONMENT,
+      SINGULARITY_CACHEDIR: place,
+    });
+    expect(ended).toMatchObject(WORKS);
+    expect(ended.stderr).toMatch(/No space left on device.*sing cache clean/);
+  });
+
+  it('a damaged image is refused and nothing of it stays', async () => {
+    const bytes = readFileSync(whole);
+    bytes.fill(0xff, 96, bytes.length / 2);
+    writeFileSync(image, bytes);
+    expect(await exec()).toMatchObject({ status: 255, stdout: '' });
+    expect(entries()).toEqual([]);
+  });
+
+  it('a file name that is no name reaches nothing outside', async () => {
+    const source = join(folder, `names-${number}`);
+    mkdirSync(source);
+    writeFileSync(join(source, 'marker7'), 'x');
+    const bytes = readFileSync(makeSquashfs(source, image, '-noI', '-noD', '-noF', '-noX'));
+    writeFileSync(image, Buffer.from(bytes.toString('latin1').replaceAll('marker7', '../eviL'), 'latin1'));
+    const ended = await exec();
+    expect(ended.status).toBe(255);
+    expect(ended.stderr).toContain('that is no name');
+    expect(entries()).toEqual([]);
+    expect(existsSync(join(cache(), 'eviL'))).toBe(false);
+  });
+
+  it('another key under the same name is not taken for it', async () => {
+    await exec();
+    const key = join(cache(), entries()[0] ?? '', 'key');
+    writeFileSync(key, readFileSync(key, 'utf8').replace(' size ', ' size 1'));
+    const ended = await exec();
+    expect(ended).toMatchObject(WORKS);
+    expect(ended.stderr).toMatch(/another image has the same name/);
+  });
+});
