@@ -25,7 +25,13 @@ async function bundleScript(input, name) {
     treeshake: { moduleSideEffects: (id, external) => !external && id === entry },
   });
   const file = resolve(folder, name);
-  const { output } = await bundle.write({ file, format: 'iife', sourcemap: true, strict: true, minify: MINIFIED });
+  const { output } = await bundle.write({
+    file,
+    format: 'iife',
+    sourcemap: true,
+    strict: true,
+    minify: MINIFIED,
+  });
   await bundle.close();
   const [main, ...others] = output.filter((chunk) => chunk.type === 'chunk');
   if (others.length > 0 || main.imports.length > 0)
