@@ -50,8 +50,12 @@ export { Agent, EnvHttpProxyAgent, Dispatcher };`,
   },
 );
 
-/** What lies in files of its own because not every command comes to it: our parts of zod, and undici's parser for HTTP. */
+/**
+ * What lies in files of its own because not every command comes to it: our parts of zod, undici's parser for HTTP, and the planner of
+ * starts, of which every command needs the flags alone.
+ */
 export const APART = {
+  runtime: at('libs/runtime/src/index.ts'),
   zod: 'zod-parts',
   'llhttp-simd': at('node_modules/undici/lib/llhttp/llhttp_simd-wasm.js'),
   llhttp: at('node_modules/undici/lib/llhttp/llhttp-wasm.js'),
@@ -63,12 +67,18 @@ export const zodParts = stands(
   (source) => (source === 'zod-parts' ? 'parts' : undefined),
 );
 
+/** Who plans starts. */
+const PLANS = ['/apps/sing/src/action/uncached.ts'];
+
 /** Leads to the files of {@link APART}. @param files their names by those of the modules */
 export const apart = (files) => ({
   name: 'apart',
-  resolveId(source) {
+  resolveId(source, importer = '') {
     // Compared by their last parts: packages may be reached by several paths.
-    const name = Object.keys(APART).find((each) => basename(APART[each]) === basename(source));
+    const name =
+      source === '#libs/runtime'
+        ? PLANS.find((each) => importer.endsWith(each)) && 'runtime'
+        : Object.keys(APART).find((each) => basename(APART[each]) === basename(source));
     return name === undefined ? undefined : { id: `./${files[name]}`, external: true };
   },
 });

@@ -82,7 +82,7 @@ async function bundleCommandLine(name, plugins) {
 }
 
 async function bundleCommandLines() {
-  const files = await bundle(APART, { plugins: [zodParts] });
+  const files = await bundle(APART, { plugins: [zodParts, late] });
   const chunk = await bundleCommandLine('sing', [deferZod, apart(files)]);
   // The operator's commands read the settings of services, whose schemas are more than the deferred zod offers.
   await bundleCommandLine('scs', []);

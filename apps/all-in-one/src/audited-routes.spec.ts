@@ -48,8 +48,9 @@ test('every action is one that a route can record', async () => {
     // By the service itself, when it has hashed a blob; and with the push that replaces it.
     'blob.damage',
     'blob.mend',
-    // By the service itself, when the end of a key comes near.
+    // By the service itself, when the end of a key comes near; when a key takes a signature along.
     'key.notice',
+    'image.unsign',
   ];
   const unknown = Object.values(AUDIT_ACTIONS)
     .flat()

@@ -2,7 +2,6 @@ import { lstat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { defineCommand } from '#libs/cli';
 import { DomainError, placeFile, systemCode } from '#libs/core';
-import { makeLayer } from './layer.js';
 
 /** MiB. Below that the journal takes most of it. */
 const LEAST_SIZE = 64;
@@ -58,6 +57,7 @@ export const overlayCreate = defineCommand({
       const { addLayer } = await import('./sif.js');
       await addLayer(ctx, args.image, wish);
     } else {
+      const { makeLayer } = await import('./layer.js');
       await placeFile(path, { overwrite: false }, (file) => makeLayer(file.fd, wish));
     }
     log.info(`Overlay created: ${args.image}`);
