@@ -88,7 +88,11 @@ describe.each([
     const counts = world.app.get(DownloadCounts);
     for (let times = 0; times < 50; times += 1) for (const id of ids) counts.count(id);
     await written();
-    expect(commits).toHaveBeenCalledTimes(1);
+    // Of what the library writes meanwhile, the feed of events for one, these are those that count.
+    const counting = commits.mock.calls.filter(([writes]) =>
+      writes.some(({ collection }) => collection === 'containers'),
+    );
+    expect(counting).toHaveLength(1);
     commits.mockRestore();
     expect((await days('tester/batch/two')).data.total).toBe(50);
   });
