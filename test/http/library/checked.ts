@@ -1,4 +1,5 @@
 import { UpkeepStore } from '#apps/library/src/check/upkeep.store';
+import { EventFeed } from '#apps/library/src/events/feed.store';
 import type { LibraryCheckPart, LibraryProblem } from '#libs/contract';
 import { expect } from 'vitest';
 import type { World } from './world.js';
@@ -63,8 +64,25 @@ export async function requireRepair(
   await requireNothingWrong(world);
 }
 
+/**
+ * Waits until the feed of events ends where it says. The stand-in for MongoDB knows no transactions: there, numbers are given before the
+ * feed says so.
+ */
+export async function feedSettled({ app }: World): Promise<void> {
+  const feed = app.get(EventFeed);
+  await expect
+    .poll(async () => {
+      const { head = 0 } = (await feed.feed())?.value ?? {};
+      const beyond = { after: head, head: Number.MAX_SAFE_INTEGER, limit: 1 };
+      return (await feed.page({ index: 'bySequence', equal: [] }, beyond)).items.length;
+    })
+    .toBe(0);
+}
+
 /** Documents say the same as each other, and as the blobs, to the byte. Also when the tokens of the test have expired meanwhile. */
-export async function requireNothingWrong({ app }: World): Promise<void> {
+export async function requireNothingWrong(world: World): Promise<void> {
+  const { app } = world;
+  await feedSettled(world);
   const upkeep = app.get(UpkeepStore);
   const { problems, unsettled, bytes } = await collected(async (cursor) => {
     const { next, ...part } = await upkeep.check(cursor, { repair: false, rehash: true, actor: null });

@@ -13,7 +13,7 @@ import { type Digest, ManualClock, parseDigest } from '#libs/core';
 import { LOG } from '#libs/server';
 import { waitForEntries } from '../../support/audit.js';
 import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
-import { checked, requireNothingWrong } from './checked.js';
+import { checked, feedSettled, requireNothingWrong } from './checked.js';
 import { rawRequest } from './transfer.js';
 import { hashOf, startLibrary, testImage, type World } from './world.js';
 
@@ -35,6 +35,7 @@ describe.each([
     bytes = await testImage();
     hash = hashOf(bytes);
     await world.tester.push(PLACE, bytes);
+    await feedSettled(world);
   });
   afterEach(() => world.stop());
 

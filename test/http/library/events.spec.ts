@@ -369,8 +369,11 @@ describe.each([
   });
 
   it('reach everybody once while many push, and through other processes', async () => {
+    // Of the stand-in, which knows no transactions, two processes could give one event two numbers.
     const others =
-      name === 'MongoDB' ? [await startLibrary({ open: shared, authority: world.authority, clock })] : [];
+      name === 'MongoDB' && process.env['SCS_TEST_MONGO_URL'] !== undefined
+        ? [await startLibrary({ open: shared, authority: world.authority, clock })]
+        : [];
     const [CLIENTS, EACH] = name === 'MongoDB' ? [4, 2] : [8, 6];
     try {
       const worlds = [world, ...others];
