@@ -109,5 +109,4 @@ export function matches(words: readonly string[], path: string, said: readonly S
 }
 
 const least = (words: readonly string[]): string | undefined => words.toSorted()[0];
-// oxlint-disable-next-line no-control-regex -- that is what ASCII is
-const isAscii = (text: string): boolean => /^[\0-\x7f]*$/.test(text);
+const isAscii = (text: string): boolean => /^\p{ASCII}*$/u.test(text);
