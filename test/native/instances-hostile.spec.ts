@@ -13,10 +13,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeImage, ordinaryId, skipContainers } from '../support/containers.js';
-import { instanceOwner, isRunning, parentOf, type InstanceOwner } from '../support/instances.js';
-import { temporaryFolder } from '../support/temporary.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ordinaryId, skipContainers } from '../support/containers.js';
+import { isRunning, parentOf, type InstanceOwner, useInstances } from '../support/instances.js';
 
 const ROOT = process.getuid?.() === 0;
 
@@ -36,37 +35,27 @@ function startOf(pid: number): number {
 
 // Records that somebody wrote, or put in the place of others: they are refused, and nothing is entered, stopped or removed that they name.
 describe.skipIf(skipContainers())('records of instances that are not to be believed', () => {
-  let folder = '';
-  let image = '';
-  let remove = async (): Promise<void> => undefined;
-  let owner: InstanceOwner;
-  let number = 0;
+  const scene = useInstances();
+  const { owner } = scene;
   let init = 0;
   /** The record of a running instance, its folder, and how to put things right again. */
   let place = '';
   let file = '';
   let original = '';
 
-  beforeAll(async () => {
-    ({ path: folder, remove } = await temporaryFolder());
-    image = makeImage(folder);
-  });
-  afterAll(() => remove());
   beforeEach(async () => {
-    number += 1;
-    owner = instanceOwner(folder, `home-${number}`);
-    await owner.run(['instance', 'start', image, 'one']);
+    await owner.run(['instance', 'start', scene.image, 'one']);
     init = (await owner.list())[0]?.pid ?? 0;
     place = join(owner.records, 'one');
     file = join(place, 'one.json');
     original = readFileSync(file, 'utf8');
   });
-  afterEach(async () => {
+  // Before the owner leaves.
+  afterEach(() => {
     rmSync(place, { recursive: true, force: true });
     mkdirSync(place, { mode: 0o700 });
     own(place);
     put(original);
-    await owner.leave();
   });
 
   const own = (path: string, id = ordinaryId()): void => {
@@ -90,7 +79,7 @@ describe.skipIf(skipContainers())('records of instances that are not to be belie
     return {
       list: [list.status, JSON.parse(list.stdout), list.stderr],
       join: await join_(),
-      start: await owner.run(['instance', 'start', image, 'one']),
+      start: await owner.run(['instance', 'start', scene.image, 'one']),
       stop: stop.status,
       isRunning: isRunning(init),
     };
@@ -193,7 +182,7 @@ describe.skipIf(skipContainers())('records of instances that are not to be belie
 
   it('T221 a keeper that is none', async () => {
     // Another instance's: a process of the same user that has namespaces to enter.
-    expect((await owner.run(['instance', 'start', image, 'two'])).status).toBe(0);
+    expect((await owner.run(['instance', 'start', scene.image, 'two'])).status).toBe(0);
     const other = (await owner.list()).find(({ instance }) => instance === 'two')?.pid ?? 0;
     const keeper = parentOf(other);
     change({ ppid: keeper, ppidStart: startOf(keeper) });
@@ -204,7 +193,7 @@ describe.skipIf(skipContainers())('records of instances that are not to be belie
   it('of before the last boot is gone, of another PID namespace is left alone', async () => {
     change({ pidNamespace: '1' });
     expect((await join_()).stderr).toContain('was started in another PID namespace');
-    expect((await owner.run(['instance', 'start', image, 'one'])).status).toBe(255);
+    expect((await owner.run(['instance', 'start', scene.image, 'one'])).status).toBe(255);
     expect(readdirSync(place)).toEqual(['one.json']);
     change({ bootId: 'before' });
     expect((await join_()).stderr).toContain('no instance found with name one');
@@ -225,7 +214,7 @@ describe.skipIf(skipContainers())('records of instances that are not to be belie
     ];
     for (const make of made) {
       make();
-      expect(await owner.run(['instance', 'start', image, 'two'])).toMatchObject({
+      expect(await owner.run(['instance', 'start', scene.image, 'two'])).toMatchObject({
         status: 255,
         stderr: expect.stringMatching(/log .*two\.out/),
       });

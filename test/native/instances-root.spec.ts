@@ -11,12 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
 import { makeSquashfs } from '../support/fuse.js';
-import { instanceOwner, isRunning, type InstanceOwner } from '../support/instances.js';
+import { isRunning, useInstances } from '../support/instances.js';
 import { eventually } from '../support/processes.js';
-import { temporaryFolder } from '../support/temporary.js';
 
 /** Runs a program as somebody, with other accounts. */
 const WITH_ACCOUNTS = `
@@ -37,31 +36,20 @@ while :; do sleep 0.05; done
 `;
 
 describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root', () => {
-  let folder = '';
-  let image = '';
-  let remove = async (): Promise<void> => undefined;
-  let owner: InstanceOwner;
-  let number = 0;
-
-  beforeAll(async () => {
-    ({ path: folder, remove } = await temporaryFolder());
-    image = makeImage(folder, {
+  const scene = useInstances(
+    {
       'sbin/init': INIT,
       'bin/hostname': '#!/bin/sh\ncat /proc/sys/kernel/hostname\n',
-    });
-  });
-  afterAll(() => remove());
-  beforeEach(() => {
-    number += 1;
-    owner = instanceOwner(folder, `home-${number}`, 'root');
-  });
-  afterEach(() => owner.leave());
+    },
+    'root',
+  );
+  const { owner } = scene;
 
   const log = (name: string): string =>
     readFileSync(join(owner.records.replace('/scs/', '/logs/'), `${name}.out`), 'utf8');
 
   it('have their capabilities, and give no new privileges to who joins', async () => {
-    expect(await owner.run(['instance', 'start', image, 'one'])).toMatchObject({ status: 0 });
+    expect(await owner.run(['instance', 'start', scene.image, 'one'])).toMatchObject({ status: 0 });
     const { stdout } = await owner.run([
       'exec',
       'instance://one',
@@ -85,12 +73,12 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
   });
 
   it('from an image file leave no loop device', async () => {
-    const file = makeSquashfs(image, join(folder, `file-${number}.sqfs`));
+    const file = makeSquashfs(scene.image, join(scene.folder, `file-${scene.number}.sqfs`));
     // Those of this file: other tests have theirs.
     const loops = (): string[] =>
       readdirSync('/sys/block').filter((name) => {
         const backing = `/sys/block/${name}/loop/backing_file`;
-        return existsSync(backing) && readFileSync(backing, 'utf8').startsWith(folder);
+        return existsSync(backing) && readFileSync(backing, 'utf8').startsWith(scene.folder);
       });
     expect(await owner.run(['instance', 'start', file, 'one'])).toMatchObject({ status: 0 });
     expect(loops()).toHaveLength(1);
@@ -100,7 +88,7 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
   });
 
   it.skipIf(!existsSync(MEMORY))('T223 stats show the limit of their cgroup', async () => {
-    expect(await owner.run(['instance', 'start', image, 'one'])).toMatchObject({ status: 0 });
+    expect(await owner.run(['instance', 'start', scene.image, 'one'])).toMatchObject({ status: 0 });
     const group = join(MEMORY, `sing-test-${process.pid}`);
     mkdirSync(group);
     writeFileSync(join(group, 'memory.limit_in_bytes'), String(100 * 1024 * 1024));
@@ -113,10 +101,10 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
 
   it('T222 of somebody else are listed and stopped by root', () => {
     const id = ordinaryId();
-    const home = join(folder, 'tester');
+    const home = join(scene.folder, 'tester');
     mkdirSync(home, { mode: 0o700 });
     chownSync(home, id, id);
-    const accounts = join(folder, 'passwd');
+    const accounts = join(scene.folder, 'passwd');
     const line = `tester:x:${id}:${id}::${home}:/bin/sh`;
     writeFileSync(accounts, `root:x:0:0:root:/root:/bin/sh\n${line}\n`);
     /** With these accounts in place of the machine's. */
@@ -126,7 +114,7 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
         env: { HOME: as === 0 ? owner.home : home, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
         encoding: 'utf8',
       });
-    expect(sing(id, ['instance', 'start', image, 'theirs'])).toMatchObject({ status: 0 });
+    expect(sing(id, ['instance', 'start', scene.image, 'theirs'])).toMatchObject({ status: 0 });
     expect(JSON.parse(sing(0, ['instance', 'list', '-j']).stdout)).toEqual({ instances: [] });
     const { instances } = JSON.parse(sing(0, ['instance', 'list', '-j', '-u', 'tester']).stdout) as {
       instances: { instance: string; pid: number; logOutPath: string }[];
@@ -148,10 +136,10 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
     'with --fakeroot and sub-ids are joined with all of them',
     () => {
       const id = ordinaryId();
-      const home = join(folder, 'faker');
+      const home = join(scene.folder, 'faker');
       mkdirSync(home, { mode: 0o700 });
       chownSync(home, id, id);
-      const [accounts, ranges] = [join(folder, 'passwd-faker'), join(folder, 'subid')];
+      const [accounts, ranges] = [join(scene.folder, 'passwd-faker'), join(scene.folder, 'subid')];
       writeFileSync(accounts, `root:x:0:0:root:/root:/bin/sh\nfaker:x:${id}:${id}::${home}:/bin/sh\n`);
       writeFileSync(ranges, 'faker:300000:65536\n');
       const withRanges = `mount --bind ${ranges} /etc/subuid && mount --bind ${ranges} /etc/subgid\n${WITH_ACCOUNTS}`;
@@ -161,7 +149,7 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
           env: { HOME: home, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
           encoding: 'utf8',
         });
-      expect(sing('instance', 'start', '--fakeroot', image, 'one')).toMatchObject({ status: 0 });
+      expect(sing('instance', 'start', '--fakeroot', scene.image, 'one')).toMatchObject({ status: 0 });
       const script = 'touch f && chown 5:6 f && stat -c %u:%g f; id -G; grep NoNew /proc/self/status';
       expect(
         sing('exec', '--cwd', '/tmp', 'instance://one', 'sh', '-c', `cd $HOME; ${script}`),
@@ -176,11 +164,11 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
 
   it('T222 a folder of somebody else that leads elsewhere leads root nowhere', () => {
     const id = ordinaryId();
-    const home = join(folder, 'liar');
+    const home = join(scene.folder, 'liar');
     mkdirSync(home, { mode: 0o700 });
     symlinkSync(join(owner.home, '.singularity'), join(home, '.singularity'));
     chownSync(home, id, id);
-    const accounts = join(folder, 'passwd-liar');
+    const accounts = join(scene.folder, 'passwd-liar');
     writeFileSync(accounts, `liar:x:${id}:${id}::${home}:/bin/sh\n`);
     mkdirSync(join(owner.home, '.singularity'));
     const ended = spawnSync(
@@ -193,7 +181,9 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
   });
 
   it('--boot runs the init of the image as process 1, with a host name and without the network', async () => {
-    expect(await owner.run(['instance', 'start', '--boot', image, 'vm'])).toMatchObject({ status: 0 });
+    expect(await owner.run(['instance', 'start', '--boot', scene.image, 'vm'])).toMatchObject({
+      status: 0,
+    });
     await eventually('the init to speak', () => log('vm').includes('CapEff'));
     const [said, capabilities] = log('vm').split('\n');
     expect(said).toBe('init 1 vm 3');
@@ -208,7 +198,7 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
   });
 
   it('--boot of an image without an init fails where it was asked for', async () => {
-    const other = join(folder, 'other');
+    const other = join(scene.folder, 'other');
     mkdirSync(other);
     const plain = makeImage(other);
     expect(await owner.run(['instance', 'start', '--boot', plain, 'vm'])).toMatchObject({

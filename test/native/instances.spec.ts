@@ -4,11 +4,10 @@ import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeImage, ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
-import { instanceOwner, isRunning, parentOf, type InstanceOwner } from '../support/instances.js';
+import { describe, expect, it } from 'vitest';
+import { ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
+import { instanceOwner, isRunning, parentOf, useInstances } from '../support/instances.js';
 import { eventually } from '../support/processes.js';
-import { temporaryFolder } from '../support/temporary.js';
 
 const ROOT = process.getuid?.() === 0;
 const asUser = ROOT ? { uid: ordinaryId(), gid: ordinaryId() } : {};
@@ -23,28 +22,14 @@ exec sleep 4321
 
 // The rows T210–T224 of the runtime contract, and what an instance is beyond them.
 describe.skipIf(skipContainers())('instances', () => {
-  let folder = '';
-  let image = '';
-  let remove = async (): Promise<void> => undefined;
-  let owner: InstanceOwner;
-  let number = 0;
-
-  beforeAll(async () => {
-    ({ path: folder, remove } = await temporaryFolder());
-    image = makeImage(folder, {
-      '.singularity.d/startscript': STARTSCRIPT,
-      '.singularity.d/runscript': '#!/bin/sh\necho "run $*"; exec sleep 4321\n',
-    });
+  const scene = useInstances({
+    '.singularity.d/startscript': STARTSCRIPT,
+    '.singularity.d/runscript': '#!/bin/sh\necho "run $*"; exec sleep 4321\n',
   });
-  afterAll(() => remove());
-  beforeEach(() => {
-    number += 1;
-    owner = instanceOwner(folder, `home-${number}`);
-  });
-  afterEach(() => owner.leave());
+  const { owner } = scene;
 
   const start = async (name: string, script = '', flags: readonly string[] = []): Promise<number> => {
-    const ended = await owner.run(['instance', 'start', ...flags, image, name, script]);
+    const ended = await owner.run(['instance', 'start', ...flags, scene.image, name, script]);
     expect(ended).toMatchObject({ status: 0, stdout: '' });
     expect(ended.stderr).toContain('INFO:    instance started successfully\n');
     const found = (await owner.list()).find(({ instance }) => instance === name);
@@ -64,19 +49,19 @@ describe.skipIf(skipContainers())('instances', () => {
     const listed = await owner.run(['instance', 'list']);
     expect(listed.stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
       ['INSTANCE NAME', 'PID', 'IP', 'IMAGE'],
-      ['one', String(pid), image],
+      ['one', String(pid), scene.image],
       [''],
     ]);
     const joined = await inside(
       'one',
       'echo $SINGULARITY_NAME $SINGULARITY_INSTANCE $SINGULARITY_CONTAINER; cat /proc/1/comm',
     );
-    expect(joined).toMatchObject({ status: 0, stderr: '', stdout: `one one ${image}\nsinit\n` });
+    expect(joined).toMatchObject({ status: 0, stderr: '', stdout: `one one ${scene.image}\nsinit\n` });
     expect(await owner.run(['instance', 'stop', 'one'])).toEqual({
       status: 0,
       signal: null,
       stdout: '',
-      stderr: `INFO:    Stopping one instance of ${image} (PID=${pid})\n`,
+      stderr: `INFO:    Stopping one instance of ${scene.image} (PID=${pid})\n`,
     });
     expect(isRunning(pid)).toBe(false);
     expect(await names()).toEqual([]);
@@ -84,12 +69,12 @@ describe.skipIf(skipContainers())('instances', () => {
 
   it('T211 a name is taken once, and is a name', async () => {
     await start('one');
-    expect(await owner.run(['instance', 'start', image, 'one'])).toMatchObject({
+    expect(await owner.run(['instance', 'start', scene.image, 'one'])).toMatchObject({
       status: 255,
       stderr: expect.stringContaining('FATAL:   instance one already exists'),
     });
     for (const name of ['a/b', '', '.', '..', 'ä', 'a b'])
-      expect(await owner.run(['instance', 'start', image, name])).toMatchObject({
+      expect(await owner.run(['instance', 'start', scene.image, name])).toMatchObject({
         status: 255,
         stderr: expect.stringContaining(`FATAL:   invalid instance name "${name}"`),
       });
@@ -98,7 +83,7 @@ describe.skipIf(skipContainers())('instances', () => {
 
   it('T211 of starts with one name at once exactly one wins, and the others say so', async () => {
     const all = await Promise.all(
-      Array.from({ length: 8 }, () => owner.run(['instance', 'start', image, 'one'])),
+      Array.from({ length: 8 }, () => owner.run(['instance', 'start', scene.image, 'one'])),
     );
     expect(all.filter(({ status }) => status === 0)).toHaveLength(1);
     for (const { status, stderr } of all)
@@ -136,7 +121,9 @@ describe.skipIf(skipContainers())('instances', () => {
     const pid = await start('one', '', ['--pid-file', file]);
     expect(readFileSync(file, 'utf8')).toBe(`${pid}\n`);
     expect(statSync(file).mode & 0o777).toBe(0o644);
-    expect(await owner.run(['instance', 'start', '--pid-file', '/nowhere/x', image, 'two'])).toMatchObject({
+    expect(
+      await owner.run(['instance', 'start', '--pid-file', '/nowhere/x', scene.image, 'two']),
+    ).toMatchObject({
       status: 255,
       stderr: expect.stringContaining('open the PID file /nowhere/x: No such file or directory'),
     });
@@ -179,7 +166,9 @@ describe.skipIf(skipContainers())('instances', () => {
     expect(isRunning(pid)).toBe(false);
     await start('two', 'trap "" INT; echo ready');
     await scriptIsReady('two');
-    expect(await owner.run(['instance', 'stop', '-F', '-t', '1000', 'two'])).toMatchObject({ status: 0 });
+    expect(await owner.run(['instance', 'stop', '-F', '-t', '1000', 'two'])).toMatchObject({
+      status: 0,
+    });
     expect(await names()).toEqual([]);
   });
 
@@ -192,7 +181,7 @@ describe.skipIf(skipContainers())('instances', () => {
 
   it('T219 stop --all, and by a pattern', async () => {
     const all = ['web1', 'web2', 'web3', 'a', 'b', 'c', 'd', 'e', 'f', 'g'];
-    const started = await Promise.all(all.map((name) => owner.run(['instance', 'start', image, name])));
+    const started = await Promise.all(all.map((name) => owner.run(['instance', 'start', scene.image, name])));
     expect(started.map(({ status }) => status)).toEqual(all.map(() => 0));
     expect(await names()).toEqual([...all].sort());
     expect((await owner.run(['instance', 'list', 'web[12]'])).stdout).toMatch(/web1.*\nweb2.*\n$/);
@@ -226,7 +215,7 @@ describe.skipIf(skipContainers())('instances', () => {
   });
 
   it.skipIf(!ROOT)('T222 root sees the instances of others, and others do not', async () => {
-    const root = instanceOwner(folder, `root-${number}`, 'root');
+    const root = instanceOwner(scene.folder, `root-${scene.number}`, 'root');
     await start('one');
     expect(await owner.run(['instance', 'list', '-u', 'root'])).toMatchObject({
       status: 255,
@@ -368,7 +357,7 @@ describe.skipIf(skipContainers())('instances', () => {
     const pid = await start('one', 'sleep 4321 & exit 0');
     expect((await inside('one', 'ps')).stdout).toContain('sleep 4321');
     expect(isRunning(pid)).toBe(true);
-    const started = await owner.run(['instance', 'start', image, 'two', 'exit 3']);
+    const started = await owner.run(['instance', 'start', scene.image, 'two', 'exit 3']);
     expect(started.status).toBe(0);
     await eventually('the record to be gone', () => !readdirSync(owner.records).includes('two'));
     // What is left is ended by the signal, long before it would be killed.
@@ -376,7 +365,9 @@ describe.skipIf(skipContainers())('instances', () => {
   });
 
   it('instance run starts the runscript', async () => {
-    expect(await owner.run(['instance', 'run', image, 'one', 'a', 'b'])).toMatchObject({ status: 0 });
+    expect(await owner.run(['instance', 'run', scene.image, 'one', 'a', 'b'])).toMatchObject({
+      status: 0,
+    });
     await eventually('the log to be written', () => logOf('one', 'out') !== '');
     expect(logOf('one', 'out')).toBe('run a b\n');
   });
@@ -384,7 +375,7 @@ describe.skipIf(skipContainers())('instances', () => {
   it('outlives the session and the group that it was started in', async () => {
     const shell = spawn(
       'sh',
-      ['-c', '"$0" instance start "$1" one; echo ready; sleep 4321', PROGRAM, image],
+      ['-c', '"$0" instance start "$1" one; echo ready; sleep 4321', PROGRAM, scene.image],
       {
         env: { HOME: owner.home, PATH: '/usr/bin:/bin' },
         stdio: ['ignore', 'pipe', 'ignore'],
@@ -400,17 +391,19 @@ describe.skipIf(skipContainers())('instances', () => {
   });
 
   it('a start that cannot be set up says why, and leaves nothing', async () => {
-    expect(await owner.run(['instance', 'start', '-B', '/etc/hosts:/bin', image, 'one'])).toMatchObject({
-      status: 255,
-      stderr: expect.stringMatching(/^FATAL: {3}while binding \/etc\/hosts to \/bin: /m),
-    });
+    expect(await owner.run(['instance', 'start', '-B', '/etc/hosts:/bin', scene.image, 'one'])).toMatchObject(
+      {
+        status: 255,
+        stderr: expect.stringMatching(/^FATAL: {3}while binding \/etc\/hosts to \/bin: /m),
+      },
+    );
     expect(readdirSync(owner.records)).toEqual(['+lock']);
     await start('one');
   });
 
   it('a start that is killed at any moment leaves a whole instance or none', async () => {
     for (let delay = 0; delay < 40; delay += 4) {
-      const child = spawn(PROGRAM, ['instance', 'start', image, 'one'], {
+      const child = spawn(PROGRAM, ['instance', 'start', scene.image, 'one'], {
         env: { HOME: owner.home, PATH: '/usr/bin:/bin' },
         stdio: 'ignore',
         ...asUser,

@@ -2,8 +2,6 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  chmodSync,
-  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -14,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, skipContainers, type Ended } from '../support/containers.js';
 import {
   commandWithFuse,
@@ -24,8 +22,8 @@ import {
   serverIdle,
   skipFuse,
 } from '../support/fuse.js';
+import { useImageFiles } from '../support/image-files.js';
 import { eventually, processesWith } from '../support/processes.js';
-import { temporaryFolder } from '../support/temporary.js';
 
 /** Listens at a path as an image server would, and answers every request with an open /dev/null. */
 const IMPOSTOR = `
@@ -47,47 +45,25 @@ const ROOT = process.getuid?.() === 0;
 
 // Starts of one user that share the FUSE server of an image, and what happens when it dies, hangs, or may not be shared.
 describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
-  let folder = '';
-  let remove = async (): Promise<void> => undefined;
-  let whole = '';
-  /** The image and the runtime folder of one test: keys contain the file, so no test meets the server of another. */
-  let image = '';
+  /** The runtime folder of one test. Keys contain the file, so no test meets the server of another. */
   let runtime = '';
-  let number = 0;
-  const running = new Set<ChildProcessWithoutNullStreams>();
 
-  beforeAll(async () => {
-    ({ path: folder, remove } = await temporaryFolder());
-    // More than what a start reads ahead, so that a file is not in memory before it was asked for.
-    const tree = makeImage(folder, { first: 'first\n', second: 'second\n', large: 'x'.repeat(300_000) });
-    whole = makeSquashfs(tree, join(folder, 'whole.sqfs'), '-comp', 'zstd');
-  });
-  afterAll(() => remove());
-
+  const files = useImageFiles(
+    (folder) => {
+      // More than what a start reads ahead, so that a file is not in memory before it was asked for.
+      const tree = makeImage(folder, { first: 'first\n', second: 'second\n', large: 'x'.repeat(300_000) });
+      return makeSquashfs(tree, join(folder, 'whole.sqfs'), '-comp', 'zstd');
+    },
+    () => nothingIsLeft(),
+  );
   beforeEach(() => {
-    number += 1;
-    image = join(folder, `image-${number}-.sqfs`);
-    copyFileSync(whole, image);
-    runtime = ownFolder(`run-${number}`);
+    runtime = files.own(`run-${files.number}`);
   });
-  afterEach(async () => {
-    for (const child of running) child.kill('SIGKILL');
-    running.clear();
-    await nothingIsLeft();
-  });
-
-  function ownFolder(name: string, mode = 0o700): string {
-    const path = join(folder, name);
-    mkdirSync(path);
-    if (ROOT) chownSync(path, ordinaryId(), ordinaryId());
-    chmodSync(path, mode);
-    return path;
-  }
 
   /** Keeper and server of the image: they are forked from a start, whose command line they keep. */
   const servers = (): string[] =>
     processesWith('sing-image')
-      .filter((line) => line.includes(image))
+      .filter((line) => line.includes(files.image))
       .map((line) => line.split(' ')[0] ?? '')
       .sort();
   const parentOf = (pid: string): string =>
@@ -100,16 +76,21 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   };
   const nothingIsLeft = (): Promise<void> =>
     eventually('nothing of the servers to be left', () => [
-      ...processesWith(image),
+      ...processesWith(files.image),
       ...(runtime !== '' && existsSync(join(runtime, 'sing'))
         ? readdirSync(runtime, { recursive: true })
         : []),
     ]);
 
   const exec = (idle: number, words: readonly string[], flags: readonly string[] = []): Promise<Ended> =>
-    runWithFuse(folder, 'open', [...serverIdle(folder, idle), ...flags, 'exec', image, ...words], {
-      XDG_RUNTIME_DIR: runtime,
-    });
+    runWithFuse(
+      files.folder,
+      'open',
+      [...serverIdle(files.folder, idle), ...flags, 'exec', files.image, ...words],
+      {
+        XDG_RUNTIME_DIR: runtime,
+      },
+    );
   /** A container that reads the files it is told, until its input ends. */
   const reader = async (
     idle: number,
@@ -120,10 +101,8 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     read: (path: string) => Promise<string>;
   }> => {
     const script = 'echo ready; while read -r path; do cat "$path" 2>&1 | head -n 1; done';
-    const words = [...serverIdle(folder, idle), 'exec', image, 'sh', '-c', script];
-    const [program = '', ...args] = [...prefix, ...commandWithFuse(folder, 'open', words)];
-    const child = spawn(program, args, { cwd: '/', env: { ...ENVIRONMENT, XDG_RUNTIME_DIR: runtime } });
-    running.add(child);
+    const words = [...serverIdle(files.folder, idle), 'exec', files.image, 'sh', '-c', script];
+    const child = files.start('open', words, { XDG_RUNTIME_DIR: runtime }, prefix);
     const closed = once(child, 'close');
     child.stderr.pipe(process.stderr, { end: false });
     const said = async (): Promise<string> => String((await once(child.stdout, 'data'))[0]);
@@ -140,7 +119,6 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   const leave = async ({ child, closed }: Awaited<ReturnType<typeof reader>>): Promise<void> => {
     child.stdin.end();
     await closed;
-    running.delete(child);
   };
   const WORKS = { status: 0, signal: null, stdout: 'first\n', stderr: '' };
 
@@ -163,10 +141,10 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   it('serves what a container left running after its end', async () => {
     const script =
       '(while [ ! -e "$0" ]; do sleep 0.1; done; cat /second >"$0.out") </dev/null >/dev/null 2>&1 &';
-    const flag = join(ownFolder(`flag-${number}`), 'flag');
+    const flag = join(files.own(`flag-${files.number}`), 'flag');
     const bind = ['--bind', join(flag, '..')];
-    const words = [...serverIdle(folder, 2), 'exec', ...bind, image, 'sh', '-c', script, flag];
-    expect((await runWithFuse(folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).status).toBe(0);
+    const words = [...serverIdle(files.folder, 2), 'exec', ...bind, files.image, 'sh', '-c', script, flag];
+    expect((await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).status).toBe(0);
     const { keeper } = pair();
     // The keeper ends; what serves the mount goes on with it.
     await eventually('the keeper to end', () =>
@@ -182,8 +160,8 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
 
   it('is none with an idle time of 0, and none with --fakeroot', async () => {
     expect(await exec(0, ['cat', '/first'])).toEqual(WORKS);
-    const words = [...serverIdle(folder, 5), '-s', 'exec', '--fakeroot', image, 'cat', '/first'];
-    expect(await runWithFuse(folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).toMatchObject({
+    const words = [...serverIdle(files.folder, 5), '-s', 'exec', '--fakeroot', files.image, 'cat', '/first'];
+    expect(await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).toMatchObject({
       status: 0,
       stdout: 'first\n',
     });
@@ -204,7 +182,7 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   });
 
   it('says what is wrong with an image that it cannot read, and is not there then', async () => {
-    writeFileSync(image, readFileSync(whole).subarray(0, 400_000));
+    writeFileSync(files.image, readFileSync(files.whole).subarray(0, 400_000));
     const ended = await exec(5, ['cat', '/first'], ['-v']);
     expect(ended).toMatchObject({ status: 255, stdout: '' });
     expect(ended.stderr).toContain(
@@ -216,7 +194,7 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
   it('is not that of a file that changed', async () => {
     expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
     const before = servers();
-    copyFileSync(whole, image);
+    copyFileSync(files.whole, files.image);
     expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
     expect(servers().filter((pid) => !before.includes(pid))).toHaveLength(2);
   });
@@ -300,8 +278,17 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     await once(child.stdout, 'data');
     // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
     for (const flags of [[], ['-p']]) {
-      const words = [...serverIdle(folder, 1), '-v', 'exec', ...flags, image, 'cat', '/first', '/second'];
-      const ended = await runWithFuse(folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
+      const words = [
+        ...serverIdle(files.folder, 1),
+        '-v',
+        'exec',
+        ...flags,
+        files.image,
+        'cat',
+        '/first',
+        '/second',
+      ];
+      const ended = await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
       expect(ended).toMatchObject({ status: 0, stdout: 'first\nsecond\n' });
       expect(ended.stderr).toContain('not mounted by shared: ');
       await eventually('the own server to end', servers);
@@ -315,8 +302,8 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     const list = ['ls', '/proc/self/fd'];
     expect(await exec(4, list)).toEqual(await exec(0, list));
     const before = servers();
-    const words = [...serverIdle(folder, 4), 'exec', '--pid', image, 'cat', '/first'];
-    expect(await runWithFuse(folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).toEqual(WORKS);
+    const words = [...serverIdle(files.folder, 4), 'exec', '--pid', files.image, 'cat', '/first'];
+    expect(await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime })).toEqual(WORKS);
     expect(servers()).toEqual(before);
   });
 
@@ -328,8 +315,8 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
 
   it('stands starts and itself being killed at any moment', async () => {
     for (let round = 0; round < 40; round += 1) {
-      const words = [...serverIdle(folder, 1), 'exec', image, 'cat', '/first'];
-      const [program = '', ...args] = commandWithFuse(folder, 'open', words);
+      const words = [...serverIdle(files.folder, 1), 'exec', files.image, 'cat', '/first'];
+      const [program = '', ...args] = commandWithFuse(files.folder, 'open', words);
       const child = spawn(program, args, {
         cwd: '/',
         env: { ...ENVIRONMENT, XDG_RUNTIME_DIR: runtime },
@@ -348,12 +335,12 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     it.each([
       [
         'a link',
-        (path: string): void => symlinkSync(ownFolder(`elsewhere-${number}`), path),
+        (path: string): void => symlinkSync(files.own(`elsewhere-${files.number}`), path),
         /ELOOP|symbolic link|Not a directory/,
       ],
       [
         'open to others',
-        (path: string): void => void ownFolder(path.slice(folder.length + 1), 0o755),
+        (path: string): void => void files.own(path.slice(files.folder.length + 1), 0o755),
         'to be of mode 0700 and user',
       ],
       ['a file', (path: string): void => writeFileSync(path, ''), 'Not a directory'],
@@ -373,8 +360,8 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
       expect(ended.stderr).toMatch(/not mounted by shared: /);
       expect(ended.stderr).toMatch(reason);
       await eventually('the own server to end', servers);
-      for (const name of readdirSync(folder).filter((one) => one === `elsewhere-${number}`))
-        expect(readdirSync(join(folder, name))).toEqual([]);
+      for (const name of readdirSync(files.folder).filter((one) => one === `elsewhere-${files.number}`))
+        expect(readdirSync(join(files.folder, name))).toEqual([]);
       runtime = '';
     });
   });

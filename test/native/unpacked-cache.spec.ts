@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -17,11 +16,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, PROGRAM, skipContainers, type Ended } from '../support/containers.js';
 import { commandWithFuse, ENVIRONMENT, makeSquashfs, runWithFuse } from '../support/fuse.js';
+import { useImageFiles } from '../support/image-files.js';
 import { eventually, processesWith } from '../support/processes.js';
-import { temporaryFolder } from '../support/temporary.js';
 import { execute } from '../support/unpacked.js';
 
 const ROOT = process.getuid?.() === 0;
@@ -30,70 +29,51 @@ const UNPACKING = /^INFO: {4}Unpacking the image into the cache/m;
 
 // Images of users where /dev/fuse is closed: unpacked once, used by every start after that, removed when nobody uses them.
 describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () => {
-  let folder = '';
-  let remove = async (): Promise<void> => undefined;
-  let whole = '';
   let slow = '';
-  let image = '';
   /** CACHEDIR of one test. */
   let place = '';
-  let number = 0;
-  const running = new Set<ChildProcessWithoutNullStreams>();
 
-  beforeAll(async () => {
-    ({ path: folder, remove } = await temporaryFolder());
+  const files = useImageFiles((folder) => {
     const tree = makeImage(folder, { first: 'first\n' });
-    whole = makeSquashfs(tree, join(folder, 'whole.sqfs'), '-comp', 'zstd');
+    const image = makeSquashfs(tree, join(folder, 'whole.sqfs'), '-comp', 'zstd');
     // So many files that a start can be met while it unpacks.
     for (let count = 0; count < 8000; count += 1) {
       if (count % 500 === 0) mkdirSync(join(tree, `many/${count / 500}`), { recursive: true });
       writeFileSync(join(tree, `many/${Math.floor(count / 500)}/${count}`), `${count}`);
     }
     slow = makeSquashfs(tree, join(folder, 'slow.sqfs'), '-comp', 'zstd');
-  });
-  afterAll(() => remove());
-
+    return image;
+  }, nothingIsLeft);
   beforeEach(() => {
-    number += 1;
-    image = join(folder, `image-${number}-.sqfs`);
-    copyFileSync(whole, image);
-    place = own(`place-${number}`);
+    place = files.own(`place-${files.number}`);
   });
-  afterEach(async () => {
-    for (const child of running) child.kill('SIGKILL');
-    running.clear();
-    await eventually('nothing to run any more', () => processesWith(`image-${number}-`));
+
+  async function nothingIsLeft(): Promise<void> {
+    await eventually('nothing to run any more', () => processesWith(`image-${files.number}-`));
     const left = (): string[] =>
       ['/tmp', '/var/tmp'].flatMap((parent) =>
         readdirSync(parent).filter((name) => /^sing-[0-9a-f]{32}$/.test(name)),
       );
     await eventually('nothing unpacked for a run to be left', left);
-  });
-
-  function own(name: string, mode = 0o700): string {
-    const path = join(folder, name);
-    mkdirSync(path, { recursive: true });
-    chownSync(path, ordinaryId(), ordinaryId());
-    chmodSync(path, mode);
-    return path;
   }
   const cache = (): string => join(place, 'cache/rootfs');
   const entries = (): string[] =>
     existsSync(cache()) ? readdirSync(cache()).filter((name) => name !== '.lock') : [];
   const configuration = (lines: string): readonly string[] => {
-    const path = join(folder, `conf-${number}`);
+    const path = join(files.folder, `conf-${files.number}`);
     writeFileSync(path, `${lines}\nbind path = /etc/localtime, /etc/hosts\n`);
     return ['-c', path];
   };
   const run = (
     words: readonly string[],
     environment: Readonly<Record<string, string>> = {},
-  ): Promise<Ended> => runWithFuse(folder, 'closed', words, { SINGULARITY_CACHEDIR: place, ...environment });
-  const exec = (flags: readonly string[] = [], file = image): Promise<Ended> =>
+  ): Promise<Ended> =>
+    runWithFuse(files.folder, 'closed', words, { SINGULARITY_CACHEDIR: place, ...environment });
+  const exec = (flags: readonly string[] = [], file = files.image): Promise<Ended> =>
     run([...flags, 'exec', file, 'cat', '/first']);
   /** A container that says `ready` and ends with its input; `file` is its image. */
   const container = async (
-    file = image,
+    file = files.image,
   ): Promise<{ child: ChildProcessWithoutNullStreams; leave: () => Promise<string> }> => {
     const child = start(['exec', file, 'sh', '-c', 'echo ready; read -r line; cat /first']);
     expect(String((await once(child.stdout, 'data'))[0])).toBe('ready\n');
@@ -105,15 +85,12 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
         child.stdin.end('go\n');
         const text = String((await said)[0]);
         await closed;
-        running.delete(child);
         return text;
       },
     };
   };
   function start(words: readonly string[]): ChildProcessWithoutNullStreams {
-    const [program = '', ...args] = commandWithFuse(folder, 'closed', words);
-    const child = spawn(program, args, { cwd: '/', env: { ...ENVIRONMENT, SINGULARITY_CACHEDIR: place } });
-    running.add(child);
+    const child = files.start('closed', words, { SINGULARITY_CACHEDIR: place });
     child.stderr.resume();
     return child;
   }
@@ -154,7 +131,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
 
   it('is read-only, nosuid and nodev inside, and nothing of it is open in the payload', async () => {
     const script = 'grep " / / \\| / " /proc/self/mountinfo | head -n 1; touch /new; ls -l /proc/self/fd';
-    const ended = await run(['exec', image, 'sh', '-c', script]);
+    const ended = await run(['exec', files.image, 'sh', '-c', script]);
     expect(ended.stderr).toMatch(/touch: \/new: Read-only file system/);
     expect(ended.stdout).not.toContain('cache/rootfs/');
   });
@@ -162,10 +139,10 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   it('is not used with --disable-cache, by configuration, and with --fakeroot', async () => {
     const unpacked = /^INFO: {4}Unpacking the image for this run/m;
     for (const ended of [
-      await run(['exec', '--disable-cache', image, 'cat', '/first']),
-      await run(['exec', image, 'cat', '/first'], { SINGULARITY_DISABLE_CACHE: '1' }),
+      await run(['exec', '--disable-cache', files.image, 'cat', '/first']),
+      await run(['exec', files.image, 'cat', '/first'], { SINGULARITY_DISABLE_CACHE: '1' }),
       await exec(configuration('unpacked cache size = 0')),
-      await run(['exec', '--fakeroot', image, 'cat', '/first']),
+      await run(['exec', '--fakeroot', files.image, 'cat', '/first']),
     ]) {
       expect(ended).toMatchObject(WORKS);
       expect(ended.stderr).toMatch(unpacked);
@@ -174,7 +151,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   });
 
   it('two starts at once unpack once', async () => {
-    copyFileSync(slow, image);
+    copyFileSync(slow, files.image);
     const both = await Promise.all([exec(), exec()]);
     for (const ended of both) expect(ended).toMatchObject(WORKS);
     expect(both.filter(({ stderr }) => UNPACKING.test(stderr))).toHaveLength(1);
@@ -182,8 +159,8 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   });
 
   it('a start that is killed while it unpacks leaves what the next one removes', async () => {
-    copyFileSync(slow, image);
-    const child = start(['exec', image, 'true']);
+    copyFileSync(slow, files.image);
+    const child = start(['exec', files.image, 'true']);
     await eventually('the start to unpack', () => {
       const [made = ''] = entries();
       return made.startsWith('.new-') && existsSync(join(cache(), made, 'rootfs/many/1'));
@@ -191,7 +168,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
-    await eventually('the process that unpacks to end', () => processesWith(`image-${number}-`));
+    await eventually('the process that unpacks to end', () => processesWith(`image-${files.number}-`));
     expect(entries()).toHaveLength(1);
     expect(entries()[0]).toMatch(/^\.new-/);
     const next = await exec();
@@ -204,7 +181,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   it('a changed image is another image', async () => {
     await exec();
     const before = entries();
-    appendFileSync(image, Buffer.alloc(4096));
+    appendFileSync(files.image, Buffer.alloc(4096));
     expect((await exec()).stderr).toMatch(UNPACKING);
     expect(entries()).toHaveLength(2);
     expect(entries()).toEqual(expect.arrayContaining(before));
@@ -216,7 +193,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     expect(await clean([name])).toMatchObject({ status: 0, stdout: `${name}\n` });
     expect(entries()).toEqual([name]);
     expect(await used.leave()).toBe('first\n');
-    await eventually('the use to end', () => processesWith(`image-${number}-`));
+    await eventually('the use to end', () => processesWith(`image-${files.number}-`));
     expect(await clean([name])).toMatchObject({ status: 0, stdout: '' });
     expect(entries()).toEqual([]);
   });
@@ -226,15 +203,17 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
-    await eventually('the use to end', () => processesWith(`image-${number}-`));
+    await eventually('the use to end', () => processesWith(`image-${files.number}-`));
     const [name = ''] = entries();
     expect(await clean([name])).toMatchObject({ status: 0, stdout: '' });
     expect(entries()).toEqual([]);
   });
 
   it('what was not used for the longest time makes room, what is in use stays', async () => {
-    const images = ['a', 'b', 'c'].map((letter) => join(folder, `image-${number}-${letter}.sqfs`));
-    for (const path of images) copyFileSync(whole, path);
+    const images = ['a', 'b', 'c'].map((letter) =>
+      join(files.folder, `image-${files.number}-${letter}.sqfs`),
+    );
+    for (const path of images) copyFileSync(files.whole, path);
     const [a = '', b = '', c = ''] = images;
     const limit = configuration('unpacked cache size = 5');
     // Two of them fit.
@@ -264,12 +243,12 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
       'that is a link',
       (path: string) => {
         rmSync(path, { recursive: true });
-        symlinkSync(own('elsewhere'), path);
+        symlinkSync(files.own('elsewhere'), path);
       },
     ],
   ])('a folder %s is not used', async (_what, spoil) => {
-    own(`place-${number}/cache`);
-    spoil(own(`place-${number}/cache/rootfs`));
+    files.own(`place-${files.number}/cache`);
+    spoil(files.own(`place-${files.number}/cache/rootfs`));
     const ended = await exec(['-v']);
     expect(ended).toMatchObject(WORKS);
     expect(ended.stderr).toMatch(/not mounted by unpacked: (?:Expected the folder|open) /);
@@ -277,7 +256,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   });
 
   it('a full disk is no reason not to start', async () => {
-    const words = ['exec', image, 'cat', '/first'];
+    const words = ['exec', files.image, 'cat', '/first'];
     const small = [
       'unshare',
       '--mount',
@@ -288,7 +267,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
       String(ordinaryId()),
       place,
     ];
-    const ended = await execute([...small, ...commandWithFuse(folder, 'closed', words)], {
+    const ended = await execute([...small, ...commandWithFuse(files.folder, 'closed', words)], {
       ...ENVIRONMENT,
       SINGULARITY_CACHEDIR: place,
     });
@@ -297,19 +276,22 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   });
 
   it('a damaged image is refused and nothing of it stays', async () => {
-    const bytes = readFileSync(whole);
+    const bytes = readFileSync(files.whole);
     bytes.fill(0xff, 96, bytes.length / 2);
-    writeFileSync(image, bytes);
+    writeFileSync(files.image, bytes);
     expect(await exec()).toMatchObject({ status: 255, stdout: '' });
     expect(entries()).toEqual([]);
   });
 
   it('a file name that is no name reaches nothing outside', async () => {
-    const source = join(folder, `names-${number}`);
+    const source = join(files.folder, `names-${files.number}`);
     mkdirSync(source);
     writeFileSync(join(source, 'marker7'), 'x');
-    const bytes = readFileSync(makeSquashfs(source, image, '-noI', '-noD', '-noF', '-noX'));
-    writeFileSync(image, Buffer.from(bytes.toString('latin1').replaceAll('marker7', '../eviL'), 'latin1'));
+    const bytes = readFileSync(makeSquashfs(source, files.image, '-noI', '-noD', '-noF', '-noX'));
+    writeFileSync(
+      files.image,
+      Buffer.from(bytes.toString('latin1').replaceAll('marker7', '../eviL'), 'latin1'),
+    );
     const ended = await exec();
     expect(ended.status).toBe(255);
     expect(ended.stderr).toContain('that is no name');

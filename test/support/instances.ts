@@ -1,8 +1,10 @@
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { ordinaryId, runSing, type Ended, type SingOptions } from './containers.js';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { makeImage, ordinaryId, runSing, type Ended, type SingOptions } from './containers.js';
 import { eventually, processesWith } from './processes.js';
+import { temporaryFolder } from './temporary.js';
 
 export interface ListedInstance {
   readonly instance: string;
@@ -54,6 +56,61 @@ export function instanceOwner(folder: string, name: string, as: 'user' | 'root' 
       ]);
     },
   };
+}
+
+/** What tests of instances share; there inside tests. */
+export interface InstanceScene {
+  readonly folder: string;
+  /** A directory image. */
+  readonly image: string;
+  /** Another person in every test. */
+  readonly owner: InstanceOwner;
+  /** Another one in every test, for names that no other test has. */
+  readonly number: number;
+}
+
+/**
+ * To be called in a block of tests: one folder and one image for all of them, and for each an owner of its own, of whose instances nothing is
+ * left behind the test.
+ * @param files of the image
+ */
+export function useInstances(
+  files: Readonly<Record<string, string>> = {},
+  as: 'user' | 'root' = 'user',
+): InstanceScene {
+  let current: InstanceOwner | undefined;
+  const now = (): InstanceOwner => {
+    if (current === undefined) throw new Error('Expected to be inside a test: the owner is made before each');
+    return current;
+  };
+  let remove = async (): Promise<void> => undefined;
+  const scene = {
+    folder: '',
+    image: '',
+    number: 0,
+    owner: {
+      get home() {
+        return now().home;
+      },
+      get records() {
+        return now().records;
+      },
+      run: (...how: Parameters<InstanceOwner['run']>) => now().run(...how),
+      list: () => now().list(),
+      leave: () => now().leave(),
+    },
+  };
+  beforeAll(async () => {
+    ({ path: scene.folder, remove } = await temporaryFolder());
+    scene.image = makeImage(scene.folder, files);
+  });
+  afterAll(() => remove());
+  beforeEach(() => {
+    scene.number += 1;
+    current = instanceOwner(scene.folder, `home-${scene.number}`, as);
+  });
+  afterEach(() => scene.owner.leave());
+  return scene;
 }
 
 /** Whether a process is there and not over. */

@@ -11,6 +11,7 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { systemClock } from '#libs/core';
 import { assembleImage, FileAccess } from '#libs/sif';
 import { makeImage, PROGRAM, type Ended } from './containers.js';
@@ -185,6 +186,53 @@ export class Scene {
     const set = `set -e\nmount --make-rprivate /\n${prepare}\nexec "$@"`;
     return ['unshare', '--mount', 'sh', '-c', set, 'sh', ...who, 'sh', '-c', script];
   }
+}
+
+/** What tests of rows say, each about the scene of its block. */
+export interface Rows {
+  /** Only inside tests: there is none before. */
+  readonly scene: Scene;
+  /** As the scene's own. */
+  readonly sh: Scene['sh'];
+  /** What a command says that works and complains of nothing; without the last newline. */
+  readonly output: (command: string, options?: ShellOptions) => Promise<string>;
+  /** A command of `sing` ends with 255, says nothing, and complains in these words. */
+  readonly refused: (command: string, sentence: RegExp, options?: ShellOptions) => Promise<void>;
+  /** `sing` with a configuration of these lines, which the scene keeps as `name`. */
+  readonly conf: (name: string, lines: string) => string;
+}
+
+/** To be called in a block of tests: they have one scene, made before the first of them and removed behind the last. */
+export function useScene(prepare?: (scene: Scene) => Promise<unknown> | void): Rows {
+  let made: Scene | undefined;
+  const scene = (): Scene => {
+    if (made === undefined)
+      throw new Error('Expected to be inside a test: the scene is made before the first');
+    return made;
+  };
+  beforeAll(async () => {
+    made = await Scene.create();
+    await prepare?.(made);
+  });
+  afterAll(() => made?.remove());
+  const sh: Rows['sh'] = (command, options) => scene().sh(command, options);
+  return {
+    get scene() {
+      return scene();
+    },
+    sh,
+    async output(command, options) {
+      const { status, stdout, stderr } = await sh(command, options);
+      expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
+      return stdout.trimEnd();
+    },
+    async refused(command, sentence, options) {
+      const { status, stdout, stderr } = await sh(command, options);
+      expect({ command, status, stdout }).toEqual({ command, status: 255, stdout: '' });
+      expect(stderr).toMatch(sentence);
+    },
+    conf: (name, lines) => `sing -c ${scene().configuration(name, lines)}`,
+  };
 }
 
 /** Gives a directory image the programs that rows use. */

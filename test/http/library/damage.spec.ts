@@ -201,18 +201,26 @@ describe.each([
   it('a disk that cannot read a blob is damage; a store that does not answer is none', async () => {
     const store = world.app.get(BlobStore);
     const real = store.open.bind(store);
-    const failing = (code: string) => async (digest: Parameters<typeof real>[0]) => ({
-      ...(await real(digest)),
-      size: bytes.length,
-      read: () => Promise.reject(Object.assign(new Error('disk'), { code })),
-      close: async () => undefined,
-    });
+    let open = 0;
+    const failing = (code: string) => async (digest: Parameters<typeof real>[0]) => {
+      const reader = await real(digest);
+      open += 1;
+      return {
+        size: bytes.length,
+        read: () => Promise.reject(Object.assign(new Error('disk'), { code })),
+        close: async () => {
+          open -= 1;
+          await reader.close();
+        },
+      };
+    };
     store.open = failing('ESHUTDOWN');
     const health = world.app.get(BlobHealth);
     await expect(health.examine(hash)).rejects.toThrow('disk');
-    expect(await damaged()).toEqual([]);
+    expect([await damaged(), open]).toEqual([[], 0]);
     store.open = failing('EIO');
     expect(await health.examine(hash)).toMatchObject({ state: 'damaged', reason: 'unreadable' });
+    expect(open).toBe(0);
     store.open = real;
     expect(await damaged()).toMatchObject([{ hash, reason: 'unreadable' }]);
   });

@@ -2,23 +2,19 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PROGRAM, skipContainers, type Ended } from '../../support/containers.js';
 import { eventually, processesWith } from '../../support/processes.js';
-import { Scene } from '../../support/rows.js';
+import { type Scene, useScene } from '../../support/rows.js';
 import { isRoot } from '../../support/tester.js';
 
 // Runtime contract §5.1: actions, exit status, streams. Each row as a user and, where that can be, as root.
 describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : (['user'] as const))(
   'rows of actions as %s',
   (as) => {
-    let scene: Scene;
-    beforeAll(async () => {
-      scene = await Scene.create();
-    });
-    afterAll(() => scene.remove());
+    const rows = useScene();
     const sh = (command: string, options: Parameters<Scene['sh']>[1] = {}): Promise<Ended> =>
-      scene.sh(command, { as, ...options });
+      rows.scene.sh(command, { as, ...options });
 
     it.each([
       ['T001', 'exec $I true', 0, '', ''],
@@ -60,7 +56,7 @@ describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : ([
       const both = await sh(
         `sing exec $I sh -c 'echo o; echo e >&2' >"$0.o" 2>"$0.e"; cat "$0.o"; echo; cat "$0.e"`.replaceAll(
           '$0',
-          `${scene.work}/${as}`,
+          `${rows.scene.work}/${as}`,
         ),
       );
       expect(both.stdout).toBe('o\n\ne\n');
@@ -74,7 +70,7 @@ describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : ([
     });
 
     it('T018: the image file runs itself by its first line', async () => {
-      const link = join(scene.folder, `bin-${as}`);
+      const link = join(rows.scene.folder, `bin-${as}`);
       expect(
         (
           await sh(
@@ -99,7 +95,7 @@ describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : ([
     });
 
     it('T023: a script without a first line is run by the shell', async () => {
-      const image = scene.image(`noshebang-${as}`, { 'opt/noshebang.sh': 'echo ran "$1"\n' });
+      const image = rows.scene.image(`noshebang-${as}`, { 'opt/noshebang.sh': 'echo ran "$1"\n' });
       expect(await sh(`sing exec --cwd /opt ${image} ./noshebang.sh x`)).toMatchObject({
         status: 0,
         stdout: 'ran x\n',
@@ -131,8 +127,8 @@ describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : ([
     });
 
     it('T032: a SIF that ends too early is refused and leaves no mount', async () => {
-      const short = join(scene.folder, `short-${as}.sif`);
-      copyFileSync(scene.sif, short);
+      const short = join(rows.scene.folder, `short-${as}.sif`);
+      copyFileSync(rows.scene.sif, short);
       truncateSync(short, 40_000);
       const before = readFileSync('/proc/self/mountinfo', 'utf8');
       const ended = await sh(`sing exec ${short} true`);
@@ -142,19 +138,19 @@ describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : ([
     });
 
     it('T033: a SIF for another machine is refused', async () => {
-      const foreign = await scene.makeSif(`foreign-${as}`, scene.sandbox, 's390x');
+      const foreign = await rows.scene.makeSif(`foreign-${as}`, rows.scene.sandbox, 's390x');
       const ended = await sh(`sing exec ${foreign} true`);
       expect(ended).toMatchObject({ status: 255, stdout: '' });
       expect(ended.stderr).toMatch(/architecture \(s390x\) could not run on the host's/);
     });
 
     it('T034: Ctrl-C ends the payload', async () => {
-      const child = spawn(PROGRAM, ['exec', scene.sandbox, 'sh', '-c', 'echo ready; exec sleep 1000'], {
+      const child = spawn(PROGRAM, ['exec', rows.scene.sandbox, 'sh', '-c', 'echo ready; exec sleep 1000'], {
         cwd: '/',
-        env: scene.environment(as === 'root'),
+        env: rows.scene.environment(as === 'root'),
         stdio: ['ignore', 'pipe', 'inherit'],
         detached: true,
-        ...(isRoot && as === 'user' ? { uid: scene.user.uid, gid: scene.user.gid } : {}),
+        ...(isRoot && as === 'user' ? { uid: rows.scene.user.uid, gid: rows.scene.user.gid } : {}),
       });
       await once(child.stdout, 'data');
       process.kill(-Number(child.pid), 'SIGINT');
@@ -165,18 +161,18 @@ describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : ([
       const env = Object.fromEntries(
         Array.from({ length: 14 }, (_, i) => [`V${i}`, 'y'.repeat(128 * 1024 - 100)]),
       );
-      const ended = spawnSync(PROGRAM, ['exec', scene.sif, 'true'], {
+      const ended = spawnSync(PROGRAM, ['exec', rows.scene.sif, 'true'], {
         cwd: '/',
-        env: { ...scene.environment(as === 'root'), ...env },
+        env: { ...rows.scene.environment(as === 'root'), ...env },
         encoding: 'utf8',
-        ...(isRoot && as === 'user' ? { uid: scene.user.uid, gid: scene.user.gid } : {}),
+        ...(isRoot && as === 'user' ? { uid: rows.scene.user.uid, gid: rows.scene.user.gid } : {}),
       });
       expect([0, 255]).toContain(ended.status);
       expect(ended.stderr).toMatch(ended.status === 0 ? /^$/ : /^FATAL/);
     });
 
     it('T036: a static program runs in an image without a shell', async () => {
-      const image = scene.image(`static-${as}`);
+      const image = rows.scene.image(`static-${as}`);
       for (const name of ['sh', 'busybox']) rmSync(join(image, 'bin', name));
       copyFileSync('/bin/busybox', join(image, 'busybox'));
       expect(await sh(`sing exec ${image} /busybox echo hello`)).toMatchObject({
@@ -204,7 +200,7 @@ describe.skipIf(skipContainers()).each(isRoot ? (['user', 'root'] as const) : ([
     });
 
     it('T040: what kills the front program kills the payload', async () => {
-      const marker = join(scene.work, `marker-${as}`);
+      const marker = join(rows.scene.work, `marker-${as}`);
       writeFileSync(marker, '');
       const ended = await sh(`timeout -s KILL 1 sing exec -p $I sh -c 'sleep 1000; : ${marker}'`);
       expect(ended.status).toBe(137);

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { type ShellOptions, useScene } from '../../support/rows.js';
 import { isRoot } from '../../support/tester.js';
 
 /** The program beside its Node part, which a copy of the program alone has not. */
@@ -14,25 +14,21 @@ const open = !isRoot || spawnSync('test', ['-x', SING], { uid: 65534, gid: 65534
 
 // Rows of the configuration that change files: §5.5 T159, §5.6 T169 to T171.
 describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await Scene.create();
-  });
-  afterAll(() => scene.remove());
+  const rows = useScene();
   const sh = (command: string, options?: ShellOptions): Promise<Ended> =>
-    scene.sh(command.replaceAll('sing ', `${SING} `), options);
+    rows.scene.sh(command.replaceAll('sing ', `${SING} `), options);
 
   it('T169: --set puts values in front, --get shows them, --unset and --reset take them back; the next start obeys', async () => {
     const as = isRoot ? 'root' : 'user';
-    const file = join(scene.work, 'global.conf');
+    const file = join(rows.scene.work, 'global.conf');
     const config = `sing -c ${file} config global`;
     const ended = await sh(
-      `${config} --set 'bind path' ${scene.work} && ${config} --get 'bind path' && ${config} --unset 'bind path' ${scene.work} && ${config} --get 'bind path' && ${config} --set 'mount home' no && ${config} --set 'bind path' /a && ${config} --reset 'bind path' && ${config} --get 'bind path'`,
+      `${config} --set 'bind path' ${rows.scene.work} && ${config} --get 'bind path' && ${config} --unset 'bind path' ${rows.scene.work} && ${config} --get 'bind path' && ${config} --set 'mount home' no && ${config} --set 'bind path' /a && ${config} --reset 'bind path' && ${config} --get 'bind path'`,
       { as },
     );
     expect(ended).toMatchObject({
       status: 0,
-      stdout: `${scene.work},/etc/localtime,/etc/hosts\n/etc/localtime,/etc/hosts\n/etc/localtime,/etc/hosts\n`,
+      stdout: `${rows.scene.work},/etc/localtime,/etc/hosts\n/etc/localtime,/etc/hosts\n/etc/localtime,/etc/hosts\n`,
     });
     expect(statSync(file).mode & 0o777).toBe(0o644);
     expect((await sh(`sing -c ${file} exec $S ls -d $HOME`, { as })).status).not.toBe(0);
@@ -40,7 +36,7 @@ describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
 
   it('T170, T171: unknown names are refused, --dry-run changes nothing', async () => {
     const as = isRoot ? 'root' : 'user';
-    const file = scene.configuration('kept', 'mount home = yes');
+    const file = rows.scene.configuration('kept', 'mount home = yes');
     const before = readFileSync(file, 'utf8');
     expect(await sh(`sing -c ${file} config global --set bogus 1`, { as })).toMatchObject({
       status: 255,
@@ -54,11 +50,11 @@ describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
   it.skipIf(!open)(
     'a user may not change the rules of an installation of root, nor who uses --fakeroot',
     async () => {
-      expect(await sh(`sing config fakeroot --add ${scene.user.name}`)).toMatchObject({
+      expect(await sh(`sing config fakeroot --add ${rows.scene.user.name}`)).toMatchObject({
         status: 255,
         stderr: expect.stringContaining('Only root may change who can use --fakeroot') as string,
       });
-      if (statSync(resolve(SING, '../../..')).uid === scene.user.uid) return;
+      if (statSync(resolve(SING, '../../..')).uid === rows.scene.user.uid) return;
       expect(await sh(`sing config global --set 'mount home' no`)).toMatchObject({
         status: 255,
         stderr: expect.stringContaining('Only root or the owner of the installation') as string,
@@ -69,12 +65,12 @@ describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
   it.skipIf(!isRoot)(
     'T159: config fakeroot adds, disables, enables and removes, and starts obey',
     async () => {
-      const { name } = scene.user;
+      const { name } = rows.scene.user;
       // A copy of /etc in a mount namespace: the machine’s own is not touched.
       const prepare =
         'mkdir -p $F/up $F/over && mount -t tmpfs none $F/over && mkdir $F/over/u $F/over/w && mount -t overlay none -o lowerdir=/etc,upperdir=$F/over/u,workdir=$F/over/w /etc';
       const show = `grep -h '${name}' /etc/subuid /etc/subgid`;
-      const asUser = `setpriv --reuid ${scene.user.uid} --regid ${scene.user.gid} --clear-groups sh -c '${SING} exec -f $S cat /proc/self/uid_map'`;
+      const asUser = `setpriv --reuid ${rows.scene.user.uid} --regid ${rows.scene.user.gid} --clear-groups sh -c '${SING} exec -f $S cat /proc/self/uid_map'`;
       const config = (flag: string, user = name): string => `${SING} config fakeroot ${flag} ${user}`;
       const script = [
         'printf "other:4294836224:65536\\n" >/etc/subuid; cp /etc/subuid /etc/subgid',
@@ -86,7 +82,7 @@ describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
         `${config('--remove')}; echo $?; cat /etc/subuid /etc/subgid; ls /etc/subuid.lock; stat -c %a /etc/subuid`,
         `${config('--remove')}; echo $?; ${config('--add', 'nobody-of-this-name')}; echo $?`,
       ].join('\n');
-      const ended = await scene.sh(script, { as: 'root', prepare });
+      const ended = await rows.scene.sh(script, { as: 'root', prepare });
       const line = `${name}:4294770688:65536`;
       const both = `${line}\n${line}\n`;
       expect(ended.stdout.replaceAll(/^ +/gm, '').replaceAll(/ +/g, ' ')).toBe(

@@ -9,43 +9,26 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { describe, expect, it } from 'vitest';
+import { skipContainers } from '../../support/containers.js';
+import { useScene } from '../../support/rows.js';
 import { isRoot } from '../../support/tester.js';
 
 // Runtime contract §3.1 and what of §5.6 concerns an installation without a setuid program.
 describe.skipIf(skipContainers())('rows of the configuration', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await Scene.create();
-  });
-  afterAll(() => scene.remove());
-  const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
-  const output = async (command: string, options?: ShellOptions): Promise<string> => {
-    const { status, stdout, stderr } = await sh(command, options);
-    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
-    return stdout.trimEnd();
-  };
-  const refused = async (command: string, sentence: RegExp, options?: ShellOptions): Promise<void> => {
-    const ended = await sh(command, options);
-    expect({ command, status: ended.status, stdout: ended.stdout }).toEqual({
-      command,
-      status: 255,
-      stdout: '',
-    });
-    expect(ended.stderr).toMatch(sentence);
-  };
-  const conf = (name: string, lines: string): string => `sing -c ${scene.configuration(name, lines)}`;
+  const rows = useScene();
+  const { sh, output, refused, conf } = rows;
   const install = (name: string, lines: string): string =>
-    scene.installation(name, { 'singularity.conf': `bind path = /etc/localtime, /etc/hosts\n${lines}\n` });
+    rows.scene.installation(name, {
+      'singularity.conf': `bind path = /etc/localtime, /etc/hosts\n${lines}\n`,
+    });
 
   it('T165, T166: a file that others could have written, or that is none, is refused with its path', async () => {
     const program = install('owned', 'mount home = no');
-    const file = join(scene.folder, 'owned/etc/singularity/singularity.conf');
+    const file = join(rows.scene.folder, 'owned/etc/singularity/singularity.conf');
     expect(await output(`${program} exec $S true`)).toBe('');
     // Only root can give a file away.
-    for (const { uid, gid } of isRoot ? [scene.user] : []) {
+    for (const { uid, gid } of isRoot ? [rows.scene.user] : []) {
       chownSync(file, uid, gid);
       await expect(
         refused(`${program} exec $S true`, /singularity\.conf must be owned by root/),
@@ -74,10 +57,11 @@ describe.skipIf(skipContainers())('rows of the configuration', () => {
   });
 
   it('T167: --config, and its variable', async () => {
-    const path = scene.configuration('other', 'mount home = no');
-    expect((await sh(`sing -c ${path} exec $S ls ${scene.user.home}`)).status).not.toBe(0);
+    const path = rows.scene.configuration('other', 'mount home = no');
+    expect((await sh(`sing -c ${path} exec $S ls ${rows.scene.user.home}`)).status).not.toBe(0);
     expect(
-      (await sh(`sing exec $S ls ${scene.user.home}`, { env: { SINGULARITY_CONFIG_FILE: path } })).status,
+      (await sh(`sing exec $S ls ${rows.scene.user.home}`, { env: { SINGULARITY_CONFIG_FILE: path } }))
+        .status,
     ).not.toBe(0);
     await expect(
       refused('sing -c /nope exec $S true', /could not read the configuration file \/nope/),
@@ -202,7 +186,7 @@ describe.skipIf(skipContainers())('rows of the configuration', () => {
   });
 
   it('user search path says where newuidmap is', async () => {
-    if (!existsSync('/usr/bin/newuidmap') || scene.user.subordinate === null) return;
+    if (!existsSync('/usr/bin/newuidmap') || rows.scene.user.subordinate === null) return;
     const id = `exec -f $S sh -c 'grep -c . /proc/self/uid_map'`;
     expect(await output(`${conf('search', 'user search path = /nowhere:/usr/bin')} ${id}`)).toBe('2');
     expect(await output(`${conf('search-path', 'user search path = $PATH')} ${id}`)).toBe('2');

@@ -1,26 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PROGRAM, skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { describe, expect, it } from 'vitest';
+import { PROGRAM, skipContainers } from '../../support/containers.js';
+import { useScene } from '../../support/rows.js';
 
 // Runtime contract §5.3: the environment. As a user.
 describe.skipIf(skipContainers())('rows of the environment', () => {
-  let scene: Scene;
   let scripted = '';
-  beforeAll(async () => {
-    scene = await Scene.create();
+  const rows = useScene((scene) => {
     scripted = scene.image('environment', {
       '.singularity.d/env/90-environment.sh': 'export A=i\nexport EMPTY=\n',
     });
   });
-  afterAll(() => scene.remove());
-  const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
-  const output = async (command: string, options?: ShellOptions): Promise<string> => {
-    const { status, stdout, stderr } = await sh(command, options);
-    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
-    return stdout.trimEnd();
-  };
+  const { sh, output } = rows;
 
   it('T096, T097: the host’s variables pass, with -e only a few', async () => {
     expect(await output('FOO=1 sing exec $I printenv FOO')).toBe('1');
@@ -77,7 +69,7 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
 
   it('T102: HOME is not for injection', async () => {
     const ended = await sh('sing exec $I printenv HOME', { env: { SINGULARITYENV_HOME: '/x' } });
-    expect(ended.stdout).toBe(`${scene.user.home}\n`);
+    expect(ended.stdout).toBe(`${rows.scene.user.home}\n`);
     expect(ended.stderr).toBe(
       'WARNING: Overriding HOME environment variable with SINGULARITYENV_HOME is not permitted\n',
     );
@@ -125,21 +117,23 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
       `sing exec --env-file $W/one --env-file $W/two $I sh -c 'echo "$A|$B|$C|$D|$PATH|$HOME"'`,
       { env: { HOSTVAR: 'h' } },
     );
-    expect(ended.stdout).toBe(`later|two words||oneh|/bin:/extra|${scene.user.home}\n`);
+    expect(ended.stdout).toBe(`later|two words||oneh|/bin:/extra|${rows.scene.user.home}\n`);
     expect((await sh('sing exec --env-file /nope $I true')).status).toBe(255);
     expect(
-      await output('sing exec $I printenv A', { env: { SINGULARITY_ENV_FILE: join(scene.work, 'one') } }),
+      await output('sing exec $I printenv A', {
+        env: { SINGULARITY_ENV_FILE: join(rows.scene.work, 'one') },
+      }),
     ).toBe('one');
   });
 
   it('T110: what the runtime itself sets', async () => {
     expect(
       await output('sing exec $I printenv SINGULARITY_CONTAINER SINGULARITY_NAME SINGULARITY_COMMAND'),
-    ).toBe(`${scene.sif}\nimage.sif\nexec`);
+    ).toBe(`${rows.scene.sif}\nimage.sif\nexec`);
   });
 
   it('T111: hostile variables reach the payload, not the runtime', async () => {
-    const trap = join(scene.work, 'trap');
+    const trap = join(rows.scene.work, 'trap');
     const env = {
       NODE_OPTIONS: `--require=${trap}`,
       LD_PRELOAD: `${trap}.so`,
@@ -156,13 +150,13 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
       .join(' ');
     // The shell that starts it is not to be steered: only the program gets them.
     const ended = await sh(
-      `env -i PATH="$PATH" HOME="$HOME" ${assignments} ${PROGRAM} exec ${scene.sif} printenv ${names}`,
+      `env -i PATH="$PATH" HOME="$HOME" ${assignments} ${PROGRAM} exec ${rows.scene.sif} printenv ${names}`,
     );
     expect(ended.stdout).toBe(`--require=${trap}\n${trap}.so\n${trap}.pem\n${trap}\n`);
     expect(
       (
         await sh(
-          `env -i PATH="$PATH" HOME="$HOME" ${assignments} ${PROGRAM} exec -e ${scene.sif} printenv ${names}`,
+          `env -i PATH="$PATH" HOME="$HOME" ${assignments} ${PROGRAM} exec -e ${rows.scene.sif} printenv ${names}`,
         )
       ).stdout,
     ).toBe('');
@@ -170,9 +164,11 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
   });
 
   it('T112: the prompt of a shell on a terminal', async () => {
-    const ended = await sh(`script -qec "${PROGRAM} shell ${scene.sif}" /dev/null`, { input: 'exit 4\n' });
+    const ended = await sh(`script -qec "${PROGRAM} shell ${rows.scene.sif}" /dev/null`, {
+      input: 'exit 4\n',
+    });
     expect(ended.stdout).toContain('Singularity> ');
     expect(ended.status).toBe(4);
-    expect(readFileSync(scene.sif).subarray(0, 22).toString()).toBe('#!/usr/bin/env run-sin');
+    expect(readFileSync(rows.scene.sif).subarray(0, 22).toString()).toBe('#!/usr/bin/env run-sin');
   });
 });

@@ -1,8 +1,8 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { useScene } from '../../support/rows.js';
 import { isRoot, tester } from '../../support/tester.js';
 
 /** Words that cover /etc/subuid and /etc/subgid in the mount namespace of one command. */
@@ -14,26 +14,8 @@ const noSubordinate = tester().subordinate === null;
 
 // Runtime contract §5.5: fakeroot.
 describe.skipIf(skipContainers())('rows of fakeroot', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await Scene.create();
-  });
-  afterAll(() => scene.remove());
-  const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
-  const output = async (command: string, options?: ShellOptions): Promise<string> => {
-    const { status, stdout, stderr } = await sh(command, options);
-    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
-    return stdout.trimEnd();
-  };
-  const refused = async (command: string, sentence: RegExp, options?: ShellOptions): Promise<void> => {
-    const ended = await sh(command, options);
-    expect({ command, status: ended.status, stdout: ended.stdout }).toEqual({
-      command,
-      status: 255,
-      stdout: '',
-    });
-    expect(ended.stderr).toMatch(sentence);
-  };
+  const rows = useScene();
+  const { sh, output, refused } = rows;
 
   it.skipIf(noSubordinate)('T149: root inside, all capabilities there, no_new_privs', async () => {
     expect(await output('sing exec --fakeroot $S id -u')).toBe('0');
@@ -50,9 +32,9 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
     await output(
       `cd $W && sing exec --fakeroot -B $W:/w $S sh -c 'cd /w && touch zero one two && chown 1:1 one && chown 2:2 two'`,
     );
-    const { uid, gid, subordinate } = scene.user;
+    const { uid, gid, subordinate } = rows.scene.user;
     const owners = ['zero', 'one', 'two'].map((name) => {
-      const status = statSync(join(scene.work, name));
+      const status = statSync(join(rows.scene.work, name));
       return [status.uid, status.gid];
     });
     const first = subordinate ?? { uid: 0, gid: 0 };
@@ -135,9 +117,9 @@ describe.skipIf(skipContainers())('rows of fakeroot', () => {
     });
 
     it('T163, S28: nothing of the host’s root is open to the root inside', async () => {
-      mkdirSync(join(scene.folder, 'roots'), { mode: 0o755 });
-      writeFileSync(join(scene.folder, 'roots/file'), 'x', { mode: 0o644 });
-      writeFileSync(join(scene.folder, 'roots/secret'), 'x', { mode: 0o600 });
+      mkdirSync(join(rows.scene.folder, 'roots'), { mode: 0o755 });
+      writeFileSync(join(rows.scene.folder, 'roots/file'), 'x', { mode: 0o644 });
+      writeFileSync(join(rows.scene.folder, 'roots/secret'), 'x', { mode: 0o600 });
       const inside = (command: string): Promise<Ended> =>
         sh(`sing exec --fakeroot --writable-tmpfs -B $F/roots:/roots $S sh -c '${command}'`);
       for (const command of [

@@ -12,20 +12,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ordinaryId, PROGRAM, skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { describe, expect, it } from 'vitest';
+import { ordinaryId, PROGRAM, skipContainers } from '../../support/containers.js';
+import { useScene } from '../../support/rows.js';
 import { isRoot } from '../../support/tester.js';
 
 // Runtime contract §5.10: hostile images, races and input. As a user, and as root where root has more to lose.
 describe.skipIf(skipContainers())('rows of hostile images and input', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await Scene.create();
-  });
-  afterAll(() => scene.remove());
+  const rows = useScene();
+  const { sh } = rows;
   const everybody = isRoot ? (['user', 'root'] as const) : (['user'] as const);
-  const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
 
   /** What a launch could spoil on the machine. */
   const host = (): unknown => ['/etc', '/', '/usr/bin', '/var'].map((folder) => readdirSync(folder).sort());
@@ -34,13 +30,18 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
     const before = [host(), readFileSync('/proc/self/mountinfo', 'utf8')];
     const targets = ['/etc', '..', '../../../../../etc', '/proc/1/root/etc', '/host', '/', 'tmp'];
     for (const [index, target] of targets.entries()) {
-      const image = scene.image(`links-${as}-${index}`, { 'host/x': '' });
+      const image = rows.scene.image(`links-${as}-${index}`, { 'host/x': '' });
       for (const name of ['tmp', 'proc', 'sys', 'dev', 'var', 'home', 'root', 'mnt'])
         symlinkSync(target, join(image, name));
       rmSync(join(image, 'etc/passwd'));
       symlinkSync('../../../../etc/shadow', join(image, 'etc/passwd'));
       symlinkSync('../../../../etc/shadow', join(image, 'etc/resolv.conf'));
-      for (const words of ['', '-c', `-B ${scene.work}:/mnt/inner`, `--no-home -B ${scene.work}/:/tmp/a`]) {
+      for (const words of [
+        '',
+        '-c',
+        `-B ${rows.scene.work}:/mnt/inner`,
+        `--no-home -B ${rows.scene.work}/:/tmp/a`,
+      ]) {
         const ended = await sh(`sing exec ${words} ${image} cat /etc/passwd`, { as });
         expect([0, 1, 255]).toContain(ended.status);
         expect(ended.stdout).not.toContain('root:$');
@@ -51,7 +52,7 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
   });
 
   it('S04: a passwd that leads to the host’s shadow is not read', async () => {
-    const image = scene.image('shadow');
+    const image = rows.scene.image('shadow');
     rmSync(join(image, 'etc/passwd'));
     symlinkSync('/etc/shadow', join(image, 'etc/passwd'));
     const ended = await sh(`sing exec ${image} cat /etc/passwd`);
@@ -62,8 +63,8 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
   it.each(everybody)(
     'S05: a target that changes between folder and link reaches nothing outside (%s)',
     async (as) => {
-      const image = scene.image(`race-${as}`);
-      const victim = join(scene.folder, `victim-${as}`);
+      const image = rows.scene.image(`race-${as}`);
+      const victim = join(rows.scene.folder, `victim-${as}`);
       mkdirSync(victim, { mode: 0o777 });
       const script = `while :; do mkdir -p "$0/t/in"; rm -rf "$0/t"; ln -s ${victim} "$0/t"; ln -s ../../../../../../../${victim} "$0/u"; rm -rf "$0/t" "$0/u"; done`;
       const racer = spawn('sh', ['-c', script, image], { stdio: 'ignore', detached: true });
@@ -83,9 +84,9 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
   );
 
   it('S06: an image whose name changes hands is one or the other, or refused', async () => {
-    const one = scene.image('one', { 'etc/which': 'one\n' });
-    const two = scene.image('two', { 'etc/which': 'two\n' });
-    const link = join(scene.folder, 'which');
+    const one = rows.scene.image('one', { 'etc/which': 'one\n' });
+    const two = rows.scene.image('two', { 'etc/which': 'two\n' });
+    const link = join(rows.scene.folder, 'which');
     symlinkSync(one, link);
     const racer = spawn('sh', ['-c', `while :; do ln -sfn ${two} ${link}; ln -sfn ${one} ${link}; done`], {
       stdio: 'ignore',
@@ -126,19 +127,19 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
 
   it('S09, S11: scripts and the shell of an image have the user’s power, without capabilities', async () => {
     const look = `grep -E "^(CapEff|NoNewPrivs|Uid)" /proc/self/status | tr '\\n' ' '`;
-    const image = scene.image('scripts', {
-      '.singularity.d/env/90-environment.sh': `touch /etc/scs-row 2>/dev/null; echo x >${scene.folder}/scs-row 2>/dev/null; ${look}\n`,
+    const image = rows.scene.image('scripts', {
+      '.singularity.d/env/90-environment.sh': `touch /etc/scs-row 2>/dev/null; echo x >${rows.scene.folder}/scs-row 2>/dev/null; ${look}\n`,
     });
-    const expected = new RegExp(`^Uid:\\t${scene.user.uid}\\t.*CapEff:\\t0{16} NoNewPrivs:\\t1`);
+    const expected = new RegExp(`^Uid:\\t${rows.scene.user.uid}\\t.*CapEff:\\t0{16} NoNewPrivs:\\t1`);
     expect((await sh(`sing exec ${image} true`)).stdout).toMatch(expected);
     rmSync(join(image, 'bin/sh'));
     writeFileSync(join(image, 'bin/sh'), `#!/bin/busybox sh\n${look}\n`, { mode: 0o755 });
     expect((await sh(`sing run ${image}`)).stdout).toMatch(expected);
-    expect(existsSync(join(scene.folder, 'scs-row'))).toBe(false);
+    expect(existsSync(join(rows.scene.folder, 'scs-row'))).toBe(false);
   });
 
   it('S10: the scripts of actions in an image are not used', async () => {
-    const image = scene.image(
+    const image = rows.scene.image(
       'actions',
       Object.fromEntries(
         ['exec', 'run', 'shell', 'test'].map((verb) => [
@@ -169,7 +170,7 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
     // A plan by hand gives nobody more than they have: root's own ids are refused by the kernel.
     const plan = (await sh('sing exec --dry-run $S id')).stdout;
     const asRoot = plan.replaceAll(/"inside": \d+,\s+"outside": \d+/g, '"inside": 0, "outside": 0');
-    writeFileSync(join(scene.folder, 'plan'), asRoot, { mode: 0o644 });
+    writeFileSync(join(rows.scene.folder, 'plan'), asRoot, { mode: 0o644 });
     expect((await sh('sing --execute-plan 3 3<$F/plan')).status).toBe(255);
     expect((await sh('sing --execute-plan 3 3</dev/null')).status).toBe(255);
   });
@@ -182,8 +183,8 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
   });
 
   it.each(everybody)('S20: the program cannot be written from inside (%s)', async (as) => {
-    const own = join(scene.folder, `own-${as}`);
-    const program = scene.installation(`own-${as}`, {});
+    const own = join(rows.scene.folder, `own-${as}`);
+    const program = rows.scene.installation(`own-${as}`, {});
     const hash = (): string => createHash('sha256').update(readFileSync(program)).digest('hex');
     const before = hash();
     for (const words of ['-p', '-p -f', ''])
@@ -196,12 +197,12 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
   });
 
   it.skipIf(!isRoot)('S21: another user cannot look into a container', async () => {
-    const child = spawn(PROGRAM, ['exec', scene.sandbox, 'sh', '-c', 'echo ready; exec sleep 1000'], {
+    const child = spawn(PROGRAM, ['exec', rows.scene.sandbox, 'sh', '-c', 'echo ready; exec sleep 1000'], {
       cwd: '/',
-      env: scene.environment(false),
+      env: rows.scene.environment(false),
       stdio: ['ignore', 'pipe', 'inherit'],
-      uid: scene.user.uid,
-      gid: scene.user.gid,
+      uid: rows.scene.user.uid,
+      gid: rows.scene.user.gid,
     });
     await once(child.stdout, 'data');
     const look = spawn('ls', [`/proc/${child.pid}/root/`, `/proc/${child.pid}/ns/`], {
@@ -256,12 +257,14 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
     const lines = ended.stdout.trimEnd().split('\n');
     expect(lines).toHaveLength(2);
     expect(lines[1]).toMatch(
-      new RegExp(`^${scene.user.name}:x:${scene.user.uid}:${scene.user.gid}:[^:]*:${scene.user.home}:`),
+      new RegExp(
+        `^${rows.scene.user.name}:x:${rows.scene.user.uid}:${rows.scene.user.gid}:[^:]*:${rows.scene.user.home}:`,
+      ),
     );
   });
 
   it('S14: an ext3 image of a user is not mounted by the kernel', async () => {
-    const image = join(scene.folder, 'ext3.img');
+    const image = join(rows.scene.folder, 'ext3.img');
     const made = await sh(
       `head -c 4194304 /dev/zero >$F/ext3.img && mkfs.ext3 -q -F $F/ext3.img && chmod 644 $F/ext3.img`,
       { as: isRoot ? 'root' : 'user' },

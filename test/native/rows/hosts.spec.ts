@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { describe, expect, it } from 'vitest';
+import { skipContainers } from '../../support/containers.js';
+import { type ShellOptions, useScene } from '../../support/rows.js';
 import { isRoot, tester } from '../../support/tester.js';
 
 /** Gives one command a /dev with the devices that every machine has, and these besides. */
@@ -16,13 +16,7 @@ const hasFuse = existsSync('/dev/fuse');
 
 // Machines that lack something: what works without it works, and what does not says what is missing and who can change it.
 describe.skipIf(skipContainers() || !isRoot)('machines that lack something', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await Scene.create();
-  });
-  afterAll(() => scene.remove());
-  const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
-  const conf = (name: string, lines: string): string => `sing -c ${scene.configuration(name, lines)}`;
+  const { sh, conf } = useScene();
   const prepared = (...more: readonly string[]): ShellOptions => ({
     prepare: devices(...more).replaceAll('$F/dev', () => '$F/dev-$$'),
   });

@@ -9,39 +9,25 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { describe, expect, it } from 'vitest';
+import { skipContainers } from '../../support/containers.js';
+import { useScene } from '../../support/rows.js';
 import { isRoot } from '../../support/tester.js';
 
 // Runtime contract §5.2: mounts, home, working directory, files. As a user.
 describe.skipIf(skipContainers())('rows of mounts', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await Scene.create();
+  const rows = useScene(async (scene) => {
     await scene.sh(
       'mkdir -p $W/a $W/b/sub $W/home; echo a >$W/a/file; echo b >$W/b/file; mkdir "$W/a,b" "$W/co:lon"; echo c >"$W/a,b/file"; echo d >"$W/co:lon/file"',
     );
   });
-  afterAll(() => scene.remove());
-  const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
-  const output = async (command: string, options?: ShellOptions): Promise<string> => {
-    const { status, stdout, stderr } = await sh(command, options);
-    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
-    return stdout.trimEnd();
-  };
-  const refused = async (command: string, sentence: RegExp, status = 255): Promise<void> => {
-    const ended = await sh(command);
-    expect({ command, status: ended.status }).toEqual({ command, status });
-    expect(ended.stderr).toMatch(sentence);
-  };
-  const conf = (name: string, lines: string): string => `sing -c ${scene.configuration(name, lines)}`;
+  const { sh, output, refused, conf } = rows;
 
   it('T041, T042: home and /tmp are the host’s and the user’s; contained they are empty', async () => {
     const name = `scs-row-${process.pid}`;
     await output(`sing exec $I sh -c 'touch $HOME/${name} /tmp/${name}'`);
-    for (const path of [join(scene.user.home, name), join('/tmp', name)]) {
-      expect(statSync(path).uid).toBe(scene.user.uid);
+    for (const path of [join(rows.scene.user.home, name), join('/tmp', name)]) {
+      expect(statSync(path).uid).toBe(rows.scene.user.uid);
       rmSync(path);
     }
     expect(await output(`sing exec -C $I sh -c 'ls -A $HOME /tmp | grep -v :' || true`)).toBe('');
@@ -57,7 +43,7 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     const minimal = await output(`${conf('minimal', 'mount dev = minimal')} exec $I ls /dev`);
     expect(minimal.split('\n')).toEqual(expect.arrayContaining(['null', 'zero', 'random', 'urandom', 'shm']));
     expect(minimal).not.toContain('kmsg');
-    const image = scene.image('with-dev', { 'dev/of-the-image': '' });
+    const image = rows.scene.image('with-dev', { 'dev/of-the-image': '' });
     expect(await output(`${conf('no-dev', 'mount dev = no')} exec ${image} ls /dev`)).toBe('of-the-image');
   });
 
@@ -113,14 +99,14 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   it('T056, T057: variable and flag, and a bind in a bind', async () => {
     expect(
       await output('sing exec -B $W/b:/b $I cat /a/file /b/file', {
-        env: { SINGULARITY_BIND: `${scene.work}/a:/a` },
+        env: { SINGULARITY_BIND: `${rows.scene.work}/a:/a` },
       }),
     ).toBe('a\nb');
     expect(await output('sing exec -B $W/b:/m,$W/a:/m/sub $I cat /m/file /m/sub/file')).toBe('b\na');
   });
 
   it('T058: a target that is a link leads where it leads in the container', async () => {
-    const image = scene.image('linked');
+    const image = rows.scene.image('linked');
     mkdirSync(join(image, 'run'));
     mkdirSync(join(image, 'var'));
     symlinkSync('/run', join(image, 'var/run'));
@@ -141,11 +127,11 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   });
 
   it('T062: of the folder of homes only the own is seen', async () => {
-    expect(await output(`sing exec $I ls ${join(scene.user.home, '..')}`)).toBe(scene.user.name);
+    expect(await output(`sing exec $I ls ${join(rows.scene.user.home, '..')}`)).toBe(rows.scene.user.name);
   });
 
   it('T063, T064: --no-mount', async () => {
-    const image = scene.image('with-tmp', { 'tmp/of-the-image': '' });
+    const image = rows.scene.image('with-tmp', { 'tmp/of-the-image': '' });
     expect(await output(`sing exec --no-mount tmp ${image} ls /tmp`)).toBe('of-the-image');
     const unknown = await sh('sing exec --no-mount bogus $I true');
     expect(unknown).toMatchObject({ status: 0, stderr: `WARNING: Ignoring unknown mount type 'bogus'\n` });
@@ -177,14 +163,14 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
 
   it('T067, T068: the working directory, links resolved', async () => {
     expect(await output('mkdir -p $W/d && ln -s d $W/link && cd $W/d && sing exec $I pwd')).toBe(
-      join(scene.work, 'd'),
+      join(rows.scene.work, 'd'),
     );
-    expect(await output('cd $W/link && sing exec $I sh -c pwd')).toBe(join(scene.work, 'd'));
+    expect(await output('cd $W/link && sing exec $I sh -c pwd')).toBe(join(rows.scene.work, 'd'));
   });
 
   it('T069: a working directory that was deleted', async () => {
     const ended = await sh('mkdir $W/gone && cd $W/gone && rmdir $W/gone && sing exec $I pwd');
-    expect(ended).toMatchObject({ status: 0, stdout: `${scene.user.home}\n` });
+    expect(ended).toMatchObject({ status: 0, stdout: `${rows.scene.user.home}\n` });
     expect(ended.stderr).toMatch(/^WARNING/);
   });
 
@@ -198,12 +184,12 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   });
 
   it('T073, T074: an image without or with a wrong passwd', async () => {
-    const without = scene.image('no-passwd');
+    const without = rows.scene.image('no-passwd');
     rmSync(join(without, 'etc/passwd'));
     const ended = await sh(`sing exec ${without} ls /etc/passwd`);
     expect(ended.stdout).toBe('');
     expect(ended.stderr).toMatch(/WARNING.*passwd/);
-    const garbage = scene.image('garbage');
+    const garbage = rows.scene.image('garbage');
     writeFileSync(join(garbage, 'etc/passwd'), 'garbage\n');
     const second = await sh(`sing exec ${garbage} cat /etc/passwd`);
     expect(second).toMatchObject({ status: 0, stdout: 'garbage\n' });
@@ -249,7 +235,7 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     await expect(
       refused(`${sing} exec --no-home -B /tmp:/newdir $I true`, /newdir/),
     ).resolves.toBeUndefined();
-    const image = scene.image('with-targets', { 'mnt/x': '', 'proc/x': '', 'tmp/x': '' });
+    const image = rows.scene.image('with-targets', { 'mnt/x': '', 'proc/x': '', 'tmp/x': '' });
     expect(
       await output(
         `${sing.replace('sing ', 'sing -s ')} exec --no-home --no-mount dev,sys -B $W/a:/mnt ${image} cat /mnt/file`,
@@ -266,14 +252,14 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     expect(
       (
         await sh(
-          `cd $W/a && ${conf('no-binds', 'user bind control = no')} exec --no-mount tmp $S ls ${scene.work}`,
+          `cd $W/a && ${conf('no-binds', 'user bind control = no')} exec --no-mount tmp $S ls ${rows.scene.work}`,
         )
       ).stdout,
     ).toBe('');
   });
 
   it('T093: 60 binds', async () => {
-    const binds = Array.from({ length: 60 }, (_, i) => `${scene.work}/a:/m/${i}`).join(',');
+    const binds = Array.from({ length: 60 }, (_, i) => `${rows.scene.work}/a:/m/${i}`).join(',');
     expect(await output(`sing exec -B ${binds} $I sh -c 'cat /m/*/file | wc -l'`)).toBe('60');
   });
 
@@ -283,11 +269,11 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
       .map((line) => line.split(' '));
     for (const path of [
       '/',
-      scene.user.home,
+      rows.scene.user.home,
       '/tmp',
       '/var/tmp',
       '/etc/hosts',
-      scene.work.startsWith('/var/tmp') ? '/var/tmp' : scene.work,
+      rows.scene.work.startsWith('/var/tmp') ? '/var/tmp' : rows.scene.work,
     ]) {
       const flags = lines.findLast(([, , , , target]) => target === path)?.[5]?.split(',');
       expect([path, flags]).toEqual([path, expect.arrayContaining(['nosuid', 'nodev'])]);
@@ -296,7 +282,7 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
 
   it('T095: nothing is left', async () => {
     // Loop devices of other tests come and go: those of this scene are looked for.
-    const look = `cat /proc/self/mountinfo; losetup -a | grep -F ${scene.folder}; ls /sys/block | grep -v loop`;
+    const look = `cat /proc/self/mountinfo; losetup -a | grep -F ${rows.scene.folder}; ls /sys/block | grep -v loop`;
     const before = await sh(look, { as: isRoot ? 'root' : 'user' });
     await sh('sing exec $I true; sing exec -C -f $I true; sing exec $S false; sing exec -B /nope $I true');
     if (isRoot) await sh('sing exec $I true; sing exec -C $I true', { as: 'root' });
@@ -321,8 +307,8 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   });
 
   it.skipIf(!isRoot)('T047: a source that only others may enter is refused to the user', async () => {
-    mkdirSync(join(scene.folder, 'closed/inner'), { recursive: true });
-    chmodSync(join(scene.folder, 'closed'), 0o700);
+    mkdirSync(join(rows.scene.folder, 'closed/inner'), { recursive: true });
+    chmodSync(join(rows.scene.folder, 'closed'), 0o700);
     await expect(
       refused('sing exec -B $F/closed/inner:/mnt $I true', /closed\/inner/),
     ).resolves.toBeUndefined();

@@ -1,9 +1,9 @@
 import { copyFileSync, chmodSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { skipContainers, type Ended } from '../../support/containers.js';
-import { Scene, type ShellOptions } from '../../support/rows.js';
+import { describe, expect, it } from 'vitest';
+import { skipContainers } from '../../support/containers.js';
+import { useScene } from '../../support/rows.js';
 import { isRoot } from '../../support/tester.js';
 
 const NONE = '0000000000000000';
@@ -19,27 +19,8 @@ function values(text: string): string[] {
 
 // Runtime contract §5.4: namespaces, privileges, security options.
 describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await Scene.create();
-  });
-  afterAll(() => scene.remove());
-  const sh = (command: string, options?: ShellOptions): Promise<Ended> => scene.sh(command, options);
-  const output = async (command: string, options?: ShellOptions): Promise<string> => {
-    const { status, stdout, stderr } = await sh(command, options);
-    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
-    return stdout.trimEnd();
-  };
-  const refused = async (command: string, sentence: RegExp, options?: ShellOptions): Promise<void> => {
-    const ended = await sh(command, options);
-    expect({ command, status: ended.status, stdout: ended.stdout }).toEqual({
-      command,
-      status: 255,
-      stdout: '',
-    });
-    expect(ended.stderr).toMatch(sentence);
-  };
-  const conf = (name: string, lines: string): string => `sing -c ${scene.configuration(name, lines)}`;
+  const rows = useScene();
+  const { sh, output, refused, conf } = rows;
 
   it('T113: without flags the namespaces are the caller’s', async () => {
     const look = 'readlink /proc/self/ns/pid /proc/self/ns/ipc /proc/self/ns/uts /proc/self/ns/net';
@@ -80,7 +61,7 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
   });
 
   it('T119: --userns keeps the own id', async () => {
-    expect(await output('sing exec -u $I id -u')).toBe(String(scene.user.uid));
+    expect(await output('sing exec -u $I id -u')).toBe(String(rows.scene.user.uid));
     expect(
       await output(
         'sing exec -p -i --uts -n --network none -u $I sh -c "for n in pid ipc uts net user; do readlink /proc/self/ns/\\$n; done"',
@@ -130,7 +111,7 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
       { as: 'root' },
     );
     expect(values(kept).at(-1)).toBe('0');
-    const file = scene.installation('root-file', {
+    const file = rows.scene.installation('root-file', {
       'singularity.conf': 'root default capabilities = file\n',
       'capability.json': '{"users": {"root": ["CAP_CHOWN", "net_raw", "CAP_NOPE"], "other": ["CAP_KILL"]}}',
     });
@@ -149,7 +130,7 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
       '{"users": {}, "users": {"root": ["CAP_SYS_ADMIN"]}}',
       ' '.repeat(2 ** 21),
     ]) {
-      scene.installation('root-file', { 'capability.json': wrong });
+      rows.scene.installation('root-file', { 'capability.json': wrong });
       await expect(
         refused(`${file} exec $S true`, /capability\.json/, { as: 'root' }),
       ).resolves.toBeUndefined();
@@ -188,11 +169,11 @@ describe.skipIf(skipContainers())('rows of namespaces and privileges', () => {
   it.skipIf(!isRoot)(
     'T145, T146, T147: setuid bits, file capabilities and devices of an image give nothing',
     async () => {
-      const image = scene.image('hostile');
+      const image = rows.scene.image('hostile');
       const copy = join(image, 'busybox');
       copyFileSync('/bin/busybox', copy);
       chmodSync(copy, 0o4755);
-      expect(await output(`sing exec ${image} sh -c '/busybox id -u'`)).toBe(String(scene.user.uid));
+      expect(await output(`sing exec ${image} sh -c '/busybox id -u'`)).toBe(String(rows.scene.user.uid));
       rmSync(copy);
       copyFileSync('/bin/busybox', copy);
       chmodSync(copy, 0o755);

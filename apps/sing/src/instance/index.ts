@@ -1,6 +1,7 @@
 import { defineCommand, defineGroup, type AnyContext, type Command, type Positional } from '#libs/cli';
 import { INSTANCE_FLAGS } from '#libs/runtime';
 import { flagsOf } from '../action/flags.js';
+import { becomeNative } from '../action/native.js';
 
 const image: Positional = { name: 'image', summary: 'SIF file, folder, library://…, oras://… or https://…' };
 const name: Positional = { name: 'name', summary: 'name of the instance: letters, digits, ".", "_" and "-"' };
@@ -11,7 +12,7 @@ const words: Positional = {
   optional: true,
 };
 
-async function start(ctx: AnyContext, verb: 'start' | 'run'): Promise<number> {
+async function start(ctx: AnyContext, verb: keyof typeof STARTS): Promise<number> {
   const { startAction } = await import('../action/start.js');
   const behind = [ctx.args['image'], ctx.args['name'], ctx.args['arguments'] ?? []].flat().map(String);
   return startAction(ctx, {
@@ -24,36 +25,39 @@ async function start(ctx: AnyContext, verb: 'start' | 'run'): Promise<number> {
 }
 
 /** The native program answers these itself; this process is asked only when it was started in another way. */
-async function native(ctx: AnyContext, verb: string): Promise<never> {
-  const { becomeNative } = await import('../action/native.js');
+function native(ctx: AnyContext, verb: string): Promise<never> {
   return becomeNative(ctx, ['instance', verb, ...ctx.argv]);
 }
 
-const instanceStart: Command = defineCommand({
-  name: 'start',
-  summary: 'start an instance: the startscript of the image in the background',
-  description:
-    'The instance has a name, a PID namespace of its own, and logs. It runs until it is stopped, or until its script fails. Programs join it by ' +
-    'instance://NAME in place of an image.',
-  positionals: [image, name, words],
-  flags: flagsOf(INSTANCE_FLAGS.start),
-  examples: [
-    { line: 'sing instance start db.sif db', summary: 'start a server of an image' },
-    { line: 'sing exec instance://db ps', summary: 'run a program beside it' },
-    { line: 'sing instance start --pid-file db.pid db.sif db 5432', summary: 'with an argument' },
-  ],
-  run: (ctx) => start(ctx, 'start'),
-});
+/** What the two commands that start an instance say of themselves; everything else of them is the same. */
+const STARTS = {
+  start: {
+    summary: 'start an instance: the startscript of the image in the background',
+    description:
+      'The instance has a name, a PID namespace of its own, and logs. It runs until it is stopped, or until its script fails. Programs join it by ' +
+      'instance://NAME in place of an image.',
+    examples: [
+      { line: 'sing instance start db.sif db', summary: 'start a server of an image' },
+      { line: 'sing exec instance://db ps', summary: 'run a program beside it' },
+      { line: 'sing instance start --pid-file db.pid db.sif db 5432', summary: 'with an argument' },
+    ],
+  },
+  run: {
+    summary: 'start an instance with the runscript of the image',
+    description: 'As sing instance start, with what sing run would do.',
+    examples: [{ line: 'sing instance run web.sif web', summary: 'run an image in the background' }],
+  },
+} as const;
 
-const instanceRun: Command = defineCommand({
-  name: 'run',
-  summary: 'start an instance with the runscript of the image',
-  description: 'As sing instance start, with what sing run would do.',
-  positionals: [image, name, words],
-  flags: flagsOf(INSTANCE_FLAGS.run),
-  examples: [{ line: 'sing instance run web.sif web', summary: 'run an image in the background' }],
-  run: (ctx) => start(ctx, 'run'),
-});
+function startCommand(verb: keyof typeof STARTS): Command {
+  return defineCommand({
+    name: verb,
+    ...STARTS[verb],
+    positionals: [image, name, words],
+    flags: flagsOf(INSTANCE_FLAGS[verb]),
+    run: (ctx) => start(ctx, verb),
+  });
+}
 
 const instanceList: Command = defineCommand({
   name: 'list',
@@ -93,5 +97,5 @@ const instanceStats: Command = defineCommand({
 export const instanceGroup = defineGroup({
   name: 'instance',
   summary: 'containers in the background',
-  commands: [instanceStart, instanceRun, instanceList, instanceStop, instanceStats],
+  commands: [startCommand('start'), startCommand('run'), instanceList, instanceStop, instanceStats],
 });

@@ -1,0 +1,75 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { chmodSync, chownSync, copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { ordinaryId } from './containers.js';
+import { commandWithFuse, ENVIRONMENT, type FuseDevice } from './fuse.js';
+import { temporaryFolder } from './temporary.js';
+
+/** What tests of image files share; there inside tests. */
+export interface ImageFiles {
+  readonly folder: string;
+  /** The image of all tests. */
+  readonly whole: string;
+  /** A copy of it for each test: what is kept by file is of this test alone. */
+  readonly image: string;
+  /** Another one in every test, for names that no other test has. */
+  readonly number: number;
+  /** Makes a folder of the ordinary user, below the folder of all tests. */
+  own(name: string, mode?: number): string;
+  /** Starts the program as an ordinary user, behind the words of `prefix`. Killed behind the test if it has not ended. */
+  start(
+    device: FuseDevice,
+    words: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    prefix?: readonly string[],
+  ): ChildProcessWithoutNullStreams;
+}
+
+/**
+ * To be called in a block of tests: one folder for all of them, and a copy of an image for each.
+ * @param make the image, in the folder
+ * @param nothingIsLeft waits, behind each test, until everything that it started is gone
+ */
+export function useImageFiles(
+  make: (folder: string) => string,
+  nothingIsLeft: () => Promise<void>,
+): ImageFiles {
+  const running = new Set<ChildProcessWithoutNullStreams>();
+  let remove = async (): Promise<void> => undefined;
+  const files = {
+    folder: '',
+    whole: '',
+    image: '',
+    number: 0,
+    own(name: string, mode = 0o700) {
+      const path = join(files.folder, name);
+      mkdirSync(path, { recursive: true });
+      if (process.getuid?.() === 0) chownSync(path, ordinaryId(), ordinaryId());
+      chmodSync(path, mode);
+      return path;
+    },
+    start: (...[device, words, environment, prefix = []]: Parameters<ImageFiles['start']>) => {
+      const [program = '', ...args] = [...prefix, ...commandWithFuse(files.folder, device, words)];
+      const child = spawn(program, args, { cwd: '/', env: { ...ENVIRONMENT, ...environment } });
+      running.add(child);
+      child.once('close', () => running.delete(child));
+      return child;
+    },
+  };
+  beforeAll(async () => {
+    ({ path: files.folder, remove } = await temporaryFolder());
+    files.whole = make(files.folder);
+  });
+  afterAll(() => remove());
+  beforeEach(() => {
+    files.number += 1;
+    files.image = join(files.folder, `image-${files.number}-.sqfs`);
+    copyFileSync(files.whole, files.image);
+  });
+  afterEach(async () => {
+    for (const child of running) child.kill('SIGKILL');
+    await nothingIsLeft();
+  });
+  return files;
+}
