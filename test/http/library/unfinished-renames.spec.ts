@@ -2,7 +2,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { UnfinishedRenames } from '#apps/library/src/manage/unfinishedRenames.service';
 import { waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase, type StartedDatabase, type TestDatabase } from '../../support/databases.js';
+import {
+  mongoDatabase,
+  sqliteDatabase,
+  type StartedDatabase,
+  type TestDatabase,
+} from '../../support/databases.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { requireNothingWrong } from './checked.js';
@@ -41,7 +46,9 @@ describe.each([
     database = server.another();
     authority = await TestAuthority.make();
     world = await start();
-    for (const name of NAMES) await world.tester.place(`tester/before/${name}`);
+    const { id: entity } = (await world.tester.entity('tester')).body.data as { id: string };
+    const { id: collection } = (await world.tester.collection(entity, 'before')).body.data as { id: string };
+    for (const name of NAMES) expect((await world.tester.container(collection, name)).status).toBe(200);
   });
   afterEach(async () => {
     await world.stop();
