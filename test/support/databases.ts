@@ -7,14 +7,30 @@ export interface TestDatabase {
   stop(): Promise<void>;
 }
 
+/** One that a test has started. */
+export interface StartedDatabase extends TestDatabase {
+  /** Another one of the same server, with nothing in it: it ends with this one, and not before. */
+  another(): TestDatabase;
+}
+
 /** SQLite in the app's own state folder: the default of an instance. */
-export async function sqliteDatabase(): Promise<TestDatabase> {
-  return { env: {}, stop: async () => undefined };
+export async function sqliteDatabase(): Promise<StartedDatabase> {
+  return { env: {}, stop: nothing, another: () => ({ env: {}, stop: nothing }) };
 }
 
 /** A MongoDB of its own (or its stand-in), with databases whose names nobody else uses. */
-export async function mongoDatabase(): Promise<TestDatabase> {
+export async function mongoDatabase(): Promise<StartedDatabase> {
   const server = await startMongo();
-  const database = `t${randomBytes(4).toString('hex')}`;
-  return { env: { SCS_DATABASE_URL: server.url({ database }) }, stop: () => server.stop() };
+  const named = () => ({
+    SCS_DATABASE_URL: server.url({ database: `t${randomBytes(4).toString('hex')}` }),
+  });
+  return {
+    env: named(),
+    stop: () => server.stop(),
+    another: () => ({ env: named(), stop: nothing }),
+  };
+}
+
+async function nothing(): Promise<void> {
+  // There is nothing to stop.
 }

@@ -25,10 +25,11 @@ describeManaged('rules that the library applies by itself', (on) => {
   /** A container with three images, the newest of which has the tag `3`. @returns their bytes */
   const fill = async (client: StockClient, path: string): Promise<Buffer[]> => {
     const images = [];
+    const container = await client.place(path);
     for (const tag of ['1', '2', '3']) {
       const bytes = await testImage();
       images.push(bytes);
-      await client.push(path, bytes, { tags: [tag] });
+      await client.pushTo(container, bytes, { tags: [tag] });
       on.clock.advance(1000);
     }
     return images;

@@ -1,8 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { UnfinishedRenames } from '#apps/library/src/manage/unfinishedRenames.service';
 import { waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import {
+  mongoDatabase,
+  sqliteDatabase,
+  type StartedDatabase,
+  type TestDatabase,
+} from '../../support/databases.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { requireNothingWrong } from './checked.js';
@@ -20,6 +25,7 @@ describe.each([
   { name: 'SQLite', open: sqliteDatabase },
   { name: 'MongoDB', open: mongoDatabase },
 ])('a renaming of a collection that was cut off, on $name', ({ open }) => {
+  let server: StartedDatabase;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let database: TestDatabase;
   let authority: TestAuthority;
@@ -28,19 +34,24 @@ describe.each([
     startLibrary({
       home: folder.path,
       authority,
-      open: async () => ({ env: database.env, stop: async () => undefined }),
+      open: async () => database,
       ...(sweepInterval === undefined ? {} : { limits: { sweepInterval } }),
     });
+  beforeAll(async () => {
+    server = await open();
+  });
+  afterAll(() => server.stop());
   beforeEach(async () => {
     folder = await temporaryFolder();
-    database = await open();
+    database = server.another();
     authority = await TestAuthority.make();
     world = await start();
-    for (const name of NAMES) await world.tester.place(`tester/before/${name}`);
+    const { id: entity } = (await world.tester.entity('tester')).body.data as { id: string };
+    const { id: collection } = (await world.tester.collection(entity, 'before')).body.data as { id: string };
+    for (const name of NAMES) expect((await world.tester.container(collection, name)).status).toBe(200);
   });
   afterEach(async () => {
     await world.stop();
-    await database.stop();
     await folder.remove();
   });
 

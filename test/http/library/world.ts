@@ -206,7 +206,15 @@ export class StockClient {
     bytes: Buffer,
     options: PushOptions = {},
   ): Promise<{ id: string; container: string }> {
-    const container = await this.place(path);
+    return this.pushTo(await this.place(path), bytes, options);
+  }
+
+  /** The same to a container that is there, by its id: without asking for what it lies in. */
+  async pushTo(
+    container: string,
+    bytes: Buffer,
+    options: PushOptions = {},
+  ): Promise<{ id: string; container: string }> {
     const made = await this.image(container, hashOf(bytes));
     const id = made.body.data.id as string;
     if (made.body.data.uploaded !== true) {
