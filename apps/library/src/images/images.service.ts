@@ -148,7 +148,7 @@ export class ImagesService {
     const hash = parseDigest(request.hash);
     const container = await this.tree.containerById(request.container, actor);
     enforce(mayWrite(actor, containerSubject(container)), () => missing('container', request.container));
-    const known = await this.#contentOf(hash, actor);
+    const known = await this.#contentOf(hash, container, actor);
     // Without a transfer nobody looks at the bytes: here is the door.
     if (known !== undefined) await this.door.requirePush(known, container);
     const findings = known && (await this.signers.known(known))?.value;
@@ -294,10 +294,10 @@ export class ImagesService {
   }
 
   /**
-   * What is known of a content that the actor may download from anywhere. Nobody learns here what others have: as many containers
-   * are asked for as there may be, in one question.
+   * What is known of a content that the actor may have from anywhere: where an entity does not let it out, it is not had by way of another
+   * entity. Nobody learns here what others have: as many containers are asked for as there may be, in one question.
    */
-  async #contentOf(hash: string, actor: Actor): Promise<Image | undefined> {
+  async #contentOf(hash: string, { value: target }: Container, actor: Actor): Promise<Image | undefined> {
     const most = LIMITS.sameContent;
     const images = (await this.images.withHash(hash, most)).filter(({ value }) => value.uploaded);
     const asked = Array.from(
@@ -307,10 +307,21 @@ export class ImagesService {
     const containers = new Map((await this.containers.getMany(asked)).map((one) => [one.id, one]));
     for (const image of images) {
       const container = containers.get(image.value.container);
-      const readable = container && mayDownload(actor, containerSubject(container)).allowed;
-      if (readable === true && (await this.isStored(image))) return image;
+      if (container === undefined || !mayDownload(actor, containerSubject(container)).allowed) continue;
+      const isGiven = container.value.entity === target.entity || (await this.#isLetOut(image, container));
+      if (isGiven && (await this.isStored(image))) return image;
     }
     return undefined;
+  }
+
+  async #isLetOut(image: Image, container: Container): Promise<boolean> {
+    try {
+      await this.door.requirePull(image, container);
+      return true;
+    } catch (error) {
+      if (error instanceof DomainError) return false;
+      throw error;
+    }
   }
 
   /** A record whose bytes were lost says so, so that the next push brings them again (library contract §9). */
