@@ -297,15 +297,18 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
     await this.#settle(id, this.#now() + pauseOf(failing, this.limits));
   }
 
-  /** Writes down when a webhook is due again, if it is. Whoever makes it due meanwhile is faster, and it is looked at again. */
+  /**
+   * Writes down when a webhook is due again, if it is, and looks once more: what came in between found it due, and left it as it was.
+   */
   async #settle(id: string, notBefore = 0): Promise<void> {
     for (;;) {
       const webhook = await this.webhooks.get(id);
-      if (webhook?.value.dueAt === undefined) return;
+      if (webhook === undefined || webhook.value.disabled !== undefined) return;
       const next = (await this.deliveries.next(id))?.value.dueAt;
-      const { dueAt: _, ...rest } = webhook.value;
-      const value = next === undefined ? rest : { ...rest, dueAt: Math.max(next, notBefore) };
-      if (await this.webhooks.replace(webhook, value)) return;
+      const due = next === undefined ? undefined : Math.max(next, notBefore);
+      const { dueAt, ...rest } = webhook.value;
+      if (dueAt === due) return;
+      await this.webhooks.replace(webhook, due === undefined ? rest : { ...rest, dueAt: due });
     }
   }
 

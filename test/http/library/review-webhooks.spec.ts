@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DeliveriesService } from '#apps/library/src/webhooks/deliveries.service';
+import { DeliveriesStore } from '#apps/library/src/webhooks/deliveries.store';
+import type { LibraryEvent } from '#libs/contract';
+import { Receiver } from '../../support/webhook-receiver.js';
+import { startLibrary, type World } from './world.js';
+
+describe('a webhook', () => {
+  let receiver: Receiver;
+  let world: World;
+  beforeAll(async () => {
+    receiver = await Receiver.start();
+    world = await startLibrary({
+      limits: { eventsBusy: 20, webhookPoll: 20 },
+      env: { SCS_WEBHOOK_NETWORKS: '127.0.0.1', SCS_WEBHOOK_CA_FILE: receiver.caFile },
+    });
+  });
+  afterAll(async () => {
+    await world.stop();
+    await receiver.stop();
+  });
+
+  it('hears of what happens right when it is found that nothing waits for it', async () => {
+    const { app, tester } = world;
+    await tester.place('tester/tools/image');
+    const hooks = '/v1/manage/webhooks/tester';
+    const kinds = ['container.change'];
+    const { body } = await tester.send('POST', hooks, { url: receiver.url, kinds });
+    const deliveries = app.get(DeliveriesStore);
+    const next = deliveries.next.bind(deliveries);
+    const delivering = app.get(DeliveriesService);
+    const makeDue = delivering.makeDue.bind(delivering);
+    let noted: () => void = () => undefined;
+    const due = new Promise<void>((resolve) => (noted = resolve));
+    let nothing = 0;
+    const looks = vi.spyOn(deliveries, 'next').mockImplementation(async (webhook) => {
+      const found = await next(webhook);
+      // First its turn ends, then that is written down.
+      if (found !== undefined || (nothing += 1) !== 2) return found;
+      vi.spyOn(delivering, 'makeDue').mockImplementation(async (...args) => {
+        await makeDue(...args);
+        noted();
+      });
+      await tester.send('PATCH', '/v1/manage/containers/tester/tools/image', { description: 'new' });
+      await due;
+      return found;
+    });
+    expect((await tester.send('POST', `${hooks}/${body.data.id}/ping`)).status).toBe(200);
+    const { body: heard } = await receiver.count(2);
+    looks.mockRestore();
+    expect((JSON.parse(heard) as LibraryEvent).kind).toBe('container.change');
+  });
+});
