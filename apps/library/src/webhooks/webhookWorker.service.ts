@@ -234,7 +234,9 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
       signal,
     });
     if (signal.aborted && sent.error !== null) return undefined;
-    return { at: now.toISOString(), duration: Math.round(performance.now() - begun), ...sent };
+    // How long a name took to be looked up would tell whether there is one inside.
+    const duration = sent.error === 'address_refused' ? 0 : Math.round(performance.now() - begun);
+    return { at: now.toISOString(), duration, ...sent };
   }
 
   async #record(delivery: StoredDelivery, attempt: DeliveryAttempt): Promise<void> {

@@ -1,5 +1,4 @@
 import { expect, it, vi } from 'vitest';
-import { ImagesService } from '#apps/library/src/images/images.service';
 import { UsageService } from '#apps/library/src/storage/usage.service';
 import { describeManaged } from './managed.js';
 import { testImage } from './world.js';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Reachable } from '#apps/library/src/webhooks/addresses';
 import { DeliveriesService } from '#apps/library/src/webhooks/deliveries.service';
 import { DeliveriesStore } from '#apps/library/src/webhooks/deliveries.store';
-import type { LibraryEvent } from '#libs/contract';
+import type { Delivery, LibraryEvent } from '#libs/contract';
 import { Receiver } from '../../support/webhook-receiver.js';
 import { startLibrary, type World } from './world.js';
 
@@ -49,5 +50,22 @@ describe('a webhook', () => {
     const { body: heard } = await receiver.count(2);
     looks.mockRestore();
     expect((JSON.parse(heard) as LibraryEvent).kind).toBe('container.change');
+  });
+
+  it('does not tell by the time that it takes whether there is a name inside', async () => {
+    const { app, other } = world;
+    await other.entity('other');
+    const lookUp = vi.spyOn(app.get(Reachable), 'addressOf').mockImplementation(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return undefined;
+    });
+    const hooks = '/v1/manage/webhooks/other';
+    const { body } = await other.send('POST', hooks, { url: 'https://intranet.example/hook' });
+    const one = `${hooks}/${body.data.id}`;
+    expect((await other.send('POST', `${one}/ping`)).status).toBe(200);
+    const logs = async (): Promise<unknown> =>
+      ((await other.get(`${one}/deliveries`)).body.data as Delivery[]).flatMap(({ log }) => log);
+    await expect.poll(logs, { timeout: 10_000 }).toMatchObject([{ error: 'address_refused', duration: 0 }]);
+    lookUp.mockRestore();
   });
 });
