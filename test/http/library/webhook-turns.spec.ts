@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DATABASE, type Database } from '#apps/library/src/database.store';
+import { LIMITS } from '#apps/library/src/limits';
 import { Reachable } from '#apps/library/src/webhooks/addresses';
 import { DeliveriesService } from '#apps/library/src/webhooks/deliveries.service';
 import { DeliveriesStore } from '#apps/library/src/webhooks/deliveries.store';
 import type { Delivery, LibraryEvent } from '#libs/contract';
-import { Receiver } from '../../support/webhook-receiver.js';
+import { newObjectId } from '#libs/core';
+import { answering, Receiver } from '../../support/webhook-receiver.js';
 import { startLibrary, type World } from './world.js';
+
+/** Deliveries that may wait for one. */
+const MOST = 10;
 
 describe('a webhook', () => {
   let receiver: Receiver;
@@ -12,7 +18,7 @@ describe('a webhook', () => {
   beforeAll(async () => {
     receiver = await Receiver.start();
     world = await startLibrary({
-      limits: { eventsBusy: 20, webhookPoll: 20 },
+      limits: { eventsBusy: 20, webhookPoll: 20, deliveriesWaiting: MOST },
       env: { SCS_WEBHOOK_NETWORKS: '127.0.0.1', SCS_WEBHOOK_CA_FILE: receiver.caFile },
     });
   });
@@ -67,5 +73,34 @@ describe('a webhook', () => {
       ((await other.get(`${one}/deliveries`)).body.data as Delivery[]).flatMap(({ log }) => log);
     await expect.poll(logs, { timeout: 10_000 }).toMatchObject([{ error: 'address_refused', duration: 0 }]);
     lookUp.mockRestore();
+  });
+
+  it('that fails has no more waiting than it may, however many there were', async () => {
+    const { app, tester } = world;
+    await tester.entity('tester');
+    const hooks = '/v1/manage/webhooks/tester';
+    const { body } = await tester.send('POST', hooks, { url: receiver.url, kinds: ['entity.delete'] });
+    const hook = body.data.id as string;
+    const deliveries = app.get(DeliveriesStore);
+    const long = Date.now() - 2 * LIMITS.deliveriesWaitingFree;
+    const event = {
+      kind: 'ping',
+      time: new Date(long).toISOString(),
+      place: 'tester',
+      by: 'tester',
+    } as const;
+    for (let part = 0; part < 3; part += 1)
+      await app.get<Database>(DATABASE).commit(
+        Array.from({ length: 400 }, (_, index) => {
+          const now = new Date(long + part * 400 + index);
+          const times = { now, until: long + LIMITS.deliveryEnd };
+          return deliveries.creation(hook, { ...event, id: newObjectId() }, times).write;
+        }),
+      );
+    receiver.usual = answering(500);
+    expect((await tester.send('POST', `${hooks}/${hook}/ping`)).status).toBe(200);
+    const beyond = async () => (await deliveries.beyond(hook, MOST)).length;
+    await expect.poll(beyond, { timeout: 10_000 }).toBe(0);
+    receiver.usual = answering(204);
   });
 });

@@ -203,8 +203,8 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
       await this.#record(delivery, attempt);
       pause = !(await this.#judge(webhook, attempt.error === null));
     }
-    await this.deliveries.forgetBeyond(id, this.limits.deliveriesKept);
     await this.#giveUpBeyond(id);
+    await this.deliveries.forgetBeyond(id, this.limits.deliveriesKept);
     await (pause ? this.#pause(id) : this.#settle(id));
   }
 
@@ -318,11 +318,17 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
   async #giveUpBeyond(id: string): Promise<void> {
     const { deliveriesWaiting, deliveriesWaitingFree } = this.limits;
     const young = new Date(this.#now() - deliveriesWaitingFree).toISOString();
-    for (const delivery of await this.deliveries.beyond(id, deliveriesWaiting)) {
-      const { dueAt: _, ...rest } = delivery.value;
-      if (rest.createdAt >= young) continue;
-      await this.deliveries.replace(delivery, { ...rest, state: 'given_up', over: rest.order });
-      this.#count({ outcome: 'given_up' });
+    // All of them: while it fails its turns are half an hour apart, and an hour has thousands of events.
+    for (let isMore = true; isMore && !this.#stopping.signal.aborted;) {
+      isMore = false;
+      for (const delivery of await this.deliveries.beyond(id, deliveriesWaiting)) {
+        const { dueAt: _, ...rest } = delivery.value;
+        if (rest.createdAt >= young) continue;
+        const over = { ...rest, state: 'given_up', over: rest.order } as const;
+        if (!(await this.deliveries.replace(delivery, over))) continue;
+        this.#count({ outcome: 'given_up' });
+        isMore = true;
+      }
     }
   }
 
