@@ -148,7 +148,7 @@ export class ImagesService {
     const hash = parseDigest(request.hash);
     const container = await this.tree.containerById(request.container, actor);
     enforce(mayWrite(actor, containerSubject(container)), () => missing('container', request.container));
-    const known = await this.#contentOf(hash, actor);
+    const known = await this.#contentOf(hash, container, actor);
     // Without a transfer nobody looks at the bytes: here is the door.
     if (known !== undefined) await this.door.requirePush(known, container);
     const findings = known && (await this.signers.known(known))?.value;
@@ -206,9 +206,18 @@ export class ImagesService {
     return { image: found.image, container: found.container };
   }
 
-  /** The same, for whoever is known to be allowed to, or, null, for rules. One that is gone already is fine. */
-  async removeStored(id: string, hash: string, actor: Caller | null, by?: ByRules): Promise<void> {
-    const unused = await commitPlan(this.database, () => this.#removal(id, actor, by));
+  /**
+   * The same, for whoever is known to be allowed to, or, null, for rules. One that is gone already is fine.
+   * @param how.isMeant asked right before, and again when somebody was faster in changing the image: false lets it stay
+   */
+  async removeStored(
+    id: string,
+    hash: string,
+    actor: Caller | null,
+    how: { readonly by?: ByRules; readonly isMeant?: () => Promise<boolean> } = {},
+  ): Promise<void> {
+    const { unused, isGone } = await commitPlan(this.database, () => this.#removal(id, actor, how));
+    if (!isGone) return;
     if (unused) await this.usage.discard(hash);
     // Nobody can go on with them any more: what they hold is given back now, or by the sweep.
     for (const { id: upload, value } of await this.uploads.ofImage(id, LIMITS.uploadsPerImage))
@@ -229,10 +238,12 @@ export class ImagesService {
   async #removal(
     id: string,
     actor: Caller | null,
-    by?: ByRules,
-  ): Promise<{ writes: Change[]; result: boolean }> {
+    { by, isMeant }: { readonly by?: ByRules; readonly isMeant?: () => Promise<boolean> },
+  ): Promise<{ writes: Change[]; result: { readonly unused: boolean; readonly isGone: boolean } }> {
     const image = await this.images.get(id);
-    if (!image) return { writes: [], result: false };
+    if (!image) return { writes: [], result: { unused: false, isGone: true } };
+    // Behind the image: whoever gives it a tag, or notes a pull, writes it, too.
+    if ((await isMeant?.()) === false) return { writes: [], result: { unused: false, isGone: false } };
     const container = await this.containers.get(image.value.container);
     if (!container) throw missing('image', id);
     await this.#removeManyTags(image, container);
@@ -247,7 +258,7 @@ export class ImagesService {
     // One without content was never there for anybody else.
     if (image.value.uploaded) writes.push(this.feed.write(imageDeleted(container, image.value, actor)));
     if (tags.length > 0) writes.push(this.containers.counting(container.id, -tags.length));
-    if (!image.value.uploaded) return { writes, result: false };
+    if (!image.value.uploaded) return { writes, result: { unused: false, isGone: true } };
     const { hash, size } = image.value;
     const removal = await this.usage.removing({
       entity: await this.#entityOf(container),
@@ -255,7 +266,7 @@ export class ImagesService {
       hash,
       size,
     });
-    return { writes: [...writes, ...removal.changes], result: removal.last };
+    return { writes: [...writes, ...removal.changes], result: { unused: removal.last, isGone: true } };
   }
 
   /** More tags than one commit takes go first. */
@@ -283,10 +294,10 @@ export class ImagesService {
   }
 
   /**
-   * What is known of a content that the actor may download from anywhere. Nobody learns here what others have: as many containers
-   * are asked for as there may be, in one question.
+   * What is known of a content that the actor may have from anywhere: where an entity does not let it out, it is not had by way of another
+   * entity. Nobody learns here what others have: as many containers are asked for as there may be, in one question.
    */
-  async #contentOf(hash: string, actor: Actor): Promise<Image | undefined> {
+  async #contentOf(hash: string, { value: target }: Container, actor: Actor): Promise<Image | undefined> {
     const most = LIMITS.sameContent;
     const images = (await this.images.withHash(hash, most)).filter(({ value }) => value.uploaded);
     const asked = Array.from(
@@ -296,10 +307,21 @@ export class ImagesService {
     const containers = new Map((await this.containers.getMany(asked)).map((one) => [one.id, one]));
     for (const image of images) {
       const container = containers.get(image.value.container);
-      const readable = container && mayDownload(actor, containerSubject(container)).allowed;
-      if (readable === true && (await this.isStored(image))) return image;
+      if (container === undefined || !mayDownload(actor, containerSubject(container)).allowed) continue;
+      const isGiven = container.value.entity === target.entity || (await this.#isLetOut(image, container));
+      if (isGiven && (await this.isStored(image))) return image;
     }
     return undefined;
+  }
+
+  async #isLetOut(image: Image, container: Container): Promise<boolean> {
+    try {
+      await this.door.requirePull(image, container);
+      return true;
+    } catch (error) {
+      if (error instanceof DomainError) return false;
+      throw error;
+    }
   }
 
   /** A record whose bytes were lost says so, so that the next push brings them again (library contract §9). */

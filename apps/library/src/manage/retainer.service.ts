@@ -51,12 +51,20 @@ export class RetainerService {
     actor: Caller | null,
     by: ByRules,
   ): Promise<boolean> {
+    let isSame = false;
+    const isMeant = async (): Promise<boolean> => (isSame = await this.#isRemovable(judged, container));
+    if (await isMeant())
+      await this.imagesService.removeStored(judged.id, judged.hash, actor, { by, isMeant });
+    return isSame;
+  }
+
+  /** Whether nothing has happened to it since it was looked at. @throws DomainError as {@link remove} */
+  async #isRemovable(judged: RetainedImage, container: Container): Promise<boolean> {
     const image = await this.images.get(judged.id);
     if (!image || (image.value.pulledAt ?? null) !== judged.pulledAt) return false;
     const tags = await this.tags.allNamesOf(image.id);
     if (tags.some((tag) => !judged.tags.includes(tag))) return false;
     await this.protection.requireRemovable(image, container);
-    await this.imagesService.removeStored(image.id, image.value.hash, actor, by);
     return true;
   }
 

@@ -175,12 +175,18 @@ export class BeginUploadService {
     request: { readonly size: number; readonly earlier?: string },
     actor: Actor,
   ): Promise<Upload | undefined> {
-    const { tokenId: token, originTokenId: originToken, via } = actor;
+    const { tokenId: token, originTokenId: originToken, keyId: tokenKey, via } = actor;
     return commitPlan(this.database, async () => {
       const upload = await this.#resumable(image.id, request, actor);
       if (upload === undefined || upload.value.token === token) return { writes: [], result: upload };
-      const { via: _, ...rest } = upload.value;
-      const value = { ...rest, token, originToken, ...(via === undefined ? {} : { via }) };
+      const { via: _, tokenKey: __, ...rest } = upload.value;
+      const value = {
+        ...rest,
+        token,
+        originToken,
+        ...(tokenKey === undefined ? {} : { tokenKey }),
+        ...(via === undefined ? {} : { via }),
+      };
       return { writes: [this.uploads.replacement(upload, value)], result: upload };
     });
   }

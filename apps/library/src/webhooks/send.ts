@@ -87,6 +87,8 @@ export class Sender {
       });
       // After the answer too: the connection is cut.
       sending.on('error', (error) => resolve(failed(stop.aborted ? 'timeout' : faultOf(error))));
+      // Of a receiver that switches to another protocol nothing else is said.
+      sending.once('close', () => resolve(failed(stop.aborted ? 'timeout' : 'connection_failed')));
       sending.end(body);
     });
   }

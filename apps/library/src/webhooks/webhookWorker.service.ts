@@ -203,8 +203,8 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
       await this.#record(delivery, attempt);
       pause = !(await this.#judge(webhook, attempt.error === null));
     }
-    await this.deliveries.forgetBeyond(id, this.limits.deliveriesKept);
     await this.#giveUpBeyond(id);
+    await this.deliveries.forgetBeyond(id, this.limits.deliveriesKept);
     await (pause ? this.#pause(id) : this.#settle(id));
   }
 
@@ -234,7 +234,9 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
       signal,
     });
     if (signal.aborted && sent.error !== null) return undefined;
-    return { at: now.toISOString(), duration: Math.round(performance.now() - begun), ...sent };
+    // How long a name took to be looked up would tell whether there is one inside.
+    const duration = sent.error === 'address_refused' ? 0 : Math.round(performance.now() - begun);
+    return { at: now.toISOString(), duration, ...sent };
   }
 
   async #record(delivery: StoredDelivery, attempt: DeliveryAttempt): Promise<void> {
@@ -297,15 +299,18 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
     await this.#settle(id, this.#now() + pauseOf(failing, this.limits));
   }
 
-  /** Writes down when a webhook is due again, if it is. Whoever makes it due meanwhile is faster, and it is looked at again. */
+  /**
+   * Writes down when a webhook is due again, if it is, and looks once more: what came in between found it due, and left it as it was.
+   */
   async #settle(id: string, notBefore = 0): Promise<void> {
     for (;;) {
       const webhook = await this.webhooks.get(id);
-      if (webhook?.value.dueAt === undefined) return;
+      if (webhook === undefined || webhook.value.disabled !== undefined) return;
       const next = (await this.deliveries.next(id))?.value.dueAt;
-      const { dueAt: _, ...rest } = webhook.value;
-      const value = next === undefined ? rest : { ...rest, dueAt: Math.max(next, notBefore) };
-      if (await this.webhooks.replace(webhook, value)) return;
+      const due = next === undefined ? undefined : Math.max(next, notBefore);
+      const { dueAt, ...rest } = webhook.value;
+      if (dueAt === due) return;
+      await this.webhooks.replace(webhook, due === undefined ? rest : { ...rest, dueAt: due });
     }
   }
 
@@ -313,11 +318,17 @@ export class WebhookWorker implements OnApplicationBootstrap, BeforeApplicationS
   async #giveUpBeyond(id: string): Promise<void> {
     const { deliveriesWaiting, deliveriesWaitingFree } = this.limits;
     const young = new Date(this.#now() - deliveriesWaitingFree).toISOString();
-    for (const delivery of await this.deliveries.beyond(id, deliveriesWaiting)) {
-      const { dueAt: _, ...rest } = delivery.value;
-      if (rest.createdAt >= young) continue;
-      await this.deliveries.replace(delivery, { ...rest, state: 'given_up', over: rest.order });
-      this.#count({ outcome: 'given_up' });
+    // All of them: while it fails its turns are half an hour apart, and an hour has thousands of events.
+    for (let isMore = true; isMore && !this.#stopping.signal.aborted;) {
+      isMore = false;
+      for (const delivery of await this.deliveries.beyond(id, deliveriesWaiting)) {
+        const { dueAt: _, ...rest } = delivery.value;
+        if (rest.createdAt >= young) continue;
+        const over = { ...rest, state: 'given_up', over: rest.order } as const;
+        if (!(await this.deliveries.replace(delivery, over))) continue;
+        this.#count({ outcome: 'given_up' });
+        isMore = true;
+      }
     }
   }
 
