@@ -66,20 +66,34 @@ Outcome<Descriptor> openBelow(int parent, const std::string& name, const std::st
   return folder;
 }
 
+/// The person's own folder, which may be a link of that person. One of somebody else could lead root, started with that person's HOME, to any
+/// folder of the machine, which would then be closed to others.
+Outcome<Descriptor> openConfig(const std::string& config, uid_t owner) {
+  Descriptor folder(open(config.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (folder) return folder;
+  if (errno != ELOOP && errno != ENOTDIR) return failed("open " + config);
+  struct stat link {};
+  if (lstat(config.c_str(), &link) != 0) return failed("look at " + config);
+  if (!S_ISLNK(link.st_mode)) return refused("Expected a folder at " + config + ", got something else");
+  if (link.st_uid != owner) return refused("Expected the link " + config + " to belong to user " + std::to_string(owner) + ", got user " + std::to_string(link.st_uid));
+  folder = Descriptor(open(config.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return failed("open " + config);
+  return folder;
+}
+
 /// Opens `<config>/instances/<parts…>`.
 Outcome<Descriptor> openChain(const std::string& config, const std::vector<std::string>& parts, uid_t owner, bool make) {
   const ExactModes modes;
   if (make && mkdir(config.c_str(), 0700) != 0 && errno != EEXIST) return failed("make the folder " + config);
-  // The person's own folder may be a link of that person.
-  Descriptor folder(open(config.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return failed("open " + config);
-  SING_TRY(closeToOthers(folder.get(), config, owner));
+  auto folder = openConfig(config, owner);
+  if (!folder) return folder;
+  SING_TRY(closeToOthers(folder->get(), config, owner));
   std::string path = config;
   for (const auto& part : parts) {
     path += "/" + part;
-    auto next = openBelow(folder.get(), part, path, owner, make);
+    auto next = openBelow(folder->get(), part, path, owner, make);
     if (!next) return next;
-    folder = std::move(*next);
+    folder = std::move(next);
   }
   return folder;
 }

@@ -63,6 +63,9 @@ class InstanceFolder {
   /// For a process that has entered another user namespace: how its own files are owned from there.
   void setOwner(uid_t owner) { owner_ = owner; }
 
+  /// Stays open as long as the record may have to be replaced or removed.
+  int descriptor() const { return folder_.get(); }
+
   /// Removes the record if it still is that of this keeper, and its folder.
   void remove(const std::string& name, const ProcessMark& keeper) const;
 

@@ -131,9 +131,8 @@ void InstanceKeeper::end(pid_t init, const std::string& why) {
 }
 
 void InstanceKeeper::watch(pid_t init) {
-  line_.there.reset();
-  out_.reset();
-  error_.reset();
+  // Nothing else of the launch or of the caller: who waits for the end of a pipe that he gave along would wait for that of the instance.
+  closeAllBut({line_.here.get(), caller_.get(), folder_.descriptor(), pidFile_.get()});
   // Whoever joins gets its namespaces from this process, which nothing in the container can see.
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   prctl(PR_SET_NAME, "sing-instance");
