@@ -33,7 +33,7 @@ describe.skipIf(skipContainers())('what the keeper of an instance has open', () 
       cwd: '/',
       ...(root ? { uid: ordinaryId(), gid: ordinaryId() } : {}),
     });
-    const given = text(started.stdio[5] as Readable);
+    const given = text((started.stdio as readonly unknown[])[5] as Readable);
     expect(await once(started, 'exit')).toEqual([0, null]);
     expect(await given).toBe('');
     const keeper = parentOf((await owner.list())[0]?.pid ?? 0);

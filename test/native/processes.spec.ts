@@ -207,13 +207,15 @@ describe.skipIf(skipContainers())('processes of a container', () => {
 
   it.skipIf(skipFuse())('kill -9 of a start from an image file leaves no server and no mount', async () => {
     mkdirSync(join(folder, 'own'));
+    // What is killed below is found by its name: nobody else's sleep is of this length.
+    const ownTime = `1000.${process.pid}`;
     const squashfs = makeSquashfs(image, join(folder, 'own/image.sqfs'));
     const [program = '', ...args] = commandWithFuse(folder, 'open', [
       'exec',
       squashfs,
       'sh',
       '-c',
-      'echo ready; sleep 1000',
+      `echo ready; sleep ${ownTime}`,
     ]);
     const child = spawn(program, args, {
       cwd: '/',
@@ -226,7 +228,7 @@ describe.skipIf(skipContainers())('processes of a container', () => {
     child.kill('SIGKILL');
     await endOf(child);
     // The shell's child lives on as it would natively: it holds the mount until it ends as well.
-    for (const line of processesWith('sleep 1000')) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+    for (const line of processesWith(`sleep ${ownTime}`)) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
     await eventually('the image server to end', () => processesWith(squashfs));
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(squashfs);
   });

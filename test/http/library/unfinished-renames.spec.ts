@@ -48,7 +48,7 @@ describe.each([
     world = await start();
     const { id: entity } = (await world.tester.entity('tester')).body.data as { id: string };
     const { id: collection } = (await world.tester.collection(entity, 'before')).body.data as { id: string };
-    for (const name of NAMES) expect((await world.tester.container(collection, name)).status).toBe(200);
+    for (const name of NAMES) await world.tester.container(collection, name);
   });
   afterEach(async () => {
     await world.stop();

@@ -1,5 +1,5 @@
 import { cp, rm } from 'node:fs/promises';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LIMITS } from '#apps/library/src/limits';
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { DeliveriesStore } from '#apps/library/src/webhooks/deliveries.store';
@@ -15,7 +15,7 @@ import {
   create,
   deliveriesOf,
   deliveryIn,
-  describeOwn,
+  useOwnLibraries,
   eventIn,
   type Made,
   QUICK,
@@ -27,7 +27,9 @@ import { type StockClient, testImage, type World } from './world.js';
 
 const DAY = 24 * 60 * 60 * SECOND;
 
-describeOwn('webhooks reach receivers', (own) => {
+describe('webhooks reach receivers', () => {
+  const own = useOwnLibraries();
+
   const { start, stop } = own;
 
   /** The first delivery of a webhook, when it was tried. */

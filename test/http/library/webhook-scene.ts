@@ -177,35 +177,33 @@ export interface OwnLibraries {
   readonly stopAll: () => Promise<void>;
 }
 
-/** A receiver for each test, and libraries of its own. */
-export function describeOwn(subject: string, tests: (own: OwnLibraries) => void): void {
-  describe(subject, () => {
-    let receiver: Receiver;
-    const worlds: World[] = [];
-    const stopAll = async (): Promise<void> => {
-      for (const world of worlds.splice(0).toReversed()) await world.stop();
-    };
-    beforeEach(async () => {
-      receiver = await Receiver.start();
-    });
-    afterEach(async () => {
-      await stopAll();
-      await receiver.stop();
-    });
-    tests({
-      get receiver() {
-        return receiver;
-      },
-      start: async (options = {}) => {
-        const world = await startLibrary({ limits: QUICK, env: reaching(receiver), ...options });
-        worlds.push(world);
-        return world;
-      },
-      stop: async (world) => {
-        worlds.splice(worlds.indexOf(world), 1);
-        await world.stop();
-      },
-      stopAll,
-    });
+/** To be called in a block of tests: a receiver for each test, and libraries of its own. */
+export function useOwnLibraries(): OwnLibraries {
+  let receiver: Receiver;
+  const worlds: World[] = [];
+  const stopAll = async (): Promise<void> => {
+    for (const world of worlds.splice(0).toReversed()) await world.stop();
+  };
+  beforeEach(async () => {
+    receiver = await Receiver.start();
   });
+  afterEach(async () => {
+    await stopAll();
+    await receiver.stop();
+  });
+  return {
+    get receiver() {
+      return receiver;
+    },
+    start: async (options = {}) => {
+      const world = await startLibrary({ limits: QUICK, env: reaching(receiver), ...options });
+      worlds.push(world);
+      return world;
+    },
+    stop: async (world) => {
+      worlds.splice(worlds.indexOf(world), 1);
+      await world.stop();
+    },
+    stopAll,
+  };
 }

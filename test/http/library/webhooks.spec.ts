@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LIMITS } from '#apps/library/src/limits';
 import { waitForEntries } from '../../support/audit.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -9,7 +9,7 @@ import {
   create,
   deliveriesOf,
   describeHooked,
-  describeOwn,
+  useOwnLibraries,
   type Made,
   QUICK,
   requireSigned,
@@ -117,7 +117,9 @@ describeHooked('webhooks', (on) => {
   });
 });
 
-describeOwn('webhooks', (own) => {
+describe('webhooks', () => {
+  const own = useOwnLibraries();
+
   const { start, stop } = own;
 
   it('are disabled when the key is gone that sealed their secret, until they have another one', async () => {
