@@ -13,6 +13,7 @@
 
 #include "../core/capabilities.h"
 #include "../core/channel.h"
+#include "../core/loop.h"
 #include "../core/mounting.h"
 #include "../core/namespaces.h"
 #include "background.h"
@@ -33,6 +34,8 @@ constexpr int64_t longestRequest = 5 * second;
 /// Starts beyond these are served, but not waited for: their mounts stay all the same.
 constexpr size_t mostStarts = 384;
 constexpr size_t mostConnections = 384;
+/// Whatever the image says, in every copy.
+constexpr plan::MountFlags imageFlags{.readOnly = true, .nosuid = true, .nodev = true};
 
 int64_t now() {
   timespec time{};
@@ -83,6 +86,9 @@ class Keeper {
   };
 
   Status makeMount() {
+    // With the rights of root on the host, which the namespaces take away.
+    if (work_.by == plan::SharedBy::loop) SING_TRY(mountBy(newLoopMount(work_.image, true, imageFlags)));
+    close(work_.image.handle);
     plan::Namespaces own;
     own.user.emplace();
     own.user->uidMap = {{geteuid(), geteuid(), 1}};
@@ -90,20 +96,39 @@ class Keeper {
     std::optional<IdMapHelper> nobody;
     SING_TRY(enterNamespaces(own, nobody));
     SING_TRY(setPropagation(false));
-    SING_TRY(mountImage());
-    // The image was read meanwhile.
-    auto ready = receiveMessage(server_.get());
-    if (!ready) return refused("The image server ended before it had read the image");
-    if (!ready->text.empty()) return refused(ready->text);
+    if (work_.by == plan::SharedBy::fuse) SING_TRY(mountFuse());
+    SING_TRY(enterOwnRoot());
+    SING_TRY(awaitServer());
     SING_TRY(limitCapabilities(capSysAdmin));
     return confine(Confinement::keeper, {.sockets = folder_.folder(), .above = folder_.above()}, keeperMemory);
   }
 
-  /// An empty file system with the image in it becomes all that there is: nothing of the host is held by this process.
-  Status mountImage() {
+  Status mountBy(Outcome<Descriptor> mounted) {
+    if (!mounted) return mounted.fault();
+    mount_ = std::move(*mounted);
+    return {};
+  }
+
+  Status mountFuse() {
     // Opened in the user namespace that mounts: the kernel asks for that.
     const Descriptor fuse(open("/dev/fuse", O_RDWR | O_CLOEXEC));
     if (!fuse) return failed("open /dev/fuse");
+    SING_TRY(mountBy(newFuseMount(fuse.get(), work_.image.path, false, imageFlags)));
+    // A server that is gone left its reason.
+    [[maybe_unused]] const auto ordered = sendMessage(server_.get(), "serve", {fuse.get()});
+    return {};
+  }
+
+  /// It has read the image meanwhile.
+  Status awaitServer() {
+    if (!server_) return {};
+    auto ready = receiveMessage(server_.get());
+    if (!ready) return refused("The image server ended before it had read the image");
+    return ready->text.empty() ? Status() : Status(refused(ready->text));
+  }
+
+  /// An empty file system with the image in it becomes all that there is: nothing of the host is held by this process.
+  Status enterOwnRoot() {
     const Descriptor place(open(work_.mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!place) return failed("open " + work_.mountPoint);
     auto root = newFileSystem("tmpfs", "sing-image", {{"mode", "0700"}, {"size", "64k"}}, {.nosuid = true, .nodev = true, .noexec = true});
@@ -112,15 +137,9 @@ class Keeper {
     if (mkdirat(root->get(), "image", 0700) != 0) return failed("make the mount point of the image");
     const Descriptor target(openat(root->get(), "image", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!target) return failed("open the mount point of the image");
-    auto mounted = newFuseMount(fuse.get(), work_.source, false, {.readOnly = true, .nosuid = true, .nodev = true});
-    if (!mounted) return mounted.fault();
-    SING_TRY(attach(mounted->get(), target.get()));
-    // A server that is gone left its reason.
-    [[maybe_unused]] const auto ordered = sendMessage(server_.get(), "serve", {fuse.get()});
+    SING_TRY(attach(mount_.get(), target.get()));
     if (fchdir(root->get()) != 0) return failed("enter the own root");
-    SING_TRY(changeRoot());
-    mount_ = std::move(*mounted);
-    return {};
+    return changeRoot();
   }
 
   /// There is no mount to give: the starts that wait are told why.
@@ -150,7 +169,7 @@ class Keeper {
     for (const auto& connection : connections_) waiting.push_back({connection.line.get(), POLLIN, 0});
     for (const auto& start : starts_) waiting.push_back({start.get(), POLLIN, 0});
     if (pollFor(waiting.data(), waiting.size(), patience()) < 0) return;
-    // It says nothing unasked: this is its end.
+    // It says nothing unasked: this is its end. Where there is none, nothing comes.
     if (waiting[0].revents) {
       ended_ = true;
       return;
@@ -199,6 +218,7 @@ class Keeper {
   }
 
   bool isServerAlive() {
+    if (!server_) return true;
     if (!sendMessage(server_.get(), "")) return false;
     pollfd waiting{server_.get(), POLLIN, 0};
     return pollFor(&waiting, 1, longestSilence) == 1 && receiveMessage(server_.get());
@@ -217,18 +237,18 @@ class Keeper {
 };
 
 int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFolder& inherited) {
-  leaveCaller({listener, work.part.image, inherited.folder(), inherited.above()});
+  leaveCaller({listener, work.image.handle, inherited.folder(), inherited.above()});
   auto folder = inherited.again();
   if (!folder) return 1;
+  close(inherited.folder());
+  close(inherited.above());
+  if (work.by == plan::SharedBy::loop) return Keeper(work, listener, inode, std::move(*folder), {}).run();
   auto channel = openChannel();
   if (!channel) return 1;
   // Before the namespaces: a server inside would keep the mount that it serves alive for ever.
-  const auto server = forkChild([&] { return runServer(work.part, channel->there.get()); });
+  const auto server = forkChild([&] { return runServer(partOf(work.image), channel->there.get()); });
   if (!server) return 1;
   channel->there.reset();
-  close(work.part.image);
-  close(inherited.folder());
-  close(inherited.above());
   return Keeper(work, listener, inode, std::move(*folder), std::move(channel->here)).run();
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "../core/channel.h"
+#include "../core/loop.h"
 
 namespace sing {
 
@@ -53,12 +54,17 @@ Outcome<std::optional<Descriptor>> ask(int connection, const std::string& key, i
   return std::optional(std::move(answer->descriptors[0]));
 }
 
+Outcome<Descriptor> checked(const ShareRequest& request, Descriptor mount) {
+  if (request.by == plan::SharedBy::loop) SING_TRY(checkLoopMount(mount.get(), request.image));
+  return mount;
+}
+
 }  // namespace
 
 Outcome<Descriptor> shareImage(const ShareRequest& request) {
-  auto key = sharedKey(request.part, request.idleSeconds);
+  auto key = sharedKey(partOf(request.image), request.by, request.idleSeconds);
   if (!key) return key.fault();
-  const KeeperWork work{request.part, *key, request.source, request.mountPoint, request.idleSeconds, nameOfKey(*key)};
+  const KeeperWork work{request.image, request.by, *key, request.mountPoint, request.idleSeconds, nameOfKey(*key)};
   Fault last = refused("The image server ended as often as it was asked");
   for (int attempt = 0; attempt < attempts; ++attempt) {
     // Anew each time: a server that ends takes the folder away when it is the last one.
@@ -76,7 +82,7 @@ Outcome<Descriptor> shareImage(const ShareRequest& request) {
       if (answer.fault().error == ETIMEDOUT) folder->withdraw(work.socketName, inode);
       return answer.fault();
     }
-    if (*answer) return std::move(**answer);
+    if (*answer) return checked(request, std::move(**answer));
   }
   return last;
 }
