@@ -67,8 +67,9 @@ int runServer(const ImagePart& part, int line) {
 
 class Keeper {
  public:
-  Keeper(const KeeperWork& work, int listener, ino_t inode, SocketFolder folder, Descriptor server)
-      : work_(work), listener_(listener), inode_(inode), folder_(std::move(folder)), server_(std::move(server)) {}
+  /// Either there is a mount of the kernel, or it makes one for the server.
+  Keeper(const KeeperWork& work, int listener, ino_t inode, SocketFolder folder, Descriptor server, Descriptor mount)
+      : work_(work), listener_(listener), inode_(inode), folder_(std::move(folder)), server_(std::move(server)), mount_(std::move(mount)) {}
 
   int run() {
     const auto mounted = makeMount();
@@ -86,9 +87,6 @@ class Keeper {
   };
 
   Status makeMount() {
-    // With the rights of root on the host, which the namespaces take away.
-    if (work_.by == plan::SharedBy::loop) SING_TRY(mountBy(newLoopMount(work_.image, true, imageFlags)));
-    close(work_.image.handle);
     plan::Namespaces own;
     own.user.emplace();
     own.user->uidMap = {{geteuid(), geteuid(), 1}};
@@ -96,24 +94,20 @@ class Keeper {
     std::optional<IdMapHelper> nobody;
     SING_TRY(enterNamespaces(own, nobody));
     SING_TRY(setPropagation(false));
-    if (work_.by == plan::SharedBy::fuse) SING_TRY(mountFuse());
+    if (server_) SING_TRY(mountFuse());
     SING_TRY(enterOwnRoot());
     SING_TRY(awaitServer());
     SING_TRY(limitCapabilities(capSysAdmin));
     return confine(Confinement::keeper, {.sockets = folder_.folder(), .above = folder_.above()}, keeperMemory);
   }
 
-  Status mountBy(Outcome<Descriptor> mounted) {
-    if (!mounted) return mounted.fault();
-    mount_ = std::move(*mounted);
-    return {};
-  }
-
   Status mountFuse() {
     // Opened in the user namespace that mounts: the kernel asks for that.
     const Descriptor fuse(open("/dev/fuse", O_RDWR | O_CLOEXEC));
     if (!fuse) return failed("open /dev/fuse");
-    SING_TRY(mountBy(newFuseMount(fuse.get(), work_.image.path, false, imageFlags)));
+    auto mounted = newFuseMount(fuse.get(), work_.image.path, false, imageFlags);
+    if (!mounted) return mounted.fault();
+    mount_ = std::move(*mounted);
     // A server that is gone left its reason.
     [[maybe_unused]] const auto ordered = sendMessage(server_.get(), "serve", {fuse.get()});
     return {};
@@ -236,26 +230,41 @@ class Keeper {
   bool ended_ = false;
 };
 
-int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFolder& inherited) {
-  leaveCaller({listener, work.image.handle, inherited.folder(), inherited.above()});
+/// What the kernel mounts is mounted before anything is forked, with the rights of root on the host: where that is not to be had nobody waits for it.
+Outcome<Descriptor> mountByKernel(const plan::ImageFile& image) {
+  const Descriptor limit(open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC));
+  char first = 0;
+  if (limit && read(limit.get(), &first, 1) == 1 && first == '0') return refused("Nobody can keep it: user namespaces are off (user.max_user_namespaces = 0)");
+  return newLoopMount(image, true, imageFlags);
+}
+
+int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFolder& inherited, Descriptor mount) {
+  leaveCaller({listener, mount ? mount.get() : work.image.handle, inherited.folder(), inherited.above()});
   auto folder = inherited.again();
   if (!folder) return 1;
   close(inherited.folder());
   close(inherited.above());
-  if (work.by == plan::SharedBy::loop) return Keeper(work, listener, inode, std::move(*folder), {}).run();
+  if (mount) return Keeper(work, listener, inode, std::move(*folder), {}, std::move(mount)).run();
   auto channel = openChannel();
   if (!channel) return 1;
   // Before the namespaces: a server inside would keep the mount that it serves alive for ever.
   const auto server = forkChild([&] { return runServer(partOf(work.image), channel->there.get()); });
   if (!server) return 1;
   channel->there.reset();
-  return Keeper(work, listener, inode, std::move(*folder), std::move(channel->here)).run();
+  close(work.image.handle);
+  return Keeper(work, listener, inode, std::move(*folder), std::move(channel->here), {}).run();
 }
 
 }  // namespace
 
 Status startKeeper(const KeeperWork& work, PublishedSocket socket, const SocketFolder& folder) {
-  return forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder); });
+  Descriptor mount;
+  if (work.by == plan::SharedBy::loop) {
+    auto mounted = mountByKernel(work.image);
+    if (!mounted) return mounted.fault();
+    mount = std::move(*mounted);
+  }
+  return forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder, std::move(mount)); });
 }
 
 }  // namespace sing
