@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { makeImage, ordinaryId, skipContainers, type Ended } from '../support/containers.js';
 import {
   commandWithFuse,
@@ -149,6 +149,9 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
     it('stays as long as a container lives, beyond the idle time', async () => {
       const container = await reader(1);
       const before = servers();
+      // Longer than the idle time, by a start that shares nothing.
+      expect(await exec(0, ['sh', '-c', 'sleep 1.5; cat /first'])).toEqual(WORKS);
+      expect(servers()).toEqual(expect.arrayContaining(before));
       expect(await exec(1, ['sh', '-c', 'sleep 1.5; cat /first'])).toEqual(WORKS);
       expect(servers()).toEqual(before);
       await leave(container);
@@ -340,7 +343,12 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
         stdio: ['ignore', 'pipe', 'inherit'],
         ...(ROOT && !byKernel ? { uid: ordinaryId(), gid: ordinaryId() } : {}),
       });
+      const gone = once(child, 'close');
       await once(child.stdout, 'data');
+      onTestFinished(async () => {
+        child.kill('SIGKILL');
+        await gone;
+      });
       // It sends a descriptor that is not the mount. Of a user's that is seen when the namespaces are made, and the own server comes from inside them.
       for (const flags of [[], ['-p']]) {
         const words = [
@@ -361,7 +369,7 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
         await eventually('the own server to end', servers);
       }
       child.kill('SIGKILL');
-      await once(child, 'close');
+      await gone;
       expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
     });
 

@@ -58,9 +58,9 @@ Status mountLoop(StepContext& context, const MountImage& step) {
   if (ext3) SING_TRY(checkKernelExt3(context, step));
   auto target = mountTarget(context, step);
   if (!target) return target.fault();
-  auto mounted = newLoopMount(step.image, readOnly, step.flags);
+  auto mounted = newLoopMounts(step.image, readOnly, step.flags, 1);
   if (!mounted) return mounted.fault();
-  return attach(mounted->get(), target->get());
+  return attach(mounted->front().get(), target->get());
 }
 
 Outcome<ImageHelper*> helperOf(StepContext& context, size_t index) {

@@ -57,7 +57,7 @@ Descriptor openLoop(dev_t number) {
 
 }  // namespace
 
-Outcome<Descriptor> newLoopMount(const plan::ImageFile& image, bool readOnly, const plan::MountFlags& flags) {
+Outcome<std::vector<Descriptor>> newLoopMounts(const plan::ImageFile& image, bool readOnly, const plan::MountFlags& flags, size_t count) {
   auto device = attachLoop(image, readOnly);
   if (!device) return device.fault();
   static constexpr const char* types[] = {"", "squashfs", "ext3", "erofs"};
@@ -66,7 +66,13 @@ Outcome<Descriptor> newLoopMount(const plan::ImageFile& image, bool readOnly, co
   if (image.fileSystem == plan::FileSystem::ext3) options.emplace_back("errors", "remount-ro");
   const std::string name = readLink("/proc/self/fd/" + std::to_string(device->get()));
   if (name.empty()) return failed("name the loop device");
-  return newFileSystem(types[static_cast<int>(image.fileSystem)], name, options, flags);
+  std::vector<Descriptor> mounts;
+  while (mounts.size() < count) {
+    auto mounted = newFileSystem(types[static_cast<int>(image.fileSystem)], name, options, flags);
+    if (!mounted) return mounted.fault();
+    mounts.push_back(std::move(*mounted));
+  }
+  return mounts;
 }
 
 Status checkLoopMount(int mount, const plan::ImageFile& image) {

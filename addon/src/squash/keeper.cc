@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,11 +66,17 @@ int runServer(const ImagePart& part, int line) {
   served.serve(order->descriptors[0].release(), line);
 }
 
+/// What a keeper begins with: a server, for which it makes the mount, or a mount of the kernel and the process that made it.
+struct Beginning {
+  Descriptor server, mount, start;
+};
+
 class Keeper {
  public:
-  /// Either there is a mount of the kernel, or it makes one for the server.
-  Keeper(const KeeperWork& work, int listener, ino_t inode, SocketFolder folder, Descriptor server, Descriptor mount)
-      : work_(work), listener_(listener), inode_(inode), folder_(std::move(folder)), server_(std::move(server)), mount_(std::move(mount)) {}
+  Keeper(const KeeperWork& work, int listener, ino_t inode, SocketFolder folder, Beginning beginning)
+      : work_(work), listener_(listener), inode_(inode), folder_(std::move(folder)), server_(std::move(beginning.server)), mount_(std::move(beginning.mount)) {
+    if (beginning.start) starts_.push_back(std::move(beginning.start));
+  }
 
   int run() {
     const auto mounted = makeMount();
@@ -230,21 +237,22 @@ class Keeper {
   bool ended_ = false;
 };
 
-/// What the kernel mounts is mounted before anything is forked, with the rights of root on the host: where that is not to be had nobody waits for it.
-Outcome<Descriptor> mountByKernel(const plan::ImageFile& image) {
+/// A mount for this process, and one for the keeper.
+Outcome<std::vector<Descriptor>> mountByKernel(const plan::ImageFile& image) {
   const Descriptor limit(open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC));
   char first = 0;
   if (limit && read(limit.get(), &first, 1) == 1 && first == '0') return refused("Nobody can keep it: user namespaces are off (user.max_user_namespaces = 0)");
-  return newLoopMount(image, true, imageFlags);
+  return newLoopMounts(image, true, imageFlags, 2);
 }
 
-int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFolder& inherited, Descriptor mount) {
-  leaveCaller({listener, mount ? mount.get() : work.image.handle, inherited.folder(), inherited.above()});
+int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFolder& inherited, Beginning beginning) {
+  const bool serves = !beginning.mount;
+  leaveCaller({listener, serves ? work.image.handle : beginning.mount.get(), beginning.start.get(), inherited.folder(), inherited.above()});
   auto folder = inherited.again();
   if (!folder) return 1;
   close(inherited.folder());
   close(inherited.above());
-  if (mount) return Keeper(work, listener, inode, std::move(*folder), {}, std::move(mount)).run();
+  if (!serves) return Keeper(work, listener, inode, std::move(*folder), std::move(beginning)).run();
   auto channel = openChannel();
   if (!channel) return 1;
   // Before the namespaces: a server inside would keep the mount that it serves alive for ever.
@@ -252,19 +260,24 @@ int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFol
   if (!server) return 1;
   channel->there.reset();
   close(work.image.handle);
-  return Keeper(work, listener, inode, std::move(*folder), std::move(channel->here), {}).run();
+  return Keeper(work, listener, inode, std::move(*folder), {.server = std::move(channel->here)}).run();
 }
 
 }  // namespace
 
-Status startKeeper(const KeeperWork& work, PublishedSocket socket, const SocketFolder& folder) {
-  Descriptor mount;
+Outcome<Descriptor> startKeeper(const KeeperWork& work, PublishedSocket socket, const SocketFolder& folder) {
+  Descriptor own;
+  Beginning beginning;
   if (work.by == plan::SharedBy::loop) {
-    auto mounted = mountByKernel(work.image);
-    if (!mounted) return mounted.fault();
-    mount = std::move(*mounted);
+    auto mounts = mountByKernel(work.image);
+    // Without its errno, by which the caller knows a socket that is gone.
+    if (!mounts) return refused(mounts.fault().sentence());
+    own = std::move(mounts->front());
+    beginning.mount = std::move(mounts->back());
+    beginning.start = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   }
-  return forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder, std::move(mount)); });
+  SING_TRY(forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder, std::move(beginning)); }));
+  return own;
 }
 
 }  // namespace sing
