@@ -35,14 +35,18 @@ constexpr KnownFileSystem unusable[] = {
     {0xAAD7AAEA, "PanFS", true},   {0xF15F, "eCryptfs", true},
 };
 
-const KnownFileSystem* knownAs(int session, const std::string& path) {
-  auto opened = openInSession(session, path, O_RDONLY | O_DIRECTORY);
+const KnownFileSystem* knownAs(int directory) {
   struct statfs status {};
-  if (!opened || fstatfs(opened->get(), &status) != 0) return nullptr;
+  if (fstatfs(directory, &status) != 0) return nullptr;
   for (const auto& one : unusable) {
     if (one.magic == static_cast<uint32_t>(status.f_type)) return &one;
   }
   return nullptr;
+}
+
+const KnownFileSystem* knownAs(int session, const std::string& path) {
+  auto opened = openInSession(session, path, O_PATH | O_DIRECTORY);
+  return opened ? knownAs(opened->get()) : nullptr;
 }
 
 Outcome<int> programOf(StepContext& context, size_t index) {
@@ -121,6 +125,11 @@ Status checkLayers(int session, const plan::MountOverlay& step) {
   if (!known) return {};
   return refused(std::string("A writable overlay cannot lie on ") + known->name +
                  ": use an overlay on a local disk, an image made by sing overlay create, or give it with :ro");
+}
+
+const char* unfitAsLayer(int directory) {
+  const auto* known = knownAs(directory);
+  return known && known->neither ? known->name : nullptr;
 }
 
 Fault explainOverlay(int session, const plan::MountOverlay& step, Fault fault) {

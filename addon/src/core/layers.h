@@ -11,6 +11,9 @@ Status prepareLayer(StepContext& context, const plan::PrepareLayer& step);
 /// Whether the file system of the upper directory can be one at all: some would lose data without a word.
 Status checkLayers(int session, const plan::MountOverlay& step);
 
+/// What the file system of an open directory is called, when the kernel's overlay cannot even read it; else null.
+const char* unfitAsLayer(int directory);
+
 /// The fault of an overlay that the kernel refused, with what it did not say.
 Fault explainOverlay(int session, const plan::MountOverlay& step, Fault fault);
 
