@@ -111,6 +111,12 @@ void staged(const std::function<void(const Stage&)>& body) {
 
 }  // namespace
 
+TEST("underlay: file systems that cannot lie below an overlay are known") {
+  for (const uint32_t magic : {0x0BD00BD0u, 0x47504653u, 0xAAD7AAEAu, 0xF15Fu}) CHECK(unfitFileSystem(magic));
+  for (const uint32_t magic : {0x6969u, 0x65735546u, 0xEF53u, 0x58465342u, 0u}) CHECK(!unfitFileSystem(magic));
+  CHECK(!unfitAsLayer(AT_FDCWD));
+}
+
 TEST("underlay: nothing is covered when nothing is missing") {
   staged([](const Stage& stage) {
     stage.image("home/");
