@@ -66,7 +66,9 @@ Status prepareTargets(StepContext& context, const plan::PrepareTargets& step) {
 /// The underlay of the same two directories.
 Status underlayInstead(StepContext& context, const plan::MountOverlay& step, const std::string& reason) {
   say(Level::verbose, "No overlay: " + reason);
-  return mountUnderlay(context, {step.lower.front(), step.lower.back(), step.at});
+  const auto done = mountUnderlay(context, {step.lower.front(), step.lower.back(), step.at});
+  if (done) return {};
+  return Fault{"no overlay (" + reason + "), and no underlay: " + done.fault().what, done.fault().error};
 }
 
 Status mountOverlay(StepContext& context, size_t index, const plan::MountOverlay& step) {

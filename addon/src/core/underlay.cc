@@ -62,14 +62,14 @@ class Underlay {
     std::vector<std::string> inBoth;
     for (const auto& name : *made) {
       if (Descriptor(openat(shown, name.c_str(), O_PATH | directoryOnly))) inBoth.push_back(name);
-      else if (errno == EACCES) return {};
+      else if (errno == EACCES) return leave();
       else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return failed("look at " + name + " in the image");
     }
     Descriptor cover;
     if (inBoth.size() < made->size()) {
       // Opened by ".", so that a directory is left also where its entries cannot be reached.
       Descriptor listing(openat(shown, ".", O_RDONLY | directoryOnly));
-      if (!listing && errno == EACCES) return {};
+      if (!listing && errno == EACCES) return leave();
       if (!listing) return failed("open a directory of the image");
       SING_TRY(coverWith(layer, shown, cover));
       SING_TRY(showAll(layer, shown, cover.get(), std::move(listing)));
@@ -79,6 +79,11 @@ class Underlay {
   }
 
  private:
+  static Status leave() {
+    say(Level::verbose, "A directory of the image lacks a mount point and cannot be read: it stays as it is");
+    return {};
+  }
+
   static Status coverWith(int layer, int shown, Descriptor& cover) {
     auto copy = cloneMount(layer, false);
     if (!copy) return copy.fault();

@@ -1,8 +1,8 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { skipContainers } from '../../support/containers.js';
-import { useScene } from '../../support/rows.js';
+import { type Scene, useScene } from '../../support/rows.js';
 import { isRoot, tester } from '../../support/tester.js';
 
 // Mount points that an image lacks, made without an overlay (runtime contract §2.4, "Layer choice").
@@ -16,13 +16,18 @@ const REFUSED = [
 ].join('\n');
 const everybody = isRoot ? (['user', 'root'] as const) : (['user'] as const);
 
+/** `$F/many/image`: more than an underlay takes, in the folder /many. */
+function makeCrowded(scene: Scene): void {
+  const many = join(scene.image('many'), 'many');
+  mkdirSync(many);
+  for (let number = 0; number <= 20_000; number += 1) symlinkSync('x', join(many, String(number)));
+}
+
 describe.skipIf(skipContainers())('underlay', () => {
   const rows = useScene((scene) => {
     mkdirSync(join(scene.folder, 'host'), { mode: 0o755 });
     writeFileSync(join(scene.folder, 'host/file'), 'host\n', { mode: 0o644 });
-    const many = join(scene.image('many'), 'many');
-    mkdirSync(many);
-    for (let number = 0; number <= 20_000; number += 1) symlinkSync('x', join(many, String(number)));
+    makeCrowded(scene);
   });
   const { sh, output, refused, conf } = rows;
   const binds = (count: number): string =>
@@ -166,7 +171,7 @@ describe.skipIf(skipContainers())('underlay', () => {
 });
 
 describe.skipIf(skipContainers() || !isRoot)('where the kernel lays no overlay over the image', () => {
-  const { sh, conf } = useScene();
+  const { sh, conf } = useScene(makeCrowded);
   const words = 'exec -B /tmp:/new/dir $F/deep/image ls -d /new/dir';
 
   describe.each(['user', 'root'] as const)('as %s', (as) => {
@@ -176,6 +181,15 @@ describe.skipIf(skipContainers() || !isRoot)('where the kernel lays no overlay o
       expect(await sh(`sing ${words}`, on)).toMatchObject({ status: 0, stdout: '/new/dir\n', stderr: '' });
       expect((await sh(`sing -v ${words}`, on)).stderr).toMatch(
         /^VERBOSE: No overlay: mount the overlay: Invalid argument\nVERBOSE: .* made by an underlay of/m,
+      );
+    });
+
+    it('where neither can be had, both reasons are said', async () => {
+      const prepare = REFUSED.replaceAll('$S', () => '$F/many/image');
+      const ended = await sh('sing exec -B /tmp:/many/made $F/deep/image true', { as, prepare });
+      expect(ended).toMatchObject({ status: 255, stdout: '' });
+      expect(ended.stderr).toMatch(
+        /^FATAL: .*no overlay \(.*Invalid argument\), and no underlay: .*20000 entries/,
       );
     });
 
@@ -198,4 +212,20 @@ describe.skipIf(skipContainers() || !isRoot)('where the kernel lays no overlay o
       expect(ended.stderr).toMatch(/^FATAL: .*mount the overlay/);
     });
   });
+
+  // There is no Lustre here: the call that asks for the file system of the image is answered with its number.
+  it.skipIf(!existsSync('/usr/bin/strace'))(
+    'on Lustre none is tried, also where the site insists',
+    async () => {
+      const lustre = `strace -qq -o /dev/null -e trace=fstatfs -e inject=fstatfs:poke_exit=@arg2=D00BD00B00000000`;
+      for (const site of ['yes', 'try']) {
+        const sing = conf(`lustre-${site}`, `enable overlay = ${site}`).replace('sing ', 'sing -v ');
+        const ended = await sh(`${lustre} ${sing} exec -B /tmp:/new/dir $S ls -d /new/dir`, { as: 'root' });
+        expect(ended).toMatchObject({ status: 0, stdout: '/new/dir\n' });
+        expect(ended.stderr).toMatch(
+          /^VERBOSE: No overlay: the image lies on Lustre\nVERBOSE: .* by an underlay of/m,
+        );
+      }
+    },
+  );
 });
