@@ -41,7 +41,8 @@ const MEANING: Readonly<Record<string, string>> = {
   'user search path':
     'Folders with newuidmap and newgidmap, separated by colons; $PATH is that of the caller. They have to be root’s.',
   'binary path': 'The same under the name that it has in Apptainer.',
-  'image server idle': 'Seconds that the server of an image, or the mount of root, stays for the next start. 0: none is shared.',
+  'image server idle':
+    'Seconds that the server of an image, or the mount of root, stays for the next start. 0: none is shared.',
   'unpacked cache size':
     'MiB that unpacked images of a user may take, where /dev/fuse is not open to users. 0: none is kept.',
   'root default capabilities': 'Capabilities of root: all, those of capability.json, or none.',
