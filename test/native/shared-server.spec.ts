@@ -171,7 +171,7 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       );
       expect(servers()).toHaveLength(processes - 1);
       // What is below the container's root shows in no list of mounts; the loop device does.
-      if (byKernel) expect(mountsOf(files.image)).toHaveLength(1);
+      expect(mountsOf(files.image)).toHaveLength(byKernel ? 1 : 0);
       writeFileSync(flag, '');
       await eventually(
         'the file to be read',
@@ -179,15 +179,22 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       );
     });
 
-    it('is none with an idle time of 0, and none for a user namespace of other ids', async () => {
+    it('is none with an idle time of 0', async () => {
       expect(await exec(0, ['cat', '/first'])).toEqual(WORKS);
-      if (!byKernel) {
-        const words = ['-s', 'exec', '--fakeroot', files.image, 'cat', '/first'];
-        expect(await run([...serverIdle(files.folder, 5), ...words])).toMatchObject({
-          status: 0,
-          stdout: 'first\n',
-        });
-      }
+      expect(readdirSync(runtime)).toEqual([]);
+    });
+
+    it.skipIf(byKernel)('is none with --fakeroot', async () => {
+      const words = [
+        ...serverIdle(files.folder, 5),
+        '-s',
+        'exec',
+        '--fakeroot',
+        files.image,
+        'cat',
+        '/first',
+      ];
+      expect(await run(words)).toMatchObject({ status: 0, stdout: 'first\n' });
       expect(readdirSync(runtime)).toEqual([]);
     });
 
@@ -282,7 +289,8 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       }
       // What the keeper sees is an empty file system with the image in it.
       const mounts = readFileSync(`/proc/${keeper}/mountinfo`, 'utf8').trimEnd().split('\n');
-      expect(mounts.map((line) => line.split(' ')[4]).toSorted()).toEqual(['/', '/image']);
+      expect(mounts).toHaveLength(2);
+      expect(new Set(mounts.map((line) => line.split(' ')[4]))).toEqual(new Set(['/', '/image']));
       expect(mounts.find((line) => line.includes(' /image '))).toMatch(/ \/image ro,nosuid,nodev,/);
       // The right that it has is over that namespace, and nothing of the host.
       expect(readFileSync(`/proc/${keeper}/uid_map`, 'utf8').trim().split(/ +/)).toHaveLength(3);

@@ -47,9 +47,10 @@ Outcome<Descriptor> attachLoop(const plan::ImageFile& image, bool readOnly) {
 
 /// The loop device with this number, to look at.
 Descriptor openLoop(dev_t number) {
-  // Its name has another number where loop devices have partitions.
-  const std::string block = readLink("/sys/dev/block/" + std::to_string(major(number)) + ":" + std::to_string(minor(number)));
-  Descriptor device(open(("/dev/" + block.substr(block.rfind('/') + 1)).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  // Its name has another number where loop devices have partitions. Without /sys: where they have none.
+  const std::string named = readLink("/sys/dev/block/" + std::to_string(major(number)) + ":" + std::to_string(minor(number)));
+  const std::string name = named.empty() ? "loop" + std::to_string(minor(number)) : named.substr(named.rfind('/') + 1);
+  Descriptor device(open(("/dev/" + name).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   struct stat status {};
   if (!device || fstat(device.get(), &status) != 0 || !S_ISBLK(status.st_mode) || status.st_rdev != number) device.reset();
   return device;
