@@ -23,6 +23,7 @@ import {
   skipFuse,
 } from '../support/fuse.js';
 import { useImageFiles } from '../support/image-files.js';
+import { lookThroughProcesses } from '../support/looking.js';
 import { eventually, processesWith } from '../support/processes.js';
 
 /** Listens at a path as an image server would, and answers every request with an open /dev/null. */
@@ -277,19 +278,24 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
     });
     await once(child.stdout, 'data');
     // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
-    for (const flags of [[], ['-p']]) {
+    writeFileSync(join(files.folder, 'mark'), '');
+    const look = lookThroughProcesses(join(files.folder, 'mark'), 'XDG_RUNTIME_DIR');
+    for (const flags of [[], ['-p'], ['-C']]) {
       const words = [
         ...serverIdle(files.folder, 1),
         '-v',
         'exec',
         ...flags,
         files.image,
-        'cat',
-        '/first',
-        '/second',
+        'sh',
+        '-c',
+        flags[0] === '-C' ? look : 'cat /first /second',
       ];
       const ended = await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
-      expect(ended).toMatchObject({ status: 0, stdout: 'first\nsecond\n' });
+      expect(ended.status).toBe(0);
+      if (flags[0] !== '-C') expect(ended.stdout).toBe('first\nsecond\n');
+      // It is seen, and shows nothing.
+      else expect(ended.stdout.split('\n').toSorted().filter(Boolean)).toEqual(['sh', 'sing-image', 'sinit']);
       expect(ended.stderr).toContain('not mounted by shared: ');
       await eventually('the own server to end', servers);
     }

@@ -111,6 +111,8 @@ class Launcher {
     if (!helpers) return giveUp("starting helper processes", helpers.fault());
     helpers_ = std::move(*helpers);
     if (auto entered = enterNamespaces(plan_.namespaces, helpers_.idMaps); !entered) return giveUp("making namespaces", entered.fault());
+    if (auto started = startOutside(plan_, helpers_); !started) return giveUp("starting helper processes", started.fault());
+    if (auto entered = enterPidNamespace(plan_.namespaces); !entered) return giveUp("making namespaces", entered.fault());
     return plan_.namespaces.pid || writesByProgram(plan_) ? runBelow() : build();
   }
 
@@ -141,15 +143,27 @@ class Launcher {
     // The child still has the root of the host, and this process with it.
     if (armed && keeper_) keeper_->noteInit(*child);
     const ino_t mounts = ownMounts();
-    // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these. The keeper of an instance stays in
-    // it: who joins takes it from there, and nobody waits for what is written in the background.
-    if (armed && !keeper_ && writesByProgram(plan_) && unshare(CLONE_NEWNS) != 0) return giveUp("leaving the mount namespace", failed("unshare"));
+    // Without a PID namespace the payload sees this process, whose root stays that of the host.
+    if (!keeper_) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these.
+    auto room = armed && writesByProgram(plan_) ? leaveMounts(keeper_ != nullptr) : Outcome<Descriptor>(Descriptor());
+    if (!room) return giveUp("leaving the mount namespace", room.fault());
     if (armed) {
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }
     servers_.reset();
-    if (keeper_) keeper_->watch(*child);
+    if (keeper_) keeper_->watch(*child, {writesByProgram(plan_) ? awaited.get() : -1, mounts}, std::move(*room));
     superviseChild(*child, options_.lifeline, {awaited.get(), mounts});
+  }
+
+  /// Goes to a mount namespace like the one of this launch, which is empty still. `later`: stays, as who joins takes it from here, and gets the descriptor of the other one.
+  static Outcome<Descriptor> leaveMounts(bool later) {
+    const Descriptor own(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+    if (!own || unshare(CLONE_NEWNS) != 0) return failed("make another one");
+    if (!later) return Descriptor();
+    Descriptor room(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+    if (!room || setns(own.get(), CLONE_NEWNS) != 0) return failed("come back from the other one");
+    return room;
   }
 
   int build() {

@@ -110,15 +110,16 @@ bool somebodyIsIn(ino_t mounts) {
   return found;
 }
 
-void awaitEnd(const ServersToAwait& servers) {
+}  // namespace
+
+void awaitServers(const ServersToAwait& servers) {
+  if (servers.line < 0) return;
   pollfd waiting{servers.line, POLLIN, 0};
   for (int ready = 0; ready == 0 || (ready < 0 && errno == EINTR);) {
     ready = poll(&waiting, 1, lookAgain);
     if (ready == 0 && somebodyIsIn(servers.mounts)) return;
   }
 }
-
-}  // namespace
 
 void holdSignals() {
   const sigset_t set = forwarded();
@@ -144,7 +145,7 @@ void superviseChild(pid_t child, int lifeline, const ServersToAwait& servers) {
     result = status;
     return ended != child;
   });
-  if (servers.line >= 0) awaitEnd(servers);
+  awaitServers(servers);
   endLike(result);
 }
 

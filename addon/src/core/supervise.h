@@ -21,6 +21,9 @@ struct ServersToAwait {
   ino_t mounts = 0;
 };
 
+/// Waits for them, from outside of that namespace.
+void awaitServers(const ServersToAwait& servers);
+
 /// The number of this process's mount namespace; 0 when it cannot be told.
 ino_t ownMounts();
 
