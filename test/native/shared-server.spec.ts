@@ -276,31 +276,35 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
       ...(ROOT ? { uid: ordinaryId(), gid: ordinaryId() } : {}),
     });
-    await once(child.stdout, 'data');
-    // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
-    writeFileSync(join(files.folder, 'mark'), '');
-    const look = lookThroughProcesses(join(files.folder, 'mark'), 'XDG_RUNTIME_DIR');
-    for (const flags of [[], ['-p'], ['-C']]) {
-      const words = [
-        ...serverIdle(files.folder, 1),
-        '-v',
-        'exec',
-        ...flags,
-        files.image,
-        'sh',
-        '-c',
-        flags[0] === '-C' ? look : 'cat /first /second',
-      ];
-      const ended = await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
-      expect(ended.status).toBe(0);
-      if (flags[0] !== '-C') expect(ended.stdout).toBe('first\nsecond\n');
-      // It is seen, and shows nothing.
-      else expect(ended.stdout.split('\n').toSorted().filter(Boolean)).toEqual(['sh', 'sing-image', 'sinit']);
-      expect(ended.stderr).toContain('not mounted by shared: ');
-      await eventually('the own server to end', servers);
+    try {
+      await once(child.stdout, 'data');
+      // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
+      writeFileSync(join(files.folder, 'mark'), '');
+      const look = lookThroughProcesses(join(files.folder, 'mark'), 'XDG_RUNTIME_DIR');
+      for (const flags of [[], ['-p'], ['-C']]) {
+        const words = [
+          ...serverIdle(files.folder, 1),
+          '-v',
+          'exec',
+          ...flags,
+          files.image,
+          'sh',
+          '-c',
+          flags[0] === '-C' ? look : 'cat /first /second',
+        ];
+        const ended = await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
+        expect(ended.status).toBe(0);
+        if (flags[0] !== '-C') expect(ended.stdout).toBe('first\nsecond\n');
+        // It is seen, and shows nothing.
+        else
+          expect(ended.stdout.split('\n').toSorted().filter(Boolean)).toEqual(['sh', 'sing-image', 'sinit']);
+        expect(ended.stderr).toContain('not mounted by shared: ');
+        await eventually('the own server to end', servers);
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'close');
     }
-    child.kill('SIGKILL');
-    await once(child, 'close');
     expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
   });
 
