@@ -281,7 +281,13 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
       // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
       writeFileSync(join(files.folder, 'mark'), '');
       const look = lookThroughProcesses(join(files.folder, 'mark'), 'XDG_RUNTIME_DIR');
-      for (const flags of [[], ['-p'], ['-C']]) {
+      const read = 'cat /first /second';
+      for (const [flags, script, lines] of [
+        [[], read, ['first', 'second']],
+        [['-p'], read, ['first', 'second']],
+        // It is seen, and shows nothing.
+        [['-C'], look, ['sh', 'sing-image', 'sinit']],
+      ] as const) {
         const words = [
           ...serverIdle(files.folder, 1),
           '-v',
@@ -290,14 +296,10 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
           files.image,
           'sh',
           '-c',
-          flags[0] === '-C' ? look : 'cat /first /second',
+          script,
         ];
         const ended = await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
-        expect(ended.status).toBe(0);
-        if (flags[0] !== '-C') expect(ended.stdout).toBe('first\nsecond\n');
-        // It is seen, and shows nothing.
-        else
-          expect(ended.stdout.split('\n').toSorted().filter(Boolean)).toEqual(['sh', 'sing-image', 'sinit']);
+        expect([ended.status, ended.stdout.split('\n').filter(Boolean).toSorted()]).toEqual([0, lines]);
         expect(ended.stderr).toContain('not mounted by shared: ');
         await eventually('the own server to end', servers);
       }
