@@ -84,13 +84,14 @@ Status checkHandles(const std::set<int>& handles) {
   return {};
 }
 
-/// Whether a program writes to an image: its end is awaited, so that the next start finds everything written, and the image free.
-bool writesByProgram(const plan::LaunchPlan& plan) {
+/// Whether the payload writes to an image: the end of that is awaited, so that the next start, or a copy of the image, has everything.
+bool writesToImage(const plan::LaunchPlan& plan) {
   for (const auto& step : plan.steps) {
     const auto* image = std::get_if<plan::MountImage>(&step);
     if (!image || image->flags.readOnly) continue;
     for (const auto& backend : image->backends) {
       if (backend.kind == plan::BackendKind::program) return true;
+      if (backend.kind == plan::BackendKind::loop && image->image.fileSystem == plan::FileSystem::ext3) return true;
     }
   }
   return false;
@@ -113,16 +114,16 @@ class Launcher {
     if (auto entered = enterNamespaces(plan_.namespaces, helpers_.idMaps); !entered) return giveUp("making namespaces", entered.fault());
     if (auto started = startOutside(plan_, helpers_); !started) return giveUp("starting helper processes", started.fault());
     if (auto entered = enterPidNamespace(plan_.namespaces); !entered) return giveUp("making namespaces", entered.fault());
-    return plan_.namespaces.pid || writesByProgram(plan_) ? runBelow() : build();
+    return plan_.namespaces.pid || writesToImage(plan_) ? runBelow() : build();
   }
 
  private:
-  /// With a PID namespace: the child goes on as its process 1. With servers that write to images: as itself, while this process waits for all of them.
+  /// With a PID namespace: the child goes on as its process 1. With images that are written: as itself, while this process waits for whoever writes to them.
   int runBelow() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return giveUp("starting the first process", failed("open a pipe"));
-    Descriptor awaited(ends[0]);
-    servers_ = Descriptor(ends[1]);
+    auto writers = openChannel();
+    if (!writers) return giveUp("starting the first process", writers.fault());
+    Descriptor awaited = std::move(writers->here);
+    writers_ = std::move(writers->there);
     holdSignals();
     auto channel = openChannel();
     if (!channel) return giveUp("starting the first process", channel.fault());
@@ -146,13 +147,13 @@ class Launcher {
     // Without a PID namespace the payload sees this process, whose root stays that of the host.
     if (!keeper_) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these.
-    auto room = armed && writesByProgram(plan_) ? leaveMounts(keeper_ != nullptr) : Outcome<Descriptor>(Descriptor());
+    auto room = armed && writesToImage(plan_) ? leaveMounts(keeper_ != nullptr) : Outcome<Descriptor>(Descriptor());
     if (!room) return giveUp("leaving the mount namespace", room.fault());
     if (armed) {
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }
-    servers_.reset();
-    if (keeper_) keeper_->watch(*child, {writesByProgram(plan_) ? awaited.get() : -1, mounts}, std::move(*room));
+    writers_.reset();
+    if (keeper_) keeper_->watch(*child, {writesToImage(plan_) ? awaited.get() : -1, mounts}, std::move(*room));
     superviseChild(*child, options_.lifeline, {awaited.get(), mounts});
   }
 
@@ -196,7 +197,7 @@ class Launcher {
     // Modes of the plan are exact.
     umask(0);
     const IgnoredSignal sizeLimit(SIGXFSZ);
-    StepContext context{plan_, helpers_, opened_, session_.get(), servers_.get()};
+    StepContext context{plan_, helpers_, opened_, session_.get(), writers_.get()};
     for (size_t index = 0; index < plan_.steps.size(); ++index) {
       const auto& step = plan_.steps[index];
       const auto done = doStep(context, index);
@@ -225,7 +226,7 @@ class Launcher {
     opened_ = Opened();
     helpers_ = Helpers();
     session_.reset();
-    servers_.reset();
+    writers_.reset();
     for (const int handle : handles_) close(handle);
     if (plan_.inheritDescriptors) return;
     std::vector<int> kept = {ownShell_.get(), reportDescriptor()};
@@ -241,7 +242,7 @@ class Launcher {
     closeOwn();
     if (auto applied = applyCredentials(plan_.credentials); !applied) return giveUp("setting the privileges", applied.fault());
     // A change of ids took these away.
-    const bool below = plan_.namespaces.pid || writesByProgram(plan_);
+    const bool below = plan_.namespaces.pid || writesToImage(plan_);
     if (below || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
     auto directory = enterFirst(become.workingDirectory);
     if (!directory) {
@@ -298,7 +299,7 @@ class Launcher {
   Helpers helpers_;
   Opened opened_;
   Descriptor session_;
-  Descriptor servers_;
+  Descriptor writers_;
 };
 
 }  // namespace

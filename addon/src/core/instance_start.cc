@@ -130,9 +130,9 @@ void InstanceKeeper::end(pid_t init, const std::string& why) {
   _exit(cannotStart);
 }
 
-void InstanceKeeper::watch(pid_t init, const ServersToAwait& servers, Descriptor otherMounts) {
+void InstanceKeeper::watch(pid_t init, const WritersToAwait& writers, Descriptor otherMounts) {
   // Nothing else of the launch or of the caller: who waits for the end of a pipe that he gave along would wait for that of the instance.
-  closeAllBut({line_.here.get(), caller_.get(), folder_.descriptor(), pidFile_.get(), servers.line, otherMounts.get()});
+  closeAllBut({line_.here.get(), caller_.get(), folder_.descriptor(), pidFile_.get(), writers.line, otherMounts.get()});
   // Whoever joins gets its namespaces from this process, which nothing in the container can see.
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   prctl(PR_SET_NAME, "sing-instance");
@@ -145,7 +145,7 @@ void InstanceKeeper::watch(pid_t init, const ServersToAwait& servers, Descriptor
   line_.here.reset();
   [[maybe_unused]] const int moved = chdir("/");
   waitInBackground(init);
-  if (otherMounts && setns(otherMounts.get(), CLONE_NEWNS) == 0) awaitServers(servers);
+  if (otherMounts && setns(otherMounts.get(), CLONE_NEWNS) == 0) awaitWriters(writers);
   giveUp();
   _exit(0);
 }

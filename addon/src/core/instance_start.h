@@ -21,8 +21,8 @@ class InstanceKeeper {
   /// In the keeper, while /proc is still that of the host: who process 1 is.
   void noteInit(pid_t init);
 
-  /// In the keeper: waits for process 1 and ends with it, and after the servers that write to images, for which it goes to another mount namespace.
-  [[noreturn]] void watch(pid_t init, const ServersToAwait& servers, Descriptor otherMounts);
+  /// In the keeper: waits for process 1 and ends with it, and after whoever writes to images, for which it goes to another mount namespace.
+  [[noreturn]] void watch(pid_t init, const WritersToAwait& writers, Descriptor otherMounts);
 
   /// Gives the name back: there will be no instance.
   void giveUp();

@@ -49,8 +49,8 @@ struct StepContext {
   Helpers& helpers;
   Opened& opened;
   int session;
-  /// Kept open by the servers that write to images, so that their end can be awaited; or -1.
-  int servers = -1;
+  /// Kept open by the servers that write to images, so that their end can be awaited, and told of what the kernel writes (WritersToAwait); or -1.
+  int writers = -1;
 };
 
 /// Does one step. A fault is why it was not done; whether that matters is the caller's business.

@@ -159,7 +159,7 @@ Status mountByExtServer(StepContext& context, size_t index, const plan::MountIma
                                            .mountPoint = step.at,
                                            .image = image.handle,
                                            .writes = !step.flags.readOnly,
-                                           .keptOpen = step.flags.readOnly ? -1 : context.servers},
+                                           .keptOpen = step.flags.readOnly ? -1 : context.writers},
                                           {image.path, allowOther, step.flags});
   if (!mounted) return mounted.fault();
   return attach(mounted->get(), target->get());
@@ -183,7 +183,7 @@ Status mountOverlayByProgram(StepContext& context, size_t index, const plan::Mou
                                            .writes = step.upper.has_value(),
                                            // Owners of files are changed by it in the name of who has the right to.
                                            .keepsCapabilities = geteuid() == 0,
-                                           .keptOpen = step.upper ? context.servers : -1},
+                                           .keptOpen = step.upper ? context.writers : -1},
                                           {"overlay", step.by->allowOther, flags});
   if (!mounted) return mounted.fault();
   return attach(mounted->get(), target->get());
