@@ -262,6 +262,8 @@ class Launcher {
   }
 
   int runSequence(const plan::Sequence& sequence) {
+    // The commands see this process, whose root is that of the host.
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int result = 0;
     for (size_t index = 0; index < sequence.commands.size(); ++index) {
       const auto& command = sequence.commands[index];
