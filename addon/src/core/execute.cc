@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "credentials.h"
@@ -262,22 +263,29 @@ class Launcher {
   }
 
   int runSequence(const plan::Sequence& sequence) {
-    // The commands see this process, whose root is that of the host.
+    // The commands see this process, and as root of the namespace in which it was started they look into it all the same: it has nothing that they have not.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    const bool enters = std::all_of(sequence.commands.begin(), sequence.commands.end(), [](const auto& command) { return command.inContainer; });
+    if (enters) {
+      if (auto entered = enterRoot(false); !entered) return giveUp("entering the container", entered.fault());
+      closeOwn();
+    }
     int result = 0;
     for (size_t index = 0; index < sequence.commands.size(); ++index) {
       const auto& command = sequence.commands[index];
       if (result != 0 && !command.always) continue;
-      const int status = runAlone([&] { return runCommand(sequence, command); });
+      const int status = runAlone([&] { return runCommand(sequence, command, enters); });
       reportCommand(index, command.name, status);
       if (result == 0) result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
     return result;
   }
 
-  int runCommand(const plan::Sequence& sequence, const plan::Command& command) {
+  /// `entered`: this is the root of the container already. What a command mounts is not for the next one.
+  int runCommand(const plan::Sequence& sequence, const plan::Command& command, bool entered) {
     if (command.inContainer) {
-      if (auto entered = enterRoot(true); !entered) return giveUp("entering the container for " + command.name, entered.fault());
+      const auto done = !entered ? enterRoot(true) : unshare(CLONE_NEWNS) == 0 ? Status() : failed("make a mount namespace");
+      if (!done) return giveUp("entering the container for " + command.name, done.fault());
     }
     closeAllBut({ownShell_.get(), reportDescriptor()});
     if (!command.inheritStdin) {
