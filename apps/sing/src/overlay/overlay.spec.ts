@@ -106,6 +106,15 @@ describe('overlay create', () => {
     ]);
   });
 
+  it('makes what it adds to a SIF file where temporary files are to lie', async () => {
+    await copyFile(join(SIF_FIXTURES, 'images/unsigned.sif'), world.path('image.sif'));
+    const env = { SINGULARITY_TMPDIR: world.path('nowhere') };
+    const ended = await world.run(['overlay', 'create', 'image.sif'], { env });
+    expect(ended.stderr).toContain(
+      `The folder for temporary files cannot be used: ${env.SINGULARITY_TMPDIR}`,
+    );
+  });
+
   it.each([
     [['-s', '10', 'new.img'], 'Expected a size from 64'],
     [['--create-dir', '../x', 'new.img'], 'for --create-dir'],
