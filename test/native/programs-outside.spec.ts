@@ -1,13 +1,22 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeImage, skipContainers, type Ended } from '../support/containers.js';
-import { makeSquashfs, runWithFuse, serverIdle, skipFuse } from '../support/fuse.js';
+import {
+  commandWithFuse,
+  ENVIRONMENT,
+  makeSquashfs,
+  runWithFuse,
+  serverIdle,
+  skipFuse,
+} from '../support/fuse.js';
 import { instanceOwner } from '../support/instances.js';
 import { lookThroughProcesses } from '../support/looking.js';
 import { lacking, skipped } from '../support/needs.js';
-import { give, makeExt3, mountsOf } from '../support/overlays.js';
+import { give, makeExt3, mountsOf, statusOfServer } from '../support/overlays.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -128,6 +137,27 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
         await nothingIsLeft();
       },
     );
+
+    it('are waited for by instance stop as long as it takes, which says so', async () => {
+      const owner = instanceOwner(folder, `home-${number}`);
+      const environment = { HOME: owner.home };
+      const start = ['instance', 'start', '-o', layer, image, 'one'];
+      expect(await run(start, environment)).toMatchObject({ status: 0 });
+      const server = Number(/^Pid:\t(\d+)$/m.exec(statusOfServer('fuse2fs', layer))?.[1]);
+      process.kill(server, 'SIGSTOP');
+      const [program = '', ...args] = commandWithFuse(folder, 'open', ['instance', 'stop', '-F', 'one']);
+      const stop = spawn(program, args, { cwd: '/', env: { ...ENVIRONMENT, ...environment }, stdio: 'pipe' });
+      const closed = once(stop, 'close');
+      let said = '';
+      for await (const line of createInterface(stop.stderr)) {
+        said += `${line}\n`;
+        if (line.includes('Waiting until everything that instance one wrote is in its image'))
+          process.kill(server, 'SIGCONT');
+      }
+      expect([await closed, said]).toEqual([[0, null], expect.stringContaining('Waiting until everything')]);
+      expect(state()).toBe('clean');
+      await nothingIsLeft();
+    });
 
     it('write everything when all of an instance is killed', async () => {
       const owner = instanceOwner(folder, `home-${number}`);
