@@ -26,6 +26,7 @@ import {
   skipFuse,
 } from '../support/fuse.js';
 import { useImageFiles } from '../support/image-files.js';
+import { lookThroughProcesses } from '../support/looking.js';
 import { mountsOf } from '../support/overlays.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { sifFixture } from '../support/sif-fixtures.js';
@@ -358,19 +359,27 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
         await gone;
       });
       // It sends a descriptor that is not the mount. Of a user's that is seen when the namespaces are made, and the own server comes from inside them.
-      for (const flags of [[], ['-p']]) {
+      writeFileSync(join(files.folder, 'mark'), '');
+      const look = lookThroughProcesses(join(files.folder, 'mark'), 'XDG_RUNTIME_DIR');
+      const read = 'cat /first /second';
+      for (const [flags, script, lines] of [
+        [[], read, ['first', 'second']],
+        [['-p'], read, ['first', 'second']],
+        // It is seen, and shows nothing.
+        [['-C'], look, byKernel ? ['sh', 'sinit'] : ['sh', 'sing-image', 'sinit']],
+      ] as const) {
         const words = [
           ...serverIdle(files.folder, 1),
           '-v',
           'exec',
           ...flags,
           files.image,
-          'cat',
-          '/first',
-          '/second',
+          'sh',
+          '-c',
+          script,
         ];
         const ended = await run(words);
-        expect(ended).toMatchObject({ status: 0, stdout: 'first\nsecond\n' });
+        expect([ended.status, ended.stdout.split('\n').filter(Boolean).toSorted()]).toEqual([0, lines]);
         expect(ended.stderr).toContain(
           `not mounted by shared: ${byKernel ? `Expected the kernel's mount of ${files.image}, got another one` : ''}`,
         );
