@@ -11,6 +11,7 @@
 // `scripts/up` installs, and busybox.
 import { parseArgs } from 'node:util';
 import { cancelledBuilds } from './soak/builds.mjs';
+import { startKills, starts } from './soak/containers.mjs';
 import { cutDownloads } from './soak/downloads.mjs';
 import { fullDatabase, fullDisk } from './soak/full.mjs';
 import { keysAtOnce } from './soak/keys.mjs';
@@ -38,6 +39,8 @@ const STAGES = {
   'pull-kills': pullKills,
   'library-operations': libraryOperations,
   'library-hangups': libraryHangups,
+  starts,
+  'start-kills': startKills,
 };
 const TIMES = {
   uploads: 1000,
@@ -53,6 +56,8 @@ const TIMES = {
   'pull-kills': 200,
   'library-operations': 500,
   'library-hangups': 10_000,
+  starts: 1000,
+  'start-kills': 2000,
 };
 
 const text = { type: 'string' };

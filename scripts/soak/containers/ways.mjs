@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const MARKER = 'in the image\n';
+/** What serves a writable ext3 to an ordinary user. */
+const PROGRAMS = ['/usr/bin/fuse2fs', '/usr/bin/fuse-overlayfs'];
+
+/**
+ * Every way in which containers are started, for everybody in the world. A way has `steps(name, pause)`, commands that follow each other, each with what it has to
+ * say; `pause` is a command of the payload that takes time. `atOnce(name)` are those that many can do at the same time. What a way with `keeps` was given as input
+ * is in the file /kept/NAME afterwards, and `sums(names)` makes the arguments of a command that reads such files.
+ */
+export function waysOf(world) {
+  return world.people.flatMap((person) => [
+    reading(world, person, 'image', { idle: 0 }),
+    reading(world, person, 'image, shared', { idle: 2 }),
+    reading(world, person, 'image, shared, --pid', { idle: 2, flags: ['--pid'] }),
+    ...(person.uid === 0 ? [] : [reading(world, person, 'image, --fakeroot', { flags: ['--fakeroot'] })]),
+    reading(world, person, 'directory', { image: world.tree }),
+    ...keepingWays(world, person),
+    instance(world, person),
+  ]);
+}
+
+/** Why some ways are not there; empty when all are. */
+export function lackingWays() {
+  const missing = PROGRAMS.filter((program) => !existsSync(program));
+  return missing.length === 0 ? '' : ` · without ext3 of users: ${missing.join(', ')} not found`;
+}
+
+function reading(world, person, name, { idle = 0, flags = [], image = world.sif }) {
+  const steps = (_, pause = '') => [
+    {
+      words: [...quiet(world, idle), 'exec', ...flags, image, 'sh', '-c', `${pause}cat /marker`],
+      expected: MARKER,
+    },
+  ];
+  return { name: `${person.name}: ${name}`, person, idle, steps, atOnce: steps };
+}
+
+function keepingWays(world, person) {
+  const directory = makeLayers(join(person.work, 'layers'), person);
+  const ways = [keeping(world, person, 'image with an overlay directory', directory)];
+  if (person.uid === 0 || lackingWays() === '')
+    ways.push(keeping(world, person, 'image with an ext3 overlay', makeExt3(world, person)));
+  return ways;
+}
+
+function keeping(world, person, name, layer) {
+  const exec = (overlay, script, ...words) => [
+    ...quiet(world, 0),
+    'exec',
+    '--overlay',
+    overlay,
+    world.sif,
+    'sh',
+    '-c',
+    script,
+    ...words,
+  ];
+  return {
+    name: `${person.name}: ${name}`,
+    person,
+    idle: 0,
+    keeps: true,
+    steps: (file, pause = '') => {
+      const input = `${file} of ${person.name}\n`.repeat(500);
+      const script = `dd of=/kept/$0 conv=fsync 2>/dev/null && ${pause}cat /kept/$0`;
+      return [{ words: exec(layer, script, file), input, expected: input }];
+    },
+    // One writes at a time; any number reads.
+    atOnce: () => [{ words: exec(`${layer}:ro`, 'cat /marker'), expected: MARKER }],
+    sums: (names) => exec(layer, 'cd /kept && sha256sum "$0" "$@"', ...names),
+  };
+}
+
+function instance(world, person) {
+  const steps = (name, pause = '') => {
+    const words = quiet(world, 0);
+    const join = [...words, 'exec', `instance://${name}`, 'sh', '-c', `${pause}cat /marker`];
+    return [
+      { words: [...words, 'instance', 'start', world.sif, name], expected: '' },
+      { words: join, expected: MARKER },
+      { words: [...words, 'instance', 'stop', '--force', name], expected: '' },
+    ];
+  };
+  return {
+    name: `${person.name}: instance`,
+    person,
+    idle: 0,
+    steps,
+    atOnce: steps,
+    /** Ends what is left when somebody was killed in the middle. */
+    clean: [...quiet(world, 0), 'instance', 'stop', '--all', '--force'],
+  };
+}
+
+const quiet = (world, idle) => ['-q', '-c', world.configurations[idle]];
+
+/** An overlay directory in which /kept belongs to this person, as nothing of the image does. */
+function makeLayers(path, person) {
+  mkdirSync(join(path, 'upper/kept'), { recursive: true });
+  mkdirSync(join(path, 'work'));
+  for (const name of ['', 'upper', 'upper/kept', 'work']) give(join(path, name), person);
+  return path;
+}
+
+function makeExt3(world, person) {
+  const image = join(person.work, `${world.token}.ext3`);
+  const source = makeLayers(join(person.work, 'ext3'), person);
+  const owner = `root_owner=${person.uid}:${person.uid}`;
+  execFileSync('/sbin/mke2fs', ['-q', '-F', '-t', 'ext3', '-E', owner, '-d', source, image, '64M'], {
+    stdio: 'ignore',
+  });
+  return give(image, person);
+}
+
+function give(path, { uid }) {
+  if (process.getuid() === 0) chownSync(path, uid, uid);
+  return path;
+}
