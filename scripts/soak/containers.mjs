@@ -32,19 +32,7 @@ async function inOwnWorld(stage, { times, folder, random }) {
   try {
     const { stdout } = await run(
       'unshare',
-      [
-        ...user,
-        '--mount',
-        '--pid',
-        '--fork',
-        '--kill-child',
-        'sh',
-        '-c',
-        INIT,
-        'sh',
-        group ?? '',
-        ...words,
-      ],
+      [...user, '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', INIT, 'sh', group ?? '', ...words],
       {
         maxBuffer: 64 * 1024 * 1024,
       },

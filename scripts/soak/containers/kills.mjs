@@ -4,14 +4,12 @@ import { untilNothing } from '../until.mjs';
 import { succeed } from './many.mjs';
 import { lackingWays, waysOf } from './ways.mjs';
 
-/** Who is killed, by the names of processes; `undefined`: the command itself, an empty list: whoever is there. */
-const VICTIMS = {
-  sing: undefined,
+/** Who is killed, by the names of processes; besides the command itself, and anybody. */
+const NAMES = {
   payload: ['sh', 'cat', 'dd', 'sleep', 'busybox'],
   server: ['sing-image'],
   init: ['sinit'],
   program: ['fuse2fs', 'fuse-overlayfs'],
-  anybody: [],
 };
 /** Something of the image is read, and some time passes in the container: many of the moments are there. */
 const PAUSE = 'cat /bin/busybox >/dev/null; sleep 0.02; ';
@@ -34,7 +32,7 @@ export async function killedStarts(world, { times, random }) {
   try {
     for (let number = 0; number < times; number += 1) {
       const about = random.oneOf(rounds);
-      const victim = random.oneOf(Object.keys(VICTIMS));
+      const victim = random.oneOf(about.way.victims);
       const moment = random.between(0, Math.ceil(about.time * 1100)) / 1000;
       history.push(`${number}: ${about.way.name}, ${victim} after ${moment.toFixed(1)} ms`);
       const name = await about.once(`k${number}`, victim, moment, random);
@@ -86,7 +84,9 @@ class Rounds {
     if (running.worked && way.keeps) this.kept.set(name, running.input);
     if (killed === 'nobody' && !running.worked) throw new Error(`Expected it to work, got ${running.said}`);
     if (way.clean !== undefined) await way.person.run(way.clean);
-    await succeed(way, way.steps(`${name}-again`), `after ${killed} was killed`);
+    const again = way.steps(`${name}-again`);
+    await succeed(way, again, `after ${killed} was killed`);
+    if (way.keeps) this.kept.set(`${name}-again`, again[0].input);
     await this.#lookAtKept();
     const but = way.idle > 0 ? ['sing-image'] : [];
     await untilNothing(
@@ -98,14 +98,14 @@ class Rounds {
   }
 
   #kill(victim, command, before, random) {
-    const names = VICTIMS[victim];
     const all = this.world.traces
       .processes()
       // Image servers of other starts are shared with this one, or have nothing to do with it.
       .filter(({ pid, name }) => !before.has(pid) || (this.way.idle > 0 && name === 'sing-image'));
     const wanted = all.filter(({ pid, name }) =>
-      names === undefined ? pid === command : names.length === 0 || names.includes(name),
+      victim === 'sing' ? pid === command : NAMES[victim]?.includes(name),
     );
+    // Anybody, where that one is not there yet, or not any more.
     const found = wanted.length > 0 ? wanted : all;
     if (found.length === 0) return 'nobody';
     const { pid, name } = random.oneOf(found);

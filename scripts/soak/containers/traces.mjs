@@ -39,7 +39,9 @@ export class Traces {
     return [
       ...this.processes()
         .filter(({ name }) => !but.includes(name))
-        .map(({ pid, name }) => `process ${pid} ${name} ${textOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`),
+        .map(
+          ({ pid, name }) => `process ${pid} ${name} ${textOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`,
+        ),
       ...mounts()
         .filter((line) => !this.#mounts.has(line))
         .map((line) => `mount ${line}`),

@@ -2,20 +2,23 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The command itself, what it starts, and whoever is there. */
+const ANYWAY = ['sing', 'payload', 'anybody'];
 const MARKER = 'in the image\n';
 /** What serves a writable ext3 to an ordinary user. */
 const PROGRAMS = ['/usr/bin/fuse2fs', '/usr/bin/fuse-overlayfs'];
 
 /**
  * Every way in which containers are started, for everybody in the world. A way has `steps(name, pause)`, commands that follow each other, each with what it has to
- * say; `pause` is a command of the payload that takes time. `atOnce(name)` are those that many can do at the same time. What a way with `keeps` was given as input
- * is in the file /kept/NAME afterwards, and `sums(names)` makes the arguments of a command that reads such files.
+ * say; `pause` is a command of the payload that takes time. `atOnce(name)` are those that many can do at the same time. `idle` seconds image servers stay. `victims`
+ * are processes that it has. What a way with `keeps` was given as input is in the file /kept/NAME afterwards, and `sums(names)` makes the arguments of a command that
+ * reads such files.
  */
 export function waysOf(world) {
   return world.people.flatMap((person) => [
-    reading(world, person, 'image', { idle: 0 }),
+    reading(world, person, 'image', {}),
     reading(world, person, 'image, shared', { idle: 2 }),
-    reading(world, person, 'image, shared, --pid', { idle: 2, flags: ['--pid'] }),
+    reading(world, person, 'image, shared, --pid', { idle: 2, flags: ['--pid'], more: ['init'] }),
     ...(person.uid === 0 ? [] : [reading(world, person, 'image, --fakeroot', { flags: ['--fakeroot'] })]),
     reading(world, person, 'directory', { image: world.tree }),
     ...keepingWays(world, person),
@@ -29,25 +32,32 @@ export function lackingWays() {
   return missing.length === 0 ? '' : ` · without ext3 of users: ${missing.join(', ')} not found`;
 }
 
-function reading(world, person, name, { idle = 0, flags = [], image = world.sif }) {
+function reading(world, person, name, { idle = 0, flags = [], image = world.sif, more = [] }) {
   const steps = (_, pause = '') => [
     {
       words: [...quiet(world, idle), 'exec', ...flags, image, 'sh', '-c', `${pause}cat /marker`],
       expected: MARKER,
     },
   ];
-  return { name: `${person.name}: ${name}`, person, idle, steps, atOnce: steps };
+  const victims = [...ANYWAY, ...(image === world.sif ? ['server'] : []), ...more];
+  return { name: `${person.name}: ${name}`, person, idle, victims, steps, atOnce: steps };
 }
 
 function keepingWays(world, person) {
   const directory = makeLayers(join(person.work, 'layers'), person);
-  const ways = [keeping(world, person, 'image with an overlay directory', directory)];
+  const ways = [keeping(world, person, 'image with an overlay directory', directory, ['server'])];
   if (person.uid === 0 || lackingWays() === '')
-    ways.push(keeping(world, person, 'image with an ext3 overlay', makeExt3(world, person)));
+    ways.push(
+      keeping(world, person, 'image with an ext3 overlay', makeExt3(world, person), [
+        'program',
+        'program',
+        'server',
+      ]),
+    );
   return ways;
 }
 
-function keeping(world, person, name, layer) {
+function keeping(world, person, name, layer, servers) {
   const exec = (overlay, script, ...words) => [
     ...quiet(world, 0),
     'exec',
@@ -63,6 +73,7 @@ function keeping(world, person, name, layer) {
     name: `${person.name}: ${name}`,
     person,
     idle: 0,
+    victims: [...ANYWAY, ...servers],
     keeps: true,
     steps: (file, pause = '') => {
       const input = `${file} of ${person.name}\n`.repeat(500);
@@ -89,6 +100,7 @@ function instance(world, person) {
     name: `${person.name}: instance`,
     person,
     idle: 0,
+    victims: [...ANYWAY, 'init'],
     steps,
     atOnce: steps,
     /** Ends what is left when somebody was killed in the middle. */
