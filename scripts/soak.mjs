@@ -90,7 +90,7 @@ for (const name of chosen) {
     await folder.remove();
   } catch (error) {
     process.stderr.write(
-      `${name}: FAILED after ${seconds(begin)}: ${error.stack}\n  its state is in ${folder.path}\n`,
+      `${name}: FAILED after ${seconds(begin)} with seed ${seed}: ${error.stack}\n  its state is in ${folder.path}\n`,
     );
     process.exitCode = 1;
   }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { skipContainers } from '../support/containers.js';
 import { lacking, skipped } from '../support/needs.js';
 
 const SOAK = fileURLToPath(new URL('../../scripts/soak.mjs', import.meta.url));
@@ -77,6 +78,21 @@ describe('a soak', () => {
       expect(said).toMatch(/^full-database: 2 times full, .* ok$/m);
     },
     120_000,
+  );
+
+  const noContainers = skipContainers() ? 'no containers here' : lacking('unshare', 'mksquashfs');
+  it.skipIf(noContainers)(
+    `of starts of containers, in every way and with kills at any moment: nothing is left${skipped(noContainers)}`,
+    async () => {
+      const words = ['--starts', '20', '--start-kills', '40'];
+      const said = await soak('--only', 'starts,start-kills', ...words);
+      process.stdout.write(said);
+      expect(said).toMatch(/^starts: \d+ ways: \d+ starts in a row, \d+ at once, nothing left.* ok$/m);
+      expect(said).toMatch(
+        /^start-kills: 40 kills \(.*\) in \d+ ways, \d+ files kept, nothing lost or left.* ok$/m,
+      );
+    },
+    240_000,
   );
 
   const reason = lacking('redis-server', 'busybox');

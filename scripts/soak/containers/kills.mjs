@@ -38,9 +38,9 @@ export async function killedStarts(world, { times, random }) {
       const name = await about.once(`k${number}`, victim, moment, random);
       history.push(`${history.pop()}: killed ${name}`);
       killed.set(name, (killed.get(name) ?? 0) + 1);
-      if (number % LOOK === LOOK - 1) await world.traces.requireNothing('after kills', 2);
+      if (number % LOOK === LOOK - 1) await world.traces.requireNothing('of containers after kills', 2);
     }
-    await world.traces.requireNothing('after kills', 2);
+    await world.traces.requireNothing('of containers after kills', 2);
   } catch (error) {
     throw new Error(`${error.message}\nlast rounds:\n${history.slice(-LOOK).join('\n')}`, { cause: error });
   }

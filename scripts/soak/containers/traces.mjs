@@ -64,7 +64,7 @@ export class Traces {
 
   /** @param idle seconds that an image server stays @throws Error with what is left */
   async requireNothing(when, idle = 0) {
-    await untilNothing(`trace of containers ${when}`, () => this.all(), idle * 1000 + PATIENCE);
+    await untilNothing(`trace ${when}`, () => this.all(), idle * 1000 + PATIENCE);
   }
 }
 
