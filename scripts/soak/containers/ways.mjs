@@ -19,15 +19,16 @@ export function waysOf(world) {
     reading(world, person, 'image', {}),
     reading(world, person, 'image, shared', { idle: 2 }),
     reading(world, person, 'image, shared, --pid', { idle: 2, flags: ['--pid'], more: ['init'] }),
-    ...(person.uid === 0 ? [] : [reading(world, person, 'image, --fakeroot', { flags: ['--fakeroot'] })]),
+    ...(person.hasSubids ? [reading(world, person, 'image, --fakeroot', { flags: ['--fakeroot'] })] : []),
     reading(world, person, 'directory', { image: world.tree }),
     ...keepingWays(world, person),
     instance(world, person),
   ]);
 }
 
-/** Why some ways are not there; empty when all are. */
+/** Why some ways are not there; empty when all are. In the user namespace of an ordinary user no program belongs to root, and none but such are called. */
 export function lackingWays() {
+  if (process.getuid() !== 0) return ' · without root, --fakeroot and ext3: for those start it as root';
   const missing = PROGRAMS.filter((program) => !existsSync(program));
   return missing.length === 0 ? '' : ` · without ext3 of users: ${missing.join(', ')} not found`;
 }

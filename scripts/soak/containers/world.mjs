@@ -66,6 +66,8 @@ export async function makeWorld(folder) {
     return new Person({
       name,
       uid,
+      // A user namespace in which only the caller is known gives none, whatever /etc/subuid says.
+      hasSubids: isRoot && uid !== 0,
       program: join(program, 'sing'),
       home: make(`${name}/home`, 0o700, uid),
       runtime: make(`sockets/${uid}`, 0o700, uid),
