@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { within } from '../until.mjs';
 
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 
 /** Somebody who starts containers. */
 export class Person {

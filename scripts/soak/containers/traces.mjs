@@ -4,6 +4,8 @@ import { untilNothing } from '../until.mjs';
 
 /** What a look at everything costs is paid once after many starts; a busy machine takes its time to end processes. */
 const PATIENCE = 5000;
+/** Unpacked images that are kept (docs/guide/operate.md): names that begin with a point are none. */
+const KEPT = /^\.singularity\/cache(\/rootfs(\/(\.lock|[0-9a-f]+)(\/.*)?)?)?$/;
 /** Logs of instances stay, and so do the folders of their records with the lock that starts share (docs/guide/instances.md). */
 const STAYS =
   /^\.singularity(\/instances(\/(logs|scs)(\/[^/]+(\/[^/]+(\/([^/]+\.(out|err)|\+lock))?)?)?)?)?$/;
@@ -56,7 +58,9 @@ export class Traces {
     });
     const files = this.#places.flatMap((place) =>
       readdirSync(place, { recursive: true })
-        .filter((name) => !STAYS.test(name) && !(place === '/run/user' && /^\d+$/.test(name)))
+        .filter(
+          (name) => !STAYS.test(name) && !KEPT.test(name) && !(place === '/run/user' && /^\d+$/.test(name)),
+        )
         .map((name) => `file ${join(place, name)}`),
     );
     return [...this.live(), ...loops, ...files];

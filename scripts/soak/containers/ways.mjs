@@ -15,15 +15,29 @@ const PROGRAMS = ['/usr/bin/fuse2fs', '/usr/bin/fuse-overlayfs'];
  * reads such files.
  */
 export function waysOf(world) {
-  return world.people.flatMap((person) => [
-    reading(world, person, 'image', {}),
-    reading(world, person, 'image, shared', { idle: 2 }),
-    reading(world, person, 'image, shared, --pid', { idle: 2, flags: ['--pid'], more: ['init'] }),
-    ...(person.hasSubids ? [reading(world, person, 'image, --fakeroot', { flags: ['--fakeroot'] })] : []),
-    reading(world, person, 'directory', { image: world.tree }),
-    ...keepingWays(world, person),
-    instance(world, person),
-  ]);
+  return world.people.flatMap((person) =>
+    person.hasFuse
+      ? [
+          reading(world, person, 'image', {}),
+          reading(world, person, 'image, shared', { conf: 'shared' }),
+          reading(world, person, 'image, shared, --pid', {
+            conf: 'shared',
+            flags: ['--pid'],
+            more: ['init'],
+          }),
+          ...(person.hasSubids
+            ? [reading(world, person, 'image, --fakeroot', { flags: ['--fakeroot'] })]
+            : []),
+          reading(world, person, 'directory', { image: world.tree }),
+          ...keepingWays(world, person),
+          instance(world, person),
+        ]
+      : [
+          reading(world, person, 'image, unpacked for each run', {}),
+          reading(world, person, 'image, unpacked for each run, --pid', { flags: ['--pid'], more: ['init'] }),
+          reading(world, person, 'image, unpacked in the cache', { conf: 'cached' }),
+        ],
+  );
 }
 
 /** Why some ways are not there; empty when all are. In the user namespace of an ordinary user no program belongs to root, and none but such are called. */
@@ -33,14 +47,15 @@ export function lackingWays() {
   return missing.length === 0 ? '' : ` · without ext3 of users: ${missing.join(', ')} not found`;
 }
 
-function reading(world, person, name, { idle = 0, flags = [], image = world.sif, more = [] }) {
+function reading(world, person, name, { conf = 'alone', flags = [], image = world.sif, more = [] }) {
   const steps = (_, pause = '') => [
     {
-      words: [...quiet(world, idle), 'exec', ...flags, image, 'sh', '-c', `${pause}cat /marker`],
+      words: [...quiet(world, conf), 'exec', ...flags, image, 'sh', '-c', `${pause}cat /marker`],
       expected: MARKER,
     },
   ];
   const victims = [...ANYWAY, ...(image === world.sif ? ['server'] : []), ...more];
+  const idle = conf === 'shared' ? 2 : 0;
   return { name: `${person.name}: ${name}`, person, idle, victims, steps, atOnce: steps };
 }
 
@@ -60,7 +75,7 @@ function keepingWays(world, person) {
 
 function keeping(world, person, name, layer, servers) {
   const exec = (overlay, script, ...words) => [
-    ...quiet(world, 0),
+    ...quiet(world, 'alone'),
     'exec',
     '--overlay',
     overlay,
@@ -89,7 +104,7 @@ function keeping(world, person, name, layer, servers) {
 
 function instance(world, person) {
   const steps = (name, pause = '') => {
-    const words = quiet(world, 0);
+    const words = quiet(world, 'alone');
     const join = [...words, 'exec', `instance://${name}`, 'sh', '-c', `${pause}cat /marker`];
     return [
       { words: [...words, 'instance', 'start', world.sif, name], expected: '' },
@@ -105,11 +120,11 @@ function instance(world, person) {
     steps,
     atOnce: steps,
     /** Ends what is left when somebody was killed in the middle. */
-    clean: [...quiet(world, 0), 'instance', 'stop', '--all', '--force'],
+    clean: [...quiet(world, 'alone'), 'instance', 'stop', '--all', '--force'],
   };
 }
 
-const quiet = (world, idle) => ['-q', '-c', world.configurations[idle]];
+const quiet = (world, conf) => ['-q', '-c', world.configurations[conf]];
 
 /** An overlay directory in which /kept belongs to this person, as nothing of the image does. */
 function makeLayers(path, person) {

@@ -18,8 +18,14 @@ const APPLETS = ['sh', 'cat', 'dd', 'sleep', 'sha256sum', 'mkdir', 'true', 'id']
 /** Where the folder of a stage is seen, while its parts take the places of /tmp and the homes. */
 const PLACE = '/mnt';
 const ORDINARY = 61_236;
+const WALLED = 61_237;
 const FIRST_SUBID = 3_100_000_000;
-const IDLE = [0, 2];
+/** By names: how containers are started. What a cache keeps is kept on purpose. */
+const CONFIGURATIONS = {
+  alone: 'image server idle = 0\nunpacked cache size = 0',
+  shared: 'image server idle = 2\nunpacked cache size = 0',
+  cached: 'image server idle = 0',
+};
 
 /**
  * What containers are started in: an ordinary user with sub-ids, root, images of every kind, and folders for temporary files, homes and sockets in which nobody
@@ -50,14 +56,10 @@ export async function makeWorld(folder) {
   const sif = join(PLACE, `${token}.sif`);
   await makeSif(sif, squashfs);
   const configurations = Object.fromEntries(
-    IDLE.map((seconds) => {
-      const path = join(PLACE, `idle-${seconds}.conf`);
-      writeFileSync(
-        path,
-        // What is unpacked when a server was killed is for that run alone: a cache would be kept.
-        `image server idle = ${seconds}\nunpacked cache size = 0\nbind path = /etc/localtime, /etc/hosts\n`,
-      );
-      return [seconds, path];
+    Object.entries(CONFIGURATIONS).map(([name, lines]) => {
+      const path = join(PLACE, `${name}.conf`);
+      writeFileSync(path, `${lines}\nbind path = /etc/localtime, /etc/hosts\n`);
+      return [name, path];
     }),
   );
   const sockets = make('sockets');
@@ -67,7 +69,8 @@ export async function makeWorld(folder) {
       name,
       uid,
       // A user namespace in which only the caller is known gives none, whatever /etc/subuid says.
-      hasSubids: isRoot && uid !== 0,
+      hasSubids: isRoot && uid === ORDINARY,
+      hasFuse: uid !== WALLED,
       program: join(program, 'sing'),
       home: make(`${name}/home`, 0o700, uid),
       runtime: make(`sockets/${uid}`, 0o700, uid),
@@ -75,7 +78,7 @@ export async function makeWorld(folder) {
       own,
     });
   };
-  const people = [person('user', id), ...(isRoot ? [person('root', 0)] : [])];
+  const people = [person('user', id), ...(isRoot ? [person('walled', WALLED), person('root', 0)] : [])];
   const temporary = make('tmp', 0o1777);
   const other = make('var-tmp', 0o1777);
   // Not before everything of this program was loaded: it may lie there.
@@ -89,13 +92,14 @@ export async function makeWorld(folder) {
 
 const mount = (...words) => execFileSync('mount', words);
 
-/** A user of this world alone, with sub-ids, and with a /dev/fuse that is open. */
+/** Users of this world alone: one with sub-ids and with /dev/fuse, and one to whom that is closed. */
 function introduce() {
+  const line = (name, uid) => `${name}:x:${uid}:${uid}::${join(PLACE, name, 'home')}:/bin/sh\n`;
   const lines = {
-    passwd: `root:x:0:0:root:/root:/bin/sh\nsoaker:x:${ORDINARY}:${ORDINARY}::${join(PLACE, 'user/home')}:/bin/sh\n`,
-    group: `root:x:0:\nsoaker:x:${ORDINARY}:\n`,
-    subuid: `soaker:${FIRST_SUBID}:65536\n`,
-    subgid: `soaker:${FIRST_SUBID}:65536\n`,
+    passwd: `root:x:0:0:root:/root:/bin/sh\n${line('user', ORDINARY)}${line('walled', WALLED)}`,
+    group: `root:x:0:\nuser:x:${ORDINARY}:\nwalled:x:${WALLED}:\n`,
+    subuid: `user:${FIRST_SUBID}:65536\n`,
+    subgid: `user:${FIRST_SUBID}:65536\n`,
   };
   const folder = join(PLACE, 'etc');
   mkdirSync(folder);
@@ -104,7 +108,8 @@ function introduce() {
     if (existsSync(`/etc/${name}`)) mount('--bind', join(folder, name), `/etc/${name}`);
   }
   const device = join(folder, 'fuse');
-  execFileSync('mknod', ['-m', '0666', device, 'c', '10', '229']);
+  execFileSync('mknod', ['-m', '0660', device, 'c', '10', '229']);
+  chownSync(device, 0, ORDINARY);
   mount('--bind', device, '/dev/fuse');
 }
 
