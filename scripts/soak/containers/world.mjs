@@ -39,7 +39,7 @@ export async function makeWorld(folder) {
   const id = isRoot ? ORDINARY : process.getuid();
   chmodSync(folder, 0o755);
   mount('--bind', folder, PLACE);
-  const make = (name, mode = 0o755, owner = undefined) => {
+  const make = (name, mode = 0o755, owner) => {
     const path = join(PLACE, name);
     mkdirSync(path, { mode });
     chmodSync(path, mode);
