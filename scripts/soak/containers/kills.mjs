@@ -4,7 +4,7 @@ import { untilNothing } from '../until.mjs';
 import { succeed } from './many.mjs';
 import { lackingWays, waysOf } from './ways.mjs';
 
-/** Who is killed, by the names of processes; besides the command itself, and anybody. */
+/** Who is killed, by the names of processes; besides the command itself, anybody, and everybody at once. */
 const NAMES = {
   payload: ['sh', 'cat', 'dd', 'sleep', 'busybox'],
   server: ['sing-image'],
@@ -91,31 +91,30 @@ class Rounds {
     const but = way.idle > 0 ? ['sing-image'] : [];
     await untilNothing(
       'process or mount to be left',
-      () => world.traces.live(but).filter((line) => !before.has(Number(line.split(' ')[1]))),
+      () => world.traces.live(but).filter((line) => !isOneOf(before, line)),
       PATIENCE,
     );
     return killed;
   }
 
   #kill(victim, command, before, random) {
+    const { idle, person } = this.way;
     const all = this.world.traces
       .processes()
-      // Image servers of other starts are shared with this one, or have nothing to do with it.
-      .filter(({ pid, name }) => !before.has(pid) || (this.way.idle > 0 && name === 'sing-image'));
+      // Image servers of starts before are shared with this one, or have nothing to do with it: what a dead one leaves goes with the next start that shares.
+      .filter(
+        ({ pid, name, user }) =>
+          !before.has(pid) || (idle > 0 && name === 'sing-image' && user === person.uid),
+      );
     const wanted = all.filter(({ pid, name }) =>
       victim === 'sing' ? pid === command : NAMES[victim]?.includes(name),
     );
     // Anybody, where that one is not there yet, or not any more.
     const found = wanted.length > 0 ? wanted : all;
     if (found.length === 0) return 'nobody';
-    const { pid, name } = random.oneOf(found);
-    try {
-      process.kill(pid, 'SIGKILL');
-      return name;
-    } catch {
-      // It ended meanwhile.
-      return 'nobody';
-    }
+    if (victim !== 'everybody') return killOne(random.oneOf(found));
+    for (const one of found) killOne(one);
+    return 'everybody';
   }
 
   /** @throws Error when a file that was kept is not there, or has another content */
@@ -129,6 +128,16 @@ class Rounds {
   }
 }
 
+/** @returns its name; `nobody` when it ended meanwhile */
+function killOne({ pid, name }) {
+  try {
+    process.kill(pid, 'SIGKILL');
+    return name;
+  } catch {
+    return 'nobody';
+  }
+}
+
 /** Steps that follow each other as long as they work. */
 class Running {
   worked = false;
@@ -137,6 +146,8 @@ class Running {
   constructor(way, steps) {
     this.input = steps[0].input;
     this.ended = this.#run(way.person, steps);
+    // It is awaited a moment later.
+    this.ended.catch(() => undefined);
   }
 
   async #run(person, steps) {
@@ -150,6 +161,12 @@ class Running {
     }
     this.worked = true;
   }
+}
+
+/** Whether these words are about one of these processes. */
+function isOneOf(pids, line) {
+  const [kind, number] = line.split(' ');
+  return kind === 'process' && pids.has(Number(number));
 }
 
 /** Timers are as exact as milliseconds. */

@@ -22,7 +22,7 @@ export class Traces {
     this.#token = token;
   }
 
-  /** Processes but this one and the first, as `{ pid, name, parent }`; those that are over, and that their parent has to take notice of, too. */
+  /** Processes but this one and the first, as `{ pid, name, user }`; those that are over, and that their parent has to take notice of, too. */
   processes() {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && name !== '1' && Number(name) !== process.pid)
@@ -32,7 +32,8 @@ export class Traces {
         // Taken notice of within moments by the first process, and by this one.
         if (stat === '' || (state === 'Z' && ['1', String(process.pid)].includes(parent))) return [];
         const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-        return [{ pid: Number(pid), name, parent: Number(parent) }];
+        const user = Number(/^Uid:\t(\d+)/m.exec(textOr(`/proc/${pid}/status`))?.[1]);
+        return [{ pid: Number(pid), name, user }];
       });
   }
 
