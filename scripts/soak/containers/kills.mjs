@@ -29,6 +29,11 @@ export async function killedStarts(world, { times, random }) {
   for (const way of waysOf(world)) rounds.push(await Rounds.of(world, way));
   const killed = new Map();
   const history = [];
+  const requireNothing = async () => {
+    // What nobody was left to remove goes with the next command; right after the kill some process may still have been ending.
+    for (const { way } of rounds) await way.clean?.();
+    await world.traces.requireNothing('of containers after kills', 2);
+  };
   try {
     for (let number = 0; number < times; number += 1) {
       const about = random.oneOf(rounds);
@@ -38,9 +43,9 @@ export async function killedStarts(world, { times, random }) {
       const name = await about.once(`k${number}`, victim, moment, random);
       history.push(`${history.pop()}: killed ${name}`);
       killed.set(name, (killed.get(name) ?? 0) + 1);
-      if (number % LOOK === LOOK - 1) await world.traces.requireNothing('of containers after kills', 2);
+      if (number % LOOK === LOOK - 1) await requireNothing();
     }
-    await world.traces.requireNothing('of containers after kills', 2);
+    await requireNothing();
   } catch (error) {
     throw new Error(`${error.message}\nlast rounds:\n${history.slice(-LOOK).join('\n')}`, { cause: error });
   }
@@ -83,7 +88,7 @@ class Rounds {
     await running.ended;
     if (running.worked && way.keeps) this.kept.set(name, running.input);
     if (killed === 'nobody' && !running.worked) throw new Error(`Expected it to work, got ${running.said}`);
-    if (way.clean !== undefined) await way.person.run(way.clean);
+    await way.clean?.();
     const again = way.steps(`${name}-again`);
     await succeed(way, again, `after ${killed} was killed`);
     if (way.keeps) this.kept.set(`${name}-again`, again[0].input);

@@ -58,7 +58,7 @@ export class Traces {
       return file.includes(this.#token) ? [`loop device ${name} of ${file.trim()}`] : [];
     });
     const files = this.#places.flatMap((place) =>
-      readdirSync(place, { recursive: true })
+      namesBelow(place)
         .filter(
           (name) => !STAYS.test(name) && !KEPT.test(name) && !(place === '/run/user' && /^\d+$/.test(name)),
         )
@@ -70,6 +70,16 @@ export class Traces {
   /** @param idle seconds that an image server stays @throws Error with what is left */
   async requireNothing(when, idle = 0) {
     await untilNothing(`trace ${when}`, () => this.all(), idle * 1000 + PATIENCE);
+  }
+}
+
+/** Paths of everything below a folder. */
+function namesBelow(folder) {
+  try {
+    return readdirSync(folder, { recursive: true });
+  } catch {
+    // Something is removed at the same time.
+    return ['…'];
   }
 }
 

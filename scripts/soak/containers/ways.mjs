@@ -120,7 +120,7 @@ function instance(world, person) {
     steps,
     atOnce: steps,
     /** Ends what is left when somebody was killed in the middle. */
-    clean: [...quiet(world, 'alone'), 'instance', 'stop', '--all', '--force'],
+    clean: () => person.run([...quiet(world, 'alone'), 'instance', 'stop', '--all', '--force']),
   };
 }
 
