@@ -28,20 +28,16 @@ export const startKills = (options) => inOwnWorld('start-kills', options);
 async function inOwnWorld(stage, { times, folder, random }) {
   const group = makeGroup();
   const user = ROOT ? [] : ['--user', '--map-current-user', '--keep-caps'];
+  const own = [...user, '--mount', '--pid', '--fork', '--kill-child'];
   const words = [process.execPath, MAIN, stage, folder, String(times), String(random.between(0, 2 ** 31))];
   try {
-    const { stdout } = await run(
-      'unshare',
-      [...user, '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', INIT, 'sh', group ?? '', ...words],
-      {
-        maxBuffer: 64 * 1024 * 1024,
-      },
-    );
+    const command = [...own, 'sh', '-c', INIT, 'sh', group ?? '', ...words];
+    const { stdout } = await run('unshare', command, { maxBuffer: 64 * 1024 * 1024 });
+    if (group !== null) await removeGroup(group);
     return stdout.trim();
   } catch (error) {
+    if (group !== null) await removeGroup(group).catch(() => undefined);
     throw new Error(error.stderr || error.message, { cause: error });
-  } finally {
-    if (group !== null) await removeGroup(group);
   }
 }
 

@@ -64,7 +64,8 @@ export async function makeWorld(folder) {
   );
   const sockets = make('sockets');
   const person = (name, uid) => {
-    const own = make(name, 0o755, uid);
+    make(name, 0o755, uid);
+    make(`sockets/${uid}`, 0o700, uid);
     return new Person({
       name,
       uid,
@@ -73,9 +74,7 @@ export async function makeWorld(folder) {
       hasFuse: uid !== WALLED,
       program: join(program, 'sing'),
       home: make(`${name}/home`, 0o700, uid),
-      runtime: make(`sockets/${uid}`, 0o700, uid),
       work: make(`${name}/work`, 0o755, uid),
-      own,
     });
   };
   const people = [person('user', id), ...(isRoot ? [person('walled', WALLED), person('root', 0)] : [])];
