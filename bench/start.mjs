@@ -1,11 +1,11 @@
 /**
  * Containers of an ordinary user, side by side with other programs on the same tree: interleaved rounds, medians, ratios.
  *
- *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read] [--as root]
+ *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read] [--gib N] [--as root]
  *
  * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server or mounts it, and others, which share that; in an instance
  * row     that many starts of an image in a row, against as many of /bin/true; nothing may be left over
- * pipe    2 GiB through standard input and output of a container, against the same program without one
+ * pipe    10 GiB (--gib) through standard input and output of a container, against the same program without one
  * read    every file of an image of 192 MB, the first time and again, by a server of its own each time, against squashfuse_ll
  *
  * Started by root it takes the id of `nobody` and a private /dev/fuse that is open to users, unless --as root says that root is meant; otherwise it measures as the caller.
@@ -37,6 +37,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '60' },
     starts: { type: 'string', default: '1000' },
     only: { type: 'string', default: 'starts,row,pipe,read' },
+    gib: { type: 'string', default: '10' },
     as: { type: 'string', default: 'user' },
   },
 });
@@ -187,22 +188,22 @@ async function row(tree, image) {
  * processors are otherwise placed by chance, and the same pipe without a container differs from itself by half.
  */
 function pipe(tree) {
-  const bytes = 2 * 1024 ** 3;
+  const mebibytes = Number(values.gib) * 1024;
   const busybox = join(tree, 'bin/busybox');
   const on = (processor) => (availableParallelism() > 1 ? `taskset -c ${processor}` : '');
   const through = (command) => [
     'sh',
     '-c',
-    `${on(0)} ${busybox} dd if=/dev/zero bs=1M count=2048 2>/dev/null | ${on(1)} ${command} |
-      ${on(0)} ${busybox} dd of=/dev/null bs=1M iflag=fullblock 2>&1 | ${busybox} grep -q '^2048+0 records in'`,
+    `${on(0)} ${busybox} dd if=/dev/zero bs=1M count=${mebibytes} 2>/dev/null | ${on(1)} ${command} |
+      ${on(0)} ${busybox} dd of=/dev/null bs=1M iflag=fullblock 2>&1 | ${busybox} grep -q '^${mebibytes}+0 records in'`,
   ];
   const times = medians(
     { plain: through(`${busybox} cat`), sing: through(`${sing} -q exec ${tree} cat`) },
-    7,
+    5,
   );
-  const rate = (name) => `${(bytes / 2 ** 20 / (times[name] / 1000)).toFixed(0)} MiB/s`;
+  const rate = (name) => `${(mebibytes / (times[name] / 1000)).toFixed(0)} MiB/s`;
   const ratio = times.plain / times.sing;
-  report('cat of 2 GiB through stdin and stdout', {
+  report(`cat of ${values.gib} GiB through stdin and stdout`, {
     sing: rate('sing'),
     'without a container': rate('plain'),
     ratio,

@@ -1,16 +1,18 @@
 // Hours of bad luck in minutes: clients that go away or read slowly, a server that is killed, pushes and pulls with one or the other
 // killed, several who change the same images, tags and containers meanwhile, a full disk, builds that are cancelled, many who bring the
 // same key, tokens that end and tokens that are none. After each stage the server must still run, no temporary file and no descriptor may
-// stay, and nothing that was acknowledged may be lost.
+// stay, and nothing that was acknowledged may be lost. `starts` and `start-kills` are about containers, which are started in every way, in a
+// row and at once (a fifth), or with some process of them killed at any moment: no process, mount, loop device, cgroup or file may stay.
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
 // --<stage> says how often each is done, TIMES below how often by itself, --tenth a tenth of that; --size says how large an image is
 // that is pushed and pulled by push-kills and pull-kills (MiB, default 256); --only names stages; --seed repeats a run. One line for each
 // stage; ends with 1 when one of them failed. Everything happens in a folder of its own, with instances of its own. Builds need what
-// `scripts/up` installs, and busybox.
+// `scripts/up` installs, and busybox. Containers are started as an ordinary user and as root by root, otherwise by the caller.
 import { parseArgs } from 'node:util';
 import { cancelledBuilds } from './soak/builds.mjs';
+import { startKills, starts } from './soak/containers.mjs';
 import { cutDownloads } from './soak/downloads.mjs';
 import { fullDatabase, fullDisk } from './soak/full.mjs';
 import { keysAtOnce } from './soak/keys.mjs';
@@ -38,6 +40,8 @@ const STAGES = {
   'pull-kills': pullKills,
   'library-operations': libraryOperations,
   'library-hangups': libraryHangups,
+  starts,
+  'start-kills': startKills,
 };
 const TIMES = {
   uploads: 1000,
@@ -53,6 +57,8 @@ const TIMES = {
   'pull-kills': 200,
   'library-operations': 500,
   'library-hangups': 10_000,
+  starts: 1000,
+  'start-kills': 2000,
 };
 
 const text = { type: 'string' };
@@ -85,7 +91,7 @@ for (const name of chosen) {
     await folder.remove();
   } catch (error) {
     process.stderr.write(
-      `${name}: FAILED after ${seconds(begin)}: ${error.stack}\n  its state is in ${folder.path}\n`,
+      `${name}: FAILED after ${seconds(begin)} with seed ${seed}: ${error.stack}\n  its state is in ${folder.path}\n`,
     );
     process.exitCode = 1;
   }

@@ -1,7 +1,8 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { skipContainers } from '../support/containers.js';
 import { lacking, skipped } from '../support/needs.js';
 
 const SOAK = fileURLToPath(new URL('../../scripts/soak.mjs', import.meta.url));
@@ -79,6 +80,21 @@ describe('a soak', () => {
     120_000,
   );
 
+  const noContainers = whyNoContainers();
+  it.skipIf(noContainers)(
+    `of starts of containers, in every way and with kills at any moment: nothing is left${skipped(noContainers)}`,
+    async () => {
+      const words = ['--starts', '20', '--start-kills', '40'];
+      const said = await soak('--only', 'starts,start-kills', ...words);
+      process.stdout.write(said);
+      expect(said).toMatch(/^starts: \d+ ways: \d+ starts in a row, \d+ at once, nothing left.* ok$/m);
+      expect(said).toMatch(
+        /^start-kills: 40 kills \(.*\) in \d+ ways, \d+ files kept, nothing lost or left.* ok$/m,
+      );
+    },
+    240_000,
+  );
+
   const reason = lacking('redis-server', 'busybox');
   it.skipIf(reason)(
     `of builds that are cancelled${skipped(reason)}`,
@@ -88,3 +104,12 @@ describe('a soak', () => {
     180_000,
   );
 });
+
+/** Why the stages of containers cannot run here: they do in namespaces of their own, with a /proc. */
+function whyNoContainers(): string | undefined {
+  const reason = skipContainers() ? 'containers cannot be started' : lacking('unshare', 'mksquashfs');
+  if (reason !== undefined || process.env['SING_MUST_WORK'] === '1') return reason;
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
+  const words = [...user, '--mount', '--pid', '--fork', 'mount', '-t', 'proc', 'proc', '/proc'];
+  return spawnSync('unshare', words).status === 0 ? undefined : 'no /proc can be mounted in a PID namespace';
+}

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   closeSync,
@@ -140,6 +141,37 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
     const ended = await run('closed', ['exec', image('zstd'), 'sh', '-c', look]);
     expect(ended.stdout).toMatch(/^in the image\n700 /);
     await nothingIsLeft();
+  });
+
+  it('what a run has left whose cleaner was killed goes with the next one, but not what is in use', async () => {
+    const script = 'echo ready; read -r line; cat /etc/marker';
+    const words = [...serverIdle(folder, 0), 'exec', image('zstd'), 'sh', '-c', script];
+    const [program = '', ...args] = commandWithFuse(folder, 'closed', words);
+    const child = spawn(program, args, { cwd: '/', env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'inherit'] });
+    expect(String((await once(child.stdout, 'data'))[0])).toBe('ready\n');
+    // The name says which process uses it.
+    const used = new RegExp(
+      `^sing-[0-9a-f]{16}${Number(child.pid).toString(16).padStart(8, '0')}[0-9a-f]{8}$`,
+    );
+    const left = (): string[] =>
+      ['/tmp', '/var/tmp'].flatMap((place) => readdirSync(place).filter((name) => used.test(name)));
+    expect(left()).toHaveLength(1);
+    for (const line of processesWith('sing-image').filter((one) => one.includes(image('zstd'))))
+      process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+    const another = async (): Promise<void> => {
+      expect((await run('closed', ['exec', image('gzip'), 'cat', '/etc/marker'])).status).toBe(0);
+      await eventually('its cleaner to end', () =>
+        processesWith('sing-image').filter((one) => one.includes(folder)),
+      );
+    };
+    await another();
+    expect(left()).toHaveLength(1);
+    const said = text(child.stdout);
+    child.stdin.end('go\n');
+    expect(await said).toBe('in the image\n');
+    expect(left()).toHaveLength(1);
+    await another();
+    expect(left()).toEqual([]);
   });
 
   it('a payload that is killed leaves neither server, mount nor unpacked image', async () => {

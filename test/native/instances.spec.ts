@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -420,6 +420,16 @@ describe.skipIf(skipContainers())('instances', () => {
       for (const { pid } of await owner.list()) expect(isRunning(pid)).toBe(true);
       await owner.leave();
     }
+  });
+
+  it('what a start has left that was killed while it took its name goes with the next command', async () => {
+    await start('one');
+    const begun = join(owner.records, 'begun');
+    mkdirSync(begun);
+    writeFileSync(join(begun, '+1'), '{');
+    if (ROOT) chownSync(begun, ordinaryId(), ordinaryId());
+    expect((await owner.list()).map(({ instance }) => instance)).toEqual(['one']);
+    expect(readdirSync(owner.records).sort()).toEqual(['+lock', 'one']);
   });
 
   it('files are for nobody else', async () => {

@@ -10,12 +10,12 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
-  rmdirSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { lackingCgroups, makeCgroup, waysToKill } from '../support/cgroups.js';
 import { makeImage, ordinaryId, skipContainers, type Ended } from '../support/containers.js';
 import {
   commandWithFuse,
@@ -28,6 +28,7 @@ import {
 import { useImageFiles } from '../support/image-files.js';
 import { lookThroughProcesses } from '../support/looking.js';
 import { mountsOf } from '../support/overlays.js';
+import { skipped } from '../support/needs.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { sifFixture } from '../support/sif-fixtures.js';
 
@@ -461,39 +462,34 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       });
     });
 
-    const groups = cgroupParent();
-    it.skipIf(groups === null)(
-      'is another one in another cgroup: the end of one job leaves the other alone',
-      async () => {
-        const [one = '', other = ''] = ['one', 'other'].map((name) =>
-          join(groups ?? '', `sing-test-${process.pid}-${name}`),
-        );
-        for (const path of [one, other]) mkdirSync(path);
+    const noGroups = lackingCgroups();
+    it.skipIf(noGroups).each(waysToKill())(
+      `is another one in another cgroup: a job that is ended by %s leaves the other alone${skipped(noGroups)}`,
+      async (by) => {
+        const one = makeCgroup('one');
+        const other = makeCgroup('other');
+        const jobs = [one, other];
         try {
-          const inside = (path: string): string[] => [
-            'sh',
-            '-c',
-            'echo $$ >"$0/cgroup.procs" && exec "$@"',
-            path,
-          ];
-          const first = await reader(1, inside(one));
-          const second = await reader(1, inside(other));
-          expect(servers()).toHaveLength(2 * processes);
-          for (const pid of readFileSync(join(one, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
-            kill(pid);
+          const first = await reader(1, one.inside);
+          const second = await reader(1, other.inside);
+          // What each has is in its own cgroup.
+          const all = servers();
+          expect(all).toHaveLength(2 * processes);
+          for (const job of jobs)
+            expect(all.filter((pid) => job.processes().includes(pid))).toHaveLength(processes);
+          await one.kill(by);
           await first.closed;
+          // Which was not read before.
           expect(await second.read('/second')).toBe('second\n');
-          expect(servers()).toHaveLength(processes);
+          expect(await second.read('/first')).toBe('first\n');
+          expect(second.child.exitCode).toBeNull();
+          expect(servers()).toEqual(all.filter((pid) => other.processes().includes(pid)));
           await leave(second);
           // The next start takes away the socket of the server that was killed.
           expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
           await nothingIsLeft();
         } finally {
-          for (const path of [one, other])
-            await eventually(
-              'the cgroup to be empty',
-              () => readFileSync(join(path, 'cgroup.procs'), 'utf8') === '',
-            ).then(() => rmdirSync(path));
+          for (const job of jobs) await job.remove();
         }
       },
     );
@@ -506,13 +502,4 @@ function kill(pid: string): void {
   } catch {
     // It ended meanwhile.
   }
-}
-
-/** A cgroup of version 2 below which root may make others, or null. */
-function cgroupParent(): string | null {
-  if (!ROOT) return null;
-  const line = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .find((one) => / - cgroup2 /.test(one) && / rw[, ]/.test(one));
-  return line?.split(' ')[4] ?? null;
 }

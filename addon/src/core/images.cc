@@ -1,7 +1,6 @@
 // mount_image: a directory, or the file system inside an image file, by the first way that works.
 #include <fcntl.h>
 #include <sys/mount.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,29 +145,17 @@ Status mountUnpacked(StepContext& context, size_t index, const MountImage& step,
   return {};
 }
 
-std::string randomName() {
-  unsigned char bytes[16];
-  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return {};
-  static constexpr char hex[] = "0123456789abcdef";
-  std::string name = "sing-";
-  for (const unsigned char byte : bytes) {
-    name.push_back(hex[byte >> 4]);
-    name.push_back(hex[byte & 15]);
-  }
-  return name;
-}
-
 Status mountExtracted(StepContext& context, size_t index, const MountImage& step) {
   if (step.image.fileSystem != plan::FileSystem::squashfs) return refused("only a squashfs can be unpacked");
   const auto base = context.opened.extractBases.find(index);
   if (base == context.opened.extractBases.end() || !base->second) return takeFault(context.opened.extractBases, index, "no directory to unpack in");
   const int parent = (*base->second).get();
-  const std::string name = randomName();
-  if (name.empty()) return failed("get random bytes");
   auto helper = helperOf(context, index);
   if (!helper) return helper.fault();
-  // Registered first: killed right after the next line, the directory still goes away.
-  SING_TRY((*helper)->registerTree(parent, name, context.opened.userNamespace.get()));
+  // Registered first: killed right after it is made, the directory still goes away.
+  const auto registered = (*helper)->registerTree(parent, context.opened.userNamespace.get());
+  if (!registered) return registered.fault();
+  const std::string& name = *registered;
   if (mkdirat(parent, name.c_str(), 0700) != 0) return failed("make a directory to unpack in");
   // The image's own root directory gets the image's mode; what keeps others out is the directory around it.
   const std::string inner = name + "/rootfs";

@@ -104,14 +104,17 @@ class NameLock {
  public:
   explicit NameLock(int folder) : file_(openat(folder, lockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) {
     for (int tries = 0; file_ && tries < 500; ++tries) {
-      if (flock(file_.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+      held_ = flock(file_.get(), LOCK_EX | LOCK_NB) == 0;
+      if (held_ || errno != EWOULDBLOCK) return;
       const timespec pause{0, 1'000'000};
       nanosleep(&pause, nullptr);
     }
   }
+  explicit operator bool() const { return held_; }
 
  private:
   Descriptor file_;
+  bool held_ = false;
 };
 
 /// Records that were never put in place: of keepers that were killed while they wrote.
@@ -286,6 +289,20 @@ void InstanceFolder::remove(const std::string& name, const ProcessMark& keeper) 
     auto folder = openOwn(name);
     if (!folder) return;
     unlinkat(folder->get(), (name + ".json").c_str(), 0);
+    removeUnfinished(folder->get());
+  }
+  unlinkat(folder_.get(), name.c_str(), AT_REMOVEDIR);
+}
+
+void InstanceFolder::removeUnclaimed(const std::string& name) const {
+  const NameLock lock(folder_.get());
+  // Without it somebody may be taking the name.
+  if (!lock) return;
+  auto present = read(name);
+  if (present || present.fault().error != ENOENT) return;
+  {
+    auto folder = openOwn(name);
+    if (!folder) return;
     removeUnfinished(folder->get());
   }
   unlinkat(folder_.get(), name.c_str(), AT_REMOVEDIR);

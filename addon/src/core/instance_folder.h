@@ -69,6 +69,9 @@ class InstanceFolder {
   /// Removes the record if it still is that of this keeper, and its folder.
   void remove(const std::string& name, const ProcessMark& keeper) const;
 
+  /// Removes the folder of a name that has no record: of a keeper that was killed while it took the name.
+  void removeUnclaimed(const std::string& name) const;
+
  private:
   InstanceFolder(Descriptor folder, std::string path, uid_t owner) : folder_(std::move(folder)), path_(std::move(path)), owner_(owner) {}
   Outcome<Descriptor> openOwn(const std::string& name) const;

@@ -3,6 +3,8 @@
 #include <fnmatch.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "../core/messages.h"
 
 namespace sing {
@@ -19,6 +21,7 @@ std::vector<InstanceRecord> findInstances(const InstanceQuery& query) {
     auto record = folder->read(name);
     if (!record) {
       if (record.fault().error != ENOENT) say(Level::warning, record.fault().sentence());
+      else if (query.owner == geteuid()) folder->removeUnclaimed(name);
       continue;
     }
     const auto state = stateOf(*record, query.owner);

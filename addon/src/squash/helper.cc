@@ -10,6 +10,7 @@
 
 #include "../core/tree.h"
 #include "background.h"
+#include "leftovers.h"
 #include "serving.h"
 
 namespace sing {
@@ -30,11 +31,13 @@ int cleanUp(const std::vector<Tree>& trees, int watched) {
   for (const auto& tree : trees) {
     if (tree.userNamespace) setns(tree.userNamespace.get(), CLONE_NEWUSER);
     if (!removeTree(tree.parent.get(), tree.name)) status = 1;
+    removeLeftovers(tree.parent.get());
   }
   return status;
 }
 
-int runHelper(int channel, int watched, const ImageHelper::Work& work) {
+/// `launch` is the process that `watched` is a descriptor of.
+int runHelper(int channel, int watched, pid_t launch, const ImageHelper::Work& work) {
   leaveCaller({channel, watched, work.image});
   // The payload may see it, and must not find the root of the host in it.
   if (work.inside) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -62,10 +65,11 @@ int runHelper(int channel, int watched, const ImageHelper::Work& work) {
       if (!sendMessage(channel, "")) break;
       continue;
     }
-    Tree tree{std::move(order->descriptors[0]), {}, order->text.substr(order->text.find(' ') + 1)};
+    Tree tree{std::move(order->descriptors[0]), {}, nameOfRun(launch)};
+    if (tree.name.empty()) return 1;
     if (order->descriptors.size() > 1) tree.userNamespace = std::move(order->descriptors[1]);
     trees.push_back(std::move(tree));
-    if (!sendMessage(channel, "")) break;
+    if (!sendMessage(channel, trees.back().name)) break;
   }
   return trees.empty() && held.empty() ? 0 : cleanUp(trees, watched);
 }
@@ -76,11 +80,12 @@ Outcome<ImageHelper> ImageHelper::start(const Work& work) {
   auto channel = openChannel();
   if (!channel) return channel.fault();
   const int there = channel->there.get();
-  const Descriptor self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  const pid_t launch = getpid();
+  const Descriptor self(static_cast<int>(syscall(SYS_pidfd_open, launch, 0)));
   if (!self) return failed("watch the own process");
   SING_TRY(forkOrphan([&] {
     channel->here.reset();
-    return runHelper(there, self.get(), work);
+    return runHelper(there, self.get(), launch, work);
   }));
   return ImageHelper(std::move(channel->here), work.serves);
 }
@@ -94,18 +99,25 @@ Status ImageHelper::awaitReady() {
 
 Status ImageHelper::serve(int fuse) { return sendMessage(channel_.get(), "serve", {fuse}); }
 
-Status ImageHelper::registerTree(int parent, const std::string& name, int userNamespace) {
-  const std::string text = "remove " + name;
-  return userNamespace >= 0 ? order(text, {parent, userNamespace}) : order(text, {parent});
+Outcome<std::string> ImageHelper::registerTree(int parent, int userNamespace) {
+  auto name = userNamespace >= 0 ? order("remove", {parent, userNamespace}) : order("remove", {parent});
+  // That process may have read the image.
+  if (name && (name->empty() || name->find('/') != std::string::npos || name->front() == '.')) return refused("The process that cleans up gave no name");
+  return name;
 }
 
-Status ImageHelper::hold(int descriptor) { return order("hold", {descriptor}); }
+Status ImageHelper::hold(int descriptor) {
+  SING_TRY(order("hold", {descriptor}));
+  return {};
+}
 
-Status ImageHelper::order(const std::string& text, std::initializer_list<int> descriptors) {
+Outcome<std::string> ImageHelper::order(const std::string& text, std::initializer_list<int> descriptors) {
   // Another way of mounting failed before its answer was of interest.
   if (readyPending_) [[maybe_unused]] const auto ready = awaitReady();
   SING_TRY(sendMessage(channel_.get(), text, descriptors));
-  return receiveMessage(channel_.get()) ? Status() : Status(refused("The process that cleans up ended too early"));
+  auto answer = receiveMessage(channel_.get());
+  if (!answer) return refused("The process that cleans up ended too early");
+  return std::move(answer->text);
 }
 
 }  // namespace sing

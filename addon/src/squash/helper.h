@@ -1,5 +1,5 @@
 // The process that stays outside a launch's namespaces for one image: it serves the image by FUSE until the mount is gone, or
-// removes the directory that the image was unpacked to when the launch is over.
+// removes the directory that the image was unpacked to when the launch is over, and those whose own cleaner was killed.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +29,13 @@ class ImageHelper {
   Status awaitReady();
   /// Hands over the open /dev/fuse that belongs to the mount.
   Status serve(int fuse);
-  /// Registers a directory before it is made. `userNamespace` (or -1) is entered to remove files of its ids.
-  Status registerTree(int parent, const std::string& name, int userNamespace);
+  /// Registers a directory below `parent` before it is made; its name is the answer. `userNamespace` (or -1) is entered to remove files of its ids.
+  Outcome<std::string> registerTree(int parent, int userNamespace);
   /// Has it keep a descriptor open until the end of the launch.
   Status hold(int descriptor);
 
  private:
-  Status order(const std::string& text, std::initializer_list<int> descriptors);
+  Outcome<std::string> order(const std::string& text, std::initializer_list<int> descriptors);
   ImageHelper(Descriptor channel, bool readyPending) : channel_(std::move(channel)), readyPending_(readyPending) {}
   Descriptor channel_;
   bool readyPending_;

@@ -139,6 +139,21 @@ TEST("instance: whoever is gone gives way; what is elsewhere, or somebody else's
   CHECK(stateOf(recordOf("x"), geteuid() + 1) == InstanceState::gone);
 }
 
+TEST("instance: the folder of a keeper that was killed while it took the name is removed, and no other") {
+  const ScratchDirectory scratch;
+  auto folder = InstanceFolder::open(placeIn(scratch), geteuid(), true);
+  CHECK(folder);
+  if (!folder) return;
+  const std::string place = scratch.path() + "/config/instances/scs/host/user/";
+  CHECK(folder->claim(recordOf("web")));
+  mkdir((place + "begun").c_str(), 0700);
+  scratch.make("config/instances/scs/host/user/begun/+1", "{");
+  mkdir((place + "own").c_str(), 0700);
+  scratch.make("config/instances/scs/host/user/own/notes", "");
+  for (const auto& name : folder->names()) folder->removeUnclaimed(name);
+  CHECK(folder->names() == (std::vector<std::string>{"own", "web"}));
+}
+
 TEST("instance: a process that ended is none, before its parent noticed") {
   const pid_t child = fork();
   if (child == 0) _exit(0);
