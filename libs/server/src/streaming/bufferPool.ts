@@ -32,20 +32,18 @@ export interface Held {
 }
 
 /**
- * The buffers of all downloads. What is on its way to a client may stay there for minutes, so it is bounded: large buffers for a few, most of
- * them for clients that are quick, and pieces for all others, small ones where there are many of those or the client is slow.
+ * The buffers of all downloads. What is on its way to a client may stay there for minutes, so it is bounded: blocks for some that are quick, pieces for
+ * everybody else, and small ones where there are many of those or the client is slow.
  */
 export class BufferPool {
   readonly #blocks = new Shelf(STREAM_LIMITS.block);
-  readonly #cut = new Shelf(STREAM_LIMITS.block);
+  readonly #cut = new Shelf(STREAM_LIMITS.cutBlock);
   readonly #pieces = new Shelf(STREAM_LIMITS.piece);
   readonly #small = new Shelf(STREAM_LIMITS.smallPiece);
 
   /** To be sent whole. Undefined when a client of that pace is to get pieces. */
   block(pace: Pace): Held | undefined {
-    if (pace === 'slow') return undefined;
-    const { blocks, blocksAtOnce } = STREAM_LIMITS;
-    return held(this.#blocks, pace === 'quick' ? blocks : blocksAtOnce);
+    return pace === 'quick' ? held(this.#blocks, STREAM_LIMITS.blocks) : undefined;
   }
 
   /** To be read into and cut up, never to be sent. Undefined when too many are cut up at this moment. */

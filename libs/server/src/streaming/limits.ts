@@ -10,12 +10,12 @@ export const STREAM_LIMITS = {
    */
   waitingTogether: 32 * 1024 * 1024,
   crowdedBatchBytes: 64 * 1024,
-  /** What downloads read from disk at once, and what is handed at once to clients that take it quickly. */
-  block: 256 * 1024,
-  /** Blocks that are on their way to clients: to those that have shown that they are quick, and to all others. */
-  blocks: 128,
-  blocksAtOnce: 32,
-  /** Everybody else is given copies of pieces of a block, and the block goes back when a piece is not taken at once. So many are cut up at a time. */
+  /** What is read from disk at once for clients that are quick. They are sent it from where it was read to. */
+  block: 512 * 1024,
+  /** Blocks that are on their way to clients. */
+  blocks: 64,
+  /** Everybody else is given copies of pieces of such a block, which goes back when a piece is not taken at once; so many are cut up at a time. */
+  cutBlock: 256 * 1024,
   cutBlocks: 32,
   /** What is read at once for a client that is slow: when it takes something at last, it takes little. */
   slowBlock: 64 * 1024,
@@ -24,14 +24,15 @@ export const STREAM_LIMITS = {
   pieces: 128,
   /** What is left for the rest, and for slow clients: a thousand of them at a time are no attack. */
   smallPiece: 16 * 1024,
-  /** Bytes of buffers of a kind that are kept to be used again. */
+  /** Bytes of buffers of one length that are kept to be used again. */
   kept: 4 * 1024 * 1024,
-  /** A client that has taken so much without a pause is quick: more than buffers of the system take for it (4 MiB, tcp(7)). */
-  quickBytes: 8 * 1024 * 1024,
+  /** A client that takes so much in such a time is quick. */
+  quickBytes: 1024 * 1024,
+  quickTime: 2000,
   /** A client that takes longer for a block or a piece is slow. */
   slowWrite: 1000,
-  /** What the system takes of a download and cannot send yet; of a client that is quick as much as it likes. */
-  unsent: 256 * 1024,
+  /** What the system takes of a download and cannot send yet; of one to a client that is quick as much as it likes. */
+  unsent: 128 * 1024,
   /** A client that takes nothing of its download for this long is cut off. */
   sendIdleTime: 60_000,
 } as const;

@@ -1,12 +1,13 @@
 import { STREAM_LIMITS } from './limits.js';
 
-/** How a client takes what it is sent: `quick` once it has taken a lot without a pause, `slow` since its last pause. */
+/** How a client takes what it is sent: `quick` when it took the last megabyte quickly, `slow` since a pause. */
 export type Pace = 'new' | 'quick' | 'slow';
 
 /** Watches over the pace of one connection. */
 export class PaceWatch {
   #pace: Pace = 'new';
   #taken = 0;
+  #waited = 0;
 
   get pace(): Pace {
     return this.#pace;
@@ -14,13 +15,15 @@ export class PaceWatch {
 
   /** @param milliseconds until the client, or a buffer of the system on its behalf, had taken the bytes */
   note(bytes: number, milliseconds: number): void {
-    if (milliseconds > STREAM_LIMITS.slowWrite) {
-      this.#pace = 'slow';
-      this.#taken = 0;
-      return;
-    }
+    const { slowWrite, quickBytes, quickTime } = STREAM_LIMITS;
+    const paused = milliseconds > slowWrite;
     this.#taken += bytes;
-    if (this.#taken >= STREAM_LIMITS.quickBytes) this.#pace = 'quick';
+    this.#waited += milliseconds;
+    if (!paused && this.#taken < quickBytes) return;
+    if (paused) this.#pace = 'slow';
+    else this.#pace = this.#waited <= quickTime ? 'quick' : 'new';
+    this.#taken = 0;
+    this.#waited = 0;
   }
 }
 
