@@ -10,8 +10,8 @@ const PROGRAM = new URL('library-clients.mjs', import.meta.url);
  */
 export async function clientsOf(kind, { port, authority }) {
   const child = fork(PROGRAM, [String(port), authority, kind]);
+  const ended = once(child, 'exit').then(([status]) => [{ error: `the process ended with ${status}` }]);
   const answer = async () => {
-    const ended = once(child, 'exit').then(([status]) => [{ error: `the clients ended with ${status}` }]);
     const [{ answer: said, error }] = await Promise.race([once(child, 'message'), ended]);
     if (error !== undefined) throw new Error(`The clients of the kind ${kind}: ${error}`);
     return said;

@@ -18,14 +18,16 @@ const KINDS = {
   slow: { begin, stop },
 };
 
-process.on('message', async ({ ask, ...wanted }) => {
+process.on('message', (message) => void answer(message));
+process.send({ answer: 'ready' });
+
+async function answer({ ask, ...wanted }) {
   try {
     process.send({ answer: (await KINDS[kind][ask](wanted)) ?? {} });
   } catch (error) {
     process.send({ error: error.stack });
   }
-});
-process.send({ answer: 'ready' });
+}
 
 /** So many who pull for a time, each as fast as it can, over a connection of its own each time. @returns bytes in a millisecond */
 async function pull({ path, size, count, time }) {
@@ -33,7 +35,8 @@ async function pull({ path, size, count, time }) {
   const begun = performance.now();
   const other = async () => {
     while (performance.now() < begun + time) {
-      bytes += await pulled(path, size);
+      await pulled(path, size);
+      bytes += size;
     }
   };
   await Promise.all(Array.from({ length: count }, other));
@@ -52,7 +55,6 @@ async function pulled(path, size) {
   agent.destroy();
   if (answer.statusCode !== 206 || got !== size)
     throw new Error(`Expected ${size} bytes, got ${got} with ${answer.statusCode}`);
-  return got;
 }
 
 /** Half of them in the middle of a download, half of an upload, `rate` in a second. @returns how many were connected at once */

@@ -61,7 +61,7 @@ describe('a download', () => {
     await expect.poll(() => reads.length > 0 && before === (before = reads.length)).toBe(true);
   };
   /** The body of the next answer. @param begun what was taken of it already */
-  const next = async (socket: Socket, begun = Buffer.alloc(0)): Promise<Buffer> => {
+  const next = async (socket: Socket, begun: Buffer = Buffer.alloc(0)): Promise<Buffer> => {
     const chunks: Buffer[] = begun.length > 0 ? [begun] : [];
     let got = begun.length;
     let wanted = Infinity;
