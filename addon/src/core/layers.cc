@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -35,14 +36,17 @@ constexpr KnownFileSystem unusable[] = {
     {0xAAD7AAEA, "PanFS", true},   {0xF15F, "eCryptfs", true},
 };
 
-const KnownFileSystem* knownAs(int session, const std::string& path) {
-  auto opened = openInSession(session, path, O_RDONLY | O_DIRECTORY);
-  struct statfs status {};
-  if (!opened || fstatfs(opened->get(), &status) != 0) return nullptr;
+const KnownFileSystem* knownAs(uint32_t magic) {
   for (const auto& one : unusable) {
-    if (one.magic == static_cast<uint32_t>(status.f_type)) return &one;
+    if (one.magic == magic) return &one;
   }
   return nullptr;
+}
+
+const KnownFileSystem* knownAs(int session, const std::string& path) {
+  auto opened = openInSession(session, path, O_PATH | O_DIRECTORY);
+  struct statfs status {};
+  return opened && fstatfs(opened->get(), &status) == 0 ? knownAs(static_cast<uint32_t>(status.f_type)) : nullptr;
 }
 
 Outcome<int> programOf(StepContext& context, size_t index) {
@@ -50,6 +54,11 @@ Outcome<int> programOf(StepContext& context, size_t index) {
   if (found == context.helpers.programs.end()) return refused("the program was not opened");
   if (!found->second) return found->second.fault();
   return found->second->get();
+}
+
+Outcome<Descriptor> startProgram(StepContext& context, const ProgramWork& work, const ProgramMount& mount) {
+  if (!context.helpers.outside) return refused("the process that starts programs is missing");
+  return context.helpers.outside->mount(work, mount);
 }
 
 /// Makes a directory of a writable layer, or takes the one that is there.
@@ -68,6 +77,8 @@ Status layerDirectory(int image, const char* name) {
 /// Keeps the lock of a directory until the launch, which becomes the payload, is over: a descriptor of the payload's own could not.
 int keepLock(int lock, int launch) {
   leaveCaller({lock, launch});
+  // The payload may see it, and must not find the caller's environment in it, or the layer.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (!limitCapabilities(0)) return 1;
   pollfd waiting{launch, POLLIN, 0};
   while (poll(&waiting, 1, -1) < 0 && errno == EINTR) {
@@ -123,6 +134,16 @@ Status checkLayers(int session, const plan::MountOverlay& step) {
                  ": use an overlay on a local disk, an image made by sing overlay create, or give it with :ro");
 }
 
+const char* unfitFileSystem(uint32_t magic) {
+  const auto* known = knownAs(magic);
+  return known && known->neither ? known->name : nullptr;
+}
+
+const char* unfitAsLayer(int directory) {
+  struct statfs status {};
+  return fstatfs(directory, &status) == 0 ? unfitFileSystem(static_cast<uint32_t>(status.f_type)) : nullptr;
+}
+
 Fault explainOverlay(int session, const plan::MountOverlay& step, Fault fault) {
   if (fault.error != EINVAL) return fault;
   for (const auto& lower : step.lower) {
@@ -145,14 +166,14 @@ Status mountByExtServer(StepContext& context, size_t index, const plan::MountIma
   // `fakeroot`: who may do what is decided by the kernel, from the modes.
   std::string options = step.flags.readOnly ? "ro,fakeroot" : "rw,fakeroot";
   if (image.offset) options += ",offset=" + std::to_string(image.offset);
-  auto mounted = mountByProgram({.program = *program,
-                                 .arguments = {"fuse2fs", "/proc/self/fd/" + std::to_string(image.handle), step.at, "-f", "-s", "-o", options},
-                                 .session = context.session,
-                                 .mountPoint = step.at,
-                                 .image = image.handle,
-                                 .writes = !step.flags.readOnly,
-                                 .keptOpen = step.flags.readOnly ? -1 : context.servers},
-                                {image.path, allowOther, step.flags});
+  auto mounted = startProgram(context, {.program = *program,
+                                           .arguments = {"fuse2fs", "/proc/self/fd/" + std::to_string(image.handle), step.at, "-f", "-s", "-o", options},
+                                           .session = context.session,
+                                           .mountPoint = step.at,
+                                           .image = image.handle,
+                                           .writes = !step.flags.readOnly,
+                                           .keptOpen = step.flags.readOnly ? -1 : context.writers},
+                                          {image.path, allowOther, step.flags});
   if (!mounted) return mounted.fault();
   return attach(mounted->get(), target->get());
 }
@@ -167,16 +188,16 @@ Status mountOverlayByProgram(StepContext& context, size_t index, const plan::Mou
   for (const auto& lower : step.lower) options += (options.back() == '=' ? "" : ":") + lower;
   if (step.upper) options += ",upperdir=" + step.upper->directory + ",workdir=" + step.upper->work;
   plan::MountFlags flags{.readOnly = !step.upper, .nosuid = true, .nodev = true};
-  auto mounted = mountByProgram({.program = *program,
-                                 .arguments = {"fuse-overlayfs", "-f", "-o", options, step.at},
-                                 .session = context.session,
-                                 .mountPoint = step.at,
-                                 .seesSession = true,
-                                 .writes = step.upper.has_value(),
-                                 // Owners of files are changed by it in the name of who has the right to.
-                                 .keepsCapabilities = geteuid() == 0,
-                                 .keptOpen = step.upper ? context.servers : -1},
-                                {"overlay", step.by->allowOther, flags});
+  auto mounted = startProgram(context, {.program = *program,
+                                           .arguments = {"fuse-overlayfs", "-f", "-o", options, step.at},
+                                           .session = context.session,
+                                           .mountPoint = step.at,
+                                           .seesSession = true,
+                                           .writes = step.upper.has_value(),
+                                           // Owners of files are changed by it in the name of who has the right to.
+                                           .keepsCapabilities = geteuid() == 0,
+                                           .keptOpen = step.upper ? context.writers : -1},
+                                          {"overlay", step.by->allowOther, flags});
   if (!mounted) return mounted.fault();
   return attach(mounted->get(), target->get());
 }
