@@ -25,7 +25,7 @@ export const STREAM_LIMITS = {
   /** What is left for the rest, and for slow clients: a thousand of them at a time are no attack. */
   smallPiece: 16 * 1024,
   /** Bytes of buffers of one length that are kept to be used again. */
-  kept: 4 * 1024 * 1024,
+  kept: 16 * 1024 * 1024,
   /** A client that takes so much in such a time is quick. */
   quickBytes: 1024 * 1024,
   quickTime: 2000,
