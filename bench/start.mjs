@@ -3,7 +3,7 @@
  *
  *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read] [--as root]
  *
- * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server, and others, which share it; in an instance
+ * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server or mounts it, and others, which share that; in an instance
  * row     that many starts of an image in a row, against as many of /bin/true; nothing may be left over
  * pipe    2 GiB through standard input and output of a container, against the same program without one
  * read    every file of an image of 192 MB, the first time and again, by a server of its own each time, against squashfuse_ll
@@ -143,8 +143,8 @@ function starts(folder, tree, zstd, gzip) {
   }
 }
 
-/** Image servers and mounts of ours. */
-function leftOver() {
+/** Image servers and mounts of ours, and loop devices of an image. */
+function leftOver(image) {
   const names = readdirSync('/proc').map((pid) => {
     try {
       return /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/comm`, 'utf8') : '';
@@ -153,12 +153,16 @@ function leftOver() {
     }
   });
   const mounts = readFileSync('/proc/self/mounts', 'utf8').match(/^sing/gm) ?? [];
-  return names.filter((name) => name === 'sing-image\n').length + mounts.length;
+  const loops = readdirSync('/sys/block').filter((name) => {
+    const file = `/sys/block/${name}/loop/backing_file`;
+    return existsSync(file) && readFileSync(file, 'utf8').trim() === image;
+  });
+  return names.filter((name) => name === 'sing-image\n').length + mounts.length + loops.length;
 }
 
 async function row(tree, image) {
   const count = Number(values.starts);
-  const before = leftOver();
+  const before = leftOver(image);
   const inARow = (name, command) => {
     const begin = performance.now();
     for (let index = 0; index < count; index += 1) run(name, command);
@@ -167,14 +171,14 @@ async function row(tree, image) {
   const nothing = inARow('/bin/true', [join(tree, 'bin/busybox'), 'true']);
   const ours = inARow('sing exec', [sing, '-q', 'exec', image, '/bin/true']);
   // A shared server ends some seconds after the last start.
-  for (let tries = 0; leftOver() > before && tries < 150; tries += 1) await wait(100);
+  for (let tries = 0; leftOver(image) > before && tries < 150; tries += 1) await wait(100);
   const more = ours - nothing;
   report(`${count} starts of an image in a row`, {
     sing: `${ours.toFixed(1)} s`,
     '/bin/true': `${nothing.toFixed(1)} s`,
     more: `${more.toFixed(1)} s`,
     target: atMost(more, (8 * count) / 1000, ' s'),
-    'left over': String(Math.max(0, leftOver() - before)),
+    'left over': String(Math.max(0, leftOver(image) - before)),
   });
 }
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ordinaryId, PROGRAM, type Ended } from './containers.js';
 
-/** How an ordinary user finds /dev/fuse: open to everybody, as udev makes it, or closed. */
-export type FuseDevice = 'open' | 'closed';
+/** How an ordinary user finds /dev/fuse: open to everybody, as udev makes it, or closed. `root`: it is root who starts, and finds what there is. */
+export type FuseDevice = 'open' | 'closed' | 'root';
 
 /**
  * A shell script that gives its arguments a mount namespace of their own in which /dev/fuse is as wanted, and an ordinary user's id. Only root can make that;
@@ -41,14 +41,14 @@ function whyNoFuse(): string | null {
   }
 }
 
-/** The command that runs the program as an ordinary user with /dev/fuse as wanted. `folder` is a folder of the test, `privileges` are words for setpriv. */
+/** The command that runs the program, as an ordinary user with /dev/fuse as wanted. `folder` is a folder of the test, `privileges` are words for setpriv. */
 export function commandWithFuse(
   folder: string,
   device: FuseDevice,
   words: readonly string[],
   privileges: readonly string[] = [],
 ): string[] {
-  if (process.getuid?.() !== 0) return [PROGRAM, ...words];
+  if (process.getuid?.() !== 0 || device === 'root') return [PROGRAM, ...words];
   const mode = device === 'open' ? '0666' : '0600';
   return [
     'unshare',
@@ -70,7 +70,7 @@ export function commandWithFuse(
 export const ENVIRONMENT = { HOME: '/var/tmp', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TERM: 'dumb' };
 
 /**
- * Runs the program as an ordinary user with /dev/fuse as wanted. It leads a process group of its own: a payload that signals its whole group reaches no program of
+ * Runs the program, as an ordinary user with /dev/fuse as wanted. It leads a process group of its own: a payload that signals its whole group reaches no program of
  * another test, which has the same user.
  */
 export async function runWithFuse(

@@ -20,7 +20,7 @@ export interface ImageFiles {
   processes(): string[];
   /** Makes a folder of the ordinary user, below the folder of all tests. */
   own(name: string, mode?: number): string;
-  /** Starts the program as an ordinary user, behind the words of `prefix`. Killed behind the test if it has not ended. */
+  /** Starts the program as who `device` says, behind the words of `prefix`. Killed behind the test if it has not ended. */
   start(
     device: FuseDevice,
     words: readonly string[],

@@ -1,7 +1,5 @@
 // mount_image: a directory, or the file system inside an image file, by the first way that works.
 #include <fcntl.h>
-#include <linux/loop.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -12,6 +10,7 @@
 #include "launch.h"
 #include "layers.h"
 #include "locks.h"
+#include "loop.h"
 #include "messages.h"
 #include "mounting.h"
 #include "walk.h"
@@ -42,29 +41,6 @@ Status bindDirectory(StepContext& context, size_t index, const MountImage& step)
   return attach(copy->get(), target->get());
 }
 
-/// A free loop device that shows part of the image, and goes away with its last user.
-Outcome<Descriptor> attachLoop(const plan::ImageFile& image, bool readOnly) {
-  Descriptor control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-  if (!control) return failed("open /dev/loop-control");
-  for (int attempt = 0; attempt < 32; ++attempt) {
-    const int number = ioctl(control.get(), LOOP_CTL_GET_FREE);
-    if (number < 0) return failed("find a free loop device");
-    const std::string path = "/dev/loop" + std::to_string(number);
-    Descriptor device(open(path.c_str(), (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC));
-    if (!device) return failed("open " + path);
-    loop_config config{};
-    config.fd = static_cast<uint32_t>(image.handle);
-    config.info.lo_offset = image.offset;
-    config.info.lo_sizelimit = image.size;
-    config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-    if (readOnly) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
-    if (ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) return device;
-    if (errno != EBUSY) return failed("set up " + path);
-    // Somebody else was faster: the next one.
-  }
-  return Fault{"find a free loop device", EBUSY};
-}
-
 /// The kernel's driver trusts what it mounts: only an image that nobody but root could have written.
 Status checkKernelExt3(const StepContext& context, const MountImage& step) {
   struct stat status {};
@@ -89,21 +65,10 @@ Status mountLoop(StepContext& context, const MountImage& step) {
   if (ext3) SING_TRY(checkKernelExt3(context, step));
   auto target = mountTarget(context, step);
   if (!target) return target.fault();
-  auto device = attachLoop(step.image, readOnly);
-  if (!device) return device.fault();
-  static constexpr const char* types[] = {"", "squashfs", "ext3", "erofs"};
-  struct stat status {};
-  if (fstat(device->get(), &status) != 0) return failed("look at the loop device");
-  MountOptions options;
-  if (readOnly) options.emplace_back("ro", "");
-  if (ext3) options.emplace_back("errors", "remount-ro");
-  char name[64];
-  const auto length = readlink(("/proc/self/fd/" + std::to_string(device->get())).c_str(), name, sizeof name);
-  if (length <= 0) return failed("name the loop device");
-  auto mounted = newFileSystem(types[static_cast<int>(step.image.fileSystem)], std::string(name, static_cast<size_t>(length)), options, step.flags);
+  auto mounted = newLoopMounts(step.image, readOnly, step.flags, 1);
   if (!mounted) return mounted.fault();
-  SING_TRY(attach(mounted->get(), target->get()));
-  return readOnly ? Status() : tellOfWriting(context, mounted->get());
+  SING_TRY(attach(mounted->front().get(), target->get()));
+  return readOnly ? Status() : tellOfWriting(context, mounted->front().get());
 }
 
 Outcome<ImageHelper*> helperOf(StepContext& context, size_t index) {
@@ -235,8 +200,12 @@ Status mountImage(StepContext& context, size_t index, const MountImage& step) {
       case plan::BackendKind::extract: done = mountExtracted(context, index, step); break;
       case plan::BackendKind::program: done = mountByExtServer(context, index, step, backend.allowOther); break;
     }
-    if (done) return {};
-    const std::string reason = std::string(names[static_cast<int>(backend.kind)]) + ": " + done.fault().sentence();
+    const std::string name = names[static_cast<int>(backend.kind)];
+    if (done) {
+      say(Level::verbose, "Image " + step.image.path + " mounted by " + name);
+      return {};
+    }
+    const std::string reason = name + ": " + done.fault().sentence();
     say(Level::verbose, "Image " + step.image.path + " not mounted by " + reason);
     reasons += (reasons.empty() ? "" : "; ") + reason;
     if (step.backends.size() == 1) return done;

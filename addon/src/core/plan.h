@@ -101,11 +101,15 @@ struct ImageFile {
   uint64_t offset = 0, size = 0;
 };
 
+/// Who makes the mount that starts share.
+enum class SharedBy { fuse, loop };
+
 enum class BackendKind { bind, loop, shared, fuse, unpacked, extract, program };
 
 struct ImageBackend {
   BackendKind kind = BackendKind::bind;
   bool allowOther = false;
+  SharedBy by = SharedBy::fuse;
   std::string directory;
   uint64_t idleSeconds = 0;
   uint64_t sizeLimit = 0;  // bytes, of the unpacked cache

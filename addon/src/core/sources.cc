@@ -79,6 +79,11 @@ void openForImage(Opened& opened, size_t index, const plan::MountImage& step) {
   }
 }
 
+Outcome<Descriptor> askForShared(const plan::LaunchPlan& plan, const plan::ImageFile& image, const plan::ImageBackend& backend) {
+  if (backend.by == plan::SharedBy::loop && plan.namespaces.user) return refused("what the kernel mounts is not for a user namespace");
+  return shareImage({.image = image, .by = backend.by, .mountPoint = plan.session.mountPoint, .folder = backend.directory, .idleSeconds = backend.idleSeconds});
+}
+
 /// Null: it is none of the step's ways.
 const plan::ImageBackend* uses(const plan::MountImage& step, plan::BackendKind kind) {
   for (const auto& backend : step.backends) {
@@ -103,12 +108,7 @@ Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan) {
     if (!step) continue;
     if (const auto* serving = uses(*step, plan::BackendKind::program)) helpers.programs.emplace(index, openProgram(serving->directory));
     if (const auto* sharing = uses(*step, plan::BackendKind::shared)) {
-      const auto& image = step->image;
-      const auto& [shared, fresh] = helpers.shared.emplace(index, shareImage({.part = {image.handle, image.offset, image.size},
-                                                                             .source = image.path,
-                                                                             .mountPoint = plan.session.mountPoint,
-                                                                             .folder = sharing->directory,
-                                                                             .idleSeconds = sharing->idleSeconds}));
+      const auto& [shared, fresh] = helpers.shared.emplace(index, askForShared(plan, step->image, *sharing));
       if (shared->second) continue;
     }
     if (uses(*step, plan::BackendKind::fuse) || uses(*step, plan::BackendKind::unpacked) || uses(*step, plan::BackendKind::extract)) helpers.images.emplace(index, startImageHelper(*step, false));

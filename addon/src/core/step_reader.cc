@@ -71,6 +71,7 @@ MountImage readMountImage(Fields& fields, Report& report) {
     ImageBackend backend;
     backend.kind = static_cast<BackendKind>(inner.choice("kind", {"bind", "loop", "shared", "fuse", "unpacked", "extract", "program"}));
     if (backend.kind == BackendKind::shared) {
+      backend.by = static_cast<SharedBy>(inner.choice("by", {"fuse", "loop"}));
       backend.directory = inner.absolutePath("folder");
       backend.idleSeconds = static_cast<uint64_t>(inner.number("idleSeconds", 1, limits::idleSeconds));
     }

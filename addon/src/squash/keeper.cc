@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "../core/capabilities.h"
 #include "../core/channel.h"
+#include "../core/loop.h"
 #include "../core/mounting.h"
 #include "../core/namespaces.h"
 #include "background.h"
@@ -33,6 +35,8 @@ constexpr int64_t longestRequest = 5 * second;
 /// Starts beyond these are served, but not waited for: their mounts stay all the same.
 constexpr size_t mostStarts = 384;
 constexpr size_t mostConnections = 384;
+/// Whatever the image says, in every copy.
+constexpr plan::MountFlags imageFlags{.readOnly = true, .nosuid = true, .nodev = true};
 
 int64_t now() {
   timespec time{};
@@ -62,10 +66,17 @@ int runServer(const ImagePart& part, int line) {
   served.serve(order->descriptors[0].release(), line);
 }
 
+/// What a keeper begins with: a server, for which it makes the mount, or a mount of the kernel and the process that made it.
+struct Beginning {
+  Descriptor server, mount, start;
+};
+
 class Keeper {
  public:
-  Keeper(const KeeperWork& work, int listener, ino_t inode, SocketFolder folder, Descriptor server)
-      : work_(work), listener_(listener), inode_(inode), folder_(std::move(folder)), server_(std::move(server)) {}
+  Keeper(const KeeperWork& work, int listener, ino_t inode, SocketFolder folder, Beginning beginning)
+      : work_(work), listener_(listener), inode_(inode), folder_(std::move(folder)), server_(std::move(beginning.server)), mount_(std::move(beginning.mount)) {
+    if (beginning.start) starts_.push_back(std::move(beginning.start));
+  }
 
   int run() {
     const auto mounted = makeMount();
@@ -90,20 +101,35 @@ class Keeper {
     std::optional<IdMapHelper> nobody;
     SING_TRY(enterNamespaces(own, nobody));
     SING_TRY(setPropagation(false));
-    SING_TRY(mountImage());
-    // The image was read meanwhile.
-    auto ready = receiveMessage(server_.get());
-    if (!ready) return refused("The image server ended before it had read the image");
-    if (!ready->text.empty()) return refused(ready->text);
+    if (server_) SING_TRY(mountFuse());
+    SING_TRY(enterOwnRoot());
+    SING_TRY(awaitServer());
     SING_TRY(limitCapabilities(capSysAdmin));
     return confine(Confinement::keeper, {.sockets = folder_.folder(), .above = folder_.above()}, keeperMemory);
   }
 
-  /// An empty file system with the image in it becomes all that there is: nothing of the host is held by this process.
-  Status mountImage() {
+  Status mountFuse() {
     // Opened in the user namespace that mounts: the kernel asks for that.
     const Descriptor fuse(open("/dev/fuse", O_RDWR | O_CLOEXEC));
     if (!fuse) return failed("open /dev/fuse");
+    auto mounted = newFuseMount(fuse.get(), work_.image.path, false, imageFlags);
+    if (!mounted) return mounted.fault();
+    mount_ = std::move(*mounted);
+    // A server that is gone left its reason.
+    [[maybe_unused]] const auto ordered = sendMessage(server_.get(), "serve", {fuse.get()});
+    return {};
+  }
+
+  /// It has read the image meanwhile.
+  Status awaitServer() {
+    if (!server_) return {};
+    auto ready = receiveMessage(server_.get());
+    if (!ready) return refused("The image server ended before it had read the image");
+    return ready->text.empty() ? Status() : Status(refused(ready->text));
+  }
+
+  /// An empty file system with the image in it becomes all that there is: nothing of the host is held by this process.
+  Status enterOwnRoot() {
     const Descriptor place(open(work_.mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!place) return failed("open " + work_.mountPoint);
     auto root = newFileSystem("tmpfs", "sing-image", {{"mode", "0700"}, {"size", "64k"}}, {.nosuid = true, .nodev = true, .noexec = true});
@@ -112,15 +138,9 @@ class Keeper {
     if (mkdirat(root->get(), "image", 0700) != 0) return failed("make the mount point of the image");
     const Descriptor target(openat(root->get(), "image", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!target) return failed("open the mount point of the image");
-    auto mounted = newFuseMount(fuse.get(), work_.source, false, {.readOnly = true, .nosuid = true, .nodev = true});
-    if (!mounted) return mounted.fault();
-    SING_TRY(attach(mounted->get(), target.get()));
-    // A server that is gone left its reason.
-    [[maybe_unused]] const auto ordered = sendMessage(server_.get(), "serve", {fuse.get()});
+    SING_TRY(attach(mount_.get(), target.get()));
     if (fchdir(root->get()) != 0) return failed("enter the own root");
-    SING_TRY(changeRoot());
-    mount_ = std::move(*mounted);
-    return {};
+    return changeRoot();
   }
 
   /// There is no mount to give: the starts that wait are told why.
@@ -150,7 +170,7 @@ class Keeper {
     for (const auto& connection : connections_) waiting.push_back({connection.line.get(), POLLIN, 0});
     for (const auto& start : starts_) waiting.push_back({start.get(), POLLIN, 0});
     if (pollFor(waiting.data(), waiting.size(), patience()) < 0) return;
-    // It says nothing unasked: this is its end.
+    // It says nothing unasked: this is its end. Where there is none, nothing comes.
     if (waiting[0].revents) {
       ended_ = true;
       return;
@@ -199,6 +219,7 @@ class Keeper {
   }
 
   bool isServerAlive() {
+    if (!server_) return true;
     if (!sendMessage(server_.get(), "")) return false;
     pollfd waiting{server_.get(), POLLIN, 0};
     return pollFor(&waiting, 1, longestSilence) == 1 && receiveMessage(server_.get());
@@ -216,26 +237,47 @@ class Keeper {
   bool ended_ = false;
 };
 
-int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFolder& inherited) {
-  leaveCaller({listener, work.part.image, inherited.folder(), inherited.above()});
+/// A mount for this process, and one for the keeper.
+Outcome<std::vector<Descriptor>> mountByKernel(const plan::ImageFile& image) {
+  const Descriptor limit(open("/proc/sys/user/max_user_namespaces", O_RDONLY | O_CLOEXEC));
+  char first = 0;
+  if (limit && read(limit.get(), &first, 1) == 1 && first == '0') return refused("Nobody can keep it: user namespaces are off (user.max_user_namespaces = 0)");
+  return newLoopMounts(image, true, imageFlags, 2);
+}
+
+int runKeeper(const KeeperWork& work, int listener, ino_t inode, const SocketFolder& inherited, Beginning beginning) {
+  const bool serves = !beginning.mount;
+  leaveCaller({listener, serves ? work.image.handle : beginning.mount.get(), beginning.start.get(), inherited.folder(), inherited.above()});
   auto folder = inherited.again();
   if (!folder) return 1;
+  close(inherited.folder());
+  close(inherited.above());
+  if (!serves) return Keeper(work, listener, inode, std::move(*folder), std::move(beginning)).run();
   auto channel = openChannel();
   if (!channel) return 1;
   // Before the namespaces: a server inside would keep the mount that it serves alive for ever.
-  const auto server = forkChild([&] { return runServer(work.part, channel->there.get()); });
+  const auto server = forkChild([&] { return runServer(partOf(work.image), channel->there.get()); });
   if (!server) return 1;
   channel->there.reset();
-  close(work.part.image);
-  close(inherited.folder());
-  close(inherited.above());
-  return Keeper(work, listener, inode, std::move(*folder), std::move(channel->here)).run();
+  close(work.image.handle);
+  return Keeper(work, listener, inode, std::move(*folder), {.server = std::move(channel->here)}).run();
 }
 
 }  // namespace
 
-Status startKeeper(const KeeperWork& work, PublishedSocket socket, const SocketFolder& folder) {
-  return forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder); });
+Outcome<Descriptor> startKeeper(const KeeperWork& work, PublishedSocket socket, const SocketFolder& folder) {
+  Descriptor own;
+  Beginning beginning;
+  if (work.by == plan::SharedBy::loop) {
+    auto mounts = mountByKernel(work.image);
+    // Without its errno, by which the caller knows a socket that is gone.
+    if (!mounts) return refused(mounts.fault().sentence());
+    own = std::move(mounts->front());
+    beginning.mount = std::move(mounts->back());
+    beginning.start = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  }
+  SING_TRY(forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder, std::move(beginning)); }));
+  return own;
 }
 
 }  // namespace sing

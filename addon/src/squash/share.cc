@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "../core/channel.h"
+#include "../core/loop.h"
 
 namespace sing {
 
@@ -18,21 +19,34 @@ constexpr int attempts = 3;
 
 bool isGone(const Fault& fault) { return fault.error == ENOENT || fault.error == ECONNREFUSED; }
 
-/// Connects, and starts a server when nobody listens.
-Outcome<Descriptor> reachServer(const SocketFolder& folder, const KeeperWork& work) {
+/// Where a mount is to be asked for, or the mount, when there was nobody to ask.
+struct Reached {
+  Descriptor connection, mount;
+};
+
+/// Connects, and starts a keeper when nobody listens.
+Outcome<Reached> reachKeeper(const SocketFolder& folder, const KeeperWork& work) {
   auto connection = folder.connect(work.socketName);
-  if (connection || !isGone(connection.fault())) return connection;
+  if (connection) return Reached{std::move(*connection), {}};
+  if (!isGone(connection.fault())) return connection.fault();
   auto published = folder.publish(work.socketName);
   if (!published && published.fault().error != EEXIST) return published.fault();
-  // In the queue before anybody could end: a server that cannot serve says so to those who wait.
-  connection = folder.connect(work.socketName);
-  if (!published || !connection) return connection;
-  const ino_t inode = published->inode;
-  if (auto started = startKeeper(work, std::move(*published), folder); !started) {
-    folder.withdraw(work.socketName, inode);
-    return started.fault();
+  Reached reached;
+  if (!published || work.by == plan::SharedBy::fuse) {
+    // In the queue before anybody could end: a server that cannot serve says so to those who wait.
+    connection = folder.connect(work.socketName);
+    if (!connection) return connection.fault();
+    reached.connection = std::move(*connection);
   }
-  return connection;
+  if (!published) return reached;
+  const ino_t inode = published->inode;
+  auto mount = startKeeper(work, std::move(*published), folder);
+  if (!mount) {
+    folder.withdraw(work.socketName, inode);
+    return mount.fault();
+  }
+  reached.mount = std::move(*mount);
+  return reached;
 }
 
 /// Nothing: the server ended before it answered.
@@ -53,30 +67,36 @@ Outcome<std::optional<Descriptor>> ask(int connection, const std::string& key, i
   return std::optional(std::move(answer->descriptors[0]));
 }
 
+Outcome<Descriptor> checked(const ShareRequest& request, Descriptor mount) {
+  if (request.by == plan::SharedBy::loop) SING_TRY(checkLoopMount(mount.get(), request.image));
+  return mount;
+}
+
 }  // namespace
 
 Outcome<Descriptor> shareImage(const ShareRequest& request) {
-  auto key = sharedKey(request.part, request.idleSeconds);
+  auto key = sharedKey(partOf(request.image), request.by, request.idleSeconds);
   if (!key) return key.fault();
-  const KeeperWork work{request.part, *key, request.source, request.mountPoint, request.idleSeconds, nameOfKey(*key)};
+  const KeeperWork work{request.image, request.by, *key, request.mountPoint, request.idleSeconds, nameOfKey(*key)};
   Fault last = refused("The image server ended as often as it was asked");
   for (int attempt = 0; attempt < attempts; ++attempt) {
     // Anew each time: a server that ends takes the folder away when it is the last one.
     auto folder = SocketFolder::open(request.folder);
     if (!folder) return folder.fault();
-    auto connection = reachServer(*folder, work);
-    if (!connection) {
-      last = connection.fault();
+    auto reached = reachKeeper(*folder, work);
+    if (!reached) {
+      last = reached.fault();
       if (isGone(last)) continue;
       return last;
     }
+    if (reached->mount) return std::move(reached->mount);
     const ino_t inode = folder->inodeOf(work.socketName);
-    auto answer = ask(connection->get(), *key, request.patience);
+    auto answer = ask(reached->connection.get(), *key, request.patience);
     if (!answer) {
       if (answer.fault().error == ETIMEDOUT) folder->withdraw(work.socketName, inode);
       return answer.fault();
     }
-    if (*answer) return std::move(**answer);
+    if (*answer) return checked(request, std::move(**answer));
   }
   return last;
 }

@@ -1,4 +1,4 @@
-// A start's side of a shared image server.
+// A start's side of a mount that starts share.
 #pragma once
 
 #include "keeper.h"
@@ -6,8 +6,10 @@
 namespace sing {
 
 struct ShareRequest {
-  ImagePart part;
-  std::string source, mountPoint;
+  /// Its path is what lists of mounts show.
+  plan::ImageFile image;
+  plan::SharedBy by = plan::SharedBy::fuse;
+  std::string mountPoint;
   /// Where the sockets are.
   std::string folder;
   uint64_t idleSeconds = 0;
@@ -15,8 +17,8 @@ struct ShareRequest {
   int patience = 5000;
 };
 
-/// A copy of the mount of the image, attached nowhere, from the server that the starts of this user share; started when there is none. A server
-/// that does not answer in time loses its name, so that the next start makes a new one.
+/// A copy of the mount of the image, attached nowhere, from the keeper that the starts of this user share; started when there is none. One that
+/// does not answer in time loses its name, so that the next start makes a new one. What the kernel can say about the mount is not believed but asked.
 Outcome<Descriptor> shareImage(const ShareRequest& request);
 
 }  // namespace sing

@@ -14,7 +14,7 @@ namespace sing {
 namespace {
 
 /// Of what the two processes say to each other: to be raised with every change of that.
-constexpr int protocol = 1;
+constexpr int protocol = 2;
 constexpr size_t largestCgroup = 32u << 10;
 
 std::string text(const timespec& time) { return std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec); }
@@ -44,8 +44,8 @@ std::string fileText(const struct stat& status) {
          text(status.st_mtim) + ":" + text(status.st_ctim);
 }
 
-Outcome<std::string> sharedKey(const ImagePart& part, uint64_t idleSeconds) {
-  std::string key = "sing-image " + std::to_string(protocol);
+Outcome<std::string> sharedKey(const ImagePart& part, plan::SharedBy by, uint64_t idleSeconds) {
+  std::string key = "sing-image " + std::to_string(protocol) + (by == plan::SharedBy::loop ? " by loop" : " by fuse");
   struct stat status {};
   if (stat("/proc/self/exe", &status) != 0) return failed("look at the own program");
   key += " program " + fileText(status);

@@ -19,10 +19,10 @@ bool exists(const std::string& path) {
   return lstat(path.c_str(), &status) == 0;
 }
 
-ImagePart partOf(const ScratchDirectory& scratch) { return {open((scratch.path() + "/image").c_str(), O_RDONLY | O_CLOEXEC), 0, 4}; }
+ImagePart openPart(const ScratchDirectory& scratch) { return {open((scratch.path() + "/image").c_str(), O_RDONLY | O_CLOEXEC), 0, 4}; }
 
-ShareRequest requestFor(const ScratchDirectory& scratch, const ImagePart& part) {
-  return {.part = part, .source = "image", .mountPoint = "/mnt", .folder = scratch.path() + "/sockets", .idleSeconds = 1, .patience = 200};
+ShareRequest requestFor(const ScratchDirectory& scratch, const ImagePart& part, plan::SharedBy by = plan::SharedBy::fuse) {
+  return {.image = {.handle = part.image, .path = "image", .fileSystem = plan::FileSystem::squashfs, .offset = part.offset, .size = part.size}, .by = by, .mountPoint = "/mnt", .folder = scratch.path() + "/sockets", .idleSeconds = 1, .patience = 200};
 }
 
 /// A process that listens as the server of this request, and does `work` with every connection, until it is destroyed.
@@ -30,7 +30,7 @@ class FakeServer {
  public:
   FakeServer(const ShareRequest& request, const std::function<void(int)>& work, uid_t user = geteuid()) {
     auto folder = SocketFolder::open(request.folder);
-    auto socket = folder->publish(nameOfKey(*sharedKey(request.part, request.idleSeconds)));
+    auto socket = folder->publish(nameOfKey(*sharedKey(partOf(request.image), request.by, request.idleSeconds)));
     auto ready = openChannel();
     child_ = *forkChild([&]() -> int {
       // Who listens last is who the kernel tells to those who connect.
@@ -54,9 +54,9 @@ class FakeServer {
   pid_t child_;
 };
 
-std::string answerOf(const ScratchDirectory& scratch, const std::function<void(int)>& work) {
-  const auto part = partOf(scratch);
-  const auto request = requestFor(scratch, part);
+std::string answerOf(const ScratchDirectory& scratch, const std::function<void(int)>& work, plan::SharedBy by = plan::SharedBy::fuse) {
+  const auto part = openPart(scratch);
+  const auto request = requestFor(scratch, part, by);
   const FakeServer server(request, work);
   const auto shared = shareImage(request);
   close(part.image);
@@ -118,19 +118,21 @@ TEST("socket folder: a name is given once, and again when nobody listens; the fo
   CHECK(!exists(scratch.path() + "/sockets"));
 }
 
-TEST("shared key: another file, another time, another part of it and another idle time are other keys") {
+TEST("shared key: another file, another time, another part of it, another way and another idle time are other keys") {
   const ScratchDirectory scratch;
   scratch.make("image", "1234");
-  const auto part = partOf(scratch);
-  const auto key = sharedKey(part, 5);
+  const auto part = openPart(scratch);
+  using enum plan::SharedBy;
+  const auto key = sharedKey(part, fuse, 5);
   CHECK(key);
-  CHECK_EQUAL(*sharedKey(part, 5), *key);
-  CHECK(*sharedKey(part, 6) != *key);
-  CHECK(*sharedKey({part.image, 1, 3}, 5) != *key);
-  CHECK(nameOfKey(*sharedKey(part, 6)) != nameOfKey(*key));
+  CHECK_EQUAL(*sharedKey(part, fuse, 5), *key);
+  CHECK(*sharedKey(part, fuse, 6) != *key);
+  CHECK(*sharedKey(part, loop, 5) != *key);
+  CHECK(*sharedKey({part.image, 1, 3}, fuse, 5) != *key);
+  CHECK(nameOfKey(*sharedKey(part, fuse, 6)) != nameOfKey(*key));
   const timespec times[2] = {{1, 0}, {1, 0}};
   futimens(part.image, times);
-  CHECK(*sharedKey(part, 5) != *key);
+  CHECK(*sharedKey(part, fuse, 5) != *key);
   close(part.image);
 }
 
@@ -150,11 +152,18 @@ TEST("shared server: one that ends each time, and answers that are none, are fau
   CHECK_EQUAL(answerOf(scratch, [](int line) { (void)sendMessage(line, "", {0, 0}); }), "Expected a mount from the image server, got something else");
 }
 
+TEST("shared server: what is not the kernel's mount of the image is not taken for it") {
+  const ScratchDirectory scratch;
+  scratch.make("image", "1234");
+  CHECK_EQUAL(answerOf(scratch, [](int line) { (void)sendMessage(line, "", {0}); }, plan::SharedBy::loop), "Expected the kernel's mount of image, got another one");
+  CHECK_EQUAL(answerOf(scratch, [](int line) { (void)sendMessage(line, "", {0}); }), "a mount");
+}
+
 TEST("shared server: one of another user is not asked") {
   if (geteuid() != 0) return;
   const ScratchDirectory scratch;
   scratch.make("image", "1234");
-  const auto part = partOf(scratch);
+  const auto part = openPart(scratch);
   const auto request = requestFor(scratch, part);
   const FakeServer server(request, [](int line) { (void)sendMessage(line, "", {0}); }, 61234);
   const auto shared = shareImage(request);

@@ -107,11 +107,17 @@ export type ImageBackend =
    */
   | { readonly kind: 'loop' }
   /**
-   * A copy of the mount that the starts of this user, in this cgroup, of this image share. It is asked for in step 2; the first start forks the server, which
-   * ends when no start has been alive for `idleSeconds` and the mount is used nowhere. `folder` (host path, made when it is missing) has to be a directory of mode 0700
-   * of the effective user; the sockets of servers are in it. Only for `squashfs`, read-only, and where no other ids than the mounting one exist inside.
+   * A copy of the mount that the starts of this user, in this cgroup, of this image share. It is asked for in step 2; the first start forks who keeps it, which
+   * ends when no start has been alive for `idleSeconds`. `folder` (host path, made when it is missing) has to be a directory of mode 0700 of the effective user; the
+   * sockets are in it. Only for `squashfs`, read-only, `nosuid` and `nodev`. `by`: a FUSE server, which stays until the mount is used nowhere, where no other ids than
+   * the mounting one exist inside; or a loop device and the kernel's driver, root mode only.
    */
-  | { readonly kind: 'shared'; readonly folder: AbsolutePath; readonly idleSeconds: number }
+  | {
+      readonly kind: 'shared';
+      readonly by: 'fuse' | 'loop';
+      readonly folder: AbsolutePath;
+      readonly idleSeconds: number;
+    }
   /**
    * The own FUSE server that was forked in step 2 and serves the handle. Only for `squashfs`, read-only. `allowOther`: mounted with allow_other,
    * because other ids than the mounting one exist inside (sub-ids, root mode).

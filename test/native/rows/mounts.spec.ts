@@ -285,7 +285,9 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     const look = `cat /proc/self/mountinfo; losetup -a | grep -F ${rows.scene.folder}; ls /sys/block | grep -v loop`;
     const before = await sh(look, { as: isRoot ? 'root' : 'user' });
     await sh('sing exec $I true; sing exec -C -f $I true; sing exec $S false; sing exec -B /nope $I true');
-    if (isRoot) await sh('sing exec $I true; sing exec -C $I true', { as: 'root' });
+    // A mount that starts share goes away later: test/native/shared-server.spec.ts waits for that.
+    const sing = conf('own-mounts', 'image server idle = 0');
+    if (isRoot) await sh(`${sing} exec $I true; ${sing} exec -C $I true`, { as: 'root' });
     expect((await sh(look, { as: isRoot ? 'root' : 'user' })).stdout).toBe(before.stdout);
   });
 

@@ -41,7 +41,8 @@ const MEANING: Readonly<Record<string, string>> = {
   'user search path':
     'Folders with newuidmap and newgidmap, separated by colons; $PATH is that of the caller. They have to be root’s.',
   'binary path': 'The same under the name that it has in Apptainer.',
-  'image server idle': 'Seconds that the server of an image stays for the next start. 0: none is shared.',
+  'image server idle':
+    'Seconds that the server of an image, or the mount of root, stays for the next start. 0: none is shared.',
   'unpacked cache size':
     'MiB that unpacked images of a user may take, where /dev/fuse is not open to users. 0: none is kept.',
   'root default capabilities': 'Capabilities of root: all, those of capability.json, or none.',
@@ -62,7 +63,7 @@ const MEANING: Readonly<Record<string, string>> = {
   'always use nv': 'As if --nv was given, which is not offered yet: yes is refused.',
   'always use rocm': 'As if --rocm was given, which is not offered yet: yes is refused.',
   'use nvidia-container-cli': 'How --nv does its work.',
-  'shared loop devices': 'Read, and kept: loop devices are made for each start.',
+  'shared loop devices': 'Read, and kept: starts of root share mounts as image server idle says.',
   'cni configuration path': 'Where networks are described.',
   'cni plugin path': 'Where their programs are.',
   'cryptsetup path': 'Program for encrypted images.',

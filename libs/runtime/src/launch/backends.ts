@@ -24,9 +24,9 @@ export function squashfsBackends(
 ): readonly ImageBackend[] {
   const { configuration } = facts;
   const possible: ImageBackend[] = [];
-  if (mode.kind === 'root' && configuration.kernelSquashfs) possible.push({ kind: 'loop' });
-  const shared = facts.fuse ? sharedServer(facts, mode) : null;
+  const shared = sharedServer(facts, mode);
   if (shared !== null) possible.push(shared);
+  if (mode.kind === 'root' && configuration.kernelSquashfs) possible.push({ kind: 'loop' });
   if (facts.fuse) possible.push({ kind: 'fuse', allowOther: mode.severalIds });
   const served = possible.length > 0;
   const unpacked = configuration.extraction ? unpackedCache(facts, mode, options) : null;

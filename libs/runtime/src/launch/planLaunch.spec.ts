@@ -199,7 +199,13 @@ describe('image', () => {
     ['a user', {}, ['shared', 'fuse', 'unpacked', 'extract']],
     ['a user without the cache', { options: { useCache: false } }, ['shared', 'fuse', 'extract']],
     ['a user where none is kept', { configuration: { unpackedCacheSize: 0 } }, ['shared', 'fuse', 'extract']],
-    ['root', { host: root }, ['loop', 'fuse', 'extract']],
+    ['root', { host: root }, ['shared', 'loop', 'fuse', 'extract']],
+    ['root without FUSE', { host: { ...root, fuse: false } }, ['shared', 'loop', 'extract']],
+    [
+      'root where nothing is shared',
+      { host: root, configuration: { imageServerIdle: 0 } },
+      ['loop', 'fuse', 'extract'],
+    ],
     [
       'root without the kernel driver',
       { host: root, configuration: { kernelSquashfs: false } },
@@ -252,7 +258,14 @@ describe('image', () => {
     const step = planOf({ host, options: { image: '/img.sif' } }).steps.find(
       (one) => one.kind === 'mount_image',
     );
-    expect(step?.backends[0]).toEqual({ kind: 'shared', folder, idleSeconds: 5 });
+    expect(step?.backends[0]).toEqual({ kind: 'shared', by: 'fuse', folder, idleSeconds: 5 });
+  });
+
+  it('of root is shared by the kernel, in a folder that nobody else could have made', () => {
+    const step = planOf({ host: root, options: { image: '/img.sif' } }).steps.find(
+      (one) => one.kind === 'mount_image',
+    );
+    expect(step?.backends[0]).toEqual({ kind: 'shared', by: 'loop', folder: '/run/sing', idleSeconds: 5 });
   });
 
   it('is read-only, also as root', () => {

@@ -13,21 +13,28 @@ export function runtimeFolders(environment: Environment, uid: number): readonly 
   return [...(named.startsWith('/') ? [cleanPath(named)] : []), `/run/user/${uid}`];
 }
 
-/**
- * The server that starts of this user share, or null where each start has its own: by configuration, as root, whose servers several users may use, and with --fakeroot, whose
- * other ids would need a mount that is open to everybody.
- */
+/** What the shared mount is made by: a FUSE server for users, the kernel for root, and nothing with --fakeroot, whose other ids would need a mount that is open to everybody. */
+function madeBy({ configuration, fuse }: Facts, mode: Mode): 'fuse' | 'loop' | null {
+  if (mode.kind === 'user') return fuse ? 'fuse' : null;
+  return mode.kind === 'root' && configuration.kernelSquashfs ? 'loop' : null;
+}
+
+/** The mount that starts of this user share, or null where each start has its own. */
 export function sharedServer(facts: Facts, mode: Mode): ImageBackend | null {
   const { configuration, environment, identity, paths } = facts;
-  if (mode.kind !== 'user' || configuration.imageServerIdle === 0) return null;
+  const by = madeBy(facts, mode);
+  if (by === null || configuration.imageServerIdle === 0) return null;
   const uid = identity.effectiveUid;
   const own = runtimeFolders(environment, uid).find((path) => {
     const status = paths.get(path);
     return status?.type === 'directory' && status.uid === uid && status.mode === 0o700;
   });
+  // Nobody but root makes folders in /run, and containers do not see it.
+  const otherwise = by === 'loop' ? '/run/sing' : `/tmp/sing-${uid}`;
   return {
     kind: 'shared',
-    folder: own === undefined ? `/tmp/sing-${uid}` : `${own}/sing`,
+    by,
+    folder: own === undefined ? otherwise : `${own}/sing`,
     idleSeconds: Math.min(configuration.imageServerIdle, LONGEST_IDLE),
   };
 }
