@@ -14,6 +14,7 @@ export type { CommandEnding, Ending, LaunchFault, StartedContainer, StartOptions
 interface Binding {
   createHost(root: string): object;
   become(program: string, plan: string, handles: readonly number[]): never;
+  limitUnsent(descriptor: number, bytes: number): void;
 }
 
 /** Where the build puts its results, seen from this file: from the sources, from dist/addon, from a bundle in dist/<name>. */
@@ -85,4 +86,13 @@ export function become(plan: object): never {
  */
 export function start(plan: object, options: StartOptions = {}): StartedContainer {
   return startProgram(programPath(), plan, options);
+}
+
+/**
+ * Bounds how many bytes the system takes of a TCP socket's owner that it cannot send yet (TCP_NOTSENT_LOWAT, tcp(7)); of a listening socket, for
+ * every connection that it accepts from now on.
+ * @throws Error when the native part is not built, or the system refuses
+ */
+export function limitUnsent(descriptor: number, bytes: number): void {
+  load().limitUnsent(descriptor, bytes);
 }

@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
  * @param words what Node itself is to be told
  */
 export function serverProcess({ app, env, words = [] }) {
+  const flags = new URL('../../dist/apps/supervisor/src/serverFlags.js', import.meta.url).href;
   const main = new URL(`../../dist/apps/${app}/src/main.js`, import.meta.url).pathname;
   if (!existsSync(main)) throw new Error('Build first: npm run build');
   let child;
@@ -26,7 +27,8 @@ export function serverProcess({ app, env, words = [] }) {
     },
     /** Resolves when everything works that was promised. @throws Error with what the process said */
     async start() {
-      child = spawn(process.execPath, [...words, main], {
+      const { SERVER_FLAGS } = await import(flags);
+      child = spawn(process.execPath, [...SERVER_FLAGS, ...words, main], {
         env: { PATH: process.env.PATH, SCS_LOG_LEVEL: 'warn', ...env },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });

@@ -38,6 +38,8 @@ export async function serverOf(folder, services, settings = {}) {
     kill: () => server.kill(),
     stop: () => server.stop(),
     descriptors,
+    /** Milliseconds that the process has worked so far. */
+    worked: () => processorTimeOf(server.pid),
     /** Looks every tenth of a second how much memory the process has for itself. `stop` says the most, in bytes. */
     watchMemory() {
       let most = 0;

@@ -10,6 +10,7 @@
 #include "../core/capabilities.h"
 #include "../core/files.h"
 #include "../host/host.h"
+#include "sockets.h"
 #include "values.h"
 
 extern char** environ;
@@ -80,6 +81,7 @@ Napi::Value become(const Napi::CallbackInfo& info) {
 Napi::Object start(Napi::Env node, Napi::Object exports) {
   exports.Set("createHost", Napi::Function::New(node, createHost, "createHost"));
   exports.Set("become", Napi::Function::New(node, become, "become"));
+  exports.Set("limitUnsent", Napi::Function::New(node, limitUnsent, "limitUnsent"));
   return exports;
 }
 

@@ -10,6 +10,7 @@ import { SupervisorLog } from './log.js';
 import { endLeftovers, writeChildren, type ProcessIdentity } from './processes.js';
 import { asError, failed, tellParent } from './messages.js';
 import { prepareRedis, type OwnRedis } from './redis.js';
+import { SERVER_FLAGS } from './serverFlags.js';
 import { summary } from './summary.js';
 
 /**
@@ -154,7 +155,11 @@ function serverPlan(
 ): ChildPlan {
   return {
     name: 'server',
-    command: [process.execPath, join(config.installFolder, 'dist/apps/all-in-one/src/main.js')],
+    command: [
+      process.execPath,
+      ...SERVER_FLAGS,
+      join(config.installFolder, 'dist/apps/all-in-one/src/main.js'),
+    ],
     env: {
       ...env,
       SCS_HOME: config.home,

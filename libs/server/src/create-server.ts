@@ -28,6 +28,7 @@ import { createMetricsServer } from './metrics/listener.js';
 import { countRequests } from './metrics/requests.js';
 import { describeServices, servicesByRoute } from './openapi/index.js';
 import { Readiness } from './readiness.js';
+import { boundUnsent } from './streaming/index.js';
 import { Certificates, checkAuthorities } from './tls/certificates.js';
 import { raiseTlsFloor } from './tls/floor.js';
 import { UpgradeRouter, wantsWebSocket } from './upgrade.js';
@@ -138,6 +139,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     if (!verifier.connected) verifier.useAuthority(new RemoteAuthority(parts.internal));
     verifier.start();
     await listen(app, config);
+    boundUnsent(http, log);
     if (redirect !== undefined) await listenRedirect(redirect, config);
     if (shown !== undefined) await listenMetrics(shown, config);
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   parseDigest,
 } from '#libs/core';
 import { type ByteSource, CLOCK, LOG, type Logger, Metrics } from '#libs/server';
+import { countedSource } from './countedSource.js';
 import { DownloadCounts } from './downloadCounts.service.js';
 import { BegunService } from '../uploads/begun.service.js';
 import { type FoundImage, ImagesService } from '../images/images.service.js';
@@ -100,14 +101,7 @@ export class DownloadsService {
 
   /** The source, with what is read of it counted as sent. */
   counted(source: BlobReader): ByteSource {
-    return {
-      size: source.size,
-      read: async (target, position) => {
-        const bytes = await source.read(target, position);
-        this.#sent({}, bytes);
-        return bytes;
-      },
-    };
+    return countedSource(source, (bytes) => this.#sent({}, bytes));
   }
 
   /** The bytes. Close them when they were sent. */

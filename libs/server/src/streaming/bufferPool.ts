@@ -1,85 +1,67 @@
 import { STREAM_LIMITS } from './limits.js';
+import type { Pace } from './pace.js';
 
-/** How a client takes what it is sent: `quick` once it has taken a lot without a pause, `slow` since its last pause. */
-export type Pace = 'new' | 'quick' | 'slow';
+/** Buffers of one length that are used again and again: fresh ones cost more than the disk does. */
+class Shelf {
+  readonly length: number;
+  readonly #free: Buffer[] = [];
+  #out = 0;
 
-/** Watches over the pace of one download. */
-export class PaceWatch {
-  #pace: Pace = 'new';
-  #taken = 0;
-
-  get pace(): Pace {
-    return this.#pace;
+  constructor(length: number) {
+    this.length = length;
   }
 
-  /** @param milliseconds until the client, or a buffer of the system on its behalf, had taken the bytes */
-  note(bytes: number, milliseconds: number): void {
-    if (milliseconds > STREAM_LIMITS.slowWrite) {
-      this.#pace = 'slow';
-      this.#taken = 0;
-      return;
-    }
-    this.#taken += bytes;
-    if (this.#taken >= STREAM_LIMITS.quickBytes) this.#pace = 'quick';
+  /** A buffer that nobody else has, unless `most` of them are out. */
+  take(most: number): Buffer | undefined {
+    if (this.#out >= most) return undefined;
+    this.#out += 1;
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.length);
   }
+
+  give(buffer: Buffer): void {
+    this.#out -= 1;
+    if ((this.#free.length + 1) * this.length <= STREAM_LIMITS.kept) this.#free.push(buffer);
+  }
+}
+
+/** A buffer out of a pool. */
+export interface Held {
+  readonly bytes: Buffer;
+  /** Gives it back; nobody may read or write it any more. Call it once. */
+  readonly give: () => void;
 }
 
 /**
- * Large buffers that are used again and again: fresh ones cost more than the disk does. There are so many of them, and of small ones;
- * whoever comes when they are in use gets a tiny one, and so does whoever is slow: he keeps what he has for long, and needs little.
+ * The buffers of all downloads. What is on its way to a client may stay there for minutes, so it is bounded: blocks for some that are quick, pieces for
+ * everybody else, and small ones where there are many of those or the client is slow.
  */
 export class BufferPool {
-  readonly #free: Buffer[] = [];
-  #large = 0;
-  #small = 0;
+  readonly #blocks = new Shelf(STREAM_LIMITS.block);
+  readonly #cut = new Shelf(STREAM_LIMITS.cutBlock);
+  readonly #pieces = new Shelf(STREAM_LIMITS.piece);
+  readonly #small = new Shelf(STREAM_LIMITS.smallPiece);
 
-  /** A buffer of at most `wanted` bytes that nobody else has. */
-  take(wanted: number, pace: Pace): Buffer {
-    const { batchBytes, smallBuffer, tinyBuffer } = STREAM_LIMITS;
-    if (wanted <= tinyBuffer || pace === 'slow')
-      return Buffer.allocUnsafeSlow(Math.min(tinyBuffer, Math.max(1, wanted)));
-    const large = pace === 'quick' ? STREAM_LIMITS.largeBuffers : STREAM_LIMITS.largeBuffersAtOnce;
-    if (wanted > smallBuffer && this.#large < large) {
-      this.#large += 1;
-      return this.#free.pop() ?? Buffer.allocUnsafeSlow(batchBytes);
-    }
-    if (this.#small >= STREAM_LIMITS.smallBuffers) return Buffer.allocUnsafeSlow(tinyBuffer);
-    this.#small += 1;
-    return Buffer.allocUnsafeSlow(smallBuffer);
+  /** To be sent whole. Undefined when a client of that pace is to get pieces. */
+  block(pace: Pace): Held | undefined {
+    return pace === 'quick' ? held(this.#blocks, STREAM_LIMITS.blocks) : undefined;
   }
 
-  /** Gives a buffer back; nobody may write from it any more. */
-  give(buffer: Buffer): void {
-    if (buffer.length === STREAM_LIMITS.smallBuffer) this.#small -= 1;
-    if (buffer.length !== STREAM_LIMITS.batchBytes) return;
-    this.#large -= 1;
-    if (this.#free.length < STREAM_LIMITS.largeBuffersAtOnce) this.#free.push(buffer);
+  /** To be read into and cut up, never to be sent. Undefined when too many are cut up at this moment. */
+  cutBlock(): Held | undefined {
+    return held(this.#cut, STREAM_LIMITS.cutBlocks);
+  }
+
+  piece(pace: Pace): Held {
+    const large = pace === 'slow' ? undefined : held(this.#pieces, STREAM_LIMITS.pieces);
+    return large ?? held(this.#small, Infinity) ?? neverLeft();
   }
 }
 
-/** The buffers of one download, one after the other, as its pace wants them. */
-export class DownloadBuffers {
-  readonly #pool: BufferPool;
-  readonly #wanted: number;
-  readonly #slots: { readonly buffer: Buffer; readonly pace: Pace }[] = [];
+function held(shelf: Shelf, most: number): Held | undefined {
+  const bytes = shelf.take(most);
+  return bytes && { bytes, give: () => shelf.give(bytes) };
+}
 
-  /** @param wanted how many bytes are sent altogether */
-  constructor(pool: BufferPool, wanted: number) {
-    this.#pool = pool;
-    this.#wanted = wanted;
-  }
-
-  /** The buffer of a slot, from which nobody writes at this moment. */
-  at(slot: number, pace: Pace): Buffer {
-    const held = this.#slots[slot];
-    if (held?.pace === pace) return held.buffer;
-    if (held) this.#pool.give(held.buffer);
-    const buffer = this.#pool.take(this.#wanted, pace);
-    this.#slots[slot] = { buffer, pace };
-    return buffer;
-  }
-
-  give(): void {
-    for (const { buffer } of this.#slots) this.#pool.give(buffer);
-  }
+function neverLeft(): never {
+  throw new Error('Expected a small piece for everybody');
 }

@@ -10,20 +10,29 @@ export const STREAM_LIMITS = {
    */
   waitingTogether: 32 * 1024 * 1024,
   crowdedBatchBytes: 64 * 1024,
-  /** Buffers of one download: one is read while one is written and one waits. */
-  buffersPerDownload: 3,
-  /** Full buffers that all downloads share: of those whose clients have shown that they are quick, and of all others. */
-  largeBuffers: 64,
-  largeBuffersAtOnce: 16,
-  /** What further downloads get, and how many of those there are. */
-  smallBuffer: 64 * 1024,
-  smallBuffers: 128,
+  /** What is read from disk at once for clients that are quick. They are sent it from where it was read to. */
+  block: 512 * 1024,
+  /** Blocks that are on their way to clients. */
+  blocks: 64,
+  /** Everybody else is given copies of pieces of such a block, which goes back when a piece is not taken at once; so many are cut up at a time. */
+  cutBlock: 256 * 1024,
+  cutBlocks: 32,
+  /** What is read at once for a client that is slow: when it takes something at last, it takes little. */
+  slowBlock: 64 * 1024,
+  /** A piece, and how many of them are on their way. */
+  piece: 64 * 1024,
+  pieces: 128,
   /** What is left for the rest, and for slow clients: a thousand of them at a time are no attack. */
-  tinyBuffer: 8 * 1024,
-  /** A client that has taken so much without a pause is quick: more than buffers of the system take for it. */
-  quickBytes: 16 * 1024 * 1024,
-  /** A client that takes longer for a buffer is slow. */
+  smallPiece: 16 * 1024,
+  /** Bytes of buffers of one length that are kept to be used again. */
+  kept: 16 * 1024 * 1024,
+  /** A client that takes so much in such a time is quick. */
+  quickBytes: 1024 * 1024,
+  quickTime: 2000,
+  /** A client that takes longer for a block or a piece is slow. */
   slowWrite: 1000,
+  /** What the system takes of a download and cannot send yet; of one to a client that is quick as much as it likes. */
+  unsent: 128 * 1024,
   /** A client that takes nothing of its download for this long is cut off. */
   sendIdleTime: 60_000,
 } as const;
