@@ -7,6 +7,8 @@ import { makeImage, PROGRAM, skipContainers } from '../support/containers.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const GOLDEN_PROGRAM = resolve(import.meta.dirname, '../../addon/build/sing-golden');
+/** The same before the build put an engine into it that has evaluated the bundle: it reads the bytecode, as it does where the place of the engine is taken. */
+const READING_PROGRAM = resolve(import.meta.dirname, '../../addon/build/objects/plain/sing-golden-without-state');
 const GOLDEN_FOLDER = resolve(import.meta.dirname, '../fixtures/plans');
 
 // The same planner, once in Node and once as bytecode in the engine inside the native program: every answer must be the same.
@@ -14,8 +16,8 @@ describe.skipIf(!existsSync(GOLDEN_PROGRAM) && process.env['SING_MUST_WORK'] !==
   'golden plans in the engine (npm run build:native -- tests)',
   () => {
     const files = readdirSync(GOLDEN_FOLDER).map((name) => basename(name, '.json'));
-    const ask = (name: string): string =>
-      execFileSync(GOLDEN_PROGRAM, ['exec', name], { encoding: 'utf8', maxBuffer: 1 << 24 });
+    const ask = (name: string, program = GOLDEN_PROGRAM): string =>
+      execFileSync(program, ['exec', name], { encoding: 'utf8', maxBuffer: 1 << 24 });
 
     it('are all known to it', () => {
       expect(ask('list').trim().split('\n').sort()).toEqual(files.sort());
@@ -24,6 +26,13 @@ describe.skipIf(!existsSync(GOLDEN_PROGRAM) && process.env['SING_MUST_WORK'] !==
     it.each(files)('%s is decided as in Node', (name) => {
       const written = readFileSync(resolve(GOLDEN_FOLDER, `${name}.json`), 'utf8');
       expect(JSON.parse(ask(name))).toEqual(JSON.parse(written));
+      expect(ask(name, READING_PROGRAM)).toBe(ask(name));
+    });
+
+    it.each([GOLDEN_PROGRAM, PROGRAM])('%s has the engine in it that it makes', (program) => {
+      const engine = execFileSync(program, ['--print-planner'], { maxBuffer: 1 << 24 });
+      expect(engine.length).toBeGreaterThan(100_000);
+      expect(readFileSync(program).includes(engine)).toBe(true);
     });
   },
 );

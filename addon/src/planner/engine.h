@@ -13,4 +13,7 @@ namespace sing {
 /// planner, or one of the engine's limits. Handles that it opened are left open.
 Outcome<std::string> askPlanner(const std::vector<std::string>& words, const HostContext& context);
 
+/// An engine that has evaluated the bundle, as bytes that the build puts into the program (state.h), so that no start evaluates it again.
+Outcome<std::string> plannerToKeep();
+
 }  // namespace sing

@@ -15,6 +15,7 @@
 #include "../core/messages.h"
 #include "../core/process.h"
 #include "../core/report.h"
+#include "../planner/engine.h"
 #include "../squash/unpacked.h"
 #include "help.h"
 #include "installation.h"
@@ -170,6 +171,12 @@ int cleanUnpacked(const std::vector<std::string>& words) {
   return printResult(STDOUT_FILENO, answer);
 }
 
+/// `--print-planner`: what the build puts into the program, made by itself since functions in it are where they are.
+int printPlanner() {
+  const auto bytes = plannerToKeep();
+  return bytes ? printResult(STDOUT_FILENO, *bytes) : sayFatal(bytes.fault().sentence());
+}
+
 int main(int count, char** arguments) {
   openStandardStreams();
   rememberArguments(count, arguments);
@@ -179,6 +186,7 @@ int main(int count, char** arguments) {
   if (path.substr(path.rfind('/') + 1) == "run-singularity") words.insert(words.begin(), "run");
   if (!words.empty() && words[0] == "--execute-plan") return executeGivenPlan(words);
   if (!words.empty() && words[0] == "--clean-unpacked") return cleanUnpacked(words);
+  if (words == std::vector<std::string>{"--print-planner"}) return printPlanner();
   if (words == std::vector<std::string>{"version"}) return printResult(STDOUT_FILENO, SING_VERSION "\n");
   if (words == std::vector<std::string>{"--version"}) return printResult(STDOUT_FILENO, "sing version " SING_VERSION "\n");
   return answerWords(words);
