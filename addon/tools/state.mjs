@@ -28,6 +28,9 @@ const section = sectionOf(file, '.planner_state');
 if (state.length > section.size)
   throw new Error(`Expected at most ${section.size} bytes for the section, got ${state.length}`);
 if (state.equals(made())) state.copy(file, section.offset);
-else process.stderr.write(`${program}: starts will evaluate the planner, the engine that it makes is another each time\n`);
+else
+  process.stderr.write(
+    `${program}: starts will evaluate the planner, the engine that it makes is another each time\n`,
+  );
 writeFileSync(out, file);
 chmodSync(out, 0o755);

@@ -8,7 +8,10 @@ import { temporaryFolder } from '../support/temporary.js';
 
 const GOLDEN_PROGRAM = resolve(import.meta.dirname, '../../addon/build/sing-golden');
 /** The same before the build put an engine into it that has evaluated the bundle: it reads the bytecode, as it does where the place of the engine is taken. */
-const READING_PROGRAM = resolve(import.meta.dirname, '../../addon/build/objects/plain/sing-golden-without-state');
+const READING_PROGRAM = resolve(
+  import.meta.dirname,
+  '../../addon/build/objects/plain/sing-golden-without-state',
+);
 const GOLDEN_FOLDER = resolve(import.meta.dirname, '../fixtures/plans');
 
 // The same planner, once in Node and once as bytecode in the engine inside the native program: every answer must be the same.
