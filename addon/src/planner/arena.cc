@@ -69,8 +69,7 @@ Arena* Arena::make(bool anywhere) {
   if (!block) return nullptr;
   auto* arena = new (block + 1) Arena();
   arena->block_ = block;
-  arena->next_ = firstBehind(arena + 1);
-  arena->end_ = reinterpret_cast<char*>(block) + block->bytes;
+  arena->fresh_ = {firstBehind(arena + 1), reinterpret_cast<char*>(block) + block->bytes};
   return arena;
 }
 
@@ -82,7 +81,7 @@ void Arena::drop(Arena* arena) {
   }
 }
 
-size_t Arena::used() const { return block_->before ? 0 : static_cast<size_t>(next_ - reinterpret_cast<const char*>(block_)); }
+size_t Arena::used() const { return block_->before ? 0 : static_cast<size_t>(fresh_.next - reinterpret_cast<const char*>(block_)); }
 
 void Arena::prepare(size_t bytes) {
 #ifndef MADV_POPULATE_WRITE
@@ -97,8 +96,7 @@ bool Arena::grow(size_t size) {
   if (!block) return false;
   block->before = block_;
   block_ = block;
-  next_ = firstBehind(block + 1);
-  end_ = reinterpret_cast<char*>(block) + block->bytes;
+  fresh_ = {firstBehind(block + 1), reinterpret_cast<char*>(block) + block->bytes};
   return true;
 }
 
@@ -116,17 +114,30 @@ void* Arena::take(size_t wanted) {
     found->next = nullptr;
     return found;
   }
-  if (size + head > static_cast<size_t>(end_ - next_) && !grow(size + head)) return nullptr;
-  void* memory = next_ + head;
+  if (size <= largestSmall) {
+    if (void* memory = scrap_.piece(size)) return memory;
+  }
+  if (void* memory = fresh_.piece(size)) return memory;
+  return grow(size + head) ? fresh_.piece(size) : nullptr;
+}
+
+void* Arena::Range::piece(size_t size) {
+  if (size + head > static_cast<size_t>(end - next)) return nullptr;
+  void* memory = next + head;
   sizeBefore(memory) = size;
-  next_ += head + size;
+  next += head + size;
   return memory;
 }
 
 void Arena::giveBack(void* memory) {
   if (!memory) return;
-  if (clears_) memset(memory, 0, sizeBefore(memory));
-  Free*& list = listOf(sizeBefore(memory));
+  const size_t size = sizeBefore(memory);
+  if (clears_) memset(memory, 0, size);
+  if (size > largestSmall && size > static_cast<size_t>(scrap_.end - scrap_.next)) {
+    scrap_ = {static_cast<char*>(memory) - head, static_cast<char*>(memory) + size};
+    return;
+  }
+  Free*& list = listOf(size);
   list = new (memory) Free{list};
 }
 
@@ -136,8 +147,8 @@ void* Arena::resize(void* memory, size_t wanted) {
   const size_t before = sizeBefore(memory), size = rounded(wanted);
   if (size <= before) return memory;
   // The last one grows where it is.
-  if (static_cast<char*>(memory) + before == next_ && size - before <= static_cast<size_t>(end_ - next_)) {
-    next_ += size - before;
+  if (static_cast<char*>(memory) + before == fresh_.next && size - before <= static_cast<size_t>(fresh_.end - fresh_.next)) {
+    fresh_.next += size - before;
     sizeBefore(memory) = size;
     return memory;
   }

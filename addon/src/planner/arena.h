@@ -46,9 +46,18 @@ class Arena {
   Free*& listOf(size_t size);
   bool grow(size_t size);
 
+  /// Memory from one place to another.
+  struct Range {
+    char* next = nullptr;
+    char* end = nullptr;
+    void* piece(size_t size);
+  };
+
   bool clears_ = false;
-  char* next_;
-  char* end_;
+  /// What nobody has had.
+  Range fresh_;
+  /// A large piece that was given back, for small ones.
+  Range scrap_;
   /// The block that is given out from. The first has the arena itself in it.
   struct Block* block_;
   Free* small_[smallLists];
