@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "../core/limits.h"
 #include "state.h"
 #include "values.h"
 
@@ -98,23 +99,18 @@ Outcome<Engine> newEngine(bool toKeep) {
   return engine;
 }
 
-Outcome<std::string> ask(JSContext* engine, const std::vector<std::string>& words) {
+Outcome<json::Value> ask(JSContext* engine, const std::vector<std::string>& words) {
   JSValue global = JS_GetGlobalObject(engine);
   JSValue plan = JS_GetPropertyStr(engine, global, "plan");
   JSValue list = toEngine(engine, std::vector<json::Value>(words.begin(), words.end()));
   JSValue answer = JS_Call(engine, plan, JS_UNDEFINED, 1, &list);
   if (JS_IsException(answer)) return exceptionOf(engine);
-  JSValue text = JS_JSONStringify(engine, answer, JS_UNDEFINED, JS_UNDEFINED);
-  if (JS_IsException(text)) return exceptionOf(engine);
-  size_t length = 0;
-  const char* json = JS_ToCStringLen(engine, &length, text);
-  if (!json) return exceptionOf(engine);
-  return std::string(json, length);
+  return wholeFromEngine(engine, answer, {.bytes = limits::planBytes});
 }
 
 }  // namespace
 
-Outcome<std::string> askPlanner(const std::vector<std::string>& words, const HostContext& context) {
+Outcome<json::Value> askPlanner(const std::vector<std::string>& words, const HostContext& context) {
   Engine engine = keptEngine();
   if (!engine.context) {
     auto made = newEngine(false);
