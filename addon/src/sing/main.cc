@@ -1,6 +1,8 @@
 // The program `sing`: the verbs that start something are answered here, everything else becomes Node.
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -101,6 +103,13 @@ int join(const Value& answer, const Installation& installation) {
   return joinInstance(*plan, {.ownShell = installation.own + "/sh"});
 }
 
+/// Nobody else is there to see the moment in which it is another one.
+unsigned ownUmask() {
+  const mode_t mask = umask(0);
+  umask(mask);
+  return mask;
+}
+
 void closeHandles(const Value& answer) {
   const Value* handles = answer.member("close");
   if (!handles) return;
@@ -111,7 +120,7 @@ void closeHandles(const Value& answer) {
 
 int answerWords(const std::vector<std::string>& words) {
   const Installation installation = findInstallation();
-  HostContext context{installation.root, originalEnvironment(environ), effectiveCapabilities()};
+  HostContext context{installation.root, originalEnvironment(environ), effectiveCapabilities(), ownUmask()};
   if (mayAskForHelp(words)) {
     if (const auto status = answerHelp(installation, words, context.environment)) return *status;
   }
@@ -178,6 +187,9 @@ int printPlanner() {
 }
 
 int main(int count, char** arguments) {
+  // Memory comes from the kernel in few pieces, and stays: the process is about to become another one.
+  mallopt(M_TOP_PAD, 512 << 10);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
   openStandardStreams();
   rememberArguments(count, arguments);
   std::vector<std::string> words;
