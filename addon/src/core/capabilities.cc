@@ -60,7 +60,7 @@ Status dropBounding(uint64_t keep) {
     if (errno == EINVAL) break;  // past the last one that this kernel knows
     const int error = errno;
     // Who may not drop any is content with one that is not there.
-    if (prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 0) continue;
+    if (prctl(PR_CAPBSET_READ, number, 0, 0, 0) != 1) continue;
     return Fault{"drop capability " + std::to_string(number) + " from the bounding set", error};
   }
   return {};

@@ -9,16 +9,22 @@
 namespace sing {
 
 Outcome<std::string> readToEnd(int descriptor, size_t limit) {
-  std::string content;
-  // Most files here are small: one read and one that finds the end. Of the room only what is read is touched.
-  char piece[65536];
+  std::string content, room;
+  // Most files here are small: one read and one that finds the end.
+  char few[4096];
+  char* into = few;
+  size_t size = sizeof few;
   while (true) {
-    const auto got = read(descriptor, piece, sizeof piece);
+    const auto got = read(descriptor, into, size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed("read");
     if (got == 0) return content;
-    content.append(piece, static_cast<size_t>(got));
+    content.append(into, static_cast<size_t>(got));
     if (content.size() > limit) return Fault{"read at most " + std::to_string(limit) + " bytes", EFBIG};
+    if (static_cast<size_t>(got) < size || size >= 1u << 20) continue;
+    size *= 4;
+    room.resize(size);
+    into = room.data();
   }
 }
 
