@@ -18,10 +18,11 @@ static_assert(sizeof(Block) == Arena::offset);
 
 namespace {
 
-// Far from where the kernel puts programs, stacks and mappings, on processors with 39 bits of addresses, too.
-constexpr uintptr_t usualAddress = uintptr_t{1} << 36;
+// Far from where the kernel puts programs, stacks and mappings, on processors with 39 bits of addresses, too. In the middle of a huge page, of which only a third
+// would be used: with this size none fits.
+constexpr uintptr_t usualAddress = (uintptr_t{1} << 36) + (1u << 20);
 // Memory that is never touched costs nothing.
-constexpr size_t blockBytes = 4u << 20;
+constexpr size_t blockBytes = 2u << 20;
 // Before each piece of memory stands how large it is.
 constexpr size_t head = sizeof(size_t);
 
