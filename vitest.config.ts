@@ -16,8 +16,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     pool: 'forks',
-    // Most of the time of most tests is waiting for processes and disks. The default on two cores is one.
-    maxWorkers: 2,
+    // Most of the time of most tests is waiting for processes and disks: three keep two cores busy. The default on two cores is one.
+    maxWorkers: 3,
     // A bound that keeps a test from hanging, and says nothing of speed: the default of a second is none on a busy machine.
     expect: { poll: { timeout: 10_000 } },
     setupFiles: ['test/support/setup.ts'],

@@ -20,7 +20,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, PROGRAM, skipContainers, type Ended } from '../support/containers.js';
 import { commandWithFuse, ENVIRONMENT, makeSquashfs, runWithFuse } from '../support/fuse.js';
 import { useImageFiles } from '../support/image-files.js';
-import { eventually, processesWith } from '../support/processes.js';
+import { eventually } from '../support/processes.js';
 import { execute } from '../support/unpacked.js';
 
 const ROOT = process.getuid?.() === 0;
@@ -49,7 +49,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
   });
 
   async function nothingIsLeft(): Promise<void> {
-    await eventually('nothing to run any more', () => processesWith(`image-${files.number}-`));
+    await eventually('nothing to run any more', () => files.processes());
     const left = (): string[] =>
       ['/tmp', '/var/tmp'].flatMap((parent) =>
         readdirSync(parent).filter((name) => /^sing-[0-9a-f]{32}$/.test(name)),
@@ -168,7 +168,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
-    await eventually('the process that unpacks to end', () => processesWith(`image-${files.number}-`));
+    await eventually('the process that unpacks to end', () => files.processes());
     expect(entries()).toHaveLength(1);
     expect(entries()[0]).toMatch(/^\.new-/);
     const next = await exec();
@@ -193,7 +193,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     expect(await clean([name])).toMatchObject({ status: 0, stdout: `${name}\n` });
     expect(entries()).toEqual([name]);
     expect(await used.leave()).toBe('first\n');
-    await eventually('the use to end', () => processesWith(`image-${files.number}-`));
+    await eventually('the use to end', () => files.processes());
     expect(await clean([name])).toMatchObject({ status: 0, stdout: '' });
     expect(entries()).toEqual([]);
   });
@@ -203,7 +203,7 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
-    await eventually('the use to end', () => processesWith(`image-${files.number}-`));
+    await eventually('the use to end', () => files.processes());
     const [name = ''] = entries();
     expect(await clean([name])).toMatchObject({ status: 0, stdout: '' });
     expect(entries()).toEqual([]);

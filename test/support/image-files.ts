@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { ordinaryId } from './containers.js';
 import { commandWithFuse, ENVIRONMENT, type FuseDevice } from './fuse.js';
+import { processesWith } from './processes.js';
 import { temporaryFolder } from './temporary.js';
 
 /** What tests of image files share; there inside tests. */
@@ -15,6 +16,8 @@ export interface ImageFiles {
   readonly image: string;
   /** Another one in every test, for names that no other test has. */
   readonly number: number;
+  /** The processes that name images of the running test: its own, and those that they left to serve them. */
+  processes(): string[];
   /** Makes a folder of the ordinary user, below the folder of all tests. */
   own(name: string, mode?: number): string;
   /** Starts the program as an ordinary user, behind the words of `prefix`. Killed behind the test if it has not ended. */
@@ -42,6 +45,7 @@ export function useImageFiles(
     whole: '',
     image: '',
     number: 0,
+    processes: () => processesWith(join(files.folder, `image-${files.number}-`)),
     own(name: string, mode = 0o700) {
       const path = join(files.folder, name);
       mkdirSync(path, { recursive: true });

@@ -35,14 +35,17 @@ constexpr KnownFileSystem unusable[] = {
     {0xAAD7AAEA, "PanFS", true},   {0xF15F, "eCryptfs", true},
 };
 
-const KnownFileSystem* knownAs(int session, const std::string& path) {
-  auto opened = openInSession(session, path, O_RDONLY | O_DIRECTORY);
-  struct statfs status {};
-  if (!opened || fstatfs(opened->get(), &status) != 0) return nullptr;
+const KnownFileSystem* knownAs(uint32_t magic) {
   for (const auto& one : unusable) {
-    if (one.magic == static_cast<uint32_t>(status.f_type)) return &one;
+    if (one.magic == magic) return &one;
   }
   return nullptr;
+}
+
+const KnownFileSystem* knownAs(int session, const std::string& path) {
+  auto opened = openInSession(session, path, O_PATH | O_DIRECTORY);
+  struct statfs status {};
+  return opened && fstatfs(opened->get(), &status) == 0 ? knownAs(static_cast<uint32_t>(status.f_type)) : nullptr;
 }
 
 Outcome<int> programOf(StepContext& context, size_t index) {
@@ -121,6 +124,16 @@ Status checkLayers(int session, const plan::MountOverlay& step) {
   if (!known) return {};
   return refused(std::string("A writable overlay cannot lie on ") + known->name +
                  ": use an overlay on a local disk, an image made by sing overlay create, or give it with :ro");
+}
+
+const char* unfitFileSystem(uint32_t magic) {
+  const auto* known = knownAs(magic);
+  return known && known->neither ? known->name : nullptr;
+}
+
+const char* unfitAsLayer(int directory) {
+  struct statfs status {};
+  return fstatfs(directory, &status) == 0 ? unfitFileSystem(static_cast<uint32_t>(status.f_type)) : nullptr;
 }
 
 Fault explainOverlay(int session, const plan::MountOverlay& step, Fault fault) {

@@ -140,12 +140,20 @@ struct ByProgram {
   bool allowOther = false;
 };
 
+/// When an underlay takes the place of an overlay.
+enum class UnderlayUse { never, unfit, refused };
+
 struct MountOverlay {
   Texts lower;
   std::optional<Upper> upper;
   bool userXattr = false;
   std::string at;
   std::optional<ByProgram> by;
+  UnderlayUse underlay = UnderlayUse::never;
+};
+
+struct MountUnderlay {
+  std::string layer, rootfs, at;
 };
 
 struct PrepareLayer {
@@ -207,7 +215,7 @@ struct MountFileSystem {
 };
 
 using Step = std::variant<MakeDirectory, WriteFile, MakeLink, MountImage, PrepareTargets, MountOverlay, StageAccounts,
-                          Bind, MountFileSystem, PrepareLayer>;
+                          Bind, MountFileSystem, PrepareLayer, MountUnderlay>;
 
 enum class CapabilityChoice { none, all, listed };
 

@@ -128,6 +128,18 @@ MountOverlay readMountOverlay(Fields& fields, Report& report) {
     out.by = ByProgram{inner.absolutePath("program"), inner.boolean("allowOther")};
     inner.end();
   }
+  out.underlay = static_cast<UnderlayUse>(fields.choice("underlay", {"never", "unfit", "refused"}));
+  if (out.underlay != UnderlayUse::never && (out.lower.size() != 2 || out.upper || out.by)) {
+    fields.wrong("underlay", "'never' unless there are two lower directories and nothing else");
+  }
+  return out;
+}
+
+MountUnderlay readMountUnderlay(Fields& fields) {
+  MountUnderlay out;
+  out.layer = fields.sessionPath("layer");
+  out.rootfs = fields.sessionPath("rootfs");
+  out.at = fields.sessionPath("at");
   return out;
 }
 
@@ -246,6 +258,8 @@ std::optional<Step> readStep(const Value& value, const std::string& where, Repor
     step = readMountFileSystem(fields, report);
   } else if (kind == "prepare_layer") {
     step = readPrepareLayer(fields);
+  } else if (kind == "mount_underlay") {
+    step = readMountUnderlay(fields);
   } else {
     fields.wrong("kind", "a known kind of step");
     return std::nullopt;
@@ -256,7 +270,8 @@ std::optional<Step> readStep(const Value& value, const std::string& where, Repor
 
 std::string_view stepKind(const Step& step) {
   static constexpr std::string_view kinds[] = {"make_directory", "write_file",     "make_link", "mount_image",      "prepare_targets",
-                                               "mount_overlay",  "stage_accounts", "bind",      "mount_file_system", "prepare_layer"};
+                                               "mount_overlay",  "stage_accounts", "bind",      "mount_file_system", "prepare_layer",
+                                               "mount_underlay"};
   return kinds[step.index()];
 }
 

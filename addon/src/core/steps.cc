@@ -11,6 +11,7 @@
 #include "messages.h"
 #include "mounting.h"
 #include "targets.h"
+#include "underlay.h"
 #include "walk.h"
 
 namespace sing {
@@ -62,6 +63,14 @@ Status prepareTargets(StepContext& context, const plan::PrepareTargets& step) {
   return {};
 }
 
+/// The underlay of the same two directories.
+Status underlayInstead(StepContext& context, const plan::MountOverlay& step, const std::string& reason) {
+  say(Level::verbose, "No overlay: " + reason);
+  const auto done = mountUnderlay(context, {step.lower.front(), step.lower.back(), step.at});
+  if (done) return {};
+  return Fault{"no overlay (" + reason + "), and no underlay: " + done.fault().what, done.fault().error};
+}
+
 Status mountOverlay(StepContext& context, size_t index, const plan::MountOverlay& step) {
   // The option text names directories; each is opened once as a session path, so that none leads through a link of an image.
   std::string layers = "lowerdir=";
@@ -73,7 +82,10 @@ Status mountOverlay(StepContext& context, size_t index, const plan::MountOverlay
     named.push_back(step.upper->work);
   }
   for (const auto& path : named) {
-    if (auto opened = openInSession(context.session, path, O_PATH | O_DIRECTORY); !opened) return opened.fault();
+    auto opened = openInSession(context.session, path, O_PATH | O_DIRECTORY);
+    if (!opened) return opened.fault();
+    if (step.underlay == plan::UnderlayUse::never || path != step.lower.back()) continue;
+    if (const char* unfit = unfitAsLayer(opened->get())) return underlayInstead(context, step, std::string("the image lies on ") + unfit);
   }
   if (step.by) return mountOverlayByProgram(context, index, step);
   SING_TRY(checkLayers(context.session, step));
@@ -85,7 +97,10 @@ Status mountOverlay(StepContext& context, size_t index, const plan::MountOverlay
   std::string extra = step.userXattr ? ",userxattr,xino=on" : ",xino=on";
   for (bool indexOff = false;;) {
     const std::string options = layers + extra + (indexOff ? ",index=off" : "");
-    if (mount("overlay", target.c_str(), "overlay", flags, options.c_str()) == 0) return {};
+    if (mount("overlay", target.c_str(), "overlay", flags, options.c_str()) == 0) {
+      if (step.at == context.plan.root) say(Level::verbose, "Mount points that the image lacks are made by an overlay");
+      return {};
+    }
     if (errno == ESTALE && !indexOff) {
       indexOff = true;
     } else if (errno == EINVAL && extra == ",userxattr,xino=on") {
@@ -95,7 +110,11 @@ Status mountOverlay(StepContext& context, size_t index, const plan::MountOverlay
     } else if (errno == EINVAL && !extra.empty()) {
       extra.clear();
     } else {
-      return explainOverlay(context.session, step, failed("mount the overlay"));
+      const Fault fault = failed("mount the overlay");
+      if (step.underlay == plan::UnderlayUse::refused) return underlayInstead(context, step, fault.sentence());
+      Fault explained = explainOverlay(context.session, step, fault);
+      if (step.underlay == plan::UnderlayUse::unfit) explained.what += " (--underlay does without an overlay)";
+      return explained;
     }
   }
 }
@@ -198,6 +217,7 @@ Status doStep(StepContext& context, size_t index) {
     Status operator()(const plan::Bind& step) { return bind(context, index, step); }
     Status operator()(const plan::MountFileSystem& step) { return mountFileSystem(context, step); }
     Status operator()(const plan::PrepareLayer& step) { return prepareLayer(context, step); }
+    Status operator()(const plan::MountUnderlay& step) { return mountUnderlay(context, step); }
   };
   return std::visit(Visitor{context, index}, step);
 }
@@ -220,6 +240,7 @@ std::string pathOfStep(const plan::Step& step) {
     std::string operator()(const plan::Bind& step) { return step.target.path; }
     std::string operator()(const plan::MountFileSystem& step) { return step.target.path; }
     std::string operator()(const plan::PrepareLayer& step) { return step.image; }
+    std::string operator()(const plan::MountUnderlay& step) { return step.at; }
   };
   return std::visit(Visitor{}, step);
 }
@@ -242,6 +263,7 @@ std::string describeStep(const plan::Step& step) {
     }
     std::string operator()(const plan::MountFileSystem& step) { return "mounting " + step.fileSystem + " at " + step.target.path; }
     std::string operator()(const plan::PrepareLayer& step) { return step.at ? "opening a layer" : "opening a layer for writing"; }
+    std::string operator()(const plan::MountUnderlay&) { return "mounting the underlay"; }
   };
   return std::visit(Visitor{}, step);
 }

@@ -16,6 +16,9 @@ struct Test {
 /// Every test of the program, in the order of registration.
 std::vector<Test>& all();
 
+/// How many checks have failed.
+int failures();
+
 /// Notes a failed check of the running test.
 void fail(const char* file, int line, const std::string& what);
 

@@ -13,7 +13,7 @@
 namespace sing::tests {
 
 namespace {
-int failures = 0;
+int failed = 0;
 }
 
 std::vector<Test>& all() {
@@ -21,8 +21,10 @@ std::vector<Test>& all() {
   return tests;
 }
 
+int failures() { return failed; }
+
 void fail(const char* file, int line, const std::string& what) {
-  ++failures;
+  ++failed;
   printf("  %s:%d: %s\n", file, line, what.c_str());
 }
 
@@ -63,14 +65,14 @@ std::string readWhole(const std::string& path) {
 
 int main() {
   umask(022);
-  int failed = 0;
+  int failedTests = 0;
   for (const auto& test : sing::tests::all()) {
-    const int before = sing::tests::failures;
+    const int before = sing::tests::failures();
     test.run();
-    if (sing::tests::failures == before) continue;
-    ++failed;
+    if (sing::tests::failures() == before) continue;
+    ++failedTests;
     printf("FAILED: %s\n", test.name);
   }
-  printf("%zu tests, %d failed\n", sing::tests::all().size(), failed);
-  return failed == 0 ? 0 : 1;
+  printf("%zu tests, %d failed\n", sing::tests::all().size(), failedTests);
+  return failedTests == 0 ? 0 : 1;
 }

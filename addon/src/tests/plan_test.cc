@@ -116,6 +116,15 @@ TEST("plan: refuses layers, programs and sources of images that lead elsewhere")
   const std::string overlay = R"({"kind":"mount_overlay","lower":["a"],"upper":null,"userXattr":false,"at":"root","by":)";
   refusesStep(overlay + R"({"program":"fuse-overlayfs","allowOther":false}})", "steps[0].by.program");
   refusesStep(overlay + R"({"program":"/usr/bin/fuse-overlayfs"}})", "steps[0].by.allowOther");
+  refusesStep(overlay + "null}", "steps[0].underlay");
+  refusesStep(overlay + R"(null,"underlay":"always"})", "steps[0].underlay");
+  refusesStep(overlay + R"(null,"underlay":"refused"})", "steps[0].underlay");
+  const std::string upper = R"({"kind":"mount_overlay","lower":["a","b"],"upper":{"directory":"c","work":"d"},"userXattr":false,"at":"root","by":null,)";
+  refusesStep(upper + R"("underlay":"unfit"})", "steps[0].underlay");
+  refusesStep(R"({"kind":"mount_underlay","layer":"/lower","rootfs":"rootfs","at":"root"})", "steps[0].layer");
+  refusesStep(R"({"kind":"mount_underlay","layer":"lower","rootfs":"../rootfs","at":"root"})", "steps[0].rootfs");
+  refusesStep(R"({"kind":"mount_underlay","layer":"lower","rootfs":"rootfs","at":"a/../root"})", "steps[0].at");
+  refusesStep(R"({"kind":"mount_underlay","layer":"lower","rootfs":"rootfs","at":"root","entries":1})", "no members beyond");
   const std::string image = R"({"kind":"mount_image","image":{"handle":9,"path":"/x","fileSystem":"ext3","offset":0,"size":1},"at":"a",)"
                             R"("flags":{"readOnly":true,"nosuid":true,"nodev":true,"noexec":false},"backends":[)";
   refusesStep(image + R"({"kind":"program","program":"fuse2fs","allowOther":false}]})", "backends[0].program");

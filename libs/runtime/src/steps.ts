@@ -48,7 +48,8 @@ export type Step =
   | StageAccounts
   | Bind
   | MountFileSystem
-  | PrepareLayer;
+  | PrepareLayer
+  | MountUnderlay;
 
 export type StepKind = Step['kind'];
 
@@ -135,10 +136,10 @@ export type ImageBackend =
   | { readonly kind: 'program'; readonly program: AbsolutePath; readonly allowOther: boolean };
 
 /**
- * Makes the missing mount points, before the overlay is mounted. Each `path` is walked from the root of `rootfs` (links interpreted inside
+ * Makes the missing mount points, before the overlay or underlay is mounted. Each `path` is walked from the root of `rootfs` (links interpreted inside
  * it, `..` clamped), looking at `rootfs` and at what was already made in `layer`. Parts that exist in neither are made in `layer`: directories
  * with mode 0755, the last part by `type` (files empty, 0644). A directory of `layer` that also exists in `rootfs` gets the mode of that one (it
- * covers it in the overlay). `layer` may be `rootfs` itself (a writable root whose missing mount points may stay). A path that leads through
+ * covers it there). `layer` may be `rootfs` itself (a writable root whose missing mount points may stay). A path that leads through
  * something that is no directory, or ends at the wrong type, is left alone: its mount fails later by its own rule. Never fatal.
  */
 export interface PrepareTargets {
@@ -171,6 +172,24 @@ export interface MountOverlay {
   readonly at: SessionPath;
   /** A program of the distribution (`fuse-overlayfs`, owned by root) that does it, where the kernel cannot: it takes no writable layer that is served by FUSE. */
   readonly by: { readonly program: AbsolutePath; readonly allowOther: boolean } | null;
+  /**
+   * When a MountUnderlay takes its place, with `lower` as its `layer` and `rootfs`: only `never` unless there are exactly these two, no `upper` and no `by`. `unfit`: when the file system
+   * of the lowest is one of those that an overlay cannot read (runtime contract §2.4). `refused`: also when the kernel refuses the overlay for whatever reason. Told at VERBOSE.
+   */
+  readonly underlay: 'never' | 'unfit' | 'refused';
+}
+
+/**
+ * Shows `rootfs` at `at` (an existing session directory), read-only, nosuid, nodev, with what `prepare_targets` has made in `layer`, without an overlay: a directory of `layer` that has something
+ * its counterpart in `rootfs` lacks covers that, and everything else of the counterpart is bound into it, one mount each (links are made anew). So `layer` is used up. A directory that the
+ * executor cannot read is left as it is. More than 20,000 entries are a failure, more than 50 mounts (with the binds of the plan) a WARNING. No path is followed: everything is reached from
+ * the descriptor of its parent. Nothing is written to `rootfs`.
+ */
+export interface MountUnderlay {
+  readonly kind: 'mount_underlay';
+  readonly layer: SessionPath;
+  readonly rootfs: SessionPath;
+  readonly at: SessionPath;
 }
 
 /**

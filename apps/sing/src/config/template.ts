@@ -21,8 +21,10 @@ const MEANING: Readonly<Record<string, string>> = {
   'bind path':
     'Files and folders of the host that every container shows: SRC or SRC:DST. May stand on several lines.',
   'user bind control': 'Callers may bind, and choose home, scratch and working directories.',
-  'enable overlay': 'Layers of the caller above an image (--overlay, --writable-tmpfs).',
-  'enable underlay': 'Mount points that an image lacks are made also where overlays are not enabled.',
+  'enable overlay':
+    'Overlays: layers of the caller (--overlay, --writable-tmpfs), and mount points that an image lacks. try: these by an underlay where the kernel refuses an overlay.',
+  'enable underlay':
+    'Mount points that an image lacks, by bind mounts, where there is no overlay. preferred: wherever none is needed.',
   'mount slave': 'What the host mounts later appears in containers that run.',
   'sessiondir max size':
     'MiB in memory for one container: --writable-tmpfs, and /tmp, home and scratch of contained ones.',

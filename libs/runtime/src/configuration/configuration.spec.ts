@@ -58,7 +58,7 @@ describe('singularity.conf', () => {
       mountHostfs: true,
       sessionFileSystem: 'ramfs',
       rootCapabilities: 'file',
-      underlay: false,
+      underlay: 'no',
       searchPath: '$PATH:/sbin',
     });
   });

@@ -22,9 +22,10 @@ export interface Configuration {
   /** `src[:dst]` as written. */
   readonly bindPaths: readonly Bytes[];
   readonly userBindControl: boolean;
-  readonly overlay: boolean;
-  /** Mount points that an image lacks are made, also where overlays are not allowed. */
-  readonly underlay: boolean;
+  /** `try`: where the kernel refuses one, an underlay does instead. */
+  readonly overlay: 'yes' | 'no' | 'try';
+  /** Mount points that an image lacks are made without an overlay: where there can be none, or (`preferred`) wherever none is needed. */
+  readonly underlay: 'yes' | 'no' | 'preferred';
   /** MiB. */
   readonly sessionSize: number;
   readonly sessionFileSystem: 'tmpfs' | 'ramfs';
@@ -72,6 +73,8 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     return typeof value === 'string' && value !== '' ? value : null;
   };
   const dev = values.get('mount dev');
+  const overlay = values.get('enable overlay');
+  const underlay = values.get('enable underlay');
   const capabilities = values.get('root default capabilities');
   return {
     allowUserNamespace: on('allow user ns'),
@@ -91,8 +94,8 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     mountSlave: on('mount slave'),
     bindPaths: list('bind path'),
     userBindControl: on('user bind control'),
-    overlay: values.get('enable overlay') !== 'no',
-    underlay: values.get('enable underlay') !== 'no',
+    overlay: overlay === 'no' || overlay === 'try' ? overlay : 'yes',
+    underlay: underlay === 'no' || underlay === 'preferred' ? underlay : 'yes',
     sessionSize: count('sessiondir max size'),
     sessionFileSystem: values.get('memory fs type') === 'ramfs' ? 'ramfs' : 'tmpfs',
     allowSif: on('allow container sif'),

@@ -125,7 +125,7 @@ describe('layers', () => {
     ],
     [
       'overlays that are switched off',
-      change([wanted('/layer')], { configuration: { overlay: false } }),
+      change([wanted('/layer')], { configuration: { overlay: 'no' } }),
       'enable overlay = no',
     ],
     ['an overlay that is not there', change([wanted('/nope')]), 'could not open overlay /nope'],

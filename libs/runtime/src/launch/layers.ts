@@ -35,12 +35,17 @@ interface Layer {
  */
 export function planLayers(options: LaunchOptions, facts: Facts, mode: Mode, messages: Message[]): Layers {
   const layers = [...ownLayers(options, facts), ...facts.overlays.flatMap((one) => givenLayers(one, facts))];
-  if (layers.length > 0 && !facts.configuration.overlay)
+  if (layers.length > 0 && facts.configuration.overlay === 'no')
     throw refusal('an overlay is needed, which the configuration disables ("enable overlay = no")');
   if (options.overlays.length > 0 && options.writable === 'image')
     throw refusal(
       '--writable and --overlay exclude each other: the writable image would be below the overlay',
       'leave --writable out, and what is written goes to the overlay',
+    );
+  if (layers.length > 0 && options.underlay)
+    throw refusal(
+      '--underlay and an overlay exclude each other: an underlay has no layers of the caller or of the image',
+      'leave --underlay out',
     );
   const writable = layers.filter((layer) => layer.writable);
   if (writable.length > 1)

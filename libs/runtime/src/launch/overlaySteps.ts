@@ -1,5 +1,5 @@
 import type { LaunchOptions } from '../options/launchOptions.js';
-import type { PreparedTarget, SessionPath, Step } from '../plan.js';
+import type { MountOverlay, PreparedTarget, SessionPath, Step } from '../plan.js';
 import type { Layers } from './layers.js';
 import { SESSION } from './layout.js';
 import type { Mode } from './mode.js';
@@ -9,7 +9,7 @@ export function contentRoot(layers: Layers): SessionPath {
   return hasLayers(layers) ? SESSION.merged : SESSION.rootfs;
 }
 
-function hasLayers(layers: Layers): boolean {
+export function hasLayers(layers: Layers): boolean {
   return layers.lower.length > 0 || layers.upper !== null;
 }
 
@@ -26,6 +26,7 @@ export function mergeSteps(layers: Layers, mode: Mode): readonly Step[] {
       userXattr: mode.userNamespace !== null,
       at: SESSION.merged,
       by: null,
+      underlay: 'never',
     },
   ];
 }
@@ -36,6 +37,7 @@ export function overlaySteps(
   mode: Mode,
   layers: Layers,
   targets: readonly PreparedTarget[],
+  underlay: MountOverlay['underlay'],
 ): readonly Step[] {
   const memory = options.writable === 'tmpfs' && layers.upper === null;
   const made = [SESSION.lower, SESSION.root, ...(memory ? [SESSION.upper, SESSION.work] : [])];
@@ -56,9 +58,20 @@ export function overlaySteps(
       userXattr: (upper !== null || hasLayers(layers)) && mode.userNamespace !== null,
       at: SESSION.root,
       by: layers.by,
+      underlay: upper === null && !hasLayers(layers) ? underlay : 'never',
     },
     // A directory that was made in a layer hides what lies below it: there, mount points are made in the layer itself.
     ...(layers.upper === null ? [] : [prepare(SESSION.root, SESSION.root)]),
+  ];
+}
+
+/** The same without an overlay. */
+export function underlaySteps(targets: readonly PreparedTarget[]): readonly Step[] {
+  const { rootfs, lower, root } = SESSION;
+  return [
+    ...[lower, root].map(directory),
+    { kind: 'prepare_targets', rootfs, layer: lower, targets },
+    { kind: 'mount_underlay', layer: lower, rootfs, at: root },
   ];
 }
 

@@ -335,7 +335,7 @@ describe('image', () => {
   });
 
   it('under a layer in memory is refused where overlays are forbidden', () => {
-    expect(() => launch({ options: { writable: 'tmpfs' }, configuration: { overlay: false } })).toThrow(
+    expect(() => launch({ options: { writable: 'tmpfs' }, configuration: { overlay: 'no' } })).toThrow(
       'enable overlay = no',
     );
   });

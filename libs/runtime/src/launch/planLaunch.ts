@@ -36,7 +36,8 @@ import { SESSION } from './layout.js';
 import type { Mode } from './mode.js';
 import { chooseMode } from './mode.js';
 import { MountList } from './mountList.js';
-import { contentRoot, mergeSteps, overlaySteps } from './overlaySteps.js';
+import { contentRoot, mergeSteps } from './overlaySteps.js';
+import { layerOf } from './rootLayer.js';
 import { launchPayload } from './payload.js';
 import { warnOfVariableFiles } from './variableFiles.js';
 import { SESSION_PLACES } from './wantedPaths.js';
@@ -138,20 +139,14 @@ function launchSteps(
   addUserBinds(list, options, facts, mode, messages);
   addWorkingDirectory(list, options, facts);
 
-  const { overlay, underlay } = facts.configuration;
-  const layered = (options.writable !== 'image' || layers.upper !== null) && (overlay || underlay);
-  if (options.writable === 'tmpfs' && !overlay)
-    throw refusal(
-      '--writable-tmpfs needs an overlay, which the configuration disables ("enable overlay = no")',
-    );
   const directory = (path: string): Step => ({ kind: 'make_directory', path, mode: 0o755 });
-  const layer: readonly Step[] = layered ? overlaySteps(options, mode, layers, list.targets) : [];
+  const layer = layerOf(options, facts, mode, layers, list.targets, messages);
   const files = [
     accounts !== null,
     list.session.some((step) => 'path' in step && step.path.startsWith('files/')),
   ];
   return {
-    root: layered ? SESSION.root : SESSION.rootfs,
+    root: layer === null ? SESSION.rootfs : SESSION.root,
     steps: [
       directory(SESSION.rootfs),
       ...(files.includes(true) ? [directory('files')] : []),
@@ -159,7 +154,7 @@ function launchSteps(
       image,
       ...mergeSteps(layers, mode),
       ...(accounts === null ? [] : [accounts]),
-      ...layer,
+      ...(layer ?? []),
       ...list.mounts,
     ],
   };

@@ -179,6 +179,12 @@ const OFFERED: readonly Flag[] = [
     keys: ['WRITABLE_TMPFS'],
     summary: 'what is written goes to memory and vanishes',
   },
+  {
+    name: 'underlay',
+    takes: 'nothing',
+    keys: ['UNDERLAY'],
+    summary: 'make missing mount points of the image by bind mounts, without an overlay',
+  },
   { name: 'keep-privs', takes: 'nothing', keys: ['KEEP_PRIVS'], summary: 'root keeps all capabilities' },
   { name: 'no-privs', takes: 'nothing', keys: ['NO_PRIVS'], summary: 'root drops all capabilities' },
   {
@@ -250,7 +256,6 @@ const NOT_OFFERED: readonly Flag[] = [
   switchFlag('no-tmp-sandbox', 'NO_TMP_SANDBOX'),
   { ...valueFlag('tmpdir'), remedy: 'set SINGULARITY_TMPDIR' },
   switchFlag('unsquash', 'UNSQUASH'),
-  switchFlag('underlay', 'UNDERLAY'),
   switchFlag('oci', 'OCI'),
   { ...switchFlag('no-oci', 'NO_OCI'), granted: true },
   switchFlag('no-compat', 'NO_COMPAT'),

@@ -34,6 +34,8 @@ export interface LaunchOptions {
   readonly fakeroot: boolean;
   /** `image`: the image itself, or its overlay partition; `tmpfs`: a layer in memory. */
   readonly writable: 'no' | 'image' | 'tmpfs';
+  /** Mount points that the image lacks are made without an overlay. */
+  readonly underlay: boolean;
   /** Capabilities of root: as configured, all, none. Without meaning for users. */
   readonly privileges: 'default' | 'keep' | 'none';
   /** Absolute, or null: where the caller is. */
@@ -89,6 +91,7 @@ export function plainOptions(image: Bytes, words: readonly Bytes[]): LaunchOptio
     nameServers: [],
     fakeroot: false,
     writable: 'no',
+    underlay: false,
     privileges: 'default',
     workingDirectory: null,
     variables: [],

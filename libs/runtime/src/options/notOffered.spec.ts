@@ -8,7 +8,7 @@ import type { Flag } from './flag.js';
 const LACKING = [
   'allow-setuid add-caps drop-caps security no-setgroups network-args netns-path fusemount nv nvccli rocm apply-cgroups',
   'blkio-weight blkio-weight-device cpu-shares cpus cpuset-cpus cpuset-mems memory memory-reservation memory-swap oom-kill-disable pids-limit',
-  'passphrase pem-path tmp-sandbox no-tmp-sandbox tmpdir unsquash underlay oci no-compat keep-layers device cdi-dirs data',
+  'passphrase pem-path tmp-sandbox no-tmp-sandbox tmpdir unsquash oci no-compat keep-layers device cdi-dirs data',
   'dmtcp-launch dmtcp-restart sharens runscript-timeout ignore-subuid ignore-userns ignore-fakeroot-command',
 ]
   .join(' ')

@@ -65,6 +65,7 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     nameServers: readNameServers(words('dns')),
     fakeroot: on('fakeroot'),
     writable: readWritable(on('writable'), on('writable-tmpfs') || compat, messages),
+    underlay: on('underlay'),
     privileges: readPrivileges(on('keep-privs'), on('no-privs')),
     workingDirectory: readDirectory(text('cwd')),
     variables: texts('env').flatMap((one) => parseVariables(one, verb)),

@@ -130,6 +130,11 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
       },
     },
   },
+  {
+    name: 'exec-underlay',
+    words: ['exec', '--underlay', '--writable-tmpfs', '-B', '/data:/new', '/img', 'true'],
+    host: base,
+  },
   { name: 'exec-writable', words: ['exec', '-w', '/img', 'touch', '/f'], host: base },
   {
     name: 'exec-not-utf-8',
