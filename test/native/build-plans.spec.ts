@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Ending, LaunchPlan, StartedContainer } from '#libs/runtime';
 import { buildIds, exposedPath, planCommands, planEnclosure, startPlan, systemHost } from '#libs/runtime';
 import { makeImage, skipContainers } from '../support/containers.js';
+import { lookThroughProcesses } from '../support/looking.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 // Plans of a build, started from Node as whoever runs the tests; as root nothing in them may be root of the host.
@@ -67,6 +68,13 @@ describe.skipIf(skipContainers())('plans of a build', () => {
   it('commands see their root, an environment of their own and no process of the host', async () => {
     const ended = await run(['ls -d /*; ls /tmp; set -- /proc/[0-9]*; echo $#; env | grep -v SHLVL']);
     expect(ended.stdout).toBe('/bin\n/dev\n/etc\n/proc\n/tmp\n/var\n2\nPATH=/bin\nPWD=/\n');
+  });
+
+  it('commands see nothing of the host through the processes beside them', async () => {
+    writeFileSync(join(folder, 'mark'), '');
+    const ended = await run([lookThroughProcesses(join(folder, 'mark'), 'PATH=')]);
+    // Its own environment is all that it finds.
+    expect(ended.stdout.trim().split('\n')).toEqual(['sing', 'sh', 'environ of sh leads out']);
   });
 
   it('the first failure ends the sequence; what must always run still does', async () => {
@@ -132,6 +140,12 @@ describe.skipIf(skipContainers())('plans of a build', () => {
       expect(id).toBe('0');
       const outside = ranges.map((range) => Number(range.trim().split(/\s+/)[1]));
       expect(outside).not.toContain(0);
+    });
+
+    it('hides it also behind the processes that are seen', async () => {
+      writeFileSync(join(folder, 'mark'), '');
+      const ended = await enclosed(lookThroughProcesses(join(folder, 'mark'), 'no such word'), [folder]);
+      expect(ended.stdout.trim().split('\n').toSorted()).toEqual(['sh', 'sinit']);
     });
 
     it('hides what it must, and shows the work folder that lies in it', async () => {

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -431,5 +433,31 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
       });
       await eventually('the loop device to be free', () => mountsOf(folder));
     });
+
+    it.skipIf(!asRoot).each([[[]], [['--pid']]])(
+      'what the kernel writes to an ext3 of root is in the image when the start ends %j',
+      async (flags) => {
+        const path = layer();
+        const copy = place('copy.img');
+        chownSync(path, 0, 0);
+        const words = [
+          'exec',
+          ...flags,
+          '-o',
+          path,
+          image,
+          'sh',
+          '-c',
+          'dd if=/dev/zero of=/big bs=1M count=20',
+        ];
+        expect(await runSing(words, { as: 'root' })).toMatchObject({ status: 0 });
+        copyFileSync(path, copy);
+        // What the journal has is not in its place yet.
+        spawnSync('/sbin/e2fsck', ['-fy', copy]);
+        const look = spawnSync('/sbin/debugfs', ['-R', 'stat /upper/big', copy], { encoding: 'utf8' });
+        expect(look.stdout).toMatch(/Size: 20971520\b/);
+        await eventually('the loop device to be free', () => mountsOf(folder));
+      },
+    );
   },
 );

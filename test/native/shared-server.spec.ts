@@ -23,6 +23,7 @@ import {
   skipFuse,
 } from '../support/fuse.js';
 import { useImageFiles } from '../support/image-files.js';
+import { lookThroughProcesses } from '../support/looking.js';
 import { eventually, processesWith } from '../support/processes.js';
 
 /** Listens at a path as an image server would, and answers every request with an open /dev/null. */
@@ -296,26 +297,37 @@ describe.skipIf(skipContainers() || skipFuse())('a shared image server', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
       ...(ROOT ? { uid: ordinaryId(), gid: ordinaryId() } : {}),
     });
-    await once(child.stdout, 'data');
-    // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
-    for (const flags of [[], ['-p']]) {
-      const words = [
-        ...serverIdle(files.folder, 1),
-        '-v',
-        'exec',
-        ...flags,
-        files.image,
-        'cat',
-        '/first',
-        '/second',
-      ];
-      const ended = await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
-      expect(ended).toMatchObject({ status: 0, stdout: 'first\nsecond\n' });
-      expect(ended.stderr).toContain('not mounted by shared: ');
-      await eventually('the own server to end', servers);
+    try {
+      await once(child.stdout, 'data');
+      // It sends a descriptor that is no mount: by then the namespaces are made, and the own server comes from inside them.
+      writeFileSync(join(files.folder, 'mark'), '');
+      const look = lookThroughProcesses(join(files.folder, 'mark'), 'XDG_RUNTIME_DIR');
+      const read = 'cat /first /second';
+      for (const [flags, script, lines] of [
+        [[], read, ['first', 'second']],
+        [['-p'], read, ['first', 'second']],
+        // It is seen, and shows nothing.
+        [['-C'], look, ['sh', 'sing-image', 'sinit']],
+      ] as const) {
+        const words = [
+          ...serverIdle(files.folder, 1),
+          '-v',
+          'exec',
+          ...flags,
+          files.image,
+          'sh',
+          '-c',
+          script,
+        ];
+        const ended = await runWithFuse(files.folder, 'open', words, { XDG_RUNTIME_DIR: runtime });
+        expect([ended.status, ended.stdout.split('\n').filter(Boolean).toSorted()]).toEqual([0, lines]);
+        expect(ended.stderr).toContain('not mounted by shared: ');
+        await eventually('the own server to end', servers);
+      }
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'close');
     }
-    child.kill('SIGKILL');
-    await once(child, 'close');
     expect(await exec(1, ['cat', '/first'])).toEqual(WORKS);
   });
 

@@ -255,6 +255,22 @@ describe.skipIf(skipContainers() || !ROOT)('the cache of unpacked images', () =>
     expect(entries()).toEqual([]);
   });
 
+  it('a folder of a group, which hands its setgid down, is used', async () => {
+    chmodSync(place, 0o2755);
+    expect(await exec()).toMatchObject(WORKS);
+    expect(statSync(cache()).mode & 0o7777).toBe(0o2700);
+    expect(await exec()).toEqual({ ...WORKS, stderr: '' });
+  });
+
+  it.each(['key', 'rootfs'])('an image of which somebody removed the %s is made anew', async (part) => {
+    await exec();
+    const [name = ''] = entries();
+    rmSync(join(cache(), name, part), { recursive: true });
+    expect((await exec()).stderr).toMatch(UNPACKING);
+    expect(entries()).toEqual([name]);
+    expect(await exec()).toEqual({ ...WORKS, stderr: '' });
+  });
+
   it('a full disk is no reason not to start', async () => {
     const words = ['exec', files.image, 'cat', '/first'];
     const small = [

@@ -12,7 +12,7 @@
 namespace sing {
 
 namespace {
-constexpr size_t messageBytes = 64u << 10;
+constexpr size_t messageBytes = longestMessage + 1;
 constexpr size_t messageDescriptors = 16;
 }  // namespace
 
@@ -24,7 +24,7 @@ Outcome<ChannelPair> openChannel() {
 
 Status sendMessage(int channel, const std::string& text, std::initializer_list<int> descriptors) {
   // An empty packet would look like the end of the channel.
-  std::string packet = "." + text.substr(0, messageBytes - 1);
+  std::string packet = "." + text.substr(0, longestMessage);
   iovec part{packet.data(), packet.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * messageDescriptors)] = {};
   msghdr message{};

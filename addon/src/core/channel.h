@@ -18,13 +18,16 @@ struct Message {
   std::vector<Descriptor> descriptors;
 };
 
+/// Of the text of a message, in bytes; what is longer is cut.
+constexpr size_t longestMessage = (64u << 10) - 1;
+
 /// Two ends of a channel (close-on-exec).
 struct ChannelPair {
   Descriptor here, there;
 };
 Outcome<ChannelPair> openChannel();
 
-/// Sends one message of at most 64 KiB with at most 16 descriptors.
+/// Sends one message with at most 16 descriptors.
 Status sendMessage(int channel, const std::string& text, std::initializer_list<int> descriptors = {});
 
 /// Waits for one message. The other end closed without one: a fault with EPIPE.

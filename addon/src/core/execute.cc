@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "credentials.h"
@@ -84,13 +85,14 @@ Status checkHandles(const std::set<int>& handles) {
   return {};
 }
 
-/// Whether a program writes to an image: its end is awaited, so that the next start finds everything written, and the image free.
-bool writesByProgram(const plan::LaunchPlan& plan) {
+/// Whether the payload writes to an image: the end of that is awaited, so that the next start, or a copy of the image, has everything.
+bool writesToImage(const plan::LaunchPlan& plan) {
   for (const auto& step : plan.steps) {
     const auto* image = std::get_if<plan::MountImage>(&step);
     if (!image || image->flags.readOnly) continue;
     for (const auto& backend : image->backends) {
       if (backend.kind == plan::BackendKind::program) return true;
+      if (backend.kind == plan::BackendKind::loop && image->image.fileSystem == plan::FileSystem::ext3) return true;
     }
   }
   return false;
@@ -111,16 +113,18 @@ class Launcher {
     if (!helpers) return giveUp("starting helper processes", helpers.fault());
     helpers_ = std::move(*helpers);
     if (auto entered = enterNamespaces(plan_.namespaces, helpers_.idMaps); !entered) return giveUp("making namespaces", entered.fault());
-    return plan_.namespaces.pid || writesByProgram(plan_) ? runBelow() : build();
+    if (auto started = startOutside(plan_, helpers_); !started) return giveUp("starting helper processes", started.fault());
+    if (auto entered = enterPidNamespace(plan_.namespaces); !entered) return giveUp("making namespaces", entered.fault());
+    return plan_.namespaces.pid || writesToImage(plan_) ? runBelow() : build();
   }
 
  private:
-  /// With a PID namespace: the child goes on as its process 1. With servers that write to images: as itself, while this process waits for all of them.
+  /// With a PID namespace: the child goes on as its process 1. With images that are written: as itself, while this process waits for whoever writes to them.
   int runBelow() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return giveUp("starting the first process", failed("open a pipe"));
-    Descriptor awaited(ends[0]);
-    servers_ = Descriptor(ends[1]);
+    auto writers = openChannel();
+    if (!writers) return giveUp("starting the first process", writers.fault());
+    Descriptor awaited = std::move(writers->here);
+    writers_ = std::move(writers->there);
     holdSignals();
     auto channel = openChannel();
     if (!channel) return giveUp("starting the first process", channel.fault());
@@ -141,15 +145,27 @@ class Launcher {
     // The child still has the root of the host, and this process with it.
     if (armed && keeper_) keeper_->noteInit(*child);
     const ino_t mounts = ownMounts();
-    // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these. The keeper of an instance stays in
-    // it: who joins takes it from there, and nobody waits for what is written in the background.
-    if (armed && !keeper_ && writesByProgram(plan_) && unshare(CLONE_NEWNS) != 0) return giveUp("leaving the mount namespace", failed("unshare"));
+    // Without a PID namespace the payload sees this process, whose root stays that of the host.
+    if (!keeper_) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    // A mount namespace that this process shares would keep the mounts, and with them their servers, as long as it waits for these.
+    auto room = armed && writesToImage(plan_) ? leaveMounts(keeper_ != nullptr) : Outcome<Descriptor>(Descriptor());
+    if (!room) return giveUp("leaving the mount namespace", room.fault());
     if (armed) {
       [[maybe_unused]] const auto sent = sendMessage(channel->here.get(), "go");
     }
-    servers_.reset();
-    if (keeper_) keeper_->watch(*child);
+    writers_.reset();
+    if (keeper_) keeper_->watch(*child, {writesToImage(plan_) ? awaited.get() : -1, mounts}, std::move(*room));
     superviseChild(*child, options_.lifeline, {awaited.get(), mounts});
+  }
+
+  /// Goes to a mount namespace like the one of this launch, which is empty still. `later`: stays, as who joins takes it from here, and gets the descriptor of the other one.
+  static Outcome<Descriptor> leaveMounts(bool later) {
+    const Descriptor own(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+    if (!own || unshare(CLONE_NEWNS) != 0) return failed("make another one");
+    if (!later) return Descriptor();
+    Descriptor room(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+    if (!room || setns(own.get(), CLONE_NEWNS) != 0) return failed("come back from the other one");
+    return room;
   }
 
   int build() {
@@ -182,7 +198,7 @@ class Launcher {
     // Modes of the plan are exact.
     umask(0);
     const IgnoredSignal sizeLimit(SIGXFSZ);
-    StepContext context{plan_, helpers_, opened_, session_.get(), servers_.get()};
+    StepContext context{plan_, helpers_, opened_, session_.get(), writers_.get()};
     for (size_t index = 0; index < plan_.steps.size(); ++index) {
       const auto& step = plan_.steps[index];
       const auto done = doStep(context, index);
@@ -211,7 +227,7 @@ class Launcher {
     opened_ = Opened();
     helpers_ = Helpers();
     session_.reset();
-    servers_.reset();
+    writers_.reset();
     for (const int handle : handles_) close(handle);
     if (plan_.inheritDescriptors) return;
     std::vector<int> kept = {ownShell_.get(), reportDescriptor()};
@@ -227,7 +243,7 @@ class Launcher {
     closeOwn();
     if (auto applied = applyCredentials(plan_.credentials); !applied) return giveUp("setting the privileges", applied.fault());
     // A change of ids took these away.
-    const bool below = plan_.namespaces.pid || writesByProgram(plan_);
+    const bool below = plan_.namespaces.pid || writesToImage(plan_);
     if (below || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
     auto directory = enterFirst(become.workingDirectory);
     if (!directory) {
@@ -247,20 +263,29 @@ class Launcher {
   }
 
   int runSequence(const plan::Sequence& sequence) {
+    // The commands see this process, and as root of the namespace in which it was started they look into it all the same: it has nothing that they have not.
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    const bool enters = std::all_of(sequence.commands.begin(), sequence.commands.end(), [](const auto& command) { return command.inContainer; });
+    if (enters) {
+      if (auto entered = enterRoot(false); !entered) return giveUp("entering the container", entered.fault());
+      closeOwn();
+    }
     int result = 0;
     for (size_t index = 0; index < sequence.commands.size(); ++index) {
       const auto& command = sequence.commands[index];
       if (result != 0 && !command.always) continue;
-      const int status = runAlone([&] { return runCommand(sequence, command); });
+      const int status = runAlone([&] { return runCommand(sequence, command, enters); });
       reportCommand(index, command.name, status);
       if (result == 0) result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
     return result;
   }
 
-  int runCommand(const plan::Sequence& sequence, const plan::Command& command) {
+  /// `entered`: this is the root of the container already. What a command mounts is not for the next one.
+  int runCommand(const plan::Sequence& sequence, const plan::Command& command, bool entered) {
     if (command.inContainer) {
-      if (auto entered = enterRoot(true); !entered) return giveUp("entering the container for " + command.name, entered.fault());
+      const auto done = !entered ? enterRoot(true) : unshare(CLONE_NEWNS) == 0 ? Status() : failed("make a mount namespace");
+      if (!done) return giveUp("entering the container for " + command.name, done.fault());
     }
     closeAllBut({ownShell_.get(), reportDescriptor()});
     if (!command.inheritStdin) {
@@ -284,7 +309,7 @@ class Launcher {
   Helpers helpers_;
   Opened opened_;
   Descriptor session_;
-  Descriptor servers_;
+  Descriptor writers_;
 };
 
 }  // namespace

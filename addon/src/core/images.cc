@@ -76,6 +76,13 @@ Status checkKernelExt3(const StepContext& context, const MountImage& step) {
   return lockImage(step.image.handle, step.image.offset, step.image.size, !step.flags.readOnly, step.image.path);
 }
 
+/// The kernel takes a mount away some time after its last user has ended.
+Status tellOfWriting(const StepContext& context, int mount) {
+  const Descriptor directory(openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return failed("open the file system of the image");
+  return sendMessage(context.writers, "", {directory.get()});
+}
+
 Status mountLoop(StepContext& context, const MountImage& step) {
   if (step.image.fileSystem == plan::FileSystem::directory) return refused("a directory needs no loop device");
   const bool ext3 = step.image.fileSystem == plan::FileSystem::ext3, readOnly = step.flags.readOnly || !ext3;
@@ -95,7 +102,8 @@ Status mountLoop(StepContext& context, const MountImage& step) {
   if (length <= 0) return failed("name the loop device");
   auto mounted = newFileSystem(types[static_cast<int>(step.image.fileSystem)], std::string(name, static_cast<size_t>(length)), options, step.flags);
   if (!mounted) return mounted.fault();
-  return attach(mounted->get(), target->get());
+  SING_TRY(attach(mounted->get(), target->get()));
+  return readOnly ? Status() : tellOfWriting(context, mounted->get());
 }
 
 Outcome<ImageHelper*> helperOf(StepContext& context, size_t index) {

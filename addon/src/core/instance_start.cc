@@ -1,6 +1,7 @@
 #include "instance_start.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -8,7 +9,6 @@
 
 #include "files.h"
 #include "messages.h"
-#include "supervise.h"
 
 namespace sing {
 
@@ -130,9 +130,9 @@ void InstanceKeeper::end(pid_t init, const std::string& why) {
   _exit(cannotStart);
 }
 
-void InstanceKeeper::watch(pid_t init) {
+void InstanceKeeper::watch(pid_t init, const WritersToAwait& writers, Descriptor otherMounts) {
   // Nothing else of the launch or of the caller: who waits for the end of a pipe that he gave along would wait for that of the instance.
-  closeAllBut({line_.here.get(), caller_.get(), folder_.descriptor(), pidFile_.get()});
+  closeAllBut({line_.here.get(), caller_.get(), folder_.descriptor(), pidFile_.get(), writers.line, otherMounts.get()});
   // Whoever joins gets its namespaces from this process, which nothing in the container can see.
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   prctl(PR_SET_NAME, "sing-instance");
@@ -145,6 +145,7 @@ void InstanceKeeper::watch(pid_t init) {
   line_.here.reset();
   [[maybe_unused]] const int moved = chdir("/");
   waitInBackground(init);
+  if (otherMounts && setns(otherMounts.get(), CLONE_NEWNS) == 0) awaitWriters(writers);
   giveUp();
   _exit(0);
 }

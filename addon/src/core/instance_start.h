@@ -5,6 +5,7 @@
 
 #include "channel.h"
 #include "instance_folder.h"
+#include "supervise.h"
 
 namespace sing {
 
@@ -20,8 +21,8 @@ class InstanceKeeper {
   /// In the keeper, while /proc is still that of the host: who process 1 is.
   void noteInit(pid_t init);
 
-  /// In the keeper: waits for process 1 and ends with it.
-  [[noreturn]] void watch(pid_t init);
+  /// In the keeper: waits for process 1 and ends with it, and after whoever writes to images, for which it goes to another mount namespace.
+  [[noreturn]] void watch(pid_t init, const WritersToAwait& writers, Descriptor otherMounts);
 
   /// Gives the name back: there will be no instance.
   void giveUp();

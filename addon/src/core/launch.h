@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "../programs/outside.h"
 #include "../squash/helper.h"
 #include "../squash/unpacked.h"
 #include "channel.h"
@@ -12,11 +13,12 @@
 
 namespace sing {
 
-/// What exists outside the new namespaces, forked before them.
+/// What exists outside the new namespaces, or outside the PID namespace at least.
 struct Helpers {
   std::map<size_t, Outcome<ImageHelper>> images;  // by step
   std::map<size_t, Outcome<Descriptor>> shared;   // by step: copies of mounts that starts share
   std::map<size_t, Outcome<Descriptor>> programs;  // by step: opened programs that serve a file system
+  std::optional<OutsideStarter> outside;           // starts them
   std::optional<IdMapHelper> idMaps;
 };
 
@@ -32,6 +34,9 @@ struct Opened {
 /// Forks the helpers that the plan needs, and asks for mounts that are shared.
 Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan);
 
+/// In the namespaces but that for PIDs: forks who starts the programs that serve file systems, if there are any.
+Status startOutside(const plan::LaunchPlan& plan, Helpers& helpers);
+
 /// Forks the helper of one image. `inside`: the namespaces of the launch were made already.
 Outcome<ImageHelper> startImageHelper(const plan::MountImage& step, bool inside);
 
@@ -44,8 +49,8 @@ struct StepContext {
   Helpers& helpers;
   Opened& opened;
   int session;
-  /// Kept open by the servers that write to images, so that their end can be awaited; or -1.
-  int servers = -1;
+  /// Kept open by the servers that write to images, so that their end can be awaited, and told of what the kernel writes (WritersToAwait); or -1.
+  int writers = -1;
 };
 
 /// Does one step. A fault is why it was not done; whether that matters is the caller's business.

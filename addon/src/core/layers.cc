@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -55,6 +56,11 @@ Outcome<int> programOf(StepContext& context, size_t index) {
   return found->second->get();
 }
 
+Outcome<Descriptor> startProgram(StepContext& context, const ProgramWork& work, const ProgramMount& mount) {
+  if (!context.helpers.outside) return refused("the process that starts programs is missing");
+  return context.helpers.outside->mount(work, mount);
+}
+
 /// Makes a directory of a writable layer, or takes the one that is there.
 Status layerDirectory(int image, const char* name) {
   if (mkdirat(image, name, 0755) != 0 && errno != EEXIST) return failed(std::string("make the directory ") + name + " in the layer");
@@ -71,6 +77,8 @@ Status layerDirectory(int image, const char* name) {
 /// Keeps the lock of a directory until the launch, which becomes the payload, is over: a descriptor of the payload's own could not.
 int keepLock(int lock, int launch) {
   leaveCaller({lock, launch});
+  // The payload may see it, and must not find the caller's environment in it, or the layer.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (!limitCapabilities(0)) return 1;
   pollfd waiting{launch, POLLIN, 0};
   while (poll(&waiting, 1, -1) < 0 && errno == EINTR) {
@@ -158,14 +166,14 @@ Status mountByExtServer(StepContext& context, size_t index, const plan::MountIma
   // `fakeroot`: who may do what is decided by the kernel, from the modes.
   std::string options = step.flags.readOnly ? "ro,fakeroot" : "rw,fakeroot";
   if (image.offset) options += ",offset=" + std::to_string(image.offset);
-  auto mounted = mountByProgram({.program = *program,
-                                 .arguments = {"fuse2fs", "/proc/self/fd/" + std::to_string(image.handle), step.at, "-f", "-s", "-o", options},
-                                 .session = context.session,
-                                 .mountPoint = step.at,
-                                 .image = image.handle,
-                                 .writes = !step.flags.readOnly,
-                                 .keptOpen = step.flags.readOnly ? -1 : context.servers},
-                                {image.path, allowOther, step.flags});
+  auto mounted = startProgram(context, {.program = *program,
+                                           .arguments = {"fuse2fs", "/proc/self/fd/" + std::to_string(image.handle), step.at, "-f", "-s", "-o", options},
+                                           .session = context.session,
+                                           .mountPoint = step.at,
+                                           .image = image.handle,
+                                           .writes = !step.flags.readOnly,
+                                           .keptOpen = step.flags.readOnly ? -1 : context.writers},
+                                          {image.path, allowOther, step.flags});
   if (!mounted) return mounted.fault();
   return attach(mounted->get(), target->get());
 }
@@ -180,16 +188,16 @@ Status mountOverlayByProgram(StepContext& context, size_t index, const plan::Mou
   for (const auto& lower : step.lower) options += (options.back() == '=' ? "" : ":") + lower;
   if (step.upper) options += ",upperdir=" + step.upper->directory + ",workdir=" + step.upper->work;
   plan::MountFlags flags{.readOnly = !step.upper, .nosuid = true, .nodev = true};
-  auto mounted = mountByProgram({.program = *program,
-                                 .arguments = {"fuse-overlayfs", "-f", "-o", options, step.at},
-                                 .session = context.session,
-                                 .mountPoint = step.at,
-                                 .seesSession = true,
-                                 .writes = step.upper.has_value(),
-                                 // Owners of files are changed by it in the name of who has the right to.
-                                 .keepsCapabilities = geteuid() == 0,
-                                 .keptOpen = step.upper ? context.servers : -1},
-                                {"overlay", step.by->allowOther, flags});
+  auto mounted = startProgram(context, {.program = *program,
+                                           .arguments = {"fuse-overlayfs", "-f", "-o", options, step.at},
+                                           .session = context.session,
+                                           .mountPoint = step.at,
+                                           .seesSession = true,
+                                           .writes = step.upper.has_value(),
+                                           // Owners of files are changed by it in the name of who has the right to.
+                                           .keepsCapabilities = geteuid() == 0,
+                                           .keptOpen = step.upper ? context.writers : -1},
+                                          {"overlay", step.by->allowOther, flags});
   if (!mounted) return mounted.fault();
   return attach(mounted->get(), target->get());
 }

@@ -140,10 +140,15 @@ Status enterNamespaces(const plan::Namespaces& wanted, std::optional<IdMapHelper
     if (unshare(CLONE_NEWUSER) != 0) return explainUnshare(errno);
     SING_TRY(helper ? helper->write() : writeMaps("self", *wanted.user));
   }
-  const int flags = CLONE_NEWNS | (wanted.pid ? CLONE_NEWPID : 0) | (wanted.ipc ? CLONE_NEWIPC : 0) |
+  const int flags = CLONE_NEWNS | (wanted.ipc ? CLONE_NEWIPC : 0) |
                     (wanted.uts ? CLONE_NEWUTS : 0) | (wanted.loopbackOnly ? CLONE_NEWNET : 0);
   if (unshare(flags) != 0) return wanted.user ? explainUnshare(errno) : failed("make new namespaces");
   return {};
+}
+
+Status enterPidNamespace(const plan::Namespaces& wanted) {
+  if (!wanted.pid || unshare(CLONE_NEWPID) == 0) return {};
+  return wanted.user ? explainUnshare(errno) : failed("make a PID namespace");
 }
 
 Status settleNamespaces(const plan::Namespaces& wanted) {

@@ -22,8 +22,11 @@ class IdMapHelper {
   Descriptor channel_;
 };
 
-/// Unshares what the plan wants and writes the id maps. A PID namespace takes effect for the next child.
+/// Unshares what the plan wants but the PID namespace, and writes the id maps.
 Status enterNamespaces(const plan::Namespaces& wanted, std::optional<IdMapHelper>& helper);
+
+/// Makes the PID namespace, if the plan wants one. It takes effect for the next child.
+Status enterPidNamespace(const plan::Namespaces& wanted);
 
 /// What has to be set up inside the new namespaces: host name, loopback, propagation of mounts.
 Status settleNamespaces(const plan::Namespaces& wanted);

@@ -121,6 +121,20 @@ Outcome<Helpers> startHelpers(const plan::LaunchPlan& plan) {
   return helpers;
 }
 
+Status startOutside(const plan::LaunchPlan& plan, Helpers& helpers) {
+  if (helpers.programs.empty()) return {};
+  // Programs, and the images that they serve: what works name by numbers.
+  std::vector<int> kept;
+  for (auto& [index, program] : helpers.programs) {
+    if (program) kept.push_back(program->get());
+    if (const auto* step = std::get_if<plan::MountImage>(&plan.steps[index])) kept.push_back(step->image.handle);
+  }
+  auto outside = OutsideStarter::start(kept, plan.namespaces.user ? plan.namespaces.user->enterAs : std::nullopt);
+  if (!outside) return outside.fault();
+  helpers.outside = std::move(*outside);
+  return {};
+}
+
 Opened openSources(const plan::LaunchPlan& plan) {
   Opened opened;
   for (size_t index = 0; index < plan.steps.size(); ++index) {

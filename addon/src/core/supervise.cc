@@ -110,15 +110,21 @@ bool somebodyIsIn(ino_t mounts) {
   return found;
 }
 
-void awaitEnd(const ServersToAwait& servers) {
-  pollfd waiting{servers.line, POLLIN, 0};
-  for (int ready = 0; ready == 0 || (ready < 0 && errno == EINTR);) {
-    ready = poll(&waiting, 1, lookAgain);
-    if (ready == 0 && somebodyIsIn(servers.mounts)) return;
+}  // namespace
+
+void awaitWriters(const WritersToAwait& writers) {
+  if (writers.line < 0) return;
+  pollfd waiting{writers.line, POLLIN, 0};
+  while (true) {
+    const int ready = poll(&waiting, 1, lookAgain);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0 && !somebodyIsIn(writers.mounts)) continue;
+    if (ready <= 0) return;
+    auto said = receiveMessage(writers.line);
+    if (!said) return;
+    for (const auto& directory : said->descriptors) syncfs(directory.get());
   }
 }
-
-}  // namespace
 
 void holdSignals() {
   const sigset_t set = forwarded();
@@ -136,15 +142,15 @@ void releaseSignals() {
 
 ino_t ownMounts() { return mountsOf("self"); }
 
-void superviseChild(pid_t child, int lifeline, const ServersToAwait& servers) {
+void superviseChild(pid_t child, int lifeline, const WritersToAwait& writers) {
   detachStandardStreams();
-  closeAllBut({lifeline, servers.line});
+  closeAllBut({lifeline, writers.line});
   int result = 0;
   loop(child, lifeline, true, [&](pid_t ended, int status) {
     result = status;
     return ended != child;
   });
-  if (servers.line >= 0) awaitEnd(servers);
+  awaitWriters(writers);
   endLike(result);
 }
 

@@ -13,21 +13,25 @@ void holdSignals();
 /// Gives the payload the signal mask that the program was started with. Called before exec.
 void releaseSignals();
 
-/// Servers that write to images, which are waited for so that what was written is there when the start ends.
-struct ServersToAwait {
-  /// The end of a pipe whose other end they have, or -1.
+/// Who writes to images, which is waited for so that what was written is there when the start ends.
+struct WritersToAwait {
+  /// The end of a channel, or -1. Servers have the other end until they have written everything; an open directory that comes from it is of a file system that
+  /// the kernel is to write.
   int line = -1;
-  /// The mount namespace that they serve: as long as somebody whom the payload left behind is in it, they do not end, and are not waited for.
+  /// The mount namespace that the servers serve: as long as somebody whom the payload left behind is in it, they do not end, and are not waited for.
   ino_t mounts = 0;
 };
+
+/// Waits for them, from outside of that namespace.
+void awaitWriters(const WritersToAwait& writers);
 
 /// The number of this process's mount namespace; 0 when it cannot be told.
 ino_t ownMounts();
 
 /// The process that was started by the caller: waits for `child`, forwards signals to it, and ends as it ended. Closes its own
 /// copies of the standard streams, so that a reader sees the end as soon as the payload closes them. When `lifeline` (or -1) is
-/// closed by the other end, the child is killed. When the child has ended, the servers are waited for.
-[[noreturn]] void superviseChild(pid_t child, int lifeline, const ServersToAwait& servers);
+/// closed by the other end, the child is killed. When the child has ended, the writers are waited for.
+[[noreturn]] void superviseChild(pid_t child, int lifeline, const WritersToAwait& writers);
 
 /// Process 1 of a PID namespace: starts `payload` as a child, reaps what is orphaned, forwards signals. Ends with the payload's
 /// status, or 128+S. `payload` runs in the child and returns its status when it could not become the program.

@@ -38,11 +38,13 @@ Status removeTree(int parent, const std::string& name) {
   if (!directory && errno == EACCES && fchmodat(parent, name.c_str(), 0700, 0) == 0) {
     directory = Descriptor(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   }
+  // Somebody else removes it as well.
+  if (!directory && errno == ENOENT) return {};
   if (!directory) return failed("open " + name);
   struct stat status {};
   if (fstat(directory.get(), &status) == 0 && (status.st_mode & 0700) != 0700) fchmod(directory.get(), 0700);
   Status result = emptyDirectory(std::move(directory));
-  if (unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0) keepFirst(result, failed("remove directory " + name));
+  if (unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) keepFirst(result, failed("remove directory " + name));
   return result;
 }
 

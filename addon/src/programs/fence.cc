@@ -12,6 +12,8 @@
 
 #include <vector>
 
+#include "root.h"
+
 namespace sing {
 
 namespace {
@@ -103,10 +105,10 @@ Status fencePaths(const FencedPaths& paths) {
   attributes.handled_access_fs = readTree | change | LANDLOCK_ACCESS_FS_EXECUTE;
   const Descriptor rules(static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
   if (!rules) return failed("make the Landlock rules");
-  for (const char* path : {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"}) SING_TRY(allowPath(rules.get(), path, readTree | LANDLOCK_ACCESS_FS_EXECUTE));
-  for (const char* path : {"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/fuse.conf", "/etc/localtime", "/proc/sys/kernel/overflowuid", "/proc/sys/kernel/overflowgid"}) SING_TRY(allowPath(rules.get(), path, readFile));
-  SING_TRY(allowPath(rules.get(), "/dev/urandom", readFile));
-  for (const char* path : {"/dev/fuse", "/dev/null"}) SING_TRY(allowPath(rules.get(), path, readFile | writeFile));
+  for (const char* path : programPlaces) SING_TRY(allowPath(rules.get(), path, readTree | LANDLOCK_ACCESS_FS_EXECUTE));
+  for (const char* path : programFiles) SING_TRY(allowPath(rules.get(), path, readFile));
+  for (const char* path : {"/proc/sys/kernel/overflowuid", "/proc/sys/kernel/overflowgid"}) SING_TRY(allowPath(rules.get(), path, readFile));
+  for (const char* path : programDevices) SING_TRY(allowPath(rules.get(), path, readFile | writeFile));
   if (paths.image >= 0) SING_TRY(allow(rules.get(), paths.image, readFile | (paths.writes ? writeFile : 0)));
   if (paths.mountPoint >= 0) SING_TRY(allow(rules.get(), paths.mountPoint, readTree));
   if (paths.session >= 0) SING_TRY(allow(rules.get(), paths.session, readTree | (paths.writes ? change : 0)));

@@ -21,6 +21,7 @@
 #include "../core/mounting.h"
 #include "../squash/background.h"
 #include "fence.h"
+#include "root.h"
 
 namespace sing {
 
@@ -40,6 +41,7 @@ Status prepare(const ProgramWork& work, int line) {
   if (fchdir(work.session) != 0) return failed("enter the session");
   // The working directory moves along into the copy of the mounts.
   if (unshare(CLONE_NEWNS) != 0) return failed("make a mount namespace for the server");
+  SING_TRY(enterProgramRoot(work.seesSession));
   const Descriptor session(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!session) return failed("enter the session");
   const Descriptor mountPoint(open(work.mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));

@@ -65,6 +65,15 @@ int stopInstances(const std::vector<InstanceRecord>& instances, const StopOption
   if (options.signal != SIGKILL) await(running, now() + options.patience);
   for (const auto& ending : running) syscall(SYS_pidfd_send_signal, ending.init.get(), SIGKILL, nullptr, 0);
   await(running, now() + longestEnd);
+  // The keeper waits for what is written to images still, which takes as long as the disk does.
+  std::vector<Ending> writing;
+  for (auto& ending : running) {
+    if (!isOver(ending.init)) continue;
+    say(Level::info, "Waiting until everything that instance " + ending.record->name + " wrote is in its image");
+    writing.push_back(std::move(ending));
+  }
+  std::erase_if(running, [](const Ending& ending) { return !ending.keeper; });
+  while (!writing.empty()) await(writing, now() + longestEnd);
   for (const auto& ending : running) {
     say(Level::error, "instance " + ending.record->name + " has not ended, although it was killed");
     status = 1;

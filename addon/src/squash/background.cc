@@ -8,7 +8,7 @@
 
 namespace sing {
 
-void leaveCaller(std::initializer_list<int> keep) {
+void leaveCaller(const std::vector<int>& keep) {
   setsid();
   sigset_t all;
   sigfillset(&all);

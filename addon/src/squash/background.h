@@ -1,13 +1,13 @@
 // Processes that outlive the launch which forked them.
 #pragma once
 
-#include <initializer_list>
+#include <vector>
 
 namespace sing {
 
 /// Leaves the caller's session, signals, streams, directory and descriptors; what is listed stays open. A session of its own: what the
 /// terminal sends (Ctrl-C) is for the payload. Other signals are not for it either: it has to outlive a payload that catches SIGTERM, and
 /// it ends by itself. Its name is `sing-image`.
-void leaveCaller(std::initializer_list<int> keep);
+void leaveCaller(const std::vector<int>& keep);
 
 }  // namespace sing

@@ -222,6 +222,8 @@ Outcome<UnpackedImage> make(int folder, const std::string& name, Making making, 
     const FolderLock lock(folder);
     if (!lock) return Fault{"lock the cache of unpacked images", EWOULDBLOCK};
     SING_TRY(makeRoom(folder, size, limit));
+    // What has the name and is no image, since somebody removed a part of it.
+    if (auto aside = setAside(folder, name); !aside && aside.fault().error != ENOENT) return aside.fault();
     if (renameat(folder, making.name().c_str(), folder, name.c_str()) != 0) return failed("name the unpacked image");
     made = {std::move(directory), making.keep(), true};
     if (flock(made.use.get(), LOCK_SH | LOCK_NB) != 0) return failed("lock the unpacked image");
@@ -238,7 +240,7 @@ Outcome<UnpackedImage> use(int folder, const std::string& name, const std::strin
   if (entry->key != key) return refused("another image has the same name in the cache of unpacked images");
   if (flock(entry->lock.get(), LOCK_SH | LOCK_NB) != 0) return failed("lock the unpacked image");
   Descriptor root(openat(folder, (name + "/rootfs").c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!root) return Fault{"open the unpacked image", errno == ENOENT ? EIO : errno};
+  if (!root) return failed("open the unpacked image");
   futimens(entry->lock.get(), nullptr);
   return UnpackedImage{std::move(root), std::move(entry->lock), false};
 }
@@ -271,7 +273,8 @@ Status UnpackedCache::open(bool make) {
   folder_ = Descriptor(openat(above_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat status {};
   if (!folder_ || fstat(folder_.get(), &status) != 0) return failed("open " + path_);
-  if (status.st_uid == geteuid() && (status.st_mode & 07777) == 0700) return {};
+  // A folder of a group hands its setgid down, which opens nothing.
+  if (status.st_uid == geteuid() && (status.st_mode & 0777) == 0700) return {};
   char mode[8];
   snprintf(mode, sizeof mode, "%04o", status.st_mode & 07777);
   return refused("Expected the folder " + path_ + " to be of mode 0700 and user " + std::to_string(geteuid()) + ", got mode " + mode + " and user " + std::to_string(status.st_uid));

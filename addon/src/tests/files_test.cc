@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "../core/accounts.h"
+#include "../core/channel.h"
 #include "../core/descriptor.h"
 #include "../core/targets.h"
 #include "../core/tree.h"
@@ -135,4 +136,15 @@ TEST("removal: takes directories that nobody may write, and never what a link po
   CHECK(removeTree(scratch.descriptor(), "gone"));
   CHECK_EQUAL(modeOf(scratch.path() + "/gone"), "missing");
   CHECK_EQUAL(readWhole(scratch.path() + "/keep/file"), "kept");
+}
+
+TEST("removal: several remove the same") {
+  const ScratchDirectory scratch;
+  for (int round = 0; round < 20; ++round) {
+    for (int number = 0; number < 60; ++number) scratch.make("tree/" + std::to_string(number) + "/below/file");
+    auto other = forkChild([&] { return removeTree(scratch.descriptor(), "tree") ? 0 : 1; });
+    CHECK(removeTree(scratch.descriptor(), "tree"));
+    CHECK(other && waitFor(*other) == 0);
+    CHECK_EQUAL(modeOf(scratch.path() + "/tree"), "missing");
+  }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { buildInEnclosure, type BuiltImage, type BuildInEnclosure, WorkFolder } from '#libs/build';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lookThroughProcesses } from '../../support/looking.js';
 import { BASE, POST } from '../../support/remote-builds.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -116,6 +117,16 @@ describe('the build engine', () => {
       expect(
         await build(`bootstrap: localimage\nfrom: ${from}\n%post\ntest -x /bin/busybox\n`),
       ).toMatchObject({ path: join(folder, 'out.sif') });
+  });
+
+  it('shows a %post nothing of the host through the processes beside it', async () => {
+    const mark = join(folder, 'mark');
+    await chmod(folder, 0o755);
+    await writeFile(mark, '');
+    await build(`${BASE}${POST}${lookThroughProcesses(mark, 'no such word')}\n`);
+    expect(said.split('\n').filter((line) => line === 'sing' || line.endsWith(' leads out'))).toEqual([
+      'sing',
+    ]);
   });
 
   it('pulls one reference of two libraries twice', async () => {

@@ -8,9 +8,14 @@ import { isRoot } from '../../support/tester.js';
 
 /** The program beside its Node part, which a copy of the program alone has not. */
 const SING = resolve(import.meta.dirname, '../../../addon/build/sing');
+const noUsermod = !existsSync('/usr/sbin/usermod');
 const lacking = !existsSync(resolve(import.meta.dirname, '../../../dist/cli/sing.cjs'));
 /** Root’s checkout may be closed to users: then what users are refused is shown by the tests of apps/sing. */
 const open = !isRoot || spawnSync('test', ['-x', SING], { uid: 65534, gid: 65534 }).status === 0;
+
+/** A copy of /etc in a mount namespace: the machine’s own is not touched. */
+const prepare =
+  'mkdir -p $F/over && mount -t tmpfs none $F/over && mkdir $F/over/u $F/over/w && mount -t overlay none -o lowerdir=/etc,upperdir=$F/over/u,workdir=$F/over/w /etc';
 
 // Rows of the configuration that change files: §5.5 T159, §5.6 T169 to T171.
 describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
@@ -66,9 +71,6 @@ describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
     'T159: config fakeroot adds, disables, enables and removes, and starts obey',
     async () => {
       const { name } = rows.scene.user;
-      // A copy of /etc in a mount namespace: the machine’s own is not touched.
-      const prepare =
-        'mkdir -p $F/up $F/over && mount -t tmpfs none $F/over && mkdir $F/over/u $F/over/w && mount -t overlay none -o lowerdir=/etc,upperdir=$F/over/u,workdir=$F/over/w /etc';
       const show = `grep -h '${name}' /etc/subuid /etc/subgid`;
       const asUser = `setpriv --reuid ${rows.scene.user.uid} --regid ${rows.scene.user.gid} --clear-groups sh -c '${SING} exec -f $S cat /proc/self/uid_map'`;
       const config = (flag: string, user = name): string => `${SING} config fakeroot ${flag} ${user}`;
@@ -91,6 +93,26 @@ describe.skipIf(skipContainers() || lacking)('rows of sing config', () => {
       expect(ended.stderr).toContain('your fakeroot mapping has been disabled by the administrator');
       expect(ended.stderr).toContain(`no mapping entry found in /etc/subuid for ${name}`);
       expect(ended.stderr).toContain('There is no user nobody-of-this-name');
+    },
+  );
+
+  it.skipIf(!isRoot || noUsermod)(
+    'config fakeroot and usermod each take over the lock of the other that was killed, and files that are links stay links',
+    async () => {
+      const { name } = rows.scene.user;
+      const change = `${SING} config fakeroot`;
+      const script = [
+        ': >/etc/subuid; : >/etc/subgid',
+        // It has the first lock, and waits for the second.
+        'sleep 100 & other=$!; echo $other >/etc/subgid.lock',
+        `${change} --add ${name} & killed=$!`,
+        'until [ -L /etc/subuid.lock ] || [ -s /etc/subuid.lock ]; do sleep 0.05; done; kill -9 $killed $other; wait; rm /etc/subgid.lock',
+        `usermod --add-subuids 1000000-1065535 ${name}; echo $?; cat /etc/subuid`,
+        'sh -c "echo \\$\\$" >/etc/subuid.lock; mv /etc/subuid /etc/ids; ln -s ids /etc/subuid',
+        `${change} --remove ${name}; echo $?; cat /etc/ids; readlink /etc/subuid; ls /etc/*.lock`,
+      ].join('\n');
+      const ended = await rows.scene.sh(script, { as: 'root', prepare });
+      expect(ended.stdout).toBe(`0\n${name}:1000000:65536\n0\nids\n`);
     },
   );
 });

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Surroundings } from '#libs/cli';
-import { DomainError, placeFile, systemCode, withFileLock } from '#libs/core';
+import { DomainError, placeFile, systemCode } from '#libs/core';
 import { bytesOf } from '#libs/runtime';
 import { oneOf } from './one-of.js';
 import { added, enabled, freeStart, hasMapping, removed, type Who } from './mappings.js';
+import { withShadowLock } from './shadow-lock.js';
 
 const FILES = ['/etc/subuid', '/etc/subgid'] as const;
 
@@ -32,9 +33,9 @@ export async function configureFakeroot(
       remedy: `Ask who administers this machine, or run: sudo sing config fakeroot --${what} ${name}`,
     });
   const who = await userNamed(name);
-  // shadow-utils takes the same names for its locks, in this order.
-  await withFileLock(`${FILES[0]}.lock`, () =>
-    withFileLock(`${FILES[1]}.lock`, async () => {
+  // In the order of shadow-utils.
+  await withShadowLock(FILES[0], () =>
+    withShadowLock(FILES[1], async () => {
       const before = [await content(FILES[0]), await content(FILES[1])] as const;
       const after = changed(what, before, who);
       for (const [index, path] of FILES.entries()) {
@@ -100,7 +101,8 @@ async function content(path: string): Promise<string> {
 }
 
 async function write(path: string, text: string): Promise<void> {
-  await placeFile(path, { overwrite: true, mode: 0o644 }, async (file) => {
+  // Where it is a link, that of the administrator stays.
+  await placeFile(await realpath(path).catch(() => path), { overwrite: true, mode: 0o644 }, async (file) => {
     await file.writeFile(text, 'latin1');
     await file.chmod(0o644);
   });

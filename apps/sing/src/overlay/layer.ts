@@ -1,5 +1,5 @@
 import { ftruncate, write } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,14 +29,16 @@ export interface LayerWish {
  * @throws DomainError when the tools are missing or fail; status 255
  */
 export async function makeLayer(descriptor: number, wish: LayerWish): Promise<void> {
-  const directories = wish.directories.map(layerPath);
+  const directories = withParents(wish.directories.map(layerPath));
   if (wish.sparse) await truncate(descriptor, wish.mebibytes * MEBIBYTE);
   else await fill(descriptor, wish);
   const folder = await mkdtemp(join(tmpdir(), 'sing-overlay-'));
   try {
-    // Modes as they are in the image, whatever the umask: the folder above is closed to others.
-    const made = ['upper', 'work', ...directories.map((path) => `upper/${path}`)];
-    for (const path of made) await mkdir(join(folder, path), { recursive: true, mode: 0o755 });
+    for (const path of directories) {
+      await mkdir(join(folder, path));
+      // As it is in the image, whatever the umask is: the folder above is closed to others.
+      await chmod(join(folder, path), 0o755);
+    }
     const options = ['-q', '-F', '-t', 'ext3', '-m', '0', '-E', `nodiscard,root_owner=${owner(wish)}`];
     await tool('mke2fs', wish.signal, [...options, '-d', folder, nameOf(descriptor)]);
     if (wish.forRoot && process.getuid?.() !== 0) await giveToRoot(descriptor, wish, directories);
@@ -49,19 +51,24 @@ function owner({ forRoot }: LayerWish): string {
   return forRoot ? '0:0' : `${process.geteuid?.() ?? 0}:${process.getegid?.() ?? 0}`;
 }
 
-/** mke2fs copies the owners of what it is given, which an ordinary user cannot change. */
-async function giveToRoot(
-  descriptor: number,
-  { signal }: LayerWish,
-  directories: readonly string[],
-): Promise<void> {
+/** The directories of the layer, each behind the one that it lies in. */
+function withParents(directories: readonly string[]): readonly string[] {
   const paths = new Set(['upper', 'work']);
   for (const path of directories)
     for (let end = 0; end !== -1;) {
       end = path.indexOf('/', end + 1);
       paths.add(`upper/${end === -1 ? path : path.slice(0, end)}`);
     }
-  const commands = [...paths].flatMap((path) => [`sif ${path} uid 0`, `sif ${path} gid 0`]);
+  return [...paths];
+}
+
+/** mke2fs copies the owners of what it is given, which an ordinary user cannot change. */
+async function giveToRoot(
+  descriptor: number,
+  { signal }: LayerWish,
+  directories: readonly string[],
+): Promise<void> {
+  const commands = directories.flatMap((path) => [`sif ${path} uid 0`, `sif ${path} gid 0`]);
   await tool('debugfs', signal, ['-w', '-f', '-', nameOf(descriptor)], `${commands.join('\n')}\n`);
 }
 

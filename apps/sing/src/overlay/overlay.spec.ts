@@ -67,6 +67,17 @@ describe('overlay create', () => {
     for (const path of ['upper/a', 'upper/a/b', 'upper/c']) expect(ownerOf('o.img', path)).toBe(me);
   });
 
+  it('has modes with which everybody gets through, whatever the umask is', async () => {
+    const before = process.umask(0o077);
+    try {
+      await world.ok(['overlay', 'create', '-S', '--create-dir', '/a/b', 'o.img']);
+    } finally {
+      process.umask(before);
+    }
+    for (const path of ['/', 'upper', 'work', 'upper/a', 'upper/a/b'])
+      expect([path, look('o.img', `stat ${path}`)]).toEqual([path, expect.stringMatching(/Mode: +0755/)]);
+  });
+
   it('gives it to root for --fakeroot', async () => {
     await world.ok(['overlay', 'create', '-f', '-S', '--create-dir', '/a/b', 'o.img']);
     for (const path of ['/', 'upper', 'work', 'upper/a', 'upper/a/b'])
@@ -93,6 +104,15 @@ describe('overlay create', () => {
       255,
       expect.stringContaining('has a writable overlay already'),
     ]);
+  });
+
+  it('makes what it adds to a SIF file where temporary files are to lie', async () => {
+    await copyFile(join(SIF_FIXTURES, 'images/unsigned.sif'), world.path('image.sif'));
+    const env = { SINGULARITY_TMPDIR: world.path('nowhere') };
+    const ended = await world.run(['overlay', 'create', 'image.sif'], { env });
+    expect(ended.stderr).toContain(
+      `The folder for temporary files cannot be used: ${env.SINGULARITY_TMPDIR}`,
+    );
   });
 
   it.each([

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import type { SifImage } from '#libs/sif';
+import { usableTemporaryFolder } from '../folders.js';
 import { goArchitecture } from '../session.js';
 import { changeImage } from '../sif/change.js';
 import { makeLayer, type LayerWish } from './layer.js';
@@ -15,7 +15,7 @@ type Sif = typeof import('#libs/sif');
  * @throws DomainError (status 255) for a file that is no SIF, is signed or encrypted, or has a writable overlay (runtime contract §1.6)
  */
 export async function addLayer(
-  place: Pick<Surroundings, 'cwd' | 'log' | 'signal'>,
+  place: Pick<Surroundings, 'cwd' | 'env' | 'log' | 'signal'>,
   file: string,
   wish: LayerWish,
 ): Promise<void> {
@@ -23,7 +23,7 @@ export async function addLayer(
   await sif.withSifFile(resolve(place.cwd, file), async (access) =>
     refuseUnfit(sif, await readImage(sif, access, file), file),
   );
-  const folder = await mkdtemp(join(tmpdir(), 'sing-overlay-'));
+  const folder = await mkdtemp(join(await usableTemporaryFolder(place), 'sing-overlay-'));
   try {
     const path = join(folder, 'layer.img');
     const layer = await sif.FileAccess.open(path, 'create', 0o600);
