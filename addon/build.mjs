@@ -126,6 +126,12 @@ async function embed(compiler, bundle, name) {
   return { ran, object: task.output };
 }
 
+/** A program with the engine in it that has evaluated the planner already. */
+function withState(stage, output) {
+  const tool = join(addon, 'tools/state.mjs');
+  return { output, inputs: [stage, tool], command: [process.execPath, tool, stage, `${output}.new`] };
+}
+
 /** The unit tests of core, host and squash, everything of ours compiled with the sanitizers. */
 async function buildTests() {
   const { tasks, objects } = unit(['core', 'host', 'programs', 'squash', 'tests'], flags.tests, 'sanitized');
@@ -156,22 +162,33 @@ async function build() {
   const questions = core.objects.filter(
     (path) => !/_(execute|images|layers|sources|steps)\.cc/.test(basename(path)),
   );
-  const linked = (name, bytecode) =>
+  const place = compile({
+    compiler: C,
+    source: join(source, 'planner/state.S'),
+    output: join(objects, 'plain/state.o'),
+    flags: flags.state,
+  });
+  ran += await make([place]);
+  const finished = [['sing', planner.objects]];
+  if (planner.golden !== undefined) finished.push(['sing-golden', planner.golden]);
+  /** The program as it is linked, which makes the engine that it keeps. */
+  const stage = (name) => join(objects, `plain/${name}-without-state`);
+  const linked = ([name, bytecode]) =>
     link({
       compiler: CXX,
       objects: [
         ...[program, engineHost, core, squash, programs].flatMap((part) => part.objects),
+        place.output,
         ...bytecode,
       ],
-      output: join(out, name),
+      output: stage(name),
       flags: flags.program,
       libraries: squashLibraries,
       // libfuse can load modules; nothing here asks it to.
       expected: /fuse_get_module|Using 'dlopen' in statically linked/,
     });
   ran += await make([
-    linked('sing', planner.objects),
-    ...(planner.golden === undefined ? [] : [linked('sing-golden', planner.golden)]),
+    ...finished.map(linked),
     link({
       compiler: CXX,
       objects: [...binding.objects, ...questions],
@@ -179,6 +196,7 @@ async function build() {
       flags: flags.module,
     }),
   ]);
+  ran += await make(finished.map(([name]) => withState(stage(name), join(out, name))));
   if (withTests) ran += await buildTests();
   copyShell();
   tell(ran === 0 ? 'addon/build is up to date' : `addon/build: ${ran} steps`);

@@ -332,7 +332,8 @@ describe.skipIf(skipContainers())('instances', () => {
       (await inside('one', 'ps')).stdout.split('\n').filter((line) => line.endsWith('sleep 4321')).length;
     const first = join_();
     await once(first.stdout ?? first, 'data');
-    expect(await sleepers()).toBe(2);
+    // Both programs have said that they are ready before they become the one that sleeps.
+    for (let found = 0; found !== 2;) found = await sleepers();
     first.kill('SIGKILL');
     await once(first, 'exit');
     for (let left = 2; left !== 1;) left = await sleepers();

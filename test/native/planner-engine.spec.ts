@@ -7,6 +7,9 @@ import { makeImage, PROGRAM, skipContainers } from '../support/containers.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const GOLDEN_PROGRAM = resolve(import.meta.dirname, '../../addon/build/sing-golden');
+/** A program before the build put an engine into it that has evaluated the bundle: it reads the bytecode, as it does where the place of the engine is taken. */
+const unkept = (name: string): string =>
+  resolve(import.meta.dirname, `../../addon/build/objects/plain/${name}-without-state`);
 const GOLDEN_FOLDER = resolve(import.meta.dirname, '../fixtures/plans');
 
 // The same planner, once in Node and once as bytecode in the engine inside the native program: every answer must be the same.
@@ -14,8 +17,8 @@ describe.skipIf(!existsSync(GOLDEN_PROGRAM) && process.env['SING_MUST_WORK'] !==
   'golden plans in the engine (npm run build:native -- tests)',
   () => {
     const files = readdirSync(GOLDEN_FOLDER).map((name) => basename(name, '.json'));
-    const ask = (name: string): string =>
-      execFileSync(GOLDEN_PROGRAM, ['exec', name], { encoding: 'utf8', maxBuffer: 1 << 24 });
+    const ask = (name: string, program = GOLDEN_PROGRAM): string =>
+      execFileSync(program, ['exec', name], { encoding: 'utf8', maxBuffer: 1 << 24 });
 
     it('are all known to it', () => {
       expect(ask('list').trim().split('\n').sort()).toEqual(files.sort());
@@ -24,6 +27,13 @@ describe.skipIf(!existsSync(GOLDEN_PROGRAM) && process.env['SING_MUST_WORK'] !==
     it.each(files)('%s is decided as in Node', (name) => {
       const written = readFileSync(resolve(GOLDEN_FOLDER, `${name}.json`), 'utf8');
       expect(JSON.parse(ask(name))).toEqual(JSON.parse(written));
+      expect(ask(name, unkept('sing-golden'))).toBe(ask(name));
+    });
+
+    it.each([GOLDEN_PROGRAM, PROGRAM])('%s has the engine in it that it makes', (program) => {
+      const engine = execFileSync(program, ['--print-planner'], { maxBuffer: 1 << 24 });
+      expect(engine.length).toBeGreaterThan(100_000);
+      expect(readFileSync(program).includes(engine)).toBe(true);
     });
   },
 );
@@ -53,6 +63,18 @@ describe.skipIf(skipContainers())('planner on this machine', () => {
     const native = execFileSync(PROGRAM, words, { encoding: 'latin1', stdio: ['ignore', 'pipe', 'ignore'] });
     const answer = answerCommandLine(words.map(bytesOf), systemHost());
     expect(comparable(native)).toEqual(comparable(answer.kind === 'print' ? answer.stdout : '{}'));
+  });
+
+  it('decides in more memory than an engine begins with as without a kept engine', () => {
+    const variables = Array.from({ length: 1500 }, (_, index) => [`V${index}`, 'ä'.repeat(200)]);
+    const ask = (program: string): string =>
+      execFileSync(program, ['exec', '--dry-run', image, 'true'], {
+        env: Object.fromEntries(variables),
+        maxBuffer: 1 << 26,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).toString('latin1');
+    expect(ask(PROGRAM)).toBe(ask(unkept('sing')));
+    expect(ask(PROGRAM)).toContain(`V1499=${'\\u00c3\\u00a4'.repeat(200)}`);
   });
 
   it('has every host function in Node', () => {

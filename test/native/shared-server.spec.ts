@@ -341,6 +341,30 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       },
     );
 
+    it.skipIf(byKernel)(
+      'is not asked again for what the kernel knows: files, their times, where links lead',
+      async () => {
+        const look = 'cat /first; ls -l /first /bin/cat';
+        const words = ['sh', '-c', `${look}; read -r line; ${look}`];
+        const child = files.start(device, [...serverIdle(files.folder, 4), 'exec', files.image, ...words], {
+          XDG_RUNTIME_DIR: runtime,
+        });
+        let told = '';
+        child.stdout.on('data', (bytes) => (told += String(bytes)));
+        const lines = (): string[] => told.split('\n').slice(0, -1);
+        await eventually('what was asked to be told', () => (lines().length === 3 ? [] : [told]));
+        const { server } = pair();
+        process.kill(server, 'SIGSTOP');
+        try {
+          child.stdin.end('\n');
+          await eventually('it to be told again', () => (lines().length === 6 ? [] : [told]));
+        } finally {
+          process.kill(server, 'SIGCONT');
+        }
+        expect(lines().slice(3)).toEqual(lines().slice(0, 3));
+      },
+    );
+
     it('is given up for an own server when another program of the user sits in its place', async () => {
       expect(await exec(1, ['true'])).toMatchObject({ status: 0 });
       const [name = ''] = readdirSync(join(runtime, 'sing'));

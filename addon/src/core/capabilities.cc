@@ -56,12 +56,12 @@ bool mayDropBounding() {
 
 Status dropBounding(uint64_t keep) {
   for (int number = 0; number < 64; ++number) {
-    const int held = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
-    if (held < 0) break;
-    if (held == 0 || (keep >> number & 1)) continue;
-    if (prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) {
-      return failed("drop capability " + std::to_string(number) + " from the bounding set");
-    }
+    if ((keep >> number & 1) || prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == 0) continue;
+    if (errno == EINVAL) break;  // past the last one that this kernel knows
+    const int error = errno;
+    // Who may not drop any is content with one that is not there.
+    if (prctl(PR_CAPBSET_READ, number, 0, 0, 0) != 1) continue;
+    return Fault{"drop capability " + std::to_string(number) + " from the bounding set", error};
   }
   return {};
 }

@@ -46,11 +46,12 @@ Status takeIdentity(const plan::Identity& identity) {
 }
 
 Status applyCredentials(const plan::Credentials& credentials) {
-  // Nobody can keep what he does not hold: a caller with less than the full set gets the intersection.
-  const uint64_t bounding = boundingCapabilities() & effectiveCapabilities();
   uint64_t wanted = 0;
-  if (credentials.choice == plan::CapabilityChoice::all) wanted = bounding;
-  if (credentials.choice == plan::CapabilityChoice::listed) wanted = credentials.capabilities & bounding;
+  if (credentials.choice != plan::CapabilityChoice::none) {
+    // Nobody can keep what he does not hold: a caller with less than the full set gets the intersection.
+    wanted = boundingCapabilities() & effectiveCapabilities();
+    if (credentials.choice == plan::CapabilityChoice::listed) wanted &= credentials.capabilities;
+  }
   // Who may not do it needs no_new_privs to be sure that nothing outside `wanted` comes back; without that it is a fault.
   if (mayDropBounding() || !credentials.noNewPrivileges) SING_TRY(dropBounding(wanted));
   if (credentials.identity) SING_TRY(takeIdentity(*credentials.identity));

@@ -9,21 +9,22 @@
 namespace sing {
 
 Outcome<std::string> readToEnd(int descriptor, size_t limit) {
-  std::string content;
+  std::string content, room;
   // Most files here are small: one read and one that finds the end.
-  size_t room = 16384;
-  for (size_t used = 0;;) {
-    content.resize(used + room);
-    const auto got = read(descriptor, content.data() + used, room);
+  char few[4096];
+  char* into = few;
+  size_t size = sizeof few;
+  while (true) {
+    const auto got = read(descriptor, into, size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed("read");
-    used += static_cast<size_t>(got);
-    if (used > limit) return Fault{"read at most " + std::to_string(limit) + " bytes", EFBIG};
-    if (got == 0) {
-      content.resize(used);
-      return content;
-    }
-    if (static_cast<size_t>(got) == room) room = std::min<size_t>(room * 4, 1u << 20);
+    if (got == 0) return content;
+    content.append(into, static_cast<size_t>(got));
+    if (content.size() > limit) return Fault{"read at most " + std::to_string(limit) + " bytes", EFBIG};
+    if (static_cast<size_t>(got) < size || size >= 1u << 20) continue;
+    size *= 4;
+    room.resize(size);
+    into = room.data();
   }
 }
 

@@ -76,6 +76,8 @@ Outcome<Descriptor> newFuseMount(int fuse, const std::string& source, bool allow
                           {"subtype", "sing"}};
   if (allowOther) options.emplace_back("allow_other", "");
   if (byModes) options.emplace_back("default_permissions", "");
+  // The file system itself, not only this mount of it: then reading changes no times either, and the kernel does not ask for them again each time.
+  if (flags.readOnly) options.emplace_back("ro", "");
   // The kernel takes a source of at most 255 bytes here; it only shows in lists of mounts.
   return newFileSystem("fuse", source.size() < 256 ? source : "image", options, flags);
 }

@@ -1,6 +1,7 @@
 // The host functions of libs/runtime/src/host.ts, once for both of their users: the planner's engine and Node.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@ struct HostContext {
   std::vector<std::string> environment;
   /// The effective capabilities that the program was started with: the functions may run with fewer.
   uint64_t capabilities = 0;
+  /// The umask, where the process has one thread that could ask the kernel for it.
+  std::optional<unsigned> umask;
 };
 
 using HostArguments = std::vector<json::Value>;

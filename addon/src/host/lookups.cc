@@ -34,12 +34,15 @@ std::vector<std::string> fieldsOf(std::string_view line) {
   return fields;
 }
 
-/// Calls `each` with the fields of every line until it returns false.
+/// Calls `each` with the fields of every line that has one of the keys somewhere in it, until it returns false.
 template <typename Each>
-void forEachLine(std::string_view text, const Each& each) {
+void forEachLine(std::string_view text, const std::vector<std::string>& keys, const Each& each) {
   while (!text.empty()) {
     const size_t newline = std::min(text.find('\n'), text.size());
-    if (!each(fieldsOf(text.substr(0, newline)))) return;
+    const auto line = text.substr(0, newline);
+    bool wanted = false;
+    for (const auto& key : keys) wanted = wanted || line.find(key) != std::string_view::npos;
+    if (wanted && !each(fieldsOf(line))) return;
     text.remove_prefix(std::min(newline + 1, text.size()));
   }
 }
@@ -120,7 +123,7 @@ std::string getent(const std::string& database, const std::vector<std::string>& 
 /// The first whose field `index` is the key: 0 is the name, 2 the id.
 std::optional<Value> accountIn(std::string_view text, size_t index, const std::string& key) {
   std::optional<Value> found;
-  forEachLine(text, [&](std::vector<std::string> fields) {
+  forEachLine(text, {key}, [&](const std::vector<std::string>& fields) {
     if (fields.size() < 7) return true;
     const auto id = idOf(fields[2]), group = idOf(fields[3]);
     if (!id || !group || (index == 2 ? std::to_string(*id) : fields[index]) != key) return true;
@@ -147,7 +150,9 @@ std::optional<uint32_t> idArgument(const Value& value) {
 }
 
 void nameGroups(std::string_view text, const std::vector<uint32_t>& ids, std::vector<Value>& names) {
-  forEachLine(text, [&](std::vector<std::string> fields) {
+  std::vector<std::string> keys;
+  for (const uint32_t id : ids) keys.push_back(std::to_string(id));
+  forEachLine(text, keys, [&](const std::vector<std::string>& fields) {
     if (fields.size() < 4) return true;
     const auto id = idOf(fields[2]);
     for (size_t i = 0; id && i < ids.size(); ++i) {

@@ -37,12 +37,12 @@ bool inInitialUserNamespace() {
 }
 
 /// The umask, without the moment in which umask(2) has to change it for all threads.
-int currentUmask() {
+unsigned currentUmask() {
   const std::string status = processFile("/proc/self/status");
   const size_t line = status.find("Umask:");
   unsigned mask = 022;
   if (line != std::string::npos) sscanf(status.c_str() + line, "Umask: %o", &mask);
-  return static_cast<int>(mask);
+  return mask;
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ json::Value identity(const HostContext& context, const HostArguments&) {
       {"groups", std::move(groups)},
       {"systemAdmin", (context.capabilities >> capSysAdmin & 1) != 0},
       {"initialUserNamespace", inInitialUserNamespace()},
-      {"umask", currentUmask()},
+      {"umask", context.umask ? *context.umask : currentUmask()},
       {"machine", machine.machine},
       {"hostName", machine.nodename},
   };

@@ -1,9 +1,12 @@
 #include "engine.h"
 
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 
+#include "../core/limits.h"
+#include "state.h"
 #include "values.h"
 
 // The planner's bytecode, made by tools/compile_planner.cc and put into the program's read-only data.
@@ -71,44 +74,68 @@ JSContext* newContext(JSRuntime* runtime) {
   return engine;
 }
 
-Outcome<std::string> ask(JSContext* engine, const std::vector<std::string>& words) {
-  JSValue global = JS_GetGlobalObject(engine);
-  defineHost(engine, global);
+/// An engine that has evaluated the planner's bundle, and has not been asked anything.
+Outcome<Engine> newEngine(bool toKeep) {
+  Engine engine;
+  engine.arena = Arena::make(true);
+  if (engine.arena && toKeep) engine.arena->clear(true);
+  if (engine.arena) engine.runtime = JS_NewRuntime2(&Arena::functions, engine.arena);
+  if (engine.runtime) {
+    // Nothing is collected: the process is over as the engine's in a few milliseconds, and its memory is bounded.
+    JS_SetGCThreshold(engine.runtime, SIZE_MAX);
+    JS_SetMemoryLimit(engine.runtime, memoryLimit);
+    engine.context = newContext(engine.runtime);
+  }
+  if (!engine.context) return refused("planner: no memory for the script engine");
+  JSValue global = JS_GetGlobalObject(engine.context);
+  defineHost(engine.context, global);
+  JS_FreeValue(engine.context, global);
   const auto* code = sing_planner_bytecode;
-  JSValue script = JS_ReadObject(engine, code, static_cast<size_t>(sing_planner_bytecode_end - code), JS_READ_OBJ_BYTECODE);
-  if (JS_IsException(script)) return exceptionOf(engine);
-  JSValue loaded = JS_EvalFunction(engine, script);
-  if (JS_IsException(loaded)) return exceptionOf(engine);
+  JSValue script = JS_ReadObject(engine.context, code, static_cast<size_t>(sing_planner_bytecode_end - code), JS_READ_OBJ_BYTECODE);
+  if (JS_IsException(script)) return exceptionOf(engine.context);
+  JSValue loaded = JS_EvalFunction(engine.context, script);
+  if (JS_IsException(loaded)) return exceptionOf(engine.context);
+  JS_FreeValue(engine.context, loaded);
+  return engine;
+}
+
+Outcome<json::Value> ask(JSContext* engine, const std::vector<std::string>& words) {
+  JSValue global = JS_GetGlobalObject(engine);
   JSValue plan = JS_GetPropertyStr(engine, global, "plan");
   JSValue list = toEngine(engine, std::vector<json::Value>(words.begin(), words.end()));
   JSValue answer = JS_Call(engine, plan, JS_UNDEFINED, 1, &list);
   if (JS_IsException(answer)) return exceptionOf(engine);
-  JSValue text = JS_JSONStringify(engine, answer, JS_UNDEFINED, JS_UNDEFINED);
-  if (JS_IsException(text)) return exceptionOf(engine);
-  size_t length = 0;
-  const char* json = JS_ToCStringLen(engine, &length, text);
-  if (!json) return exceptionOf(engine);
-  // The engine is not taken down: the process is about to become something else, or to end.
-  return std::string(json, length);
+  return wholeFromEngine(engine, answer, {.bytes = limits::planBytes});
 }
 
 }  // namespace
 
-Outcome<std::string> askPlanner(const std::vector<std::string>& words, const HostContext& context) {
-  JSRuntime* runtime = JS_NewRuntime();
-  if (!runtime) return refused("planner: no memory for the script engine");
+Outcome<json::Value> askPlanner(const std::vector<std::string>& words, const HostContext& context) {
+  Engine engine = keptEngine();
+  if (!engine.context) {
+    auto made = newEngine(false);
+    if (!made) return made.fault();
+    engine = *made;
+  }
   State state{context};
   rlimit stack{};
   getrlimit(RLIMIT_STACK, &stack);
-  // Nothing is collected: the process is over as the engine's in a few milliseconds, and the limit above bounds it.
-  JS_SetGCThreshold(runtime, SIZE_MAX);
-  JS_SetMemoryLimit(runtime, memoryLimit);
-  JS_SetMaxStackSize(runtime, std::min<size_t>(stackLimit, stack.rlim_cur / 2));
-  JS_SetInterruptHandler(runtime, countInterrupt, &state);
-  JSContext* engine = newContext(runtime);
-  if (!engine) return refused("planner: no memory for the script engine");
-  JS_SetContextOpaque(engine, &state);
-  return ask(engine, words);
+  JS_UpdateStackTop(engine.runtime);
+  JS_SetMaxStackSize(engine.runtime, std::min<size_t>(stackLimit, stack.rlim_cur / 2));
+  JS_SetInterruptHandler(engine.runtime, countInterrupt, &state);
+  JS_SetContextOpaque(engine.context, &state);
+  auto answer = ask(engine.context, words);
+  // The engine is not taken down, its memory goes at once: helpers that are forked from here on have none of it.
+  Arena::drop(engine.arena);
+  return answer;
+}
+
+Outcome<std::string> plannerToKeep() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  auto engine = newEngine(true);
+  if (!engine) return engine.fault();
+  return engineToKeep(*engine, static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000);
 }
 
 }  // namespace sing

@@ -1,5 +1,8 @@
 #include "values.h"
 
+#include <cmath>
+#include <optional>
+
 namespace sing {
 
 namespace {
@@ -16,7 +19,89 @@ JSValue textToEngine(JSContext* engine, const std::string& text) {
 
 constexpr int64_t maxList = 100'000;
 
+/// Copies a value with everything in it, as its text in JSON would have it.
+class Copier {
+ public:
+  Copier(JSContext* engine, const json::Limits& limits) : engine_(engine), limits_(limits) {}
+
+  Outcome<json::Value> copy(JSValueConst value, int depth) {
+    if (depth > limits_.depth) return wrong("nesting of at most " + std::to_string(limits_.depth));
+    if (++count_ > limits_.values) return wrong("at most " + std::to_string(limits_.values) + " values");
+    if (JS_IsNull(value)) return json::Value();
+    if (JS_IsBool(value)) return json::Value(JS_ToBool(engine_, value) == 1);
+    if (JS_IsNumber(value)) return number(value);
+    if (JS_IsString(value)) return text(value);
+    if (JS_IsArray(value)) return list(value, depth);
+    if (JS_IsObject(value) && !JS_IsFunction(engine_, value)) return object(value, depth);
+    return wrong("a value");
+  }
+
+ private:
+  static Fault wrong(const std::string& expected) { return refused("Expected " + expected + " in the planner's answer"); }
+
+  Outcome<json::Value> number(JSValueConst value) {
+    double number = 0;
+    JS_ToFloat64(engine_, &number, value);
+    if (number != std::trunc(number) || std::fabs(number) > 9007199254740991.0) return wrong("a whole number below 2^53");
+    return json::Value(number);
+  }
+
+  Outcome<json::Value> text(JSValueConst value) {
+    std::string bytes;
+    if (!bytesOf(engine_, value, bytes)) return wrong("a character up to U+00FF");
+    bytes_ += bytes.size();
+    if (bytes_ > limits_.bytes) return wrong("text of at most " + std::to_string(limits_.bytes) + " bytes");
+    return json::Value(std::move(bytes));
+  }
+
+  Outcome<json::Value> list(JSValueConst value, int depth) {
+    int64_t length = 0;
+    if (JS_GetLength(engine_, value, &length) != 0 || length > static_cast<int64_t>(limits_.values)) return wrong("a list");
+    std::vector<json::Value> items;
+    items.reserve(static_cast<size_t>(length));
+    for (int64_t i = 0; i < length; ++i) {
+      JSValue item = JS_GetPropertyInt64(engine_, value, i);
+      auto copied = copy(item, depth + 1);
+      JS_FreeValue(engine_, item);
+      if (!copied) return copied;
+      items.push_back(std::move(*copied));
+    }
+    return json::Value(std::move(items));
+  }
+
+  Outcome<json::Value> object(JSValueConst value, int depth) {
+    JSPropertyEnum* names = nullptr;
+    uint32_t count = 0;
+    if (JS_GetOwnPropertyNames(engine_, &names, &count, value, JS_GPN_STRING_MASK | JS_GPN_ENUM_ONLY) != 0) return wrong("an object");
+    std::vector<json::Value::Member> members;
+    members.reserve(count);
+    std::optional<Fault> fault;
+    if (count > limits_.members) fault = wrong("at most " + std::to_string(limits_.members) + " members");
+    for (uint32_t i = 0; i < count && !fault; ++i) {
+      JSValue member = JS_GetProperty(engine_, value, names[i].atom);
+      if (!JS_IsUndefined(member)) {
+        auto copied = copy(member, depth + 1);
+        const char* name = JS_AtomToCString(engine_, names[i].atom);
+        if (!copied) fault = copied.fault();
+        else if (!name) fault = wrong("a member's name");
+        else members.emplace_back(name, std::move(*copied));
+        JS_FreeCString(engine_, name);
+      }
+      JS_FreeValue(engine_, member);
+    }
+    JS_FreePropertyEnum(engine_, names, count);
+    if (fault) return *fault;
+    return json::Value(std::move(members));
+  }
+
+  JSContext* engine_;
+  const json::Limits& limits_;
+  size_t count_ = 0, bytes_ = 0;
+};
+
 }  // namespace
+
+Outcome<json::Value> wholeFromEngine(JSContext* engine, JSValueConst value, const json::Limits& limits) { return Copier(engine, limits).copy(value, 0); }
 
 JSValue toEngine(JSContext* engine, const json::Value& value) {
   switch (value.kind()) {
@@ -44,8 +129,10 @@ bool bytesOf(JSContext* engine, JSValueConst value, std::string& bytes) {
   const char* text = JS_ToCStringLen(engine, &length, value);
   if (!text) return false;
   bool fits = true;
-  bytes.clear();
-  for (size_t i = 0; i < length && fits; ++i) {
+  size_t ascii = 0;
+  while (ascii < length && static_cast<unsigned char>(text[ascii]) < 0x80) ++ascii;
+  bytes.assign(text, ascii);
+  for (size_t i = ascii; i < length && fits; ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x80) {
       bytes.push_back(static_cast<char>(c));

@@ -1,6 +1,8 @@
 // The program `sing`: the verbs that start something are answered here, everything else becomes Node.
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -15,6 +17,7 @@
 #include "../core/messages.h"
 #include "../core/process.h"
 #include "../core/report.h"
+#include "../planner/engine.h"
 #include "../squash/unpacked.h"
 #include "help.h"
 #include "installation.h"
@@ -100,6 +103,13 @@ int join(const Value& answer, const Installation& installation) {
   return joinInstance(*plan, {.ownShell = installation.own + "/sh"});
 }
 
+/// Nobody else is there to see the moment in which it is another one.
+unsigned ownUmask() {
+  const mode_t mask = umask(0);
+  umask(mask);
+  return mask;
+}
+
 void closeHandles(const Value& answer) {
   const Value* handles = answer.member("close");
   if (!handles) return;
@@ -110,7 +120,7 @@ void closeHandles(const Value& answer) {
 
 int answerWords(const std::vector<std::string>& words) {
   const Installation installation = findInstallation();
-  HostContext context{installation.root, originalEnvironment(environ), effectiveCapabilities()};
+  HostContext context{installation.root, originalEnvironment(environ), effectiveCapabilities(), ownUmask()};
   if (mayAskForHelp(words)) {
     if (const auto status = answerHelp(installation, words, context.environment)) return *status;
   }
@@ -170,7 +180,16 @@ int cleanUnpacked(const std::vector<std::string>& words) {
   return printResult(STDOUT_FILENO, answer);
 }
 
+/// `--print-planner`: what the build puts into the program, made by itself since functions in it are where they are.
+int printPlanner() {
+  const auto bytes = plannerToKeep();
+  return bytes ? printResult(STDOUT_FILENO, *bytes) : sayFatal(bytes.fault().sentence());
+}
+
 int main(int count, char** arguments) {
+  // Memory comes from the kernel in few pieces, and stays: the process is about to become another one.
+  mallopt(M_TOP_PAD, 512 << 10);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
   openStandardStreams();
   rememberArguments(count, arguments);
   std::vector<std::string> words;
@@ -179,6 +198,7 @@ int main(int count, char** arguments) {
   if (path.substr(path.rfind('/') + 1) == "run-singularity") words.insert(words.begin(), "run");
   if (!words.empty() && words[0] == "--execute-plan") return executeGivenPlan(words);
   if (!words.empty() && words[0] == "--clean-unpacked") return cleanUnpacked(words);
+  if (words == std::vector<std::string>{"--print-planner"}) return printPlanner();
   if (words == std::vector<std::string>{"version"}) return printResult(STDOUT_FILENO, SING_VERSION "\n");
   if (words == std::vector<std::string>{"--version"}) return printResult(STDOUT_FILENO, "sing version " SING_VERSION "\n");
   return answerWords(words);

@@ -20,8 +20,6 @@ namespace {
 constexpr uint64_t capDacReadSearch = uint64_t{1} << 2;
 constexpr size_t pieceBytes = 60u << 10;
 
-Outcome<json::Value> parseAnswer(const std::string& text) { return json::parse(text, {.bytes = limits::planBytes}); }
-
 /// Every number that a member called `handle` has, wherever it is in the answer.
 void collectHandles(const json::Value& value, std::vector<int>& handles) {
   for (const auto& item : value.list()) collectHandles(item, handles);
@@ -34,16 +32,15 @@ void collectHandles(const json::Value& value, std::vector<int>& handles) {
 Status sendAnswer(int line, const std::vector<std::string>& words, const HostContext& context) {
   // Root finds images where only their owner may look; that is a right to read, and the only one that is kept.
   SING_TRY(limitCapabilities(capDacReadSearch));
-  auto text = askPlanner(words, context);
-  if (!text) return text.fault();
-  auto answer = parseAnswer(*text);
+  auto answer = askPlanner(words, context);
   if (!answer) return answer.fault();
+  const std::string text = json::print(*answer);
   std::vector<int> handles;
   collectHandles(*answer, handles);
   std::sort(handles.begin(), handles.end());
   handles.erase(std::unique(handles.begin(), handles.end()), handles.end());
   for (const int handle : handles) SING_TRY(sendMessage(line, "handle " + std::to_string(handle), {handle}));
-  for (size_t at = 0; at < text->size(); at += pieceBytes) SING_TRY(sendMessage(line, "text " + text->substr(at, pieceBytes)));
+  for (size_t at = 0; at < text.size(); at += pieceBytes) SING_TRY(sendMessage(line, "text " + text.substr(at, pieceBytes)));
   return sendMessage(line, "end");
 }
 
@@ -113,9 +110,10 @@ Outcome<std::string> askWithoutPrivilege(const std::vector<std::string>& words, 
 }  // namespace
 
 Outcome<json::Value> planCommandLine(const std::vector<std::string>& words, const HostContext& context) {
-  auto text = context.capabilities == 0 ? askPlanner(words, context) : askWithoutPrivilege(words, context);
+  if (context.capabilities == 0) return askPlanner(words, context);
+  auto text = askWithoutPrivilege(words, context);
   if (!text) return text.fault();
-  return parseAnswer(*text);
+  return json::parse(*text, {.bytes = limits::planBytes});
 }
 
 }  // namespace sing

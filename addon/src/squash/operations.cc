@@ -23,6 +23,9 @@ void alone(fuse_req_t request, Arguments... arguments) {
 /// keeps what it has read of files and directories. A program that opens many files has a message and its answer less for each.
 void nothingToOpen(fuse_req_t request, fuse_ino_t, fuse_file_info*) { fuse_reply_err(request, ENOSYS); }
 
+/// Where a link leads is kept by the kernel as what is in a file.
+void begin(void*, fuse_conn_info* connection) { connection->want |= connection->capable & FUSE_CAP_CACHE_SYMLINKS; }
+
 sqfs_inode_id inodeOf(fuse_req_t request, fuse_ino_t number) {
   auto* image = static_cast<sqfs_ll*>(fuse_req_userdata(request));
   const std::lock_guard lock(*library);
@@ -64,6 +67,7 @@ void serveWith(std::mutex& lock, FileReader& files) {
 
 fuse_lowlevel_ops squashfsOperations() {
   fuse_lowlevel_ops out{};
+  out.init = begin;
   out.lookup = alone<sqfs_ll_op_lookup>;
   out.forget = alone<sqfs_ll_op_forget>;
   out.getattr = alone<sqfs_ll_op_getattr>;

@@ -19,7 +19,7 @@ export function answerLaunch(
 ): Answer {
   const messages: Message[] = [];
   const options = adjust(readOptions(command, messages));
-  const planned = planLaunch(options, collectFacts(host, options));
+  const planned = planLaunch(options, collectFacts(host, options, command.environment));
   messages.push(...planned.messages);
   if (command.values.get('dry-run')?.on === true)
     return printed(command.messages, planText(planned.plan), messages);

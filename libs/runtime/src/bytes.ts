@@ -53,16 +53,11 @@ function isBlank(code: number): boolean {
   return code === 0x20 || (code >= 0x09 && code <= 0x0d);
 }
 
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 /** Whether a name may be a shell variable: a letter or `_`, then letters, digits or `_`. */
 export function isVariableName(name: Bytes): boolean {
-  if (name === '') return false;
-  for (let index = 0; index < name.length; index += 1) {
-    const code = name.charCodeAt(index);
-    const letter = (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a) || code === 0x5f;
-    const digit = code >= 0x30 && code <= 0x39;
-    if (!letter && !(digit && index > 0)) return false;
-  }
-  return true;
+  return VARIABLE_NAME.test(name);
 }
 
 /** A whole number without sign, or null. At most 15 digits, so that it is exact. */

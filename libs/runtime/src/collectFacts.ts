@@ -7,7 +7,6 @@ import type { Account, FileStatus, Host, HostIdentity, OpenedImage } from './hos
 import { hostFileSystems } from './launch/hostFileSystems.js';
 import type { LaunchPaths } from './launch/launchPaths.js';
 import { wantedPaths } from './launch/wantedPaths.js';
-import { environmentMap } from './options/environmentFlags.js';
 import type { Environment } from './options/environmentFlags.js';
 import type { LaunchOptions } from './options/launchOptions.js';
 import { absolutePath } from './paths.js';
@@ -25,14 +24,13 @@ const LARGEST_VARIABLE_FILE = 256 * 1024;
  * Asks the host everything that the plan for these options depends on. Opens the image (its handle stays open).
  * @throws DomainError (status 255) when the image or the configuration cannot be used at all
  */
-export function collectFacts(host: Host, options: LaunchOptions): Facts {
+export function collectFacts(host: Host, options: LaunchOptions, environment: Environment): Facts {
   const directory = host.workingDirectory();
   const workingDirectory = typeof directory === 'string' ? directory : null;
   const configuration = loadConfiguration(host, options.configuration, workingDirectory);
   const identity = host.identity();
   const found = host.account(identity.uid);
   const account = 'error' in found ? null : found;
-  const environment = environmentMap(host.environment());
   const folders = programFolders(configuration, environment);
   const shownHost = configuration.mountHostfs ? hostFileSystems(mountInfo(host)) : [];
   const image = openImage(host, absolutePath(workingDirectory, options.image), options);

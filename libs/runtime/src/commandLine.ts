@@ -5,11 +5,12 @@ import { asBytes, printed, TO_NODE } from './answers.js';
 import { bytesOfMixed } from './bytes.js';
 import type { Host } from './host.js';
 import { answerInstance } from './instance/answerInstance.js';
+import type { VerbWords } from './instance/answerInstance.js';
 import { answerJoin } from './instance/answerJoin.js';
 import { ACTION_FLAGS, GLOBAL_FLAGS } from './options/actionFlags.js';
 import { environmentMap, withEnvironment } from './options/environmentFlags.js';
 import { VERBS } from './options/flag.js';
-import type { FlagValues, Verb } from './options/flag.js';
+import type { Flag, FlagValues, Verb } from './options/flag.js';
 import { imageKind } from './options/imageReference.js';
 import { parseWords } from './options/parseWords.js';
 import type { Bytes, MessageSettings } from './plan.js';
@@ -32,26 +33,18 @@ export function answerCommandLine(words: readonly Bytes[], host: Host): Answer {
     const [verb = '', ...rest] = globals.rest;
     if (verb === 'version' && rest.length === 0) return printed(messages, `${host.installation().version}\n`);
     const configuration = values.get('config')?.texts[0] ?? null;
-    if (verb === 'instance') return answerInstance({ words: rest, configuration, messages, host });
-    if (!isVerb(verb)) return TO_NODE;
-    return answerVerb({ verb, words: rest, configuration, messages, host });
+    const call = { words: rest, configuration, messages, environment, host };
+    if (verb === 'instance') return answerInstance(call);
+    return isVerb(verb) ? answerVerb(verb, call) : TO_NODE;
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     return failed(error, messages);
   }
 }
 
-interface VerbWords {
-  readonly verb: Verb;
-  readonly words: readonly Bytes[];
-  readonly configuration: Bytes | null;
-  readonly messages: MessageSettings;
-  readonly host: Host;
-}
-
-function answerVerb(call: VerbWords): Answer {
-  const { verb, host } = call;
-  const flags = ACTION_FLAGS.filter((flag) => flag.verbs === undefined || flag.verbs.includes(verb));
+function answerVerb(verb: Verb, call: VerbWords): Answer {
+  const { host, environment, messages, configuration } = call;
+  const flags = FLAGS[verb];
   const parsed = parseWords(flags, call.words, verb);
   if (parsed.help) return TO_NODE;
   const [image, ...words] = parsed.rest;
@@ -59,10 +52,19 @@ function answerVerb(call: VerbWords): Answer {
   if (verb === 'exec' && words.length === 0) throw usageError(verb, 'expected a command behind the image');
   const kind = imageKind(image);
   if (kind === 'fetched') return TO_NODE;
-  const values = withEnvironment(flags, parsed.values, environmentMap(host.environment()));
-  const command = { verb, image, words, values, messages: call.messages, configuration: call.configuration };
+  const values = withEnvironment(flags, parsed.values, environment);
+  const command = { verb, image, words, values, messages, configuration, environment };
   return kind === 'instance' ? answerJoin(command, host) : answerLaunch(command, host);
 }
+
+const flagsOf = (verb: Verb): readonly Flag[] =>
+  ACTION_FLAGS.filter((flag) => flag.verbs === undefined || flag.verbs.includes(verb));
+const FLAGS: Readonly<Record<Verb, readonly Flag[]>> = {
+  exec: flagsOf('exec'),
+  run: flagsOf('run'),
+  shell: flagsOf('shell'),
+  test: flagsOf('test'),
+};
 
 function isVerb(word: Bytes): word is Verb {
   return VERBS.some((verb) => verb === word);

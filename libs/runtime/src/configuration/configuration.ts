@@ -50,7 +50,7 @@ export interface Configuration {
 
 /** The configuration of an installation without a file. */
 export function builtInConfiguration(): Configuration {
-  return fromValues(defaultValues());
+  return BUILT_IN;
 }
 
 /** @throws DomainError (status 255), see parseConfiguration */
@@ -112,3 +112,6 @@ function fromValues(values: ReadonlyMap<string, DirectiveValue>): Configuration 
     searchPath: text('user search path') ?? text('binary path'),
   };
 }
+
+// Made when the module is evaluated, as all that is the same for each start: the program keeps an engine that has done that.
+const BUILT_IN = fromValues(defaultValues());

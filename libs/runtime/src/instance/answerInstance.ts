@@ -3,7 +3,8 @@ import { answerLaunch } from '../answerLaunch.js';
 import { TO_NODE } from '../answers.js';
 import { parseCount } from '../bytes.js';
 import type { Host } from '../host.js';
-import { environmentMap, withEnvironment } from '../options/environmentFlags.js';
+import { withEnvironment } from '../options/environmentFlags.js';
+import type { Environment } from '../options/environmentFlags.js';
 import type { FlagValues } from '../options/flag.js';
 import { isHostName } from '../options/hostNames.js';
 import { imageKind } from '../options/imageReference.js';
@@ -18,11 +19,13 @@ import { instancePlace, placeOf } from './place.js';
 import type { InstanceRequest } from './request.js';
 import { signalNumber } from './signals.js';
 
-export interface InstanceWords {
-  /** Behind `instance`. */
+/** What a verb answers from. */
+export interface VerbWords {
+  /** Behind the verb. */
   readonly words: readonly Bytes[];
   readonly configuration: Bytes | null;
   readonly messages: MessageSettings;
+  readonly environment: Environment;
   readonly host: Host;
 }
 
@@ -36,13 +39,13 @@ const SIGKILL = 9;
  * Answers the commands about instances (runtime contract §1.6, §2.15).
  * @throws DomainError for what a person did wrong
  */
-export function answerInstance(call: InstanceWords): Answer {
+export function answerInstance(call: VerbWords): Answer {
   const [word = '', ...rest] = call.words;
   if (!isInstanceVerb(word)) return TO_NODE;
   const parsed = parseWords(INSTANCE_FLAGS[word], rest, `instance ${word}`);
   if (parsed.help) return TO_NODE;
   if (word === 'start' || word === 'run') return start(call, word, parsed.values, parsed.rest);
-  const request = readRequest(call.host, word, parsed.values, parsed.rest);
+  const request = readRequest(call, word, parsed.values, parsed.rest);
   return { kind: 'instances', ...call.messages, request };
 }
 
@@ -51,7 +54,7 @@ function isInstanceVerb(word: Bytes): word is InstanceVerb {
 }
 
 function start(
-  call: InstanceWords,
+  call: VerbWords,
   verb: 'start' | 'run',
   given: FlagValues,
   [image, name, ...words]: readonly Bytes[],
@@ -66,14 +69,14 @@ function start(
       'a name has up to 128 letters, digits, ".", "_" and "-", and is not "." or ".."',
     );
   if (kind === 'fetched') return TO_NODE;
-  const { host, messages, configuration } = call;
-  const values = withEnvironment(INSTANCE_FLAGS[verb], given, environmentMap(host.environment()));
+  const { host, messages, configuration, environment } = call;
+  const values = withEnvironment(INSTANCE_FLAGS[verb], given, environment);
   const instance: InstanceOptions = {
     name,
     boot: values.get('boot')?.on === true,
     pidFile: values.get('pid-file')?.texts.at(-1) ?? null,
   };
-  return answerLaunch({ verb, image, words, values, messages, configuration }, host, (options) =>
+  return answerLaunch({ verb, image, words, values, messages, configuration, environment }, host, (options) =>
     inBackground(options, instance),
   );
 }
@@ -92,7 +95,7 @@ function inBackground(options: LaunchOptions, instance: InstanceOptions): Launch
 }
 
 function readRequest(
-  host: Host,
+  call: VerbWords,
   action: 'list' | 'stop' | 'stats',
   values: FlagValues,
   words: readonly Bytes[],
@@ -108,7 +111,7 @@ function readRequest(
     throw usageError(command, 'expected the name of an instance');
   return {
     action,
-    ...whose(host, action, text('user')),
+    ...whose(call, action, text('user')),
     glob,
     json: on('json'),
     logs: on('logs'),
@@ -118,7 +121,11 @@ function readRequest(
   };
 }
 
-function whose(host: Host, action: string, name: Bytes | null): Pick<InstanceRequest, 'place' | 'owner'> {
+function whose(
+  { host, environment }: VerbWords,
+  action: string,
+  name: Bytes | null,
+): Pick<InstanceRequest, 'place' | 'owner'> {
   const identity = host.identity();
   if (name !== null) {
     if (identity.effectiveUid !== 0) throw refusal(`Only root user can ${action} user's instances`);
@@ -131,7 +138,7 @@ function whose(host: Host, action: string, name: Bytes | null): Pick<InstanceReq
   const place = instancePlace({
     identity,
     account: 'error' in found ? null : found,
-    environment: environmentMap(host.environment()),
+    environment,
     workingDirectory: typeof directory === 'string' ? directory : null,
   });
   return { place, owner: identity.effectiveUid };

@@ -7,7 +7,7 @@ import { containerEnvironment } from '../launch/environment.js';
 import { launchPayload } from '../launch/payload.js';
 import { credentials } from '../launch/planLaunch.js';
 import { warnOfVariableFiles } from '../launch/variableFiles.js';
-import { environmentMap } from '../options/environmentFlags.js';
+import type { Environment } from '../options/environmentFlags.js';
 import type { FlagValues } from '../options/flag.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import { readOptions } from '../options/readOptions.js';
@@ -48,18 +48,22 @@ export function answerJoin(command: CommandWords, host: Host): Answer {
     binds: [],
     instance: { name, boot: false, pidFile: null },
   };
-  const plan = planJoin(name, options, host, messages);
+  const plan = planJoin(name, options, { host, environment: command.environment }, messages);
   if (command.values.get('dry-run')?.on === true) return printed(command.messages, planText(plan), messages);
   return { kind: 'join', messages: messages.map(asBytes), plan };
 }
 
-function planJoin(name: Bytes, options: LaunchOptions, host: Host, messages: Message[]): JoinPlan {
+function planJoin(
+  name: Bytes,
+  options: LaunchOptions,
+  { host, environment }: { readonly host: Host; readonly environment: Environment },
+  messages: Message[],
+): JoinPlan {
   const directory = host.workingDirectory();
   const workingDirectory = typeof directory === 'string' ? directory : null;
   const configuration = loadConfiguration(host, options.configuration, workingDirectory);
   const identity = host.identity();
   const account = host.account(identity.uid);
-  const environment = environmentMap(host.environment());
   const place = instancePlace({
     identity,
     account: 'error' in account ? null : account,

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { environmentMap } from '../options/environmentFlags.js';
 import { plainOptions } from '../options/launchOptions.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import { baseHost, hostOf } from '../testing/fakeHost.js';
@@ -28,7 +29,8 @@ interface Run {
 
 function payloadOf(words: readonly string[], { options = {}, host = [] }: Run): Payload {
   const wanted = { ...plainOptions('/img', words), ...options };
-  const facts = collectFacts(hostOf({ ...baseHost(), environment: host }), wanted);
+  const asked = hostOf({ ...baseHost(), environment: host });
+  const facts = collectFacts(asked, wanted, environmentMap(asked.environment()));
   const { run } = planLaunch(wanted, facts).plan;
   if (run.kind !== 'become') throw new Error('expected a payload');
   return run.payload;

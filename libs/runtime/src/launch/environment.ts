@@ -1,8 +1,8 @@
 import type { Message } from '../answer.js';
 import { isVariableName } from '../bytes.js';
 import type { Facts, VariableFile } from '../facts.js';
+import { PREFIXES, startingWith } from '../options/environmentFlags.js';
 import type { Environment } from '../options/environmentFlags.js';
-import { PREFIXES } from '../options/environmentFlags.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import type { Variable } from '../options/variables.js';
 import { baseName } from '../paths.js';
@@ -18,6 +18,9 @@ const PROMPT = 'Singularity> ';
 
 /** Injected variables by prefix, the winning one first (runtime contract §5.3 T098). */
 const INJECTION_PREFIXES = ['SINGENV_', 'APPTAINERENV_', 'SINGULARITYENV_'] as const;
+
+/** Of variables that are for the program, not for the container. */
+const OUR_PREFIXES = [...PREFIXES, ...INJECTION_PREFIXES] as const;
 
 /** What stays of the host's environment with --cleanenv. */
 const KEPT_WHEN_CLEAN: readonly string[] = [
@@ -121,8 +124,9 @@ function injectedVariables(
     else if (isVariableName(name) && (name === 'PATH' || !NEVER_INJECTED.includes(name)))
       injected.set(name, value);
   };
+  const candidates = startingWith(environment, INJECTION_PREFIXES);
   for (const prefix of INJECTION_PREFIXES.toReversed())
-    for (const [name, value] of environment)
+    for (const [name, value] of candidates)
       if (name.startsWith(prefix)) put(name.slice(prefix.length), value, name);
   for (const { name, value } of options.variables) put(name, value, '--env');
   return injected;
@@ -130,17 +134,15 @@ function injectedVariables(
 
 function hostVariables(options: LaunchOptions, environment: Environment): readonly Variable[] {
   const variables: Variable[] = [];
-  for (const [name, value] of environment) {
-    if (!isVariableName(name) || NEVER_PASSED.includes(name)) continue;
-    if ([...PREFIXES, ...INJECTION_PREFIXES].some((prefix) => name.startsWith(prefix))) continue;
-    if (
-      options.cleanEnvironment &&
-      !KEPT_WHEN_CLEAN.includes(name) &&
-      !KEPT_WHEN_CLEAN.includes(name.toLowerCase())
-    )
-      continue;
-    variables.push({ name, value });
-  }
+  const ours = startingWith(environment, OUR_PREFIXES);
+  const kept = (name: Bytes): boolean =>
+    !options.cleanEnvironment ||
+    KEPT_WHEN_CLEAN.includes(name) ||
+    KEPT_WHEN_CLEAN.includes(name.toLowerCase());
+  environment.forEach((value, name) => {
+    if (ours.has(name) || NEVER_PASSED.includes(name) || !kept(name)) return;
+    if (isVariableName(name)) variables.push({ name, value });
+  });
   if (options.cleanEnvironment) variables.push({ name: 'LANG', value: 'C' });
   return variables;
 }
@@ -182,8 +184,8 @@ function bindNames(options: LaunchOptions, facts: EnvironmentFacts): Bytes {
 /** The whole environment when no script of the image has a say: own, then host, then injected on top. */
 export function plainEnvironment(environment: ContainerEnvironment): readonly Variable[] {
   const all = new Map<Bytes, Bytes>();
-  for (const { name, value } of [...environment.own, ...environment.host, ...environment.injected])
-    all.set(name, value);
+  for (const part of [environment.own, environment.host, environment.injected])
+    for (const { name, value } of part) all.set(name, value);
   all.set('PATH', changedPath(DEFAULT_PATH, environment.path));
   const libraries = all.get('LD_LIBRARY_PATH') ?? '';
   all.set('LD_LIBRARY_PATH', libraries === '' ? LIBRARY_FOLDER : `${libraries}:${LIBRARY_FOLDER}`);

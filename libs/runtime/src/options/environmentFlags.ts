@@ -20,6 +20,17 @@ export function environmentMap(entries: readonly Bytes[]): Environment {
   return map;
 }
 
+/** The variables whose names begin with one of the prefixes; mostly none of a hundred, which is told by their first letters. */
+export function startingWith(environment: Environment, prefixes: readonly string[]): Environment {
+  const found = new Map<Bytes, Bytes>();
+  const letters = prefixes.map((prefix) => prefix.charAt(0)).join('');
+  environment.forEach((value, name) => {
+    if (!letters.includes(name.charAt(0))) return;
+    if (prefixes.some((prefix) => name.startsWith(prefix))) found.set(name, value);
+  });
+  return found;
+}
+
 /** The value of a setting of ours by its key, with the name of the variable it came from; empty values count as absent. */
 export function settingOf(environment: Environment, key: string): { name: string; value: Bytes } | null {
   for (const prefix of PREFIXES) {
@@ -41,12 +52,14 @@ export function withEnvironment(
   given: FlagValues,
   environment: Environment,
 ): FlagValues {
+  const settings = startingWith(environment, PREFIXES);
+  if (settings.size === 0) return given;
   const values = new Map(given);
   for (const flag of flags) {
     const before = values.get(flag.name);
     if (before !== undefined && !ADDED.includes(flag.name)) continue;
     for (const key of flag.keys ?? []) {
-      const setting = settingOf(environment, key);
+      const setting = settingOf(settings, key);
       if (setting === null) continue;
       values.set(flag.name, merged(flag, values.get(flag.name), setting));
       if (!ADDED.includes(flag.name)) break;

@@ -17,6 +17,7 @@ function read(words: readonly string[], messages: Message[] = [], verb: Verb = '
       values,
       messages: { level: 1, colour: false },
       configuration: null,
+      environment: new Map(),
     },
     messages,
   );

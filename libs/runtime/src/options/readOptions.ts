@@ -4,6 +4,7 @@ import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
 import { MOST_BINDS, parseBinds, parseMounts } from './bindSpec.js';
 import type { BindRequest } from './bindSpec.js';
+import type { Environment } from './environmentFlags.js';
 import type { FlagValue, FlagValues, LaunchVerb } from './flag.js';
 import { isHostName, isNameServer } from './hostNames.js';
 import type { LaunchOptions } from './launchOptions.js';
@@ -17,6 +18,8 @@ export interface CommandWords {
   readonly values: FlagValues;
   readonly messages: MessageSettings;
   readonly configuration: Bytes | null;
+  /** Of the host. */
+  readonly environment: Environment;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Configuration } from '../configuration/configuration.js';
 import type { Facts } from '../facts.js';
 import { planLaunch } from '../launch/planLaunch.js';
 import type { PlannedLaunch } from '../launch/planLaunch.js';
+import { environmentMap } from '../options/environmentFlags.js';
 import { plainOptions } from '../options/launchOptions.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import type { Bind, LaunchPlan, Step, StepKind } from '../plan.js';
@@ -27,7 +28,8 @@ export const files = (more: FakeHost['files']): Partial<FakeHost> => ({ files: {
 /** A launch of /img by alice, with one thing changed. */
 export function launch(change: Change = {}): PlannedLaunch {
   const options = { ...plainOptions('/img', ['true']), ...change.options };
-  const facts = collectFacts(hostOf({ ...base, ...change.host }), options);
+  const host = hostOf({ ...base, ...change.host });
+  const facts = collectFacts(host, options, environmentMap(host.environment()));
   const configuration = { ...builtInConfiguration(), ...change.configuration };
   return planLaunch(options, { ...facts, configuration, ...change.facts });
 }
