@@ -132,17 +132,24 @@ function withState(stage, output) {
   return { output, inputs: [stage, tool], command: [process.execPath, tool, stage, `${output}.new`] };
 }
 
-/** The unit tests of core, host and squash, everything of ours compiled with the sanitizers. */
+/** The unit tests of core, host and squash, and the program that makes hostile plans: everything of ours compiled with the sanitizers. */
 async function buildTests() {
-  const { tasks, objects } = unit(['core', 'host', 'programs', 'squash', 'tests'], flags.tests, 'sanitized');
-  const ran = await make(tasks);
-  const output = join(out, 'core-tests');
-  return (
-    ran +
-    (await make([
-      link({ compiler: CXX, objects, output, flags: flags.testProgram, libraries: squashLibraries }),
-    ]))
+  const parts = unit(['core', 'host', 'programs', 'squash'], flags.tests, 'sanitized');
+  const programs = ['tests', 'fuzz'].map((folder) => ({
+    ...unit([folder], flags.tests, 'sanitized'),
+    output: join(out, `core-${folder}`),
+  }));
+  const ran = await make([parts, ...programs].flatMap(({ tasks }) => tasks));
+  const linked = programs.map(({ objects, output }) =>
+    link({
+      compiler: CXX,
+      objects: [...parts.objects, ...objects],
+      output,
+      flags: flags.testProgram,
+      libraries: squashLibraries,
+    }),
   );
+  return ran + (await make(linked));
 }
 
 async function build() {

@@ -2,6 +2,8 @@
 // that ends in anything but an answer, keeps the processor busy for more than a second, or makes the process grow by more than
 // 256 MiB is a fault: it is left in .fuzz/ (--failures FOLDER), and the run ends with 1. docs/adr/0017-fuzzing.md says why it is made like this.
 //
+// "plans" and "starts" are about the native core (npm run build:native -- tests): launch plans that nobody would make are read, and those that are accepted are started.
+//
 //   npm run fuzz [-- --seconds 60] [-- --only NAME,NAME] [-- --seed N] [-- --keep FOLDER]
 //   npm run fuzz -- --only NAME --file FILE      runs one input, for example one that failed
 //
@@ -9,8 +11,12 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { readPlan, readPlans, startPlans } from './fuzz/plans.mjs';
 
-const TARGETS = ['sif', 'clear-signed', 'packets', 'envelope', 'ocsp'];
+const READERS = ['sif', 'clear-signed', 'packets', 'envelope', 'ocsp'];
+/** Of the native core: what fuzzes it, and what runs one input. */
+const CORE = { plans: [readPlans, readPlan], starts: [startPlans, readPlan] };
+const TARGETS = [...READERS, ...Object.keys(CORE)];
 const MOST_GROWTH = 256 * 1024 * 1024;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -29,6 +35,10 @@ if (unknown !== undefined || !(seconds > 0) || !Number.isSafeInteger(seed))
   );
 
 for (const name of chosen) {
+  if (CORE[name] !== undefined) {
+    await runCore(name);
+    continue;
+  }
   if (values.file !== undefined) {
     if (run([name, '--file', values.file], 'inherit').status !== 0) process.exitCode = 1;
     continue;
@@ -49,6 +59,18 @@ for (const name of chosen) {
     `${name}: ${inputs} inputs, ${reached} blocks and refusals, ${reached - known} beyond the corpus, ${mib} MiB more (seed ${seed})${fault}\n`,
   );
   if (fault !== '') process.exitCode = 1;
+}
+
+async function runCore(name) {
+  const [fuzz, one] = CORE[name];
+  const failures = values.failures ?? here('../.fuzz');
+  try {
+    const said = await (values.file === undefined ? fuzz({ seconds, seed, failures }) : one(values.file));
+    process.stdout.write(`${name}: ${said} (seed ${seed})\n`);
+  } catch (error) {
+    process.stdout.write(`${name}: FAILED (seed ${seed})\n${error.message}\n`);
+    process.exitCode = 1;
+  }
 }
 
 function run(parameters, stdout) {

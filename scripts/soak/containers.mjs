@@ -24,6 +24,9 @@ export const starts = (options) => inOwnWorld('starts', options);
 /** Starts in which somebody is killed at any moment: the next one works, what was kept is there, and nothing is left. */
 export const startKills = (options) => inOwnWorld('start-kills', options);
 
+/** Starts of hostile plans: none changes what it may not, and nothing is left. `times`: seconds. */
+export const plans = (options) => inOwnWorld('plans', options);
+
 /** In namespaces and a cgroup of its own every process, mount and file that is left is ours. An ordinary user gets those in a user namespace. */
 async function inOwnWorld(stage, { times, folder, random }) {
   const group = makeGroup();

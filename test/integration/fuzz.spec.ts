@@ -1,8 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { skipped } from '../support/needs.js';
+import { lackingWorld } from '../support/own-world.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const FUZZ = fileURLToPath(new URL('../../scripts/fuzz.mjs', import.meta.url));
@@ -38,6 +40,39 @@ describe('readers of hostile bytes', () => {
         0,
         expect.stringMatching(/^\S+: \d{3,} inputs, \d{2,} blocks and refusals/),
       ]);
+    },
+    (SECONDS + 120) * 1000,
+  );
+});
+
+describe('the native core', () => {
+  const BUILD_MINUTES = 15;
+  const build = fileURLToPath(new URL('../../addon/build.mjs', import.meta.url));
+  beforeAll(() => {
+    const built = spawnSync(process.execPath, [build, 'tests'], { encoding: 'utf8' });
+    expect(built).toMatchObject({ status: 0, stderr: '' });
+  }, BUILD_MINUTES * 60_000);
+
+  it(
+    'reads whatever plan it is given: it is refused with a sentence, or what the core relies on holds',
+    async () => {
+      const { status, said } = await fuzz('--only', 'plans', '--seconds', String(SECONDS / 2));
+      process.stdout.write(said);
+      const words = /^plans: \d{3,} plans, \d{2,} accepted, \d{2,} kinds of refusals, \d+ MiB \(seed \d+\)$/m;
+      expect([status, said]).toEqual([0, expect.stringMatching(words)]);
+    },
+    (SECONDS + 120) * 1000,
+  );
+
+  const lacks = lackingWorld();
+  it.skipIf(lacks)(
+    `starts whatever plan it accepts: it ends as documented, and nothing is changed or left${skipped(lacks)}`,
+    async () => {
+      const { status, said } = await fuzz('--only', 'starts', '--seconds', String(SECONDS / 2));
+      process.stdout.write(said);
+      const words =
+        /^starts: \d{2,} plans started, \d+ payloads ran \(.*\), nothing changed or left.* \(seed \d+\)$/m;
+      expect([status, said]).toEqual([0, expect.stringMatching(words)]);
     },
     (SECONDS + 120) * 1000,
   );

@@ -1,9 +1,9 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { skipContainers } from '../support/containers.js';
 import { lacking, skipped } from '../support/needs.js';
+import { lackingWorld } from '../support/own-world.js';
 
 const SOAK = fileURLToPath(new URL('../../scripts/soak.mjs', import.meta.url));
 const run = promisify(execFile);
@@ -80,7 +80,7 @@ describe('a soak', () => {
     120_000,
   );
 
-  const noContainers = whyNoContainers();
+  const noContainers = lackingWorld();
   it.skipIf(noContainers)(
     `of starts of containers, in every way and with kills at any moment: nothing is left${skipped(noContainers)}`,
     async () => {
@@ -104,12 +104,3 @@ describe('a soak', () => {
     180_000,
   );
 });
-
-/** Why the stages of containers cannot run here: they do in namespaces of their own, with a /proc. */
-function whyNoContainers(): string | undefined {
-  const reason = skipContainers() ? 'containers cannot be started' : lacking('unshare', 'mksquashfs');
-  if (reason !== undefined || process.env['SING_MUST_WORK'] === '1') return reason;
-  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
-  const words = [...user, '--mount', '--pid', '--fork', 'mount', '-t', 'proc', 'proc', '/proc'];
-  return spawnSync('unshare', words).status === 0 ? undefined : 'no /proc can be mounted in a PID namespace';
-}

@@ -134,7 +134,8 @@ function makeLayers(path, person) {
   return path;
 }
 
-function makeExt3(world, person) {
+/** For writing, as the person owns everything in it. */
+export function makeExt3(world, person) {
   const image = join(person.work, `${world.token}.ext3`);
   const source = makeLayers(join(person.work, 'ext3'), person);
   const owner = `root_owner=${person.uid}:${person.uid}`;

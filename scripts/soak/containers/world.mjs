@@ -86,7 +86,7 @@ export async function makeWorld(folder) {
   mount('--bind', sockets, '/run/user');
   process.chdir('/');
   const places = ['/tmp', '/var/tmp', '/run/user', ...people.map(({ home }) => home)];
-  return { people, sif, tree, token, configurations, traces: new Traces(places, token) };
+  return { people, sif, squashfs, tree, token, configurations, traces: new Traces(places, token) };
 }
 
 const mount = (...words) => execFileSync('mount', words);
