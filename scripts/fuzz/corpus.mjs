@@ -3,13 +3,17 @@ import { join } from 'node:path';
 
 const GOLDEN = new URL('../../test/fixtures/plans', import.meta.url).pathname;
 
+const KEPT_SUBIDS = 100_000;
+/** What every machine has. Another folder of a kept plan is one of the person's. */
+const EVERYWHERE = /^\/(home|etc|dev|proc|sys|tmp|var)\b/;
+const FOLDERS = { host: ['path'], made: ['parent'] };
 const RUNS = ['sh', '-c', 'exit 7'];
 /** What the kept plans name, as it is without a world: nothing of it is there. */
-const NOWHERE = { uid: 1000, home: '/home/alice', guarded: '/guarded', images: {} };
+const NOWHERE = { uid: 1000, subids: KEPT_SUBIDS, home: '/home/alice', guarded: '/guarded', images: {} };
 
 /**
  * Good plans to begin with: the kept ones, and some of what those have not, among them such as try to leave the session by a link.
- * @param world `uid` and `home` of who starts them, `guarded`, a folder that no plan names but in a link, and `images` by their file system: `{ handle, path, size }`
+ * @param world `uid`, first of the `subids` and `home` of who starts them, `guarded`, a folder that no plan names but in a link, and `images` by their file system: `{ handle, path, size }`
  */
 export function writeCorpus(folder, world = NOWHERE) {
   const kept = readdirSync(GOLDEN)
@@ -26,6 +30,7 @@ export function writeCorpus(folder, world = NOWHERE) {
 /** The plan with its names of people, images and handles changed to those of the world. */
 function inWorld(value, world) {
   if (value === 1000) return world.uid;
+  if (value === KEPT_SUBIDS) return world.subids;
   if (typeof value === 'string')
     return value.replace(/^\/home\/alice/, world.home).replace('/sing-1000', `/sing-${world.uid}`);
   if (Array.isArray(value)) return value.map((item) => inWorld(item, world));
@@ -33,6 +38,8 @@ function inWorld(value, world) {
   const changed = Object.fromEntries(
     Object.entries(value).map(([name, part]) => [name, inWorld(part, world)]),
   );
+  for (const name of FOLDERS[value.kind] ?? (value.config === undefined ? [] : ['config']))
+    if (!EVERYWHERE.test(value[name])) changed[name] = `${world.home}/work`;
   return { ...changed, ...world.images[value.fileSystem], ...payloadOf(changed) };
 }
 

@@ -90,11 +90,17 @@ Outcome<ImageHelper> ImageHelper::start(const Work& work) {
   return ImageHelper(std::move(channel->here), work.serves);
 }
 
-Status ImageHelper::awaitReady() {
-  readyPending_ = false;
+void ImageHelper::takeReady() {
+  if (!std::exchange(readyPending_, false)) return;
   auto answer = receiveMessage(channel_.get());
-  if (!answer) return refused("The image server ended before it had read the image");
-  return answer->text.empty() ? Status() : Status(refused(answer->text));
+  if (!answer) ready_ = refused("The image server ended before it had read the image");
+  else if (!answer->text.empty()) ready_ = refused(answer->text);
+}
+
+Status ImageHelper::awaitReady() {
+  takeReady();
+  if (ordered_) return refused("The image server has another task already, of a way of mounting that was tried before");
+  return ready_;
 }
 
 Status ImageHelper::serve(int fuse) { return sendMessage(channel_.get(), "serve", {fuse}); }
@@ -113,7 +119,8 @@ Status ImageHelper::hold(int descriptor) {
 
 Outcome<std::string> ImageHelper::order(const std::string& text, std::initializer_list<int> descriptors) {
   // Another way of mounting failed before its answer was of interest.
-  if (readyPending_) [[maybe_unused]] const auto ready = awaitReady();
+  takeReady();
+  ordered_ = true;
   SING_TRY(sendMessage(channel_.get(), text, descriptors));
   auto answer = receiveMessage(channel_.get());
   if (!answer) return refused("The process that cleans up ended too early");

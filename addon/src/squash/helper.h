@@ -25,7 +25,7 @@ class ImageHelper {
   /// Forks it. It is nobody's child and holds no descriptor of the caller but the image; it watches this process, also
   /// through the exec that makes it the payload, and ends with it when there is nothing to serve.
   static Outcome<ImageHelper> start(const Work& work);
-  /// Waits until it has read the image's superblock; what is wrong with that is the fault.
+  /// Waits until it has read the image's superblock; what is wrong with that is the fault, as often as it is asked. Who cleans up, or holds something, serves no more.
   Status awaitReady();
   /// Hands over the open /dev/fuse that belongs to the mount.
   Status serve(int fuse);
@@ -37,8 +37,11 @@ class ImageHelper {
  private:
   Outcome<std::string> order(const std::string& text, std::initializer_list<int> descriptors);
   ImageHelper(Descriptor channel, bool readyPending) : channel_(std::move(channel)), readyPending_(readyPending) {}
+  /// The answer comes once.
+  void takeReady();
   Descriptor channel_;
-  bool readyPending_;
+  bool readyPending_, ordered_ = false;
+  Status ready_;
 };
 
 }  // namespace sing

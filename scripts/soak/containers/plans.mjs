@@ -16,6 +16,7 @@ import { text } from 'node:stream/consumers';
 import { writeCorpus } from '../../fuzz/corpus.mjs';
 import { untilNothing, within } from '../until.mjs';
 import { lackingWays, makeExt3 } from './ways.mjs';
+import { FIRST_SUBID } from './world.mjs';
 
 const FUZZER = new URL('../../../addon/build/core-fuzz', import.meta.url).pathname;
 /** Between two looks at what is left. */
@@ -28,6 +29,8 @@ const CLEAN = 10_000;
 const REFUSED = 255;
 /** The payload's own: what it says, and what its shell says of words that are none. */
 const PAYLOAD = [0, 1, 2, 7, 126, 127];
+/** The checks of the compiler found something; without them, which no server of an image survives, one of those died. */
+const FOUND = { checked: /Sanitizer|runtime error/, plain: /Transport endpoint is not connected/ };
 /** Those that stay on purpose: instances, and image servers that starts share. */
 const STAYING = ['sing-instance', 'sing-image'];
 
@@ -73,6 +76,8 @@ class Fuzz {
     this.#guarded = join(dirname(place), 'guarded');
     this.#corpus = join(dirname(place), 'corpus');
     for (const folder of [this.#guarded, this.#corpus]) mkdirSync(folder);
+    mkdirSync(join(this.#person.home, 'work'));
+    this.#give(join(this.#person.home, 'work'));
     writeFileSync(join(this.#guarded, 'file'), 'guarded\n');
     for (const path of ['', 'file']) this.#give(join(this.#guarded, path));
     symlinkSync(this.#guarded, join(world.tree, 'escape'));
@@ -88,6 +93,7 @@ class Fuzz {
     ]);
     writeCorpus(this.#corpus, {
       uid: this.#person.uid,
+      subids: FIRST_SUBID,
       home: this.#person.home,
       guarded: this.#guarded,
       images: Object.fromEntries(images.map(([name, image]) => [name, { ...image, offset: 0 }])),
@@ -111,10 +117,12 @@ class Fuzz {
       const ended = Promise.all([text(child.stderr), once(child, 'close')]);
       const [stderr, [status, signal]] = await within(PATIENCE, 'a plan to end', ended);
       const documented = status === REFUSED ? stderr.includes('FATAL') : PAYLOAD.includes(status);
-      if (documented && !/Sanitizer|runtime error/.test(stderr)) return status;
+      if (documented && !FOUND[checked ? 'checked' : 'plain'].test(stderr)) return status;
       throw new Error(`Expected a documented end, got ${signal ?? status}: ${stderr}`);
     } catch (error) {
       writeFileSync(join(dirname(this.#guarded), 'failed.json'), plan);
+      // Whoever hangs would keep this process as well.
+      for (const { pid } of this.#world.traces.processes()) end(pid);
       throw error;
     }
   }
@@ -126,7 +134,7 @@ class Fuzz {
       process.getuid() === 0 ? words : ['setpriv', '--ambient-caps=-all', '--inh-caps=-all', ...words];
     return spawn(command[0], command.slice(1), {
       cwd: '/',
-      env: { ASAN_OPTIONS: 'detect_leaks=0:handle_abort=1' },
+      env: { ASAN_OPTIONS: 'detect_leaks=0:handle_abort=1:use_sigaltstack=0' },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'ignore', squashfs, directory, ext3],
       ...(process.getuid() === 0 ? { uid: this.#person.uid, gid: this.#person.uid } : {}),
     });

@@ -19,7 +19,7 @@ const APPLETS = ['sh', 'cat', 'dd', 'sleep', 'sha256sum', 'mkdir', 'true', 'id']
 const PLACE = '/mnt';
 const ORDINARY = 61_236;
 const WALLED = 61_237;
-const FIRST_SUBID = 3_100_000_000;
+export const FIRST_SUBID = 3_100_000_000;
 /** By names: how containers are started. What a cache keeps is kept on purpose. */
 const CONFIGURATIONS = {
   alone: 'image server idle = 0\nunpacked cache size = 0',
