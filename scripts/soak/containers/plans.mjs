@@ -170,8 +170,10 @@ class Fuzz {
       .filter((name) => !skipped.has(name))
       .flatMap((name) => [join(place, name), ...below(join(place, name))]);
     return paths
-      .map((path) => [path, lstatSync(path)])
-      .map(([path, { mode, uid, size, mtimeMs }]) => `${path} ${mode} ${uid} ${size} ${mtimeMs}`)
+      .map((path) => {
+        const { mode, uid, size, mtimeMs } = lstatSync(path);
+        return `${path} ${mode} ${uid} ${size} ${mtimeMs}`;
+      })
       .join('\n');
   }
 
