@@ -88,7 +88,13 @@ void closeAllBut(std::vector<int> keep) {
 
 void detachStandardStreams() {
   Descriptor null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null) return;
+  if (!null) {
+    // A container without /dev/null: the end of a pipe that nobody writes to, and that takes nothing.
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return;
+    null = Descriptor(ends[0]);
+    close(ends[1]);
+  }
   for (int number = 0; number <= 2; ++number) dup2(null.get(), number);
 }
 
