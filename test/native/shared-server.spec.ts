@@ -80,7 +80,7 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       () =>
         nothingIsLeft(
           files.folder,
-          readdirSync(files.folder).filter((name) => /^run-/.test(name)),
+          readdirSync(files.folder).filter((name) => name.startsWith('run-')),
         ),
       'last',
     );
@@ -114,7 +114,7 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
         ...runtimes
           .map((name) => join(files.folder, name))
           .filter((path) => existsSync(join(path, 'sing')))
-          .flatMap((path) => readdirSync(path, { recursive: true })),
+          .flatMap((path) => readdirSync(path, { recursive: true, encoding: 'utf8' })),
       ]);
 
     const run = (words: readonly string[]): Promise<Ended> =>
