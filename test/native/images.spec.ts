@@ -248,7 +248,12 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
       const ended = await run('open', ['exec', place(name), ...HELLO]);
       // Some have no /etc (runtime contract §2.7: a WARNING).
       const stderr = /deterministic|scratch/.test(name) ? WITHOUT_ETC : '';
-      expect(ended).toEqual({ status: 0, signal: null, stdout: expect.stringMatching(/^hello from /), stderr });
+      expect(ended).toEqual({
+        status: 0,
+        signal: null,
+        stdout: expect.stringMatching(/^hello from /),
+        stderr,
+      });
     });
 
     it.each([...REFUSED_IMAGES])('%s is refused: %s', async (name, sentence) => {
