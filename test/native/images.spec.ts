@@ -226,9 +226,8 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
           existsSync(`/sys/block/${name}/loop/backing_file`) &&
           readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').startsWith(folder),
       );
-    const ended = await runSing(['exec', image('gzip'), 'sh', '-c', 'cat /etc/marker; id -u'], {
-      as: 'root',
-    });
+    const words = ['exec', image('gzip'), 'sh', '-c', 'cat /etc/marker; id -u'];
+    const ended = await runSing([...serverIdle(folder, 0), ...words], { as: 'root' });
     expect(ended).toMatchObject({ status: 0, stdout: 'in the image\n0\n' });
     await eventually('the loop device to be free', loops);
   });

@@ -416,7 +416,7 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
       async () => {
         const path = layer();
         chownSync(path, 0, 0);
-        const words = ['exec', '--dry-run', '-o', path, image, 'true'];
+        const words = [...serverIdle(folder, 0), 'exec', '--dry-run', '-o', path, image, 'true'];
         const { stdout } = await runSing(words, { as: 'root' });
         expect(stdout).toContain('"kind": "loop"');
         chownSync(path, ordinaryId(), ordinaryId());
@@ -432,7 +432,7 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
 
     it.skipIf(!asRoot)('root mounts an ext3 of its own by the kernel, and no other', async () => {
       const path = layer();
-      const root = (...words: string[]) => runSing(words, { as: 'root' });
+      const root = (...words: string[]) => runSing([...serverIdle(folder, 0), ...words], { as: 'root' });
       const served = await root('exec', '-o', `${path}:ro`, image, 'cat', '/proc/self/mountinfo');
       expect(served).toMatchObject({ status: 0, stderr: '' });
       expect(served.stdout).not.toContain('ext3');
@@ -455,6 +455,7 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
         const copy = place('copy.img');
         chownSync(path, 0, 0);
         const words = [
+          ...serverIdle(folder, 0),
           'exec',
           ...flags,
           '-o',

@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -75,7 +76,13 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
         const tree = makeImage(folder, { first: 'first\n', second: 'second\n', large: 'x'.repeat(300_000) });
         return makeSquashfs(tree, join(folder, 'whole.sqfs'), '-comp', 'zstd');
       },
-      () => nothingIsLeft(),
+      // Each test has an image and a runtime folder of its own, so that only the last one waits for the idle time of all.
+      () =>
+        nothingIsLeft(
+          files.folder,
+          readdirSync(files.folder).filter((name) => name.startsWith('run-')),
+        ),
+      'last',
     );
     beforeEach(() => {
       runtime = files.own(`run-${files.number}`);
@@ -96,13 +103,18 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       const keeper = other !== '' && parentOf(one) === other ? other : one;
       return { keeper: Number(keeper), server: Number(keeper === one && other !== '' ? other : one) };
     };
-    const nothingIsLeft = (): Promise<void> =>
+    /** Of the image of the test, or of all that are in a folder. */
+    const nothingIsLeft = (
+      of = files.image,
+      runtimes: readonly string[] = [`run-${files.number}`],
+    ): Promise<void> =>
       eventually('nothing of the servers to be left', () => [
-        ...processesWith(files.image),
-        ...mountsOf(files.image),
-        ...(runtime !== '' && existsSync(join(runtime, 'sing'))
-          ? readdirSync(runtime, { recursive: true })
-          : []),
+        ...processesWith(of),
+        ...mountsOf(of),
+        ...runtimes
+          .map((name) => join(files.folder, name))
+          .filter((path) => existsSync(join(path, 'sing')))
+          .flatMap((path) => readdirSync(path, { recursive: true, encoding: 'utf8' })),
       ]);
 
     const run = (words: readonly string[]): Promise<Ended> =>
@@ -146,6 +158,7 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
       expect(before).toHaveLength(processes);
       expect(await exec(4, ['cat', '/first'])).toEqual(WORKS);
       expect(servers()).toEqual(before);
+      await nothingIsLeft();
     });
 
     it('stays as long as a container lives, beyond the idle time', async () => {
@@ -482,7 +495,8 @@ describe.skipIf(skipContainers() || skipFuse()).each(ROOT ? WHOSE : WHOSE.slice(
         await eventually('the own server to end', servers);
         for (const name of readdirSync(files.folder).filter((one) => one === `elsewhere-${files.number}`))
           expect(readdirSync(join(files.folder, name))).toEqual([]);
-        runtime = '';
+        // It is not the program's, which leaves it.
+        rmSync(join(runtime, 'sing'), { recursive: true });
       });
     });
 

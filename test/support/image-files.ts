@@ -32,11 +32,13 @@ export interface ImageFiles {
 /**
  * To be called in a block of tests: one folder for all of them, and a copy of an image for each.
  * @param make the image, in the folder
- * @param nothingIsLeft waits, behind each test, until everything that it started is gone
+ * @param nothingIsLeft waits until everything that was started is gone: behind each test, or behind the last one, where what one test leaves for a
+ *   while is nothing to the others
  */
 export function useImageFiles(
   make: (folder: string) => string,
   nothingIsLeft: () => Promise<void>,
+  behind: 'each' | 'last' = 'each',
 ): ImageFiles {
   const running = new Set<ChildProcessWithoutNullStreams>();
   let remove = async (): Promise<void> => undefined;
@@ -65,7 +67,10 @@ export function useImageFiles(
     ({ path: files.folder, remove } = await temporaryFolder());
     files.whole = make(files.folder);
   });
-  afterAll(() => remove());
+  afterAll(async () => {
+    if (behind === 'last') await nothingIsLeft();
+    await remove();
+  });
   beforeEach(() => {
     files.number += 1;
     files.image = join(files.folder, `image-${files.number}-.sqfs`);
@@ -73,7 +78,7 @@ export function useImageFiles(
   });
   afterEach(async () => {
     for (const child of running) child.kill('SIGKILL');
-    await nothingIsLeft();
+    if (behind === 'each') await nothingIsLeft();
   });
   return files;
 }

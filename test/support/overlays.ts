@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline';
 import { FileAccess, createSif, DataType, FileSystem, PartitionType } from '#libs/sif';
 import { systemClock } from '#libs/core';
 import { ordinaryId, PROGRAM, type Ended } from './containers.js';
-import { commandWithFuse, ENVIRONMENT } from './fuse.js';
+import { commandWithFuse, ENVIRONMENT, serverIdle } from './fuse.js';
 
 /** Gives a file or directory to the ordinary user. */
 export function give(path: string): string {
@@ -99,6 +99,7 @@ export async function holdContainer(
   script = 'true',
 ): Promise<Held> {
   const [program = '', ...args] = commandWithFuse(folder, 'open', [
+    ...serverIdle(folder, 0),
     ...words,
     'sh',
     '-c',
