@@ -288,11 +288,11 @@ describe.skipIf(skipContainers() || missing !== undefined)(
         );
       });
 
-      it('--writable: dpkg installs and removes, useradd makes a user, who exists outside by number alone', async () => {
+      it('--writable: apt installs, dpkg removes, useradd makes a user, who exists outside by number alone', async () => {
         const installed = await inside(
           '-w',
           '$W/own',
-          `${INSTALL} && useradd -m -u 1234 someone && ${OWNERS}`,
+          `apt-get install -qq -y $F/sample.deb >/dev/null 2>&1 && sample && useradd -m -u 1234 someone && ${OWNERS}`,
         );
         expect(installed).toBe(`setting\n${OWNED}`);
         const { work, user } = rows.scene;

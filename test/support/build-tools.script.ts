@@ -1,5 +1,6 @@
 /**
- * Builds the servers and clients that tests get from the Go module proxy, so that no test waits for it; called by scripts/test.
+ * Builds the servers and clients that tests get from the Go module proxy, and the root file system that they get from the distribution, so that no test waits
+ * for it; called by scripts/test.
  * What is in the cache already is left alone.
  */
 import { debianTree } from './debian.js';
