@@ -55,6 +55,10 @@ from: debian.sif
 /** A word of a shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
+/** Command that gives a tree a program that says as whom a setuid program runs. */
+const setuidId = (tree: string): string =>
+  `install -m 4755 ${tree}/usr/bin/id ${tree}/usr/local/bin/setuid-id`;
+
 /** A package whose maintainer scripts give files to others, as many do. */
 function makePackage(folder: string): void {
   const files: Readonly<Record<string, readonly [number, string]>> = {
@@ -94,6 +98,7 @@ async function prepare(scene: Scene): Promise<void> {
   chmodSync(join(folder, 'debian.tar'), 0o644);
   mkdirSync(join(folder, 'debian'), { mode: 0o755 });
   execFileSync('tar', ['--numeric-owner', '-xpf', join(folder, 'debian.tar'), '-C', join(folder, 'debian')]);
+  execFileSync('sh', ['-c', setuidId('.')], { cwd: join(folder, 'debian') });
   // The archive is without /dev.
   mkdirSync(join(folder, 'debian/dev'), { mode: 0o755 });
   execFileSync(
@@ -132,7 +137,7 @@ describe.skipIf(skipContainers() || missing !== undefined)(
 
     const unpack = (name: string): Promise<string> =>
       output(
-        `mkdir $W/${name} && sing exec --fakeroot $F/debian tar --numeric-owner -xpf $F/debian.tar -C $W/${name} && mkdir $W/${name}/dev`,
+        `mkdir $W/${name} && sing exec --fakeroot $F/debian tar --numeric-owner -xpf $F/debian.tar -C $W/${name} && mkdir $W/${name}/dev && ${setuidId(`$W/${name}`)}`,
       );
     const exec = (flags: string, image: string, script: string): string =>
       `sing exec ${flags} ${image} bash -c ${quoted(script)}`;
@@ -248,13 +253,13 @@ describe.skipIf(skipContainers() || missing !== undefined)(
               'if $each </dev/null >/dev/null 2>&1; then echo "$each works"; fi; done',
               // Who runs the tests owns the tree, when that is not root.
               isRoot ? 'cat /etc/shadow 2>&1 | tail -c 18' : 'echo Permission denied',
-              'cp /usr/bin/id /tmp/x$$ && chmod 4755 /tmp/x$$ && /tmp/x$$ -u; rm /tmp/x$$',
+              'stat -c %a /usr/local/bin/setuid-id; setuid-id -u',
               'grep -c " / / .*nosuid" /proc/self/mountinfo; grep NoNewPrivs /proc/self/status',
             ].join('\n'),
           ),
         );
         expect(refused).toBe(
-          `-rwsr-xr-x /usr/bin/su\n-rwsr-xr-x /usr/bin/passwd\nPermission denied\n${rows.scene.user.uid}\n1\nNoNewPrivs:\t1`,
+          `-rwsr-xr-x /usr/bin/su\n-rwsr-xr-x /usr/bin/passwd\nPermission denied\n4755\n${rows.scene.user.uid}\n1\nNoNewPrivs:\t1`,
         );
       });
     });
