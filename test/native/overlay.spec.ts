@@ -221,6 +221,20 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
         expect(await exec(flags, image, 'cat /etc/marker')).toMatchObject({ stdout: expected });
     });
 
+    it('a squashfs over all others has the mode of its root, so that accounts and links of the layers are found', async () => {
+      const tree = place('linked');
+      mkdirSync(join(tree, 'real'), { recursive: true });
+      symlinkSync('real', join(tree, 'link'));
+      const linked = makeSquashfs(tree, place('linked.sqfs'));
+      const script = 'ls /real; readlink /link; cat /etc/passwd | busybox tail -n 1 | busybox cut -d: -f3';
+      expect(await exec(['-o', linked, '-B', '/etc/hostname:/link/name'], image, script)).toEqual({
+        status: 0,
+        signal: null,
+        stdout: `name\nreal\n${ordinaryId()}\n`,
+        stderr: '',
+      });
+    });
+
     it('a mount point is made where the layers lack it, and accounts come from them', async () => {
       const path = folderLayer();
       await exec(

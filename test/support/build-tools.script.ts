@@ -1,7 +1,9 @@
 /**
- * Builds the servers and clients that tests get from the Go module proxy, so that no test waits for it; called by scripts/test.
+ * Builds the servers and clients that tests get from the Go module proxy, and the root file system that they get from the distribution, so that no test waits
+ * for it; called by scripts/test.
  * What is in the cache already is left alone.
  */
+import { debianTree } from './debian.js';
 import { ferretDbProgram } from './ferretdb.js';
 import { apptainerClient, scsBuild, sifIntegrity, siftool, stockClient, versitygw } from './go-tools.js';
 
@@ -14,6 +16,7 @@ const tools: readonly (readonly [string, () => Promise<string>])[] = [
   ['the library client of Apptainer', apptainerClient],
   ['FerretDB, a stand-in for MongoDB', ferretDbProgram],
   ['versitygw, an object store', versitygw],
+  ['a root file system of Debian', debianTree],
 ];
 
 for (const [name, make] of tools) {

@@ -84,6 +84,9 @@ Status mountOverlay(StepContext& context, size_t index, const plan::MountOverlay
   for (const auto& path : named) {
     auto opened = openInSession(context.session, path, O_PATH | O_DIRECTORY);
     if (!opened) return opened.fault();
+    // The root of an overlay takes the mode of its first layer as it is known; that of a FUSE mount is 0 until somebody asks.
+    struct stat first {};
+    if (path == step.lower.front() && fstat(opened->get(), &first) != 0) return failed("look at the first layer");
     if (step.underlay == plan::UnderlayUse::never || path != step.lower.back()) continue;
     if (const char* unfit = unfitAsLayer(opened->get())) return underlayInstead(context, step, std::string("the image lies on ") + unfit);
   }

@@ -28,6 +28,9 @@ T fieldAt(const std::string& bytes, size_t offset) {
   return value;
 }
 
+/// The number of the group that an object is in, 0 for none.
+uint32_t groupOf(const std::string& descriptor) { return fieldAt<uint32_t>(descriptor, 9) & 0x0fffffff; }
+
 std::string architectureName(const std::string& code) {
   static constexpr const char* names[] = {"",       "386",   "amd64",    "arm",    "arm64",    "ppc64",   "ppc64le",
                                           "mips",   "mipsle", "mips64",  "mips64le", "s390x",  "riscv64", "loong64"};
@@ -150,9 +153,14 @@ std::vector<NumberedPartition> otherPartitions(int file, uint64_t fileSize) {
   std::vector<NumberedPartition> found;
   auto table = readTable(file, fileSize);
   if (!table) return found;
+  uint32_t group = 0;
+  for (const auto& descriptor : table->descriptors) {
+    if (fieldAt<int32_t>(descriptor, 201 + 4) == primarySystem) group = groupOf(descriptor);
+  }
   for (const auto& descriptor : table->descriptors) {
     const auto kind = fieldAt<int32_t>(descriptor, 201 + 4);
     if ((kind != overlayPartition && kind != dataPartition) || found.size() == mostPartitions) continue;
+    if (kind == overlayPartition && group != 0 && groupOf(descriptor) != group) continue;
     NumberedPartition one{fieldAt<uint32_t>(descriptor, 5), kind == overlayPartition, {}, {}};
     auto checked = checkPartition(file, descriptor, table->place, fileSize);
     if (checked) one.partition = *checked;

@@ -33,7 +33,8 @@ struct NumberedPartition {
   std::string problem;
 };
 
-/// The overlay and data partitions of an open SIF file, in the order of its table, at most 64; none of a file that is broken as a whole.
+/// The overlay and data partitions of an open SIF file, in the order of its table, at most 64; none of a file that is broken as a whole. Overlays of another
+/// group than the root file system's are none (SIF contract §5.3): a signature of its group says nothing about them.
 std::vector<NumberedPartition> otherPartitions(int file, uint64_t fileSize);
 
 /// True when the text begins like a SIF file (its magic is somewhere in the first 2048 bytes).

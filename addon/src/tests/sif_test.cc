@@ -128,3 +128,19 @@ TEST("SIF: overlay and data partitions are told with their numbers, and what is 
   CHECK(others[2].id == 5 && others[2].overlay && !others[2].problem.empty());
   CHECK(host::otherPartitions(opened.get(), 100).empty());
 }
+
+TEST("SIF: overlays of another group than the root file system's are left out, whatever its group mask; of one in no group they all count") {
+  const auto overlays = [](uint32_t root, uint32_t overlay) {
+    std::string file = goodSif();
+    putDescriptor(file, 1, 4);
+    put<uint32_t>(file, tableOffset + 9, root);
+    put<uint32_t>(file, tableOffset + descriptorBytes + 9, overlay);
+    const tests::ScratchDirectory scratch;
+    scratch.make("image", file);
+    const Descriptor opened(openat(scratch.descriptor(), "image", O_RDONLY));
+    return host::otherPartitions(opened.get(), file.size()).size();
+  };
+  CHECK(overlays(0xf0000001, 0xf0000001) == 1 && overlays(0xf0000001, 1) == 1);
+  CHECK(overlays(0xf0000001, 0xf0000002) == 0 && overlays(0xf0000001, 0) == 0);
+  CHECK(overlays(0, 0xf0000002) == 1 && overlays(0xf0000000, 0xf0000002) == 1);
+}

@@ -57,12 +57,19 @@ export function collectFacts(host: Host, options: LaunchOptions, environment: En
     bindImages,
     servers: serverPrograms(host, images, folders),
     fuse: images.some(({ type }) => type !== 'directory') && host.mayUseFuse(),
+    terminal: options.contain || configuration.mountDev === 'minimal' ? standardInput(host) : null,
     hostFileSystems: shownHost,
     variableFiles: variableFiles(host, options, workingDirectory),
     rootCapabilities: grantedToRoot(host, identity, configuration, groups),
     subordinate: options.fakeroot ? subordinateIds(host, identity, account, folders) : null,
     interpreter: foreignInterpreter(host, identity, image),
   };
+}
+
+function standardInput(host: Host): AbsolutePath | null {
+  if (!host.isTerminal(0)) return null;
+  const path = host.readLink('/proc/self/fd/0');
+  return typeof path === 'string' && path.startsWith('/dev/') ? path : null;
 }
 
 function openImage(host: Host, path: AbsolutePath, options: LaunchOptions): OpenedImage {

@@ -29,6 +29,8 @@ export interface Facts {
   /** Of the paths that a plan may name (links followed); null: not there, or not to be reached. */
   readonly paths: ReadonlyMap<AbsolutePath, FileStatus | null>;
   readonly fuse: boolean;
+  /** The terminal that is standard input; null: it is none, or nothing contained asks for it. */
+  readonly terminal: AbsolutePath | null;
   /** Mount points that `mount hostfs` shows; empty where it is not set. */
   readonly hostFileSystems: readonly AbsolutePath[];
   readonly variableFiles: readonly VariableFile[];

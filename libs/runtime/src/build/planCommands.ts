@@ -49,7 +49,7 @@ export function planCommands(host: Host, options: CommandsOptions): LaunchPlan {
     const status = host.status(path);
     return !('error' in status) && status.type === 'character';
   });
-  addMinimalDevices(list, { devices, devpts: true, messageQueues: true, ttyGroup: null });
+  addMinimalDevices(list, { devices, devpts: true, messageQueues: true, console: null, ttyGroup: null });
   list.fileSystem('proc', '/proc', false);
   addTemporary(list, options);
   for (const bind of options.binds)

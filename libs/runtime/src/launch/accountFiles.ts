@@ -30,7 +30,10 @@ function accountLine(facts: Facts, mode: Mode, home: Home): AccountLine {
   };
 }
 
-/** Stages /etc/passwd and /etc/group of `rootfs` (runtime contract §2.7), or null when neither is wanted. */
+/**
+ * Stages /etc/passwd and /etc/group of `rootfs` (runtime contract §2.7), or null when neither is wanted. Who is root inside has the files of a writable
+ * image themselves: `useradd` replaces them, which it could not with a mount on them, and what it wrote would be gone.
+ */
 export function stageAccounts(
   options: LaunchOptions,
   facts: Facts,
@@ -39,9 +42,9 @@ export function stageAccounts(
   rootfs: SessionPath,
 ): StageAccounts | null {
   const { configuration, identity } = facts;
+  if (options.writable === 'image' && (identity.effectiveUid === 0 || mode.kind === 'fakeroot')) return null;
   const user = accountLine(facts, mode, home);
-  const rootOnWritable = options.writable === 'image' && identity.effectiveUid === 0;
-  const passwd = configuration.configPasswd && !rootOnWritable ? { to: SESSION.passwd, user } : null;
+  const passwd = configuration.configPasswd ? { to: SESSION.passwd, user } : null;
   const groups = mode.kind === 'fakeroot' ? [{ gid: 0, name: 'root' }] : facts.groups;
   const named = groups.filter(({ name }) => field(name) !== '');
   const group =

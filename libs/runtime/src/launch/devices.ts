@@ -32,6 +32,8 @@ export function addDevices(list: MountList, options: LaunchOptions, facts: Facts
       devices: DEVICES.filter((path) => facts.paths.get(path)?.type === 'character'),
       devpts: facts.configuration.mountDevpts && !options.noMount.includes('devpts'),
       messageQueues: options.ipc,
+      // An instance has no terminal.
+      console: options.instance === null ? facts.terminal : null,
       // The group must exist inside: it does where ids are the host's, or a range is mapped.
       ttyGroup: mode.severalIds ? TTY_GROUP : null,
     });
@@ -42,6 +44,8 @@ export interface MinimalDevices {
   readonly devices: readonly AbsolutePath[];
   readonly devpts: boolean;
   readonly messageQueues: boolean;
+  /** A terminal of the host. Its own name is not in a new devpts, and what asks for a name (`tty`) finds this one. */
+  readonly console: AbsolutePath | null;
   readonly ttyGroup: number | null;
 }
 
@@ -50,7 +54,9 @@ export function addMinimalDevices(list: MountList, wanted: MinimalDevices): void
   const at = (name: string): string => `${SESSION.dev}/${name}`;
   list.directory(SESSION.dev, 0o755);
   list.directory(at('shm'), 0o755);
-  for (const path of wanted.devices) list.file(at(path.slice('/dev/'.length)), '', 0o644);
+  const shown = wanted.devices.map((path) => ({ path, to: path }));
+  if (wanted.console !== null) shown.push({ path: wanted.console, to: '/dev/console' });
+  for (const { to } of shown) list.file(at(to.slice('/dev/'.length)), '', 0o644);
   list.link(at('fd'), '/proc/self/fd');
   list.link(at('stdin'), 'fd/0');
   list.link(at('stdout'), 'fd/1');
@@ -76,10 +82,10 @@ export function addMinimalDevices(list: MountList, wanted: MinimalDevices): void
       ttyGroup: wanted.ttyGroup,
     });
   if (wanted.messageQueues) list.fileSystem('mqueue', '/dev/mqueue', false);
-  for (const path of wanted.devices)
+  for (const { path, to } of shown)
     list.bind({
       source: { kind: 'host', path },
-      to: path,
+      to,
       prepare: null,
       recursive: false,
       flags: NO_FLAGS,

@@ -97,6 +97,15 @@ describe('mounts', () => {
     expect(targets(plan)).toContain('/etc/hosts');
   });
 
+  it('--contain has the terminal of standard input as /dev/console, where that is one; an instance has none', () => {
+    const at = (terminals: readonly number[], options: Change['options'] = {}): Step | undefined =>
+      mountAt(planOf({ options: { contain: true, ...options }, host: { terminals } }), '/dev/console');
+    expect(at([0, 1, 2])).toMatchObject({ kind: 'bind', source: { kind: 'host', path: '/dev/pts/7' } });
+    expect(at([1, 2])).toBeUndefined();
+    expect(at([0], { contain: false })).toBeUndefined();
+    expect(at([0], { instance: { name: 'x', boot: false, pidFile: null } })).toBeUndefined();
+  });
+
   it('--contain makes a home below /tmp in the empty /tmp', () => {
     const accounts = [{ name: 'al', uid: 1000, gid: 1000, gecos: '', home: '/tmp/a/b', shell: '/bin/sh' }];
     const plan = planOf({ options: { contain: true }, host: { accounts } });
@@ -228,6 +237,8 @@ describe('accounts', () => {
   });
 
   it('of root are left alone in a writable image', () => {
-    expect(staged({ host: root, options: { writable: 'image' } })?.passwd ?? null).toBeNull();
+    expect(staged({ host: root, options: { writable: 'image' } })).toBeUndefined();
+    expect(staged({ options: { writable: 'image', fakeroot: true } })).toBeUndefined();
+    expect(staged({ options: { writable: 'image' } })).toMatchObject({ passwd: {}, group: {} });
   });
 });

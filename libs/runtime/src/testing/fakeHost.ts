@@ -164,7 +164,8 @@ export function hostOf(fake: FakeHost): Host {
     installation: () => ({ root: '/opt/scs', owner: 0, version: '0.1.0' }),
     status,
     linkStatus: status,
-    readLink: () => failure('EINVAL'),
+    readLink: (path) =>
+      path === '/proc/self/fd/0' && fake.terminals.includes(0) ? '/dev/pts/7' : failure('EINVAL'),
     realPath: (path) => path,
     mayAccess: (path) => find(path) !== undefined,
     readFile: (path, limit) => {
