@@ -2,6 +2,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const GOLDEN = new URL('../../test/fixtures/plans', import.meta.url).pathname;
+/** Answers of the planner that have a plan, by the names of their files. Read at once: a world of its own may cover the folder. */
+const KEPT = readdirSync(GOLDEN)
+  .sort()
+  .map((name) => [name, JSON.parse(readFileSync(join(GOLDEN, name), 'utf8'))])
+  .filter(([, answer]) => answer.plan !== undefined);
 
 const KEPT_SUBIDS = 100_000;
 /** What every machine has. Another folder of a kept plan is one of the person's. */
@@ -16,13 +21,9 @@ const NOWHERE = { uid: 1000, subids: KEPT_SUBIDS, home: '/home/alice', guarded: 
  * @param world `uid`, first of the `subids` and `home` of who starts them, `guarded`, a folder that no plan names but in a link, and `images` by their file system: `{ handle, path, size }`
  */
 export function writeCorpus(folder, world = NOWHERE) {
-  const kept = readdirSync(GOLDEN)
-    .sort()
-    .map((name) => [name, JSON.parse(readFileSync(join(GOLDEN, name), 'utf8'))])
-    .filter(([, answer]) => answer.plan !== undefined);
-  const { plan } = kept.find(([name]) => name === 'exec-directory.json')[1];
+  const { plan } = KEPT.find(([name]) => name === 'exec-directory.json')[1];
   const more = [...escapes(plan, world), bindOfHandle(plan), sequence(plan)];
-  const all = [...kept, ...more.map((one, index) => [`more-${index}.json`, { plan: one }])];
+  const all = [...KEPT, ...more.map((one, index) => [`more-${index}.json`, { plan: one }])];
   for (const [name, answer] of all)
     writeFileSync(join(folder, name), JSON.stringify({ plan: inWorld(answer.plan, world) }));
 }

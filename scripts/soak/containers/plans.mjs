@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chownSync,
-  copyFileSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -18,7 +17,6 @@ import { untilNothing, within } from '../until.mjs';
 import { lackingWays, makeExt3 } from './ways.mjs';
 import { FIRST_SUBID } from './world.mjs';
 
-const FUZZER = new URL('../../../addon/build/core-fuzz', import.meta.url).pathname;
 /** Between two looks at what is left. */
 const BATCH = 32;
 const AT_ONCE = 4;
@@ -70,6 +68,7 @@ class Fuzz {
   #person;
   #world;
   #corpus;
+  #fuzzer;
   #handles;
   #guarded;
   #before;
@@ -78,7 +77,7 @@ class Fuzz {
     this.#world = world;
     this.#person = world.people[0];
     const place = dirname(this.#person.program);
-    copyFileSync(FUZZER, join(place, 'core-fuzz'));
+    this.#fuzzer = join(place, 'core-fuzz');
     this.#guarded = join(dirname(place), 'guarded');
     this.#corpus = join(dirname(place), 'corpus');
     for (const folder of [this.#guarded, this.#corpus]) mkdirSync(folder);
@@ -110,13 +109,13 @@ class Fuzz {
   /** Plans that are accepted, of a seed. */
   make(seed) {
     const words = ['make', this.#corpus, String(seed), String(BATCH)];
-    const made = execFileSync(FUZZER, words, { encoding: 'utf8', maxBuffer: 2 ** 30 });
+    const made = execFileSync(this.#fuzzer, words, { encoding: 'utf8', maxBuffer: 2 ** 30 });
     return made.trimEnd().split('\n');
   }
 
   /** @returns the status with which it ended */
   async start(plan, checked) {
-    const child = this.#spawn(join(dirname(this.#person.program), checked ? 'core-fuzz' : 'sing'));
+    const child = this.#spawn(checked ? this.#fuzzer : this.#person.program);
     child.stdio[3].on('error', () => undefined);
     child.stdio[3].end(plan);
     try {

@@ -14,6 +14,8 @@ import { Person } from './person.mjs';
 import { Traces } from './traces.mjs';
 
 const BUILT = new URL('../../../addon/build', import.meta.url).pathname;
+/** The last one only where the tests of the native part are built. */
+const PARTS = ['sing', 'sh', 'core-fuzz'];
 const APPLETS = ['sh', 'cat', 'dd', 'sleep', 'sha256sum', 'mkdir', 'true', 'id'];
 /** Where the folder of a stage is seen, while its parts take the places of /tmp and the homes. */
 const PLACE = '/mnt';
@@ -48,7 +50,8 @@ export async function makeWorld(folder) {
   };
   if (isRoot) introduce();
   const program = make('program');
-  for (const part of ['sing', 'sh']) copyFileSync(join(BUILT, part), join(program, part));
+  for (const part of PARTS.filter((name) => existsSync(join(BUILT, name))))
+    copyFileSync(join(BUILT, part), join(program, part));
   const token = basename(folder);
   const tree = makeTree(make('source'));
   const squashfs = join(PLACE, `${token}.sqfs`);
