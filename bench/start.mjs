@@ -6,7 +6,7 @@
  * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server or mounts it, and others, which share that; in an instance
  * row     that many starts of an image in a row, against as many of /bin/true; nothing may be left over
  * pipe    10 GiB (--gib) through standard input and output of a container, against the same program without one
- * read    every file of an image of 192 MB, the first time and again, by a server of its own each time, against squashfuse_ll
+ * read    every file of an image of 192 MB, the first time and again, by a server of its own each time, against squashfuse_ll; beside it the same tree on disk
  *
  * Started by root it takes the id of `nobody` and a private /dev/fuse that is open to users, unless --as root says that root is meant; otherwise it measures as the caller.
  */
@@ -247,6 +247,8 @@ async function read(folder) {
         join(mountPoint, 'content'),
       ],
     }),
+    // Which the system has in memory, as it has the image.
+    directory: [[busybox, 'sh'], join(tree, 'content')],
   };
   const times = Object.fromEntries(Object.keys(ways).map((name) => [name, [[], []]]));
   for (let round = -1; round < 5; round += 1) {
@@ -263,6 +265,7 @@ async function read(folder) {
     const ratio = peer && of('squashfuse_ll') / of('sing');
     report(`every file of an image of ${(bytes / 1e6).toFixed(0)} MB (zstd), ${when}`, {
       sing: rate('sing'),
+      'the tree on disk': rate('directory'),
       ...(peer && { squashfuse_ll: rate('squashfuse_ll'), ratio, target: atLeast(ratio, 1.5) }),
     });
   }
