@@ -31,6 +31,12 @@ export async function mongoDatabase(): Promise<StartedDatabase> {
   };
 }
 
+/** Both, for `describe.each`. */
+export const DATABASES = [
+  { name: 'SQLite', open: sqliteDatabase },
+  { name: 'MongoDB', open: mongoDatabase },
+] as const;
+
 async function nothing(): Promise<void> {
   // There is nothing to stop.
 }

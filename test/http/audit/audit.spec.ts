@@ -9,17 +9,14 @@ import { AuditClient, HttpClient } from '#libs/client';
 import type { AuditEntry } from '#libs/contract';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { auditEntries, waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { hashOf, StockClient, testImage } from '../library/world.js';
 
 const short = ({ action, outcome, actor, subject }: AuditEntry): string =>
   `${action} ${outcome} ${actor?.username ?? '-'} ${subject.kind}:${subject.name}`;
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the audit trail of library and keystore on $name', ({ open }) => {
+describe.each(DATABASES)('the audit trail of library and keystore on $name', ({ open }) => {
   let app: StartedApp;
   let database: TestDatabase;
   let authority: TestAuthority;

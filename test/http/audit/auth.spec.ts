@@ -6,7 +6,7 @@ import type { AuditEntry } from '#libs/contract';
 import { systemClock } from '#libs/core';
 import { ServiceKey } from '#libs/server';
 import { auditEntries, waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { PASSWORD, World } from '../auth/world.js';
 
 const WRONG = 'a wrong password, typed by ann';
@@ -14,10 +14,7 @@ const WRONG = 'a wrong password, typed by ann';
 const short = ({ action, outcome, actor, subject, reason }: AuditEntry): string =>
   `${action} ${outcome}${reason === null ? '' : `(${reason})`} by ${actor?.username ?? 'nobody'}: ${subject.kind} ${subject.name}`;
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the audit trail of auth on $name', ({ open }) => {
+describe.each(DATABASES)('the audit trail of auth on $name', ({ open }) => {
   let database: TestDatabase;
   let world: World;
   beforeAll(async () => {

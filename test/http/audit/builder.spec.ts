@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitForEntries } from '../../support/audit.js';
 import { base64, DONE, SCRATCH, TestBuilder } from '../../support/builder.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the audit trail of the builder on $name', ({ open }) => {
+describe.each(DATABASES)('the audit trail of the builder on $name', ({ open }) => {
   let database: TestDatabase;
   let redis: RedisServer;
   let builder: TestBuilder;

@@ -5,13 +5,10 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AppAnswer, StartedApp } from '../../support/app.js';
 import { base64, DONE, type Followed, SCRATCH, TestBuilder } from '../../support/builder.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { type RedisServer, startRedis } from '../../support/redis.js';
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the builder on $name', ({ open }) => {
+describe.each(DATABASES)('the builder on $name', ({ open }) => {
   let builder: TestBuilder;
   let app: StartedApp;
   let database: TestDatabase;

@@ -2,7 +2,7 @@ import * as openpgp from 'openpgp';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedApp, startApp } from '../../support/app.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
 
 const CONFIG = { v6Keys: false };
@@ -25,10 +25,7 @@ const searchesFor = (key: openpgp.PrivateKey, email: string): string[] => {
   return [...prints.flatMap((hex) => [`0x${hex}`, `0x${hex.slice(-16)}`]), email];
 };
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('answers that were given before, on $name', ({ name, open }) => {
+describe.each(DATABASES)('answers that were given before, on $name', ({ name, open }) => {
   let database: TestDatabase;
   let authority: TestAuthority;
   let app: StartedApp;

@@ -15,7 +15,7 @@ import {
   uint,
 } from '../../../libs/pgp/src/testing/maker.js';
 import type { AppAnswer } from '../../support/app.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { hkpWorld, type HkpWorld, multipart } from './hkp-world.js';
 
 /* Attacks on key servers that are known from others (keystore contract §4.2), through HTTP. The process of the tests is that of the server: what is measured here is both. */
@@ -351,10 +351,7 @@ describe('a secret key that somebody sends by mistake', () => {
   );
 });
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('words of a database, on $name', ({ open }) => {
+describe.each(DATABASES)('words of a database, on $name', ({ open }) => {
   const owner = new Owner();
   let database: TestDatabase;
   let world: HkpWorld;

@@ -8,7 +8,7 @@ import { type Packet, readArmor, readPackets, writeArmor } from '#libs/pgp';
 import { wkdName } from '#apps/keystore/src/wkd/name';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesOf, Owner } from '../../../libs/pgp/src/testing/maker.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { rawRequest } from '../../support/raw-request.js';
 import {
   type CaseKey,
@@ -36,10 +36,7 @@ const keysIn = async (armoredKeys: unknown): Promise<string[]> =>
 const hex = (key: CaseKey): string => key.fingerprint.toUpperCase();
 const lines = (body: unknown): string[] => (body as string).split('\n');
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('HKP on $name', ({ open }) => {
+describe.each(DATABASES)('HKP on $name', ({ open }) => {
   let database: TestDatabase;
   let world: HkpWorld;
   beforeAll(async () => {

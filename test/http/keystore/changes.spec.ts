@@ -2,15 +2,12 @@ import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import type { KeyChange } from '#libs/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedApp, startApp } from '../../support/app.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { type EventStream, openEvents } from '../../support/event-stream.js';
 import { addKey, newTestKey, type TestKey } from '../../support/pgp-keys.js';
 import { TestAuthority } from '../../support/tokens.js';
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the feed of changes on $name', ({ name, open }) => {
+describe.each(DATABASES)('the feed of changes on $name', ({ name, open }) => {
   let database: TestDatabase;
   let authority: TestAuthority;
   let app: StartedApp;

@@ -5,7 +5,7 @@ import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { lacking, skipped } from '../../support/needs.js';
 import { addKey, clearSigned, newTestKey, type TestKey, withUserId } from '../../support/pgp-keys.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -14,10 +14,7 @@ import { TestAuthority } from '../../support/tokens.js';
 const noGpg = lacking('gpg', 'dirmngr');
 const run = promisify(execFile);
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the keyring of an organisation, on $name', ({ open }) => {
+describe.each(DATABASES)('the keyring of an organisation, on $name', ({ open }) => {
   let database: TestDatabase;
   let authority: TestAuthority;
   let app: StartedApp;

@@ -3,7 +3,7 @@ import { CertificatesStore } from '#apps/keystore/src/certificates.store';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
 
 const form = (keytext: string) => ({
@@ -63,10 +63,7 @@ async function claiming(taker: NewKey, owner: NewKey): Promise<string> {
   return openpgp.armor(openpgp.enums.armor.publicKey, packets.write());
 }
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the keystore on $name', ({ open }) => {
+describe.each(DATABASES)('the keystore on $name', ({ open }) => {
   let app: StartedApp;
   let database: TestDatabase;
   let authority: TestAuthority;

@@ -10,7 +10,7 @@ import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { lacking, skipped } from '../../support/needs.js';
 import {
   addKey,
@@ -29,10 +29,7 @@ const noGpg = lacking('gpg');
 const run = promisify(execFile);
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('whose a key is, on $name', ({ open }) => {
+describe.each(DATABASES)('whose a key is, on $name', ({ open }) => {
   let database: TestDatabase;
   let authority: TestAuthority;
   let app: StartedApp;

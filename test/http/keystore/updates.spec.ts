@@ -10,7 +10,7 @@ import {
 } from '#libs/pgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesOf, CREATED, makeEncryptionKey, makeKey, Owner } from '../../../libs/pgp/src/testing/maker.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { hkpWorld, type HkpWorld } from './hkp-world.js';
 
 /* The cases of keystore contract §6 that are about what an upload changes, by their numbers. */
@@ -24,10 +24,7 @@ async function cleaned(packets: readonly Packet[]): Promise<Packet[]> {
 }
 const hex = (owner: Owner): string => owner.key.facts.fingerprint.toUpperCase();
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('uploads to the keystore on $name', ({ open }) => {
+describe.each(DATABASES)('uploads to the keystore on $name', ({ open }) => {
   let database: TestDatabase;
   let world: HkpWorld;
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LIMITS } from '#apps/library/src/limits';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
@@ -8,10 +8,7 @@ import { hashOf, startLibrary, type StockClient, testImage, type World } from '.
 
 const BAD_NAMES = ['Babsi Streusand', '-oink', '.oink', 'oink-', 'Babsi&Streusand'];
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('the library on $name, by the cases of the contract', ({ name, open }) => {
+describe.each(DATABASES)('the library on $name, by the cases of the contract', ({ name, open }) => {
   // The stand-in for MongoDB knows no transactions.
   const atomic = name === 'SQLite' || process.env['SCS_TEST_MONGO_URL'] !== undefined;
 

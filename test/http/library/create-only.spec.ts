@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('a token that creates and moves nothing, over $name', ({ name: database, open }) => {
+describe.each(DATABASES)('a token that creates and moves nothing, over $name', ({ name: database, open }) => {
   const atomic = database === 'SQLite' || process.env['SCS_TEST_MONGO_URL'] !== undefined;
 
   let world: World;

@@ -12,7 +12,7 @@ import { ScsConfig } from '#libs/config';
 import { type Digest, ManualClock, parseDigest } from '#libs/core';
 import { LOG } from '#libs/server';
 import { waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { checked, feedSettled, requireNothingWrong } from './checked.js';
 import { rawRequest } from './transfer.js';
 import { hashOf, startLibrary, testImage, type World } from './world.js';
@@ -21,10 +21,7 @@ const PLACE = 'tester/data/tools';
 const WEEK = 7 * 24 * 3600 * 1000;
 
 /** A disk that changes bytes. */
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('blobs that are damaged, on $name', ({ open: openDatabase }) => {
+describe.each(DATABASES)('blobs that are damaged, on $name', ({ open: openDatabase }) => {
   let world: World;
   let clock: ManualClock;
   let bytes: Buffer;

@@ -4,7 +4,7 @@ import { DownloadDaysStore } from '#apps/library/src/downloads/downloadDays.stor
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { LIMITS } from '#apps/library/src/limits';
 import { ManualClock } from '#libs/core';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { requireNothingWrong } from './checked.js';
@@ -16,10 +16,7 @@ const EVENING = `${new Date().toISOString().slice(0, 10)}T23:00:00Z`;
 const day = (after: number) => new Date(Date.parse(EVENING) + after * DAY).toISOString().slice(0, 10);
 const [TODAY, TOMORROW] = [day(0), day(1)];
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('downloads by day over $name', ({ open }) => {
+describe.each(DATABASES)('downloads by day over $name', ({ open }) => {
   let world: World;
   let clock: ManualClock;
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import type { LibraryEvent } from '#libs/contract';
 import { ManualClock } from '#libs/core';
-import { mongoDatabase, sqliteDatabase, type StartedDatabase } from '../../support/databases.js';
+import { DATABASES, type StartedDatabase } from '../../support/databases.js';
 import { type EventStream, openEvents, type StreamEvent } from '../../support/event-stream.js';
 import { startLibrary, type StockClient, type World } from './world.js';
 
@@ -71,10 +71,7 @@ export interface Listened {
 
 /** Tests over both databases. */
 export function describeListened(subject: string, tests: (listened: Listened) => void): void {
-  describe.each([
-    { name: 'SQLite', open: sqliteDatabase },
-    { name: 'MongoDB', open: mongoDatabase },
-  ])(`${subject} over $name`, ({ name, open }) => {
+  describe.each(DATABASES)(`${subject} over $name`, ({ name, open }) => {
     let world: World;
     let clock: ManualClock;
     let database: StartedDatabase;

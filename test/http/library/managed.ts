@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { ManualClock } from '#libs/core';
 import type { AppAnswer } from '../../support/app.js';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { requireNothingWrong } from './checked.js';
 import { startLibrary, type StockClient, type World, type WorldOptions } from './world.js';
 
@@ -27,10 +27,7 @@ export function describeManaged(
   tests: (managed: Managed) => void,
   options: Pick<WorldOptions, 'limits' | 'env'> = {},
 ): void {
-  describe.each([
-    { name: 'SQLite', open: sqliteDatabase },
-    { name: 'MongoDB', open: mongoDatabase },
-  ])(`${subject} over $name`, ({ name, open }) => {
+  describe.each(DATABASES)(`${subject} over $name`, ({ name, open }) => {
     let world: World;
     let clock: ManualClock;
     let places = 0;

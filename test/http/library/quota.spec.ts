@@ -4,16 +4,13 @@ import { UploadsStore } from '#apps/library/src/uploads/uploads.store';
 import { AccountsStore } from '#apps/library/src/storage/accounts.store';
 import { UsageService } from '#apps/library/src/storage/usage.service';
 import { waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { checked, requireNothingWrong } from './checked.js';
 import { hashOf, startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const SIZE = 40_000;
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('quota of accounts over $name', ({ name: database, open }) => {
+describe.each(DATABASES)('quota of accounts over $name', ({ name: database, open }) => {
   const atomic = database === 'SQLite' || process.env['SCS_TEST_MONGO_URL'] !== undefined;
 
   let world: World;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import type { SignaturesAnswer } from '#libs/contract';
 import type { AppAnswer } from '../../support/app.js';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { addKey, newTestKey, type TestKey } from '../../support/pgp-keys.js';
 import { requireNothingWrong } from './checked.js';
 import { startLibrary, type StockClient, type World, type WorldOptions } from './world.js';
@@ -41,10 +41,7 @@ export interface Signed {
 
 /** Tests over both databases. At the end of each a check finds nothing wrong. */
 export function describeSigned(subject: string, tests: (signed: Signed) => void): void {
-  describe.each([
-    { name: 'SQLite', open: sqliteDatabase },
-    { name: 'MongoDB', open: mongoDatabase },
-  ])(`${subject} over $name`, ({ open }) => {
+  describe.each(DATABASES)(`${subject} over $name`, ({ open }) => {
     let world: World;
     let ann: TestKey;
     let bob: TestKey;

@@ -2,14 +2,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { StarsStore } from '#apps/library/src/stars/stars.store';
 import { ManualClock } from '#libs/core';
 import { waitForEntries } from '../../support/audit.js';
-import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
+import { DATABASES } from '../../support/databases.js';
 import { requireNothingWrong } from './checked.js';
 import { startLibrary, type StockClient, type World } from './world.js';
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('stars over $name', ({ name: database, open }) => {
+describe.each(DATABASES)('stars over $name', ({ name: database, open }) => {
   const atomic = database === 'SQLite' || process.env['SCS_TEST_MONGO_URL'] !== undefined;
 
   let world: World;

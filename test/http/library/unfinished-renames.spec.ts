@@ -2,12 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { UnfinishedRenames } from '#apps/library/src/manage/unfinishedRenames.service';
 import { waitForEntries } from '../../support/audit.js';
-import {
-  mongoDatabase,
-  sqliteDatabase,
-  type StartedDatabase,
-  type TestDatabase,
-} from '../../support/databases.js';
+import { DATABASES, type StartedDatabase, type TestDatabase } from '../../support/databases.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { requireNothingWrong } from './checked.js';
@@ -21,10 +16,7 @@ const COMMITS = 4;
 /** Of the beginning and the end of each. */
 const SOME = ['n00', 'n19', 'n20', 'n24'];
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('a renaming of a collection that was cut off, on $name', ({ open }) => {
+describe.each(DATABASES)('a renaming of a collection that was cut off, on $name', ({ open }) => {
   let server: StartedDatabase;
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let database: TestDatabase;

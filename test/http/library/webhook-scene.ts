@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import type { Delivery, LibraryEvent, Webhook } from '#libs/contract';
 import { ManualClock } from '#libs/core';
-import { mongoDatabase, sqliteDatabase, type StartedDatabase } from '../../support/databases.js';
+import { DATABASES, type StartedDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
 import { answering, type Received, Receiver } from '../../support/webhook-receiver.js';
 import { startLibrary, type StockClient, type World, type WorldOptions } from './world.js';
@@ -87,10 +87,7 @@ export interface Hooked {
 
 /** Tests over both databases. */
 export function describeHooked(subject: string, tests: (hooked: Hooked) => void): void {
-  describe.each([
-    { name: 'SQLite', open: sqliteDatabase },
-    { name: 'MongoDB', open: mongoDatabase },
-  ])(`${subject} over $name`, ({ name, open }) => {
+  describe.each(DATABASES)(`${subject} over $name`, ({ name, open }) => {
     let receiver: Receiver;
     let database: StartedDatabase;
     let authority: TestAuthority;

@@ -5,17 +5,14 @@ import { KeysCount } from '#apps/keystore/src/keys-count.store';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedApp, startApp } from '../../support/app.js';
-import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { askMetrics, Numbers, undocumented, withMetrics } from '../../support/metrics.js';
 import { addKey, newTestKey, type TestKey, withUserId } from '../../support/pgp-keys.js';
 import { TestAuthority } from '../../support/tokens.js';
 
 const DAY = 86_400;
 
-describe.each([
-  { name: 'SQLite', open: sqliteDatabase },
-  { name: 'MongoDB', open: mongoDatabase },
-])('metrics of the keystore, on $name', ({ open }) => {
+describe.each(DATABASES)('metrics of the keystore, on $name', ({ open }) => {
   let database: TestDatabase;
   let app: StartedApp;
   let ann: string;
