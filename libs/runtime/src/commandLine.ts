@@ -5,7 +5,6 @@ import { asBytes, printed, TO_NODE } from './answers.js';
 import { bytesOfMixed } from './bytes.js';
 import type { Host } from './host.js';
 import { answerInstance } from './instance/answerInstance.js';
-import type { VerbWords } from './instance/answerInstance.js';
 import { answerJoin } from './instance/answerJoin.js';
 import { ACTION_FLAGS, GLOBAL_FLAGS } from './options/actionFlags.js';
 import { environmentMap, withEnvironment } from './options/environmentFlags.js';
@@ -15,6 +14,7 @@ import { imageKind } from './options/imageReference.js';
 import { parseWords } from './options/parseWords.js';
 import type { Bytes, MessageSettings } from './plan.js';
 import { STATUS_FATAL, STATUS_USAGE, usageError } from './refusal.js';
+import type { VerbWords } from './verbWords.js';
 
 /**
  * Answers a command line of the native program (see `Answer`). Whatever a person did wrong comes back as an answer to print; only bugs are thrown.

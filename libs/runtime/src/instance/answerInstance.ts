@@ -2,32 +2,21 @@ import type { Answer } from '../answer.js';
 import { answerLaunch } from '../answerLaunch.js';
 import { TO_NODE } from '../answers.js';
 import { parseCount } from '../bytes.js';
-import type { Host } from '../host.js';
 import { withEnvironment } from '../options/environmentFlags.js';
-import type { Environment } from '../options/environmentFlags.js';
 import type { FlagValues } from '../options/flag.js';
 import { isHostName } from '../options/hostNames.js';
 import { imageKind } from '../options/imageReference.js';
 import type { InstanceOptions, LaunchOptions } from '../options/launchOptions.js';
 import { parseWords } from '../options/parseWords.js';
-import type { Bytes, MessageSettings } from '../plan.js';
+import type { Bytes } from '../plan.js';
 import { refusal, usageError } from '../refusal.js';
+import type { VerbWords } from '../verbWords.js';
 import { INSTANCE_FLAGS } from './instanceFlags.js';
 import type { InstanceVerb } from './instanceFlags.js';
 import { isInstanceName } from './name.js';
 import { instancePlace, placeOf } from './place.js';
 import type { InstanceRequest } from './request.js';
 import { signalNumber } from './signals.js';
-
-/** What a verb answers from. */
-export interface VerbWords {
-  /** Behind the verb. */
-  readonly words: readonly Bytes[];
-  readonly configuration: Bytes | null;
-  readonly messages: MessageSettings;
-  readonly environment: Environment;
-  readonly host: Host;
-}
 
 /** Seconds. */
 const PATIENCE = 10;
