@@ -66,6 +66,8 @@ export class BlobUpload {
       this.#throwIfSealed();
     } catch (error) {
       await this.#release();
+      // It ended while the file was opened, and whoever ended it found none: what was just made is removed.
+      if (this.#state === 'ended') await this.#run(() => this.#driver.discard(this.#key));
       throw error;
     }
     this.#verified = undefined;

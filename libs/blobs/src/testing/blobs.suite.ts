@@ -290,6 +290,26 @@ export function blobSuite({ kind, open, keepsWhatIsRead, runs }: BlobSuiteOption
       await expect(upload.commit(digestOf(data))).rejects.toMatchObject({ reason: 'upload_closed' });
     });
 
+    it('keeps nothing of a part that begins while it is cancelled', async () => {
+      const asked = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<void>();
+      const openTemporary = driver.openTemporary.bind(driver);
+      Object.assign(driver, {
+        openTemporary: async (...about: Parameters<BlobDriver['openTemporary']>) => {
+          asked.resolve();
+          await ended.promise;
+          return openTemporary(...about);
+        },
+      });
+      const upload = store.upload(shape);
+      const begun = upload.beginPart(1);
+      await asked.promise;
+      await upload.cancel();
+      ended.resolve();
+      await expect(begun).rejects.toMatchObject({ reason: 'upload_closed' });
+      expect(await driver.listTemporaries()).toEqual([]);
+    });
+
     it('takes an empty blob', async () => {
       const empty = Buffer.alloc(0);
       const upload = store.upload({ id: 'e', size: 0, partSize: 1 });
