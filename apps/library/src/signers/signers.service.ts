@@ -68,16 +68,17 @@ export class SignersService {
   /**
    * Writes for an image that gets its content: its signatures are looked at right afterwards, once more where they have been: a key may
    * have changed since, when nobody knew of this image yet.
+   * @param image with the members of {@link membersOf}
    * @param findings of these very bytes
    */
   announcing(
     id: string,
-    { signed, fingerprints }: Pick<ImageDocument, 'signed' | 'fingerprints'>,
+    { signed, fingerprints, checkedAt }: Pick<ImageDocument, 'signed' | 'fingerprints' | 'checkedAt'>,
     findings?: Findings,
   ): Change[] {
     if (!signed) return [];
     const due = this.#now();
-    const known = findings?.complete === true ? foundBy(findings, this.clock) : {};
+    const known = findings?.complete === true ? foundBy(findings, checkedAt) : {};
     return this.store.announcing(id, fingerprints, { ...UNKNOWN, ...known, due });
   }
 
@@ -232,7 +233,7 @@ export class SignersService {
       writes: [
         this.store.replacement(known, {
           attempts: 0,
-          ...foundBy(findings, this.clock),
+          ...foundBy(findings, checked.checkedAt),
           ...(due === undefined ? {} : { due }),
         }),
         this.images.replacement(image, checked),
@@ -268,8 +269,9 @@ function isDue(known: SignedImage | undefined, now: number): boolean {
   return known?.value.due !== undefined && known.value.due <= now;
 }
 
-function foundBy({ signatures, signers, digests }: Findings, clock: Clock) {
-  return { signatures, signers, digests, checkedAt: clock.now().toISOString() };
+/** @param checkedAt as the image's record has it: both are written together, and say the same */
+function foundBy({ signatures, signers, digests }: Findings, checkedAt: string | undefined) {
+  return { signatures, signers, digests, ...(checkedAt === undefined ? {} : { checkedAt }) };
 }
 
 function fingerprintsOf({ signers }: Pick<Findings, 'signers'>): string[] {
