@@ -91,6 +91,23 @@ describe('a library at the worst moment', () => {
     expect(await store.parts(upload.uploadID)).toEqual([]);
   });
 
+  it.each([
+    ['in one piece', ''],
+    ['in parts', '/_multipart'],
+  ])('begins no upload %s of an image that is removed at this moment', async (_, kind) => {
+    const id = await announce();
+    const blobs = world.app.get(BlobStore);
+    const checkSpace = blobs.checkSpace.bind(blobs);
+    blobs.checkSpace = async (size) => {
+      blobs.checkSpace = checkSpace;
+      expect((await tester.send('DELETE', '/v1/manage/containers/tester/race/n')).status).toBe(200);
+      await checkSpace(size);
+    };
+    const begun = await tester.send('POST', `/v2/imagefile/${id}${kind}`, { filesize: bytes.length });
+    expect([begun.status, begun.body.error.reason]).toEqual([404, 'image_not_found']);
+    expect(await world.app.get(UploadsStore).ofImage(id, 10)).toEqual([]);
+  });
+
   it('leaves no file of a part that is sent while its upload is stored', async () => {
     const upload = await beginParts();
     const tokens = [];

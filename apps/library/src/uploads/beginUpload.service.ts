@@ -5,7 +5,9 @@ import { type Clock, DomainError, expected, newObjectId } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import { commitPlan, DATABASE, type Database, TryAgain } from '../database.store.js';
 import type { FoundImage } from '../images/images.service.js';
+import { ImagesStore } from '../images/images.store.js';
 import { LIBRARY_LIMITS, type LibraryLimits } from '../limits.js';
+import { missing } from '../missing.js';
 import { ContentsStore } from '../storage/contents.store.js';
 import { overQuota } from '../storage/quota.js';
 import { UsageService } from '../storage/usage.service.js';
@@ -28,6 +30,7 @@ export class BeginUploadService {
     private readonly urls: UploadUrls,
     private readonly open: OpenUploadsService,
     private readonly uploads: UploadsStore,
+    private readonly images: ImagesStore,
     private readonly entities: EntitiesStore,
     private readonly usage: UsageService,
     private readonly contents: ContentsStore,
@@ -141,6 +144,11 @@ export class BeginUploadService {
       ];
       return { writes, result: undefined };
     });
+    // Whoever removes the image at this moment ends the uploads that are there behind that: it sees this one, or this sees it.
+    if (!(await this.images.get(image.id))) {
+      await this.finishing.end(id);
+      throw missing('image', image.id);
+    }
     const upload = await this.uploads.get(id);
     if (!upload) throw closed();
     return upload;
