@@ -84,7 +84,8 @@ export function describeDamaged(subject: string, tests: (damaged: Damaged) => vo
     });
     afterAll(async () => {
       const token = world.admin.token ?? '';
-      const entries = await waitForEntries(world.app, token, 'action=library.repair', repairs);
+      const query = 'action=library.repair&outcome=done';
+      const entries = await waitForEntries(world.app, token, query, repairs);
       expect(entries.map(({ actor }) => actor?.username)).not.toContain(undefined);
       await world.stop();
     });

@@ -12,7 +12,7 @@ import { BlobStore } from '#libs/blobs';
 import type { Clock } from '#libs/core';
 import { CLOCK } from '#libs/server';
 import type { LibraryProblem } from '#libs/contract';
-import { auditEntries } from '../../support/audit.js';
+import { auditEntries, waitForEntries } from '../../support/audit.js';
 import { describeDamaged, must, NOTHING, PLACE } from './check-scene.js';
 import { checked, requireNothingWrong } from './checked.js';
 import { testImage } from './world.js';
@@ -262,6 +262,8 @@ describeDamaged('a check of the library', (on) => {
     expect((await ask({}, on.world.tester.token)).status).toBe(403);
     for (const cursor of ['x', 'entities x', 'usage x', 'usage {}', 'blobs x', 'nothing '])
       expect((await ask({ cursor })).status).toBe(400);
+    const refusals = 'action=library.repair&outcome=refused';
+    await waitForEntries(on.world.app, on.world.admin.token ?? '', refusals, 7);
   });
 });
 
