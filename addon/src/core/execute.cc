@@ -78,6 +78,7 @@ std::set<int> handlesOf(const plan::LaunchPlan& plan) {
   return handles;
 }
 
+/// Before this process opens anything: a number that the caller has not opened would be that of a descriptor of our own.
 Status checkHandles(const std::set<int>& handles) {
   for (const int handle : handles) {
     if (fcntl(handle, F_SETFD, FD_CLOEXEC) != 0) return failed("use descriptor " + std::to_string(handle));
@@ -107,7 +108,6 @@ class Launcher {
   int run() {
     const pid_t starter = getppid();
     if (plan_.dieWithParent && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != starter)) _exit(cannotStart);
-    if (auto checked = checkHandles(handles_); !checked) return giveUp("checking the plan", checked.fault());
     ownShell_ = Descriptor(open(options_.ownShell.c_str(), O_RDONLY | O_CLOEXEC));
     auto helpers = startHelpers(plan_);
     if (!helpers) return giveUp("starting helper processes", helpers.fault());
@@ -316,6 +316,7 @@ class Launcher {
 
 int execute(const plan::LaunchPlan& plan, const ExecuteOptions& options) {
   setMessageStyle({plan.messages.level, plan.messages.colour});
+  if (auto checked = checkHandles(handlesOf(plan)); !checked) return giveUp("checking the plan", checked.fault());
   const auto* instance = std::get_if<plan::Instance>(&plan.run);
   if (!instance) return Launcher(plan, options, nullptr).run();
   return startInstance(*instance, plan.namespaces.user && plan.namespaces.user->enterAs,

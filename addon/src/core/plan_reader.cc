@@ -322,6 +322,7 @@ Outcome<LaunchPlan> read(const Value& document) {
   out.inheritDescriptors = fields.boolean("inheritDescriptors");
   if (kind == "instance" && out.inheritDescriptors) report.wrong("inheritDescriptors", "false (an instance keeps nothing of its caller open)");
   out.dieWithParent = fields.boolean("dieWithParent");
+  if (kind == "instance" && out.dieWithParent) report.wrong("dieWithParent", "false (an instance outlives who starts it)");
   fields.end();
   if (report.fault()) return *report.fault();
   return out;

@@ -177,5 +177,6 @@ TEST("plan: an instance is read, and refused with any fault") {
   refusesInstance("\"mode\":\"user\"", "\"mode\":\"god\"", "run.mode");
   refusesInstance("\"pidFile\":null", "\"pidFile\":\"x\"", "run.pidFile");
   refusesInstance("\"inheritDescriptors\":false", "\"inheritDescriptors\":true", "inheritDescriptors");
+  refusesInstance("\"dieWithParent\":false", "\"dieWithParent\":true", "dieWithParent");
   refusesInstance("\"pid\":{\"shim\":true}", "\"pid\":null", "namespaces.pid");
 }

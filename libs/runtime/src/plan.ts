@@ -54,7 +54,7 @@ export interface LaunchPlan {
    * False: everything above 2 is closed (a start by a service). Descriptors 0–2 that are closed are opened on /dev/null in both cases.
    */
   readonly inheritDescriptors: boolean;
-  /** True: everything of this launch is killed when the process that started it dies (PDEATHSIG at every fork, checked against a race). */
+  /** True: everything of this launch is killed when the process that started it dies (PDEATHSIG at every fork, checked against a race). Not for an instance. */
   readonly dieWithParent: boolean;
 }
 

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chownSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -125,11 +126,17 @@ class Fuzz {
       if (documented && !FOUND[checked ? 'checked' : 'plain'].test(stderr)) return status;
       throw new Error(`Expected a documented end, got ${signal ?? status}: ${stderr}`);
     } catch (error) {
-      writeFileSync(join(dirname(this.#guarded), 'failed.json'), plan);
+      this.#keep(plan);
       // Whoever hangs would keep this process as well.
       for (const { pid } of this.#world.traces.processes()) end(pid);
       throw error;
     }
+  }
+
+  /** The first one: others that are started at the same time fail because they are ended. */
+  #keep(plan) {
+    const file = join(dirname(this.#guarded), 'failed.json');
+    if (!existsSync(file)) writeFileSync(file, plan);
   }
 
   #spawn(program) {

@@ -175,6 +175,23 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
     expect((await sh('sing --execute-plan 3 3</dev/null')).status).toBe(255);
   });
 
+  it.each(['exec $S', 'instance start $S no-handle'])(
+    'a plan names descriptors of its caller, and none of the program itself (%s)',
+    async (words) => {
+      const [command, ...more] = words.split(' $S');
+      const { stdout } = await sh(`sing ${command} --dry-run $S${more.join('')} true`);
+      for (let handle = 3; handle < 13; handle += 1) {
+        const plan = stdout.replaceAll(/"handle": \d+/g, `"handle": ${handle}`);
+        writeFileSync(join(rows.scene.folder, 'plan'), plan, { mode: 0o644 });
+        const ended = await sh('sing --execute-plan 3 3<$F/plan');
+        expect([ended.status, ended.stderr]).toEqual([
+          255,
+          expect.stringContaining(`use descriptor ${handle}: Bad file descriptor`),
+        ]);
+      }
+    },
+  );
+
   it('S19: no descriptor of the runtime leads out', async () => {
     for (const fd of [3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 30])
       expect((await sh(`sing exec --cwd /proc/self/fd/${fd} $S true`)).status).toBe(255);
