@@ -2,14 +2,49 @@ import { defineConfig } from 'vitest/config';
 
 const conditions = ['source', 'node', 'import', 'default'];
 
+/** What has its tests beside it. */
+const sources = '{libs,apps,addon,scripts}';
+const isolated = `${sources}/**/*.isolated.spec.ts`;
+
+interface Project {
+  readonly name: string;
+  readonly include: string;
+  readonly seconds: number;
+  readonly exclude?: string;
+  readonly isolate?: boolean;
+}
+
+const project = ({ name, include, seconds, exclude, isolate = true }: Project) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [include],
+    exclude: exclude === undefined ? [] : [exclude],
+    isolate,
+    testTimeout: seconds * 1000,
+    hookTimeout: seconds * 2000,
+  },
+});
+
 /**
- * One project per kind of test. `unit` needs nothing but Node and runs in `npm run check`;
+ * One project per kind of test. `unit` needs nothing but Node and runs in `npm run check`, many files in one process, because what such
+ * a file costs is mostly the process and its modules; those that put other modules in the place of ours are `isolated`.
  * `http` starts one app on port 0; `integration` starts the real embedded parts; `e2e` uses what `scripts/up` builds.
  */
-const project = (name: string, include: string[], testTimeout: number) => ({
-  extends: true as const,
-  test: { name, include, testTimeout, hookTimeout: testTimeout * 2 },
-});
+const projects = [
+  project({
+    name: 'unit',
+    include: `${sources}/**/*.spec.ts`,
+    exclude: isolated,
+    seconds: 20,
+    isolate: false,
+  }),
+  project({ name: 'isolated', include: isolated, seconds: 20 }),
+  project({ name: 'http', include: 'test/http/**/*.spec.ts', seconds: 30 }),
+  project({ name: 'integration', include: 'test/integration/**/*.spec.ts', seconds: 60 }),
+  project({ name: 'native', include: 'test/native/**/*.spec.ts', seconds: 60 }),
+  project({ name: 'e2e', include: 'test/e2e/**/*.spec.ts', seconds: 180 }),
+];
 
 export default defineConfig({
   resolve: { conditions },
@@ -22,16 +57,6 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     setupFiles: ['test/support/setup.ts'],
     reporters: ['default', './test/support/closing-line.reporter.ts'],
-    projects: [
-      project(
-        'unit',
-        ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'addon/**/*.spec.ts', 'scripts/**/*.spec.ts'],
-        20_000,
-      ),
-      project('http', ['test/http/**/*.spec.ts'], 30_000),
-      project('integration', ['test/integration/**/*.spec.ts'], 60_000),
-      project('native', ['test/native/**/*.spec.ts'], 60_000),
-      project('e2e', ['test/e2e/**/*.spec.ts'], 180_000),
-    ],
+    projects,
   },
 });
