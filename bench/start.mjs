@@ -1,12 +1,13 @@
 /**
  * Containers of an ordinary user, side by side with other programs on the same tree: interleaved rounds, medians, ratios.
  *
- *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read] [--gib N] [--as root]
+ *   node bench/start.mjs [--rounds N] [--starts N] [--only starts,row,pipe,read,stock] [--gib N] [--as root]
  *
  * starts  one start, against /bin/true, bwrap, ch-run; of an image the first one, which starts the server or mounts it, and others, which share that; in an instance
  * row     that many starts of an image in a row, against as many of /bin/true; nothing may be left over
  * pipe    10 GiB (--gib) through standard input and output of a container, against the same program without one
  * read    every file of an image of 192 MB, the first time and again, by a server of its own each time, against squashfuse_ll; beside it the same tree on disk
+ * stock   starts of the same directory and image by `apptainer` and `singularity`, where they are in PATH
  *
  * Started by root it takes the id of `nobody` and a private /dev/fuse that is open to users, unless --as root says that root is meant; otherwise it measures as the caller.
  */
@@ -23,7 +24,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { againAsUser } from './support/ordinary-user.mjs';
@@ -36,7 +37,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '60' },
     starts: { type: 'string', default: '1000' },
-    only: { type: 'string', default: 'starts,row,pipe,read' },
+    only: { type: 'string', default: 'starts,row,pipe,read,stock' },
     gib: { type: 'string', default: '10' },
     as: { type: 'string', default: 'user' },
   },
@@ -44,7 +45,7 @@ const { values } = parseArgs({
 const sing = resolve(import.meta.dirname, '../addon/build/sing');
 
 const found = (program) =>
-  ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin']
+  [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin']
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path));
 
@@ -141,6 +142,36 @@ function starts(folder, tree, zstd, gzip) {
             ...(limit === undefined ? {} : { target: atMost(ratio, limit) }),
           }),
     });
+  }
+}
+
+/** The programs whose command line `sing` has. One that does not start here says why, and is left out. */
+function stock(folder, tree, image) {
+  process.env.HOME = folder;
+  const kinds = { directory: tree, image };
+  for (const peer of ['apptainer', 'singularity'].map(found).filter(Boolean)) {
+    const start = (program, what) => [program, '-q', 'exec', what, '/bin/true'];
+    try {
+      const times = medians(
+        Object.fromEntries(
+          Object.entries(kinds).flatMap(([kind, what]) => [
+            [`sing ${kind}`, start(sing, what)],
+            [`peer ${kind}`, start(peer, what)],
+          ]),
+        ),
+        Math.ceil(Number(values.rounds) / 4),
+      );
+      for (const kind of Object.keys(kinds)) {
+        const [ours, theirs] = [times[`sing ${kind}`], times[`peer ${kind}`]];
+        report(`exec, ${kind}: sing against ${basename(peer)}`, {
+          sing: `${ours.toFixed(2)} ms`,
+          [basename(peer)]: `${theirs.toFixed(2)} ms`,
+          ratio: ours / theirs,
+        });
+      }
+    } catch (error) {
+      process.stderr.write(`${peer} is left out: ${error.message}\n`);
+    }
   }
 }
 
@@ -284,6 +315,7 @@ async function main() {
     if (wanted.includes('row')) await row(tree, zstd);
     if (wanted.includes('pipe')) pipe(tree);
     if (wanted.includes('read')) await read(folder.path);
+    if (wanted.includes('stock')) stock(folder.path, tree, zstd);
   } finally {
     await folder.remove();
   }
