@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DATABASES } from '../../support/databases.js';
 import { startLibrary, type StockClient, testImage, type World } from './world.js';
 
 /*
@@ -8,14 +7,13 @@ import { startLibrary, type StockClient, testImage, type World } from './world.j
  */
 
 const AGENT = 'Singularity-Ce/4.3.2 (Linux amd64) Go/1.26.8';
-const database = DATABASES.find(({ name }) => name === 'SQLite')!;
 
 let world: World;
 let owner: StockClient;
 let container: string;
 let tokens: Record<'stranger' | 'reader' | 'owner', string>;
 beforeAll(async () => {
-  world = await startLibrary({ open: database.open });
+  world = await startLibrary();
   const { authority } = world;
   tokens = {
     owner: await authority.token({ username: 'tester' }),
