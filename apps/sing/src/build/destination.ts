@@ -30,7 +30,7 @@ export async function localDestination(
       reason: 'is_a_folder',
       remedy: `Name the image in it: ${join(output, 'hello.sif')}`,
     });
-  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force' })) return path;
+  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force', fromPipe: true })) return path;
   throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
 }
 

@@ -27,7 +27,7 @@ export const deleteImage = defineCommand({
       session.requireToken();
       if (!flags.force) {
         const message = `Delete ${args.image} for ${arch} from the library?`;
-        if (!(await prompts.confirm({ message, flag: '--force' }))) {
+        if (!(await prompts.confirm({ message, flag: '--force', fromPipe: true }))) {
           log.info('Nothing was deleted.');
           return;
         }

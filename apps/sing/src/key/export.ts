@@ -59,5 +59,8 @@ async function choose(
   const options = await Promise.all(
     keys.map(async (key) => ({ value: fingerprintOf(key), label: await titleOf(key) })),
   );
-  return findKey(keys, await prompts.select({ message: 'Which key?', flag: '--key', options }));
+  return findKey(
+    keys,
+    await prompts.select({ message: 'Which key?', flag: '--key', fromPipe: true, options }),
+  );
 }
