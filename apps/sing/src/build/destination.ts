@@ -34,8 +34,11 @@ export async function localDestination(
   throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
 }
 
-/** Told before anything is built, not after. */
-async function requireFolder(folder: string): Promise<void> {
+/**
+ * Stops unless there is a folder that a file can be made in: told before anything is built or fetched, not after.
+ * @throws DomainError `not_found`, `forbidden`
+ */
+export async function requireFolder(folder: string): Promise<void> {
   const stats = await stat(folder).catch(() => undefined);
   if (stats?.isDirectory() !== true)
     throw new DomainError('not_found', `There is no folder ${folder}`, {
