@@ -35,6 +35,22 @@ export async function localDestination(
 }
 
 /**
+ * As {@link localDestination} for a folder: what may be replaced is a container's folder, an empty one or a file, never any other.
+ */
+export async function sandboxDestination(
+  { cwd, prompts }: Pick<Surroundings, 'cwd' | 'prompts'>,
+  output: string,
+  force: boolean,
+): Promise<string> {
+  const path = resolve(cwd, output);
+  await requireFolder(dirname(path));
+  const { mayReplace } = await import('#libs/build');
+  if (!(await mayReplace(path)) || force) return path;
+  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force', fromPipe: true })) return path;
+  throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
+}
+
+/**
  * Stops unless there is a folder that a file can be made in: told before anything is built or fetched, not after.
  * @throws DomainError `not_found`, `forbidden`
  */

@@ -33,8 +33,13 @@ export const buildFlags = {
   'build-arg-file': { type: 'string', value: 'FILE', summary: 'file with such values, one a line' },
   'disable-cache': { type: 'boolean', env: ['DISABLE_CACHE'], summary: 'fetch bases anew' },
   'no-cleanup': { type: 'boolean', summary: 'keep the work folder of a build that failed' },
+  sandbox: {
+    type: 'boolean',
+    short: 's',
+    env: ['SANDBOX'],
+    summary: 'make a folder instead of a file',
+  },
   // What the field knows and this version does not do is refused by name rather than as an unknown word.
-  sandbox: { type: 'boolean', short: 's', hidden: true, summary: 'build a folder' },
   update: { type: 'boolean', short: 'u', hidden: true, summary: 'work on an existing folder' },
   section: { type: 'list', value: 'NAME', commas: true, hidden: true, summary: 'only these sections' },
   encrypt: { type: 'boolean', short: 'e', hidden: true, summary: 'encrypt the image' },
@@ -48,7 +53,6 @@ export const buildFlags = {
 
 /** Flags of the field that are refused. */
 export const NOT_OFFERED = [
-  'sandbox',
   'update',
   'section',
   'encrypt',
