@@ -151,6 +151,7 @@ describe('build --remote', () => {
     [['--sandbox', '--detached', 'x', 'x.def'], '--sandbox goes without --detached'],
     [['--sandbox', 'library://demo/col/x', 'x.def'], 'makes a folder on this machine'],
     [['--update', 'x', 'x.def'], 'build --update is not offered'],
+    [['--pem-path', 'rsa.pem', 'x.sif', 'x.def'], 'build --pem-path is not offered'],
     [['x.sif', 'none.def'], 'There is no'],
     [['x.sif', 'lost.def'], 'file does not exist'],
   ])('%j is refused before anything is submitted', async (words, message) => {

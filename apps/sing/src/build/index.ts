@@ -29,7 +29,7 @@ With --remote, files that %files names are sent along; everything else happens a
     const { flags } = ctx;
     for (const name of NOT_OFFERED) {
       const value = flags[name];
-      if (value === true || (Array.isArray(value) && value.length > 0)) {
+      if (value === true || typeof value === 'string' || (Array.isArray(value) && value.length > 0)) {
         throw new DomainError('not_implemented', `build --${name} is not offered by this version`, {
           reason: 'not_offered',
           remedy:

@@ -30,6 +30,7 @@ export const pull = defineCommand({
     'disable-cache': { type: 'boolean', env: ['DISABLE_CACHE'], summary: 'neither use nor fill the cache' },
     name: { type: 'string', value: 'NAME', hidden: true, summary: 'name of the file' },
     'allow-unsigned': { type: 'boolean', short: 'U', hidden: true, summary: 'always so' },
+    'no-oci': { type: 'boolean', hidden: true, summary: 'always so' },
   },
   examples: [
     { line: 'sing pull library://admin/demo/hello:1', summary: 'into hello_1.sif' },

@@ -10,7 +10,7 @@ export const keyExport = defineCommand({
   failureStatus: EXPORT_FAILURE,
   positionals: [{ name: 'file', summary: 'where to write' }],
   flags: {
-    secret: { type: 'boolean', short: 's', summary: 'the private key' },
+    secret: { type: 'boolean', short: 's', aliases: ['private'], summary: 'the private key' },
     ...globalRingFlag,
     armor: { type: 'boolean', short: 'a', summary: 'as text' },
     key: {

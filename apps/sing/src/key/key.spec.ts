@@ -154,7 +154,7 @@ describe('key remove', () => {
 
   it('asks nobody where there is no terminal, and eats no line of a list that is piped through', async () => {
     const fingerprint = await newpair();
-    await world.ok(['key', 'remove', '--secret', fingerprint], { stdin: 'n\n' });
+    await world.ok(['key', 'remove', '--private', fingerprint], { stdin: 'n\n' });
     expect(await listed('--secret')).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ export const keyRemove = defineCommand({
   description: 'Removes the public key unless told otherwise. A key server keeps what was pushed to it.',
   positionals: [{ name: 'key', summary: 'fingerprint, key id or part of the user id' }],
   flags: {
-    secret: { type: 'boolean', short: 's', summary: 'the private key' },
+    secret: { type: 'boolean', short: 's', aliases: ['private'], summary: 'the private key' },
     public: { type: 'boolean', short: 'p', summary: 'the public key (the default)' },
     both: { type: 'boolean', short: 'b', summary: 'the private and the public key' },
     ...globalRingFlag,
