@@ -32,7 +32,7 @@ export function tenLines(title: string, start: () => Promise<World>): void {
 
     it('remote status: every service answers, over TLS, with the token that up made', async () => {
       const { stdout } = await me.singOk('remote', 'status');
-      for (const service of ['Builder', 'Keystore', 'Library', 'Token'])
+      for (const service of ['Builder', 'Keyserver', 'Library', 'Token'])
         expect(stdout).toMatch(new RegExp(`^${service} +OK +\\S+ +https://localhost:\\d+$`, 'm'));
       expect(stdout).toContain('Logged in as: admin');
     });

@@ -19,6 +19,8 @@ export type Decision =
       readonly as: 'hidden' | 'forbidden';
       readonly reason: string;
       readonly message: string;
+      /** What helps, for whoever is refused. */
+      readonly remedy?: string;
       /** What it is about, for the audit trail. */
       readonly about: Subject;
     };
@@ -182,6 +184,7 @@ export function enforce(decision: Decision, missing: () => DomainError): void {
   if (decision.as === 'hidden') throw Object.assign(missing(), { about });
   throw new DomainError('forbidden', decision.message, {
     reason: decision.reason,
+    ...(decision.remedy === undefined ? {} : { remedy: decision.remedy }),
     ...(about === undefined ? {} : { about }),
   });
 }
@@ -211,6 +214,18 @@ function hidden(about: Subject): Decision {
   return { allowed: false, as: 'hidden', reason: 'not_found', message: 'Not found', about };
 }
 
-function forbidden(about: Subject, reason: string, message: string): Decision {
-  return { allowed: false, as: 'forbidden', reason, message, about };
+function forbidden(
+  about: Subject,
+  reason: 'not_owner' | 'read_only' | 'scope_missing',
+  message: string,
+): Decision {
+  return { allowed: false, as: 'forbidden', reason, message, remedy: REMEDIES[reason](about), about };
 }
+
+const REMEDIES = {
+  not_owner: ({ entity }: Subject) =>
+    `Ask an owner of ${entity}; the entity of an account is called as the account is`,
+  read_only: ({ entity }: Subject) => `Push to another container, or let an owner of ${entity} open this one`,
+  scope_missing: () =>
+    'Use a token whose scopes allow it here; page /auth/tokens of this instance makes them',
+} as const;

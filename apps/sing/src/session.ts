@@ -2,6 +2,7 @@ import { arch } from 'node:os';
 import type { Surroundings } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import type { BuilderClient, HttpClient, KeystoreClient, Proxies, ServiceUris } from '#libs/client';
+import { withLoginRemedy } from './login-remedy.js';
 import { readAuthorities } from './remotes/authority.js';
 import { currentRemote, type Remote } from './remotes/remotes.js';
 
@@ -210,21 +211,10 @@ export async function withRemote<T>(
   try {
     return await work(session);
   } catch (error) {
-    throw withRemedy(error, remote);
+    throw withLoginRemedy(error, `Log in: sing remote login ${remote.name}`);
   } finally {
     await session.close();
   }
-}
-
-function withRemedy(error: unknown, remote: Remote): unknown {
-  if (!(error instanceof DomainError) || error.code !== 'unauthorized' || error.remedy !== undefined)
-    return error;
-  return new DomainError('unauthorized', error.message, {
-    reason: error.reason,
-    remedy: `Log in: sing remote login ${remote.name}`,
-    cause: error,
-    ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
-  });
 }
 
 /** Whether an address names this machine itself, which nothing leaves on the way there. */

@@ -1,9 +1,9 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { DomainError, isLibraryName } from '#libs/core';
+import { DomainError, parsePushReference, type PushReference } from '#libs/core';
 import { Anonymous, Page } from '#libs/server';
 import { containerPage } from './container-page.js';
 
-/** Where clients send people after a push (library contract §5, Completion). */
+/** Where clients send people after a push (library contract §5, Completion), and after a detached build, with its tags. */
 @Controller('library')
 export class ContainerController {
   /** Made from the address alone: it says nothing about whether there is such a container, so anybody may read it. */
@@ -15,9 +15,19 @@ export class ContainerController {
     @Param('collection') collection: string,
     @Param('container') container: string,
   ): string {
-    const names = [entity, collection, container];
-    if (!names.every((name) => isLibraryName(name)))
-      throw new DomainError('not_found', 'There is no page at this address');
-    return containerPage(names.join('/'));
+    const named = referenceAt([entity, collection, container].join('/'));
+    if (named === undefined) throw new DomainError('not_found', 'There is no page at this address');
+    return containerPage(named);
+  }
+}
+
+/** What an address names: `entity/collection/container[:tag,…]`; undefined when it is no such thing. */
+function referenceAt(path: string): PushReference | undefined {
+  // A fourth part, written as %2F, would be a host.
+  if (path.split('/').length !== 3) return undefined;
+  try {
+    return parsePushReference(path);
+  } catch {
+    return undefined;
   }
 }

@@ -83,7 +83,7 @@ export class BuildHandler implements JobHandler {
       );
       const outcome = await this.#work({ id, ticket, connection, writer, signal: stop.signal });
       this.#tries({ result: outcome === undefined ? 'stopped' : resultOf(outcome) });
-      if (outcome === undefined) await this.#leave(writer, connection, signal);
+      if (outcome === undefined) await this.#leave({ ticket, writer }, connection, signal);
       else {
         await writer.close();
         await connection.finish(outcome);
@@ -111,10 +111,17 @@ export class BuildHandler implements JobHandler {
    * Cancelled, or another worker has the build by now: nothing more is to be done. Or this process ends: the build is given back.
    * @throws JobStopped when the queue stopped the job
    */
-  async #leave(writer: LogWriter, connection: BuilderConnection, signal: AbortSignal): Promise<void> {
+  async #leave(
+    { ticket, writer }: Pick<Try, 'ticket' | 'writer'>,
+    connection: BuilderConnection,
+    signal: AbortSignal,
+  ): Promise<void> {
     const closing = isClosing(signal);
+    // Stock programs follow no log over a restart: whoever reads this looks for the image there.
     if (closing)
-      writer.line('INFO:    The worker is stopping; the build begins anew when there is one again.');
+      writer.line(
+        `INFO:    The worker is stopping; the build of ${referenceOf(ticket)} begins anew when there is one again.`,
+      );
     await writer.close().catch(() => undefined);
     if (closing)
       await connection.finish({ outcome: 'returned' }).catch((error: unknown) => {
@@ -191,11 +198,16 @@ export class BuildHandler implements JobHandler {
   }
 
   async #publish({ ticket, image, architecture, writer, signal }: PushRequest & Try): Promise<JobOutcome> {
-    writer.line(`INFO:    Pushing to library://${ticket.place}:${ticket.tags.join(',')}`);
+    writer.line(`INFO:    Pushing to ${referenceOf(ticket)}`);
     const pushed = await this.connections.push({ ticket, image, architecture, signal });
     writer.line(`INFO:    Build complete: ${pushed.size} bytes, ${pushed.digest}`);
     return { outcome: 'succeeded', imageSize: pushed.size, imageChecksum: pushed.digest };
   }
+}
+
+/** Where the image of a build goes. */
+function referenceOf({ place, tags }: Ticket): string {
+  return `library://${place}:${tags.join(',')}`;
 }
 
 function isClosing(signal: AbortSignal): boolean {

@@ -9,4 +9,5 @@ export { type EnclosedImage, runEnclosed, type RunEnclosed } from './enclosed/ru
 export type { EnclosedRequest } from './enclosed/protocol.js';
 export { buildInEnclosure, type BuildInEnclosure } from './build-in-enclosure.js';
 export { ClaimedFolder } from './claimed-folder.js';
+export { mayReplace, placeSandbox } from './sandbox.js';
 export { WorkFolder } from './work-folder.js';

@@ -36,7 +36,7 @@ export async function runProgram(program: Program, argv = process.argv.slice(2))
     signal: interrupts.signal,
     pid: process.pid,
     progress: progressOn(() => streams.stderr),
-    prompts: promptsOn(() => ({ input: streams.stdin, output: streams.stderr })),
+    prompts: promptsOn(() => ({ input: streams.stdin, output: streams.stderr }), interrupts.signal),
     ...(process.getuid === undefined ? {} : { uid: process.getuid() }),
   });
   const reason: unknown = interrupts.signal.reason;

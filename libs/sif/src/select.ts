@@ -13,7 +13,10 @@ import type { SifImage } from './read.js';
  */
 export function objectById(image: SifImage, id: number): Descriptor {
   if (!Number.isSafeInteger(id) || id < 1 || id > 0xffffffff)
-    throw sifError('sif_invalid_id', `invalid object ID: Expected a number above 0, got ${id}`);
+    throw sifError(
+      'sif_invalid_id',
+      `invalid object ID: Expected a number above 0${Number.isNaN(id) ? '' : `, got ${id}`}`,
+    );
   if (image.descriptors.length === 0) throw notFound('no objects in image');
   const [first, second] = image.descriptors.filter((descriptor) => descriptor.id === id);
   if (first === undefined) throw notFound(`object not found: there is no object ${id} in the image`);

@@ -34,21 +34,34 @@ describe('the web pages', () => {
     );
   });
 
+  it.each([
+    ['/library/ann/tools/blast:1.2', 'blast:1.2', 'blast_1.2.sif'],
+    ['/library/ann/tools/blast:1.2,latest', 'blast:1.2', 'blast_1.2.sif'],
+    ['/library/ann/tools/blast:latest', 'blast', 'blast_latest.sif'],
+  ])('%s, which a detached build prints, says how to pull that image', async (path, reference, file) => {
+    const { status, body } = await app.request(path);
+    expect(status).toBe(200);
+    expect(body).toContain(`sing pull library://ann/tools/${reference}\n`);
+    expect(body).toContain(`sing verify ${file}<`);
+  });
+
   it('leads people who want a token to the auth service', async () => {
     const { status, headers } = await app.request('/auth/tokens');
     expect([status, headers['location']]).toEqual([303, 'https://localhost:1/auth/account']);
   });
 
-  it.each(['/library/a/b/%3Cscript%3E', '/library/a/b/C'])(
-    '%s is a page that says that there is none',
-    async (path) => {
-      const { status, headers, body } = await app.request(path);
-      expect([status, headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
-      expect(headers['content-security-policy']).toContain("default-src 'none'");
-      expect(body).toContain('There is no page at this address');
-      expect(body).not.toContain('<script');
-    },
-  );
+  it.each([
+    '/library/a/b/%3Cscript%3E',
+    '/library/a/b/C',
+    '/library/a/b/c:%3Cscript%3E',
+    '/library/h/a/b%2Fc',
+  ])('%s is a page that says that there is none', async (path) => {
+    const { status, headers, body } = await app.request(path);
+    expect([status, headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    expect(body).toContain('There is no page at this address');
+    expect(body).not.toContain('<script');
+  });
 
   it.each(['/library/a/b', '/pks', '/v1/nothing'])('%s is a plain 404, never a page', async (path) => {
     const answer = await app.request(path);

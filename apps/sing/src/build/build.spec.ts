@@ -148,7 +148,10 @@ describe('build --remote', () => {
     [['library://demo/hello', 'x.def'], 'Expected entity/collection/container'],
     [['x.sif', 'local.def'], 'bootstrap: localimage needs a file of your machine'],
     [['x.sif', 'bad.def'], ''],
-    [['--sandbox', 'x', 'x.def'], 'build --sandbox is not offered'],
+    [['--sandbox', '--detached', 'x', 'x.def'], '--sandbox goes without --detached'],
+    [['--sandbox', 'library://demo/col/x', 'x.def'], 'makes a folder on this machine'],
+    [['--update', 'x', 'x.def'], 'build --update is not offered'],
+    [['--pem-path', 'rsa.pem', 'x.sif', 'x.def'], 'build --pem-path is not offered'],
     [['x.sif', 'none.def'], 'There is no'],
     [['x.sif', 'lost.def'], 'file does not exist'],
   ])('%j is refused before anything is submitted', async (words, message) => {

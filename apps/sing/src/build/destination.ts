@@ -30,12 +30,31 @@ export async function localDestination(
       reason: 'is_a_folder',
       remedy: `Name the image in it: ${join(output, 'hello.sif')}`,
     });
-  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force' })) return path;
+  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force', fromPipe: true })) return path;
   throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
 }
 
-/** Told before anything is built, not after. */
-async function requireFolder(folder: string): Promise<void> {
+/**
+ * As {@link localDestination} for a folder: what may be replaced is a container's folder, an empty one or a file, never any other.
+ */
+export async function sandboxDestination(
+  { cwd, prompts }: Pick<Surroundings, 'cwd' | 'prompts'>,
+  output: string,
+  force: boolean,
+): Promise<string> {
+  const path = resolve(cwd, output);
+  await requireFolder(dirname(path));
+  const { mayReplace } = await import('#libs/build');
+  if (!(await mayReplace(path)) || force) return path;
+  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force', fromPipe: true })) return path;
+  throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
+}
+
+/**
+ * Stops unless there is a folder that a file can be made in: told before anything is built or fetched, not after.
+ * @throws DomainError `not_found`, `forbidden`
+ */
+export async function requireFolder(folder: string): Promise<void> {
   const stats = await stat(folder).catch(() => undefined);
   if (stats?.isDirectory() !== true)
     throw new DomainError('not_found', `There is no folder ${folder}`, {

@@ -10,7 +10,8 @@ With --remote, files that %files names are sent along; everything else happens a
   positionals: [
     {
       name: 'image',
-      summary: 'SIF file to make; with --remote also library://entity/collection/container:tag',
+      summary:
+        'SIF file to make, or folder with --sandbox; with --remote also library://entity/collection/container:tag',
     },
     { name: 'source', summary: 'definition file, image, folder, or library://…' },
   ],
@@ -18,6 +19,7 @@ With --remote, files that %files names are sent along; everything else happens a
   examples: [
     { line: 'sing build hello.sif hello.def', summary: 'build here' },
     { line: 'sing build --remote hello.sif hello.def', summary: 'build at the remote and fetch the image' },
+    { line: 'sing build --sandbox hello hello.sif', summary: 'a folder that can be changed' },
     {
       line: 'sing build --remote --detached library://admin/demo/hello:2 hello.def',
       summary: 'build at the remote into the library, without waiting',
@@ -27,14 +29,23 @@ With --remote, files that %files names are sent along; everything else happens a
     const { flags } = ctx;
     for (const name of NOT_OFFERED) {
       const value = flags[name];
-      if (value === true || (Array.isArray(value) && value.length > 0)) {
+      if (value === true || typeof value === 'string' || (Array.isArray(value) && value.length > 0)) {
         throw new DomainError('not_implemented', `build --${name} is not offered by this version`, {
           reason: 'not_offered',
-          remedy: 'Build a SIF file without it',
+          remedy:
+            name === 'update'
+              ? 'Make another folder from it: sing build --sandbox NEW DEFINITION, which says bootstrap: localimage and from: FOLDER'
+              : 'Build a SIF file without it',
         });
       }
     }
-    if (flags.remote || flags.builder !== undefined) {
+    const isRemote = flags.remote || flags.builder !== undefined;
+    if (isRemote && flags.sandbox) {
+      const { buildRemoteSandbox } = await import('./remote-sandbox.js');
+      await buildRemoteSandbox(ctx, { output: ctx.args.image, source: ctx.args.source, flags });
+      return;
+    }
+    if (isRemote) {
       const { buildRemotely } = await import('./remote.js');
       await buildRemotely(ctx, { output: ctx.args.image, source: ctx.args.source, flags });
       return;

@@ -7,7 +7,7 @@ import type { VerifyResult } from '#libs/signing';
 import { usableTemporaryFolder } from '../folders.js';
 import { refuseBuildSource } from '../image/transport.js';
 import { registryAccess } from '../registry/flags.js';
-import { localDestination } from './destination.js';
+import { localDestination, sandboxDestination } from './destination.js';
 import { readSource } from './source.js';
 
 export interface LocalBuild {
@@ -16,6 +16,7 @@ export interface LocalBuild {
   readonly flags: {
     readonly library: string | undefined;
     readonly force: boolean;
+    readonly sandbox: boolean;
     readonly notest: boolean;
     readonly 'build-arg': readonly string[];
     readonly 'build-arg-file': string | undefined;
@@ -28,25 +29,25 @@ export interface LocalBuild {
 export async function buildLocally(place: Surroundings, build: LocalBuild): Promise<void> {
   const { flags } = build;
   refuseBuildSource(build.source);
-  const destination = await localDestination(place, build.output, flags.force);
+  const destinationOf = flags.sandbox ? sandboxDestination : localDestination;
+  const destination = await destinationOf(place, build.output, flags.force);
   const [source, buildArguments] = await Promise.all([
     readSource(place, build.source),
     readBuildArguments(place, flags),
   ]);
-  const [{ buildInEnclosure, ClaimedFolder, packContext, WorkFolder }, { parseDefinition }] =
+  const [{ buildInEnclosure, ClaimedFolder, packContext, placeSandbox, WorkFolder }, { parseDefinition }] =
     await Promise.all([import('#libs/build'), import('#libs/deffile')]);
   const definition = parseDefinition(source.text, { buildArguments });
-  const claimed = await ClaimedFolder.claim({
-    parent: await usableTemporaryFolder(place),
-    prefix: 'sing-build-',
-    onStays: (path, error) => place.log.verbose(`${path} stays: ${messageOf(error)}`),
-  });
+  const onStays = (path: string, error: unknown) => place.log.verbose(`${path} stays: ${messageOf(error)}`);
+  const parent = await usableTemporaryFolder(place);
+  const claimed = await ClaimedFolder.claim({ parent, prefix: 'sing-build-', onStays });
   let keep = flags['no-cleanup'];
   try {
     const workFolder = await WorkFolder.at(join(claimed.path, 'work'));
     // Packed by this process, which may read the person's files; the enclosed one is nobody outside.
     const archive = join(workFolder.path, 'context.tar.gz');
     const { cwd, signal } = place;
+    const image = flags.sandbox ? join(claimed.path, 'image.sif') : destination;
     const packed = await packContext({ definition, workingDirectory: cwd, output: archive, signal });
     await buildInEnclosure({
       definition: source.text,
@@ -61,13 +62,17 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
       processes: undefined,
       network: 'host',
       background: false,
-      destination,
+      destination: image,
       version: place.program.version,
       force: flags.force,
       runTests: !flags.notest,
       log: logOf(place),
       signal,
     });
+    if (flags.sandbox) {
+      place.log.info('Creating sandbox directory...');
+      await placeSandbox({ image, destination, log: logOf(place), onStays, signal });
+    }
     keep = false;
     place.log.info(`Build complete: ${build.output}`);
   } catch (error) {

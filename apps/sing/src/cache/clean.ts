@@ -40,7 +40,7 @@ export const cacheClean = defineCommand({
       const more =
         leftovers.length === 0 ? '' : ` and what ${leftovers.length} interrupted transfers have left`;
       const message = `Remove ${entries.length} entries${more} (${size}) from the cache?`;
-      if (!(await prompts.confirm({ message, flag: '--force' }))) {
+      if (!(await prompts.confirm({ message, flag: '--force', fromPipe: true }))) {
         log.info('Nothing was removed.');
         return;
       }

@@ -90,11 +90,31 @@ describe('pull', () => {
   });
 
   it.each([
-    ['alpine', 'Expected library://…, oras://… or https://…'],
+    ['./alpine', 'Expected library://…, oras://… or https://…'],
     ['library://a/b/c/d/e', 'Expected'],
   ])('of %s is refused with a sentence', async (reference, message) => {
     const { status, stderr } = await world.run(['pull', 'image.sif', reference]);
     expect([status, stderr]).toEqual([255, expect.stringContaining(message)]);
+  });
+});
+
+describe('a reference without a word in front', () => {
+  it('means the library, where no file can be meant', async () => {
+    await world.ok(['pull', 'a.sif', 'demo/col/hello:1']);
+    expect((await readFile(world.path('a.sif'))).equals(content)).toBe(true);
+    await world.ok(['delete', '-F', '--arch', 'amd64', 'demo/col/hello:1']);
+    expect(library.requests).toContain('DELETE /v1/images/demo/col/hello:1?arch=amd64 Bearer TOKEN');
+  });
+});
+
+describe('a folder that is not there', () => {
+  it('is named before anything is asked for', async () => {
+    const { status, stderr } = await world.run(['pull', '--dir', 'none', IMAGE]);
+    expect([status, stderr]).toEqual([
+      255,
+      expect.stringContaining(`There is no folder ${world.path('none')}`),
+    ]);
+    expect(library.requests).toEqual([]);
   });
 });
 
@@ -132,14 +152,14 @@ describe('push', () => {
     expect(refused.stderr).toContain('Unable to upload container: unable to verify signature');
     expect(refused.stderr).toContain('sing sign FILE');
     expect(library.uploads).toEqual([]);
-    const { stderr } = await world.ok(['push', '-U', 'unsigned.sif', TARGET]);
+    const { stdout } = await world.ok(['push', '-U', 'unsigned.sif', TARGET]);
     expect(library.uploads.map((body) => body.equals(content))).toEqual([true]);
     expect(library.tags).toMatchObject([
       { Tag: '1', Arch: 'amd64' },
       { Tag: 'latest', Arch: 'amd64' },
     ]);
-    expect(stderr).toContain('Library storage: using 2.0 KiB out of unlimited quota');
-    expect(stderr).toContain(`Container URL: ${site}/library/demo/col/new`);
+    expect(stdout).toContain('Library storage: using 2.0 KiB out of unlimited quota');
+    expect(stdout).toContain(`Container URL: ${site}/library/demo/col/new`);
   });
 
   it('sends the bytes without the token, to where the library wants them', async () => {
@@ -179,8 +199,10 @@ describe('delete', () => {
     expect(library.requests).toContain('DELETE /v1/images/demo/col/hello:1?arch=arm64 Bearer TOKEN');
   });
 
-  it('needs a scheme', async () => {
-    expect((await world.run(['delete', '-F', 'demo/col/hello'])).status).toBe(255);
+  it('is for images of a library', async () => {
+    for (const place of ['./hello.sif', 'oras://r.example.org/hello'])
+      expect((await world.run(['delete', '-F', place])).status).toBe(255);
+    expect(library.requests).toEqual([]);
   });
 });
 
@@ -225,6 +247,6 @@ describe('search', () => {
 
   it('wants three characters', async () => {
     const { status, stderr } = await world.run(['search', 'ab']);
-    expect([status, stderr]).toEqual([1, expect.stringContaining('3 characters or more')]);
+    expect([status, stderr]).toEqual([255, expect.stringContaining('3 characters or more')]);
   });
 });

@@ -1,10 +1,12 @@
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { defineCommand, jsonFlag, printable, UsageError, type Surroundings } from '#libs/cli';
 import { messageOf, refuseExisting } from '#libs/core';
+import { requireFolder } from '../build/destination.js';
 import { registryAccess, registryFlags } from '../registry/flags.js';
 import type { Fetched } from './found-image.js';
 import { archFlag, libraryFlags } from './library.js';
 import { fileNameOf, shownReference } from './file-name.js';
+import { orLibrary } from './transport.js';
 
 export const pull = defineCommand({
   name: 'pull',
@@ -28,6 +30,7 @@ export const pull = defineCommand({
     'disable-cache': { type: 'boolean', env: ['DISABLE_CACHE'], summary: 'neither use nor fill the cache' },
     name: { type: 'string', value: 'NAME', hidden: true, summary: 'name of the file' },
     'allow-unsigned': { type: 'boolean', short: 'U', hidden: true, summary: 'always so' },
+    'no-oci': { type: 'boolean', hidden: true, summary: 'always so' },
   },
   examples: [
     { line: 'sing pull library://admin/demo/hello:1', summary: 'into hello_1.sif' },
@@ -37,11 +40,13 @@ export const pull = defineCommand({
   ],
   async run(ctx) {
     const { flags, args } = ctx;
-    const usual = await fileNameOf(args.image);
+    const reference = orLibrary(args.image);
+    const usual = await fileNameOf(reference);
     if (args.file !== undefined && flags.name !== undefined)
       throw new UsageError('pull', 'the file is named twice');
     const name = args.file ?? flags.name ?? usual;
     const path = resolve(ctx.cwd, flags.dir === undefined ? name : join(flags.dir, name));
+    await requireFolder(dirname(path));
     await refuseExisting(path, { overwrite: flags.force }).catch(async (error: unknown) => {
       const { removePlaced } = await import('#libs/client');
       await removePlaced(path);
@@ -51,7 +56,7 @@ export const pull = defineCommand({
     const fetched = await fetchToFile(
       ctx,
       {
-        reference: args.image,
+        reference,
         library: flags.library,
         arch: flags.arch,
         useCache: !flags['disable-cache'],
@@ -59,7 +64,7 @@ export const pull = defineCommand({
       },
       { path, overwrite: flags.force },
     );
-    ctx.log.info(`Pulled ${shownReference(args.image)} to ${path}`);
+    ctx.log.info(`Pulled ${shownReference(reference)} to ${path}`);
     const arch = await architectureIn(path, fetched);
     if (flags.arch !== undefined && arch !== undefined && arch !== flags.arch)
       ctx.log.warning(`The image is for ${arch}, and not for ${flags.arch}`);
@@ -67,7 +72,7 @@ export const pull = defineCommand({
     if (flags.json) {
       const { digest: hash, size, cached } = fetched;
       ctx.out.json({
-        images: [{ reference: args.image, path, hash, size, arch: arch ?? null, cached, ...signers }],
+        images: [{ reference, path, hash, size, arch: arch ?? null, cached, ...signers }],
       });
     }
   },

@@ -113,7 +113,7 @@ export const push = defineCommand({
         } finally {
           bars.stop();
         }
-        report(ctx, session, result);
+        report(ctx, session, result, flags.json);
         log.info(`Pushed ${args.file} to ${args.image}`);
         if (flags.json) {
           const image = described(session, { file: path, arch, ...target }, result);
@@ -139,14 +139,21 @@ async function requireSignatures(place: Surroundings, path: string): Promise<Ver
   );
 }
 
-function report({ log }: Surroundings, session: Session, { completion, uploaded }: PushResult): void {
+/** The two lines of the stock programs stand on standard output, as theirs do; not before the one object of `--json`. */
+function report(
+  { log, out }: Surroundings,
+  session: Session,
+  { completion, uploaded }: PushResult,
+  json: boolean,
+): void {
+  const say = (line: string) => (json ? log.info(line) : out.line(line));
   if (!uploaded) log.info('The library had this file already; only the tags were set.');
   if (completion === undefined) return;
   const { quotaTotal, quotaUsage } = completion.quota;
   const total = quotaTotal === 0 ? 'unlimited' : formatSize(quotaTotal);
-  log.info(`Library storage: using ${formatSize(quotaUsage)} out of ${total} quota`);
+  say(`Library storage: using ${formatSize(quotaUsage)} out of ${total} quota`);
   const url = addressOf(session, completion.containerUrl);
-  if (url !== undefined) log.info(`Container URL: ${url}`);
+  if (url !== undefined) say(`Container URL: ${url}`);
 }
 
 function addressOf(session: Session, containerUrl: string | undefined): string | undefined {

@@ -1,6 +1,6 @@
 import { defineCommand, jsonFlag, type Messages, printable, UsageError } from '#libs/cli';
 import type { LibraryClient, SearchFilters } from '#libs/client';
-import { expected } from '#libs/core';
+import { DomainError, expected } from '#libs/core';
 import type { LibraryImage } from '#libs/contract';
 import { goArchitecture } from '../session.js';
 import { archFlag, libraryFlags, withLibrary } from './library.js';
@@ -41,7 +41,9 @@ export const search = defineCommand({
     const { flags, args, out, log, signal } = ctx;
     const { text = '', signer } = { ...args, signer: flags.signer };
     if (Buffer.byteLength(text) < SHORTEST && (text !== '' || signer === undefined)) {
-      throw new UsageError('search', expected(`${SHORTEST} characters or more`, 'the text', text));
+      const message = expected(`${SHORTEST} characters or more`, 'the text', text);
+      if (text === '') throw new UsageError('search', message);
+      throw new DomainError('bad_request', message, { reason: 'text_too_short' });
     }
     const arch = flags.arch ?? goArchitecture();
     const choice = { library: flags.library, host: undefined, noHttps: flags['no-https'] };
@@ -76,7 +78,7 @@ export const search = defineCommand({
     }
     const what = text === '' ? `signed by ${printable(signer ?? '')}` : `matching "${printable(text)}"`;
     if (images.length === 0) {
-      log.info(`There is no image for ${arch} ${what}.`);
+      out.line(`No container images found for ${arch} ${what}.`);
       tellMore(log, more);
       return;
     }

@@ -135,4 +135,12 @@ describe('the key to sign with', () => {
     expect((await readFile(world.path('image.sif'))).equals(before)).toBe(true);
     await world.ok(['sign', '--passphrase-file', 'right', 'image.sif']);
   });
+
+  it('and its passphrase may come by a pipe, as scripts for the stock programs send them', async () => {
+    await newpair('ann@example.org');
+    await newpair('bob@example.org', 'secret');
+    expect((await world.run(['sign', 'image.sif'], { stdin: '1\nother\n' })).status).toBe(255);
+    await world.ok(['sign', 'image.sif'], { stdin: '1\nsecret\n' });
+    expect((await world.ok(['verify', '-l', 'image.sif'])).stdout).toContain('bob@example.org');
+  });
 });

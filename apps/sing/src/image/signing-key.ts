@@ -32,7 +32,11 @@ export async function passphraseFor(
   what: string,
 ): Promise<string> {
   if (file !== undefined) return (await readFile(resolve(place.cwd, file), 'utf8')).split('\n')[0] ?? '';
-  return place.prompts.password({ message: `Passphrase for ${what}`, flag: '--passphrase-file FILE' });
+  return place.prompts.password({
+    message: `Passphrase for ${what}`,
+    flag: '--passphrase-file FILE',
+    fromPipe: true,
+  });
 }
 
 async function chooseKey(place: Surroundings, { index, query }: KeyChoice): Promise<PgpKey> {
@@ -65,6 +69,7 @@ async function chooseKey(place: Surroundings, { index, query }: KeyChoice): Prom
   const chosen = await place.prompts.select({
     message: 'Sign with which key?',
     flag: '--fingerprint KEY',
+    fromPipe: true,
     options,
   });
   return findKey(keys, chosen);

@@ -21,6 +21,14 @@ export function schemeOf(text: string): string | undefined {
 }
 
 /**
+ * What a reference without a word in front means where no file can be meant: an image of the library. SingularityCE pulls and
+ * deletes it so, Apptainer deletes it (library contract §10).
+ */
+export function orLibrary(text: string): string {
+  return schemeOf(text) === undefined && !/^[./]/.test(text) ? `library://${text}` : text;
+}
+
+/**
  * How an image is fetched.
  * @throws DomainError with what helps, for everything that is not fetched as it is
  */

@@ -10,7 +10,7 @@ export const keyExport = defineCommand({
   failureStatus: EXPORT_FAILURE,
   positionals: [{ name: 'file', summary: 'where to write' }],
   flags: {
-    secret: { type: 'boolean', short: 's', summary: 'the private key' },
+    secret: { type: 'boolean', short: 's', aliases: ['private'], summary: 'the private key' },
     ...globalRingFlag,
     armor: { type: 'boolean', short: 'a', summary: 'as text' },
     key: {
@@ -59,5 +59,8 @@ async function choose(
   const options = await Promise.all(
     keys.map(async (key) => ({ value: fingerprintOf(key), label: await titleOf(key) })),
   );
-  return findKey(keys, await prompts.select({ message: 'Which key?', flag: '--key', options }));
+  return findKey(
+    keys,
+    await prompts.select({ message: 'Which key?', flag: '--key', fromPipe: true, options }),
+  );
 }

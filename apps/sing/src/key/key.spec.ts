@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noPrompts } from '#libs/cli';
 import { bodyOf, World } from '../testing/world.js';
 
 let world: World;
@@ -127,17 +128,33 @@ describe('export and import', () => {
     expect((await world.run(['key', 'export', 'file'])).stderr).toContain('Answer with --key');
     await world.ok(['key', 'export', '--key', 'bob@example.org', 'file']);
   });
+
+  it('take the number of the key from a pipe, as the stock programs do', async () => {
+    await newpair('ann@example.org');
+    const second = await newpair('bob@example.org');
+    await world.ok(['key', 'export', 'file'], { stdin: '1\n' });
+    world.env['SING_SYPGPDIR'] = world.path('other');
+    await world.ok(['key', 'import', 'file']);
+    expect(await listed()).toMatchObject([{ fingerprint: second }]);
+  });
 });
 
 describe('key remove', () => {
-  it('removes the public key; the private one only when asked, twice', async () => {
+  it('removes the public key; the private one only when asked', async () => {
     const fingerprint = await newpair();
     await world.ok(['key', 'remove', fingerprint]);
     expect(await listed()).toEqual([]);
     expect(await listed('--secret')).toHaveLength(1);
-    const asked = await world.run(['key', 'remove', '--secret', fingerprint]);
-    expect(asked.stderr).toContain('Answer with --force');
-    await world.ok(['key', 'remove', '--secret', '--force', fingerprint]);
+    const no = { ...noPrompts, confirm: () => Promise.resolve(false) };
+    await world.ok(['key', 'remove', '--secret', fingerprint], { prompts: no });
+    expect(await listed('--secret')).toHaveLength(1);
+    await world.ok(['key', 'remove', '--secret', '--force', fingerprint], { prompts: no });
+    expect(await listed('--secret')).toEqual([]);
+  });
+
+  it('asks nobody where there is no terminal, and eats no line of a list that is piped through', async () => {
+    const fingerprint = await newpair();
+    await world.ok(['key', 'remove', '--private', fingerprint], { stdin: 'n\n' });
     expect(await listed('--secret')).toEqual([]);
   });
 

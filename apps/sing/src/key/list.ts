@@ -5,7 +5,12 @@ export const keyList = defineCommand({
   name: 'list',
   summary: 'list the keys of your key ring',
   flags: {
-    secret: { type: 'boolean', short: 's', summary: 'private keys instead of public ones' },
+    secret: {
+      type: 'boolean',
+      short: 's',
+      aliases: ['private'],
+      summary: 'private keys instead of public ones',
+    },
     ...globalRingFlag,
     ...jsonFlag,
   },

@@ -78,12 +78,15 @@ interface Asked {
 async function askFor({ prompts }: Surroundings, { name, email, comment, password }: Asked) {
   const asked = name === undefined || email === undefined;
   const identity = {
-    name: name ?? (await prompts.text({ message: 'Your name', flag: '--name' })),
-    email: email ?? (await prompts.text({ message: 'Your e-mail address', flag: '--email' })),
+    name: name ?? (await prompts.text({ message: 'Your name', flag: '--name', fromPipe: true })),
+    email: email ?? (await prompts.text({ message: 'Your e-mail address', flag: '--email', fromPipe: true })),
   };
   // A script that gave name and address wants no comment; a person at the terminal may.
   const remark =
-    comment ?? (asked ? await prompts.text({ message: 'Comment (may be empty)', flag: '--comment' }) : '');
+    comment ??
+    (asked
+      ? await prompts.text({ message: 'Comment (may be empty)', flag: '--comment', fromPipe: true })
+      : '');
   return {
     ...identity,
     ...(remark === '' ? {} : { comment: remark }),
@@ -92,9 +95,9 @@ async function askFor({ prompts }: Surroundings, { name, email, comment, passwor
 }
 
 async function askTwice(prompts: Surroundings['prompts']): Promise<string> {
-  const flag = "--password (--password '' for none)";
-  const first = await prompts.password({ message: 'Passphrase for the private key (may be empty)', flag });
-  if (first !== '' && (await prompts.password({ message: 'The same again', flag })) !== first) {
+  const how = { flag: "--password (--password '' for none)", fromPipe: true };
+  const first = await prompts.password({ message: 'Passphrase for the private key (may be empty)', ...how });
+  if (first !== '' && (await prompts.password({ message: 'The same again', ...how })) !== first) {
     throw new DomainError('bad_request', 'The two passphrases differ', { reason: 'passphrase_mismatch' });
   }
   return first;

@@ -1,4 +1,4 @@
-import { defineCommand, UsageError } from '#libs/cli';
+import { defineCommand, type Surroundings, UsageError } from '#libs/cli';
 import { DomainError } from '#libs/core';
 import { globalRingFlag, openRing, titleOf } from './ring.js';
 
@@ -9,11 +9,15 @@ export const keyRemove = defineCommand({
   description: 'Removes the public key unless told otherwise. A key server keeps what was pushed to it.',
   positionals: [{ name: 'key', summary: 'fingerprint, key id or part of the user id' }],
   flags: {
-    secret: { type: 'boolean', short: 's', summary: 'the private key' },
+    secret: { type: 'boolean', short: 's', aliases: ['private'], summary: 'the private key' },
     public: { type: 'boolean', short: 'p', summary: 'the public key (the default)' },
     both: { type: 'boolean', short: 'b', summary: 'the private and the public key' },
     ...globalRingFlag,
-    force: { type: 'boolean', short: 'f', summary: 'do not ask before a private key is removed' },
+    force: {
+      type: 'boolean',
+      short: 'f',
+      summary: 'do not ask at a terminal before a private key is removed',
+    },
   },
   async run(ctx) {
     const { flags, args, prompts, log } = ctx;
@@ -37,8 +41,7 @@ export const keyRemove = defineCommand({
       const key = findKey(keys, args.key);
       const title = await titleOf(key);
       if (kind === 'secret' && !flags.force) {
-        const message = `Remove the private key of ${title}? It cannot be brought back.`;
-        if (!(await prompts.confirm({ message, flag: '--force' }))) {
+        if (!(await isMeant(prompts, `Remove the private key of ${title}? It cannot be brought back.`))) {
           log.info('Nothing was removed.');
           return;
         }
@@ -55,3 +58,13 @@ export const keyRemove = defineCommand({
     }
   },
 });
+
+/** Asks a person at a terminal. Elsewhere it is done as it was said: scripts for the stock programs are never asked. */
+async function isMeant(prompts: Surroundings['prompts'], message: string): Promise<boolean> {
+  try {
+    return await prompts.confirm({ message, flag: '--force' });
+  } catch (error) {
+    if (error instanceof DomainError && error.reason === 'not_a_terminal') return true;
+    throw error;
+  }
+}

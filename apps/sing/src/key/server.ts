@@ -1,6 +1,7 @@
 import type { Flags, Surroundings } from '#libs/cli';
 import type { HttpClient, KeystoreClient } from '#libs/client';
 import { DomainError, messageOf } from '#libs/core';
+import { withLoginRemedy } from '../login-remedy.js';
 import { currentRemote, type Remote } from '../remotes/remotes.js';
 import { isLoopback, Session, withRemote, withSession } from '../session.js';
 
@@ -167,14 +168,7 @@ async function refuseUnlessListed(place: Surroundings, address: string, originOf
 
 /** A refusal of what is stored for a key server is not mended by logging in to the remote. */
 export function withLogin(error: unknown, { name, own }: KeyServer): unknown {
-  if (own || !(error instanceof DomainError)) return error;
-  if (error.code !== 'unauthorized' || error.remedy !== undefined) return error;
-  return new DomainError('unauthorized', error.message, {
-    reason: error.reason,
-    remedy: `Log in to the key server: sing keyserver login ${name}`,
-    cause: error,
-    ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
-  });
+  return own ? error : withLoginRemedy(error, `Log in to the key server: sing keyserver login ${name}`);
 }
 
 /** A search as key servers understand it: fingerprints and ids get `0x` in front, in any case and with blanks. */

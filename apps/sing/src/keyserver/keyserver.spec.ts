@@ -163,7 +163,7 @@ describe('keyserver login', () => {
 
     await world.ok(['keyserver', 'logout', keys.url]);
     expect(await file()).not.toContain('Credentials');
-    expect((await world.run(['keyserver', 'logout', keys.url])).stderr).toContain('You are not logged in');
+    expect((await world.ok(['keyserver', 'logout', keys.url])).stderr).toContain('You were not logged in');
   });
 
   it.each([401, 204, 403, 503])('stores nothing when the answer is %i', async (status) => {

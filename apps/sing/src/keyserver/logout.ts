@@ -1,5 +1,4 @@
 import { defineCommand } from '#libs/cli';
-import { DomainError } from '#libs/core';
 import { changeRemoteFile, readRemoteFile } from '../remotes/remote-file.js';
 import { comparer } from './changing.js';
 
@@ -11,11 +10,11 @@ export const keyServerLogout = defineCommand({
     const same = await comparer();
     const { url } = ctx.args;
     const { credentials } = await readRemoteFile(ctx);
-    if (!credentials.some(({ uri }) => same(uri, url)))
-      throw new DomainError('not_found', `You are not logged in to the key server ${url}`, {
-        reason: 'not_logged_in',
-        remedy: 'See where you are: sing keyserver list',
-      });
+    // What is wanted is so already: no error, as in the stock programs, and as `remote logout` does it.
+    if (!credentials.some(({ uri }) => same(uri, url))) {
+      ctx.log.info(`You were not logged in to the key server ${url}. See where you are: sing keyserver list`);
+      return;
+    }
     await changeRemoteFile(ctx, (file) => file.withCredential(undefined, (uri) => same(uri, url)));
     ctx.log.info(`Logged out of the key server ${url}. A token itself stays valid until it is revoked.`);
   },

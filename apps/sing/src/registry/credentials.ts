@@ -16,8 +16,8 @@ export async function credentialsFor(
   const { env, prompts, log } = place;
   if (access.asks) {
     return {
-      username: await prompts.text({ message: `Name at ${host}`, flag: '--docker-username' }),
-      password: await prompts.password({ message: 'Password', flag: 'SING_DOCKER_PASSWORD' }),
+      username: await prompts.text({ message: `Name at ${host}`, flag: '--docker-username', fromPipe: true }),
+      password: await prompts.password({ message: 'Password', flag: 'SING_DOCKER_PASSWORD', fromPipe: true }),
     };
   }
   const username = access.username ?? env.get('DOCKER_USERNAME');

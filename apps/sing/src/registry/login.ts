@@ -89,7 +89,7 @@ async function passwordOf(
     }
     text = text.replace(/\r?\n$/, '');
   }
-  text ??= await prompts.password({ message: 'Password or token', flag: '--password-stdin' });
+  text ??= await prompts.password({ message: 'Password or token', flag: '--password-stdin', fromPipe: true });
   if (text !== '' && text.length <= MAXIMUM && !/\p{Cc}/u.test(text)) return text;
   throw new DomainError('bad_request', 'Expected a password of one line', { reason: 'bad_password' });
 }

@@ -31,7 +31,7 @@ export const remoteList = defineCommand({
         mark(remote.name === active),
         mark(remote.global),
         mark(remote.exclusive),
-        mark(!remote.insecure),
+        remote.insecure ? '✗!' : '✓',
         mark(remote.token !== undefined),
       ]),
     );

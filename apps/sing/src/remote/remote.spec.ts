@@ -58,6 +58,8 @@ Remotes:
     expect(await file()).not.toContain('wrong');
 
     await world.ok(['remote', 'login', '--password-stdin', 'lab'], { stdin: `${TOKEN}\nsecond line\n` });
+    await world.ok(['remote', 'logout', 'lab']);
+    await world.ok(['remote', 'login', 'lab'], { stdin: `${TOKEN}\n` });
     expect(await file()).toContain(`Token: ${TOKEN}\n`);
     await world.ok(['remote', 'logout', 'lab']);
     expect(await file()).toContain('Token: ""\n');
@@ -153,6 +155,16 @@ describe('the remote in use', () => {
   });
 });
 
+describe('remote list', () => {
+  it('marks a remote that is reached by plain HTTP as the stock programs do', async () => {
+    await world.ok(['remote', 'add', '-i', '--no-login', 'plain', 'http://a.example.org']);
+    await world.ok(['remote', 'add', '--no-login', 'safe', 'https://b.example.org']);
+    const lines = (await world.ok(['remote', 'list'])).stdout.split('\n');
+    expect(lines.find((line) => line.startsWith('plain'))).toContain('✗!');
+    expect(lines.find((line) => line.startsWith('safe'))).not.toContain('✗');
+  });
+});
+
 describe('remote status', () => {
   it('shows every service, and fails when one does not answer', async () => {
     const site = await world.site((request, response) =>
@@ -160,8 +172,9 @@ describe('remote status', () => {
     );
     await world.ok(['remote', 'add', '-i', '--no-login', 'lab', site]);
     const { status, stdout, stderr } = await world.run(['remote', 'status']);
-    expect(stdout).toContain('Keystore  N/A');
-    expect(stderr).toContain('Of lab do not answer: Builder, Keystore, Library, Token');
+    expect(stdout).toContain('Keyserver  N/A');
+    expect(stdout).toContain('\nNo authentication token set (logged out).\n');
+    expect(stderr).toContain('Of lab do not answer: Builder, Keyserver, Library, Token');
     expect(status).toBe(255);
   });
 
@@ -189,6 +202,8 @@ Account:       Ann \\x1b[31mArbor, administrator
 Organisations: biology (reader), physics (writer)
 Token allows:  library:read, library:write:ann/tools
 Valid until:   2027-01-02T03:04:05.000Z
+
+Valid authentication token set (logged in).
 `,
     );
     const json = JSON.parse((await world.ok(['remote', 'status', '--json'])).stdout) as object;

@@ -38,7 +38,7 @@ export async function readSecret(
     if (flags['password-stdin'] || flags.tokenfile === '-') return readAll(stdin);
     if (flags.tokenfile !== undefined) return readFile(resolve(cwd, flags.tokenfile), 'utf8');
     if (flags.password !== undefined) return flags.password;
-    return prompts.password({ message, flag: '--tokenfile FILE or --password-stdin' });
+    return prompts.password({ message, flag: '--tokenfile FILE or --password-stdin', fromPipe: true });
   };
   return ((await text()).split('\n')[0] ?? '').replace(/\r$/, '');
 }

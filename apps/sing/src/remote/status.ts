@@ -15,6 +15,7 @@ interface ServiceState {
 interface State {
   readonly services: readonly ServiceState[];
   readonly username: string | undefined;
+  readonly email: string | undefined;
   /** undefined: there is no token. */
   readonly tokenValid: boolean | undefined;
   /** What the token service says about the token; some say nothing. */
@@ -61,17 +62,18 @@ async function ask(place: Surroundings, session: Session): Promise<State> {
       }),
   );
   if (session.remote.token === undefined)
-    return { services, username: undefined, tokenValid: undefined, token: undefined };
+    return { services, username: undefined, email: undefined, tokenValid: undefined, token: undefined };
   const [user, { valid, status }] = await Promise.all([
     currentUser(await session.service('library'), { signal }),
     checkToken(await session.service('token'), { signal }),
   ]);
   const username = user?.username === '' ? undefined : user?.username;
-  return { services, username: username ?? status?.username, tokenValid: valid, token: status };
+  const email = user?.email === '' ? undefined : user?.email;
+  return { services, username: username ?? status?.username, email, tokenValid: valid, token: status };
 }
 
 function print({ out, log }: Surroundings, remote: Remote, state: State): void {
-  const { services, username, tokenValid, token } = state;
+  const { services, username, email, tokenValid, token } = state;
   log.info(`Checking status of remote "${remote.name}" at ${remote.frontend}`);
   out.table(
     ['SERVICE', 'STATUS', 'VERSION', 'URI'],
@@ -82,9 +84,18 @@ function print({ out, log }: Surroundings, remote: Remote, state: State): void {
     if (problem !== undefined) log.warning(`${title(service)}: ${problem}`);
   }
   if (tokenValid === undefined) log.info(`Not logged in. Log in: sing remote login ${remote.name}`);
-  else if (tokenValid)
-    out.line(username === undefined ? 'Logged in.' : `Logged in as: ${printable(username)}`);
+  else if (tokenValid && username !== undefined)
+    out.line(`Logged in as: ${printable(email === undefined ? username : `${username} <${email}>`)}`);
   if (token !== undefined) printToken(out, token);
+  out.line(`\n${tokenState(tokenValid)}`);
+}
+
+/** In the words of the stock programs, which scripts look for. */
+function tokenState(valid: boolean | undefined): string {
+  if (valid === undefined) return 'No authentication token set (logged out).';
+  return valid
+    ? 'Valid authentication token set (logged in).'
+    : 'Authentication token is invalid (please login again).';
 }
 
 function printToken(out: Output, token: Token): void {
@@ -136,6 +147,8 @@ function judge(remote: Remote, { services, tokenValid }: State): void {
   }
 }
 
+/** As the stock programs call it. */
 function title(service: string): string {
+  if (service === 'keystore') return 'Keyserver';
   return `${service.charAt(0).toUpperCase()}${service.slice(1)}`;
 }

@@ -31,7 +31,7 @@ describe('sif', () => {
 
   it.each([
     [['dump', '99', 'image.sif'], 'object not found'],
-    [['dump', 'x', 'image.sif'], 'invalid object ID'],
+    [['dump', 'x', 'image.sif'], 'invalid object ID: Expected a number above 0\n'],
     [['list', 'junk'], 'invalid SIF magic'],
     [['list', 'none'], 'none'],
   ])('%j fails with 1', async (words, message) => {

@@ -1,10 +1,12 @@
 import { PassThrough, Readable } from 'node:stream';
 import type { Program } from '../command.js';
 import { main, type MainOptions } from '../main.js';
+import { promptsOn } from '../prompts.js';
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** What is piped in; it also answers questions, as for a process. */
   readonly stdin?: string;
   readonly signal?: AbortSignal;
   readonly prompts?: MainOptions['prompts'];
@@ -29,14 +31,17 @@ export async function run(
   const sink = new PassThrough();
   sink.on('data', (chunk: Buffer) => stdout.push(chunk));
   let stderr = '';
+  const stdin = Readable.from(options.stdin === undefined ? [] : [options.stdin]);
+  const signal = options.signal ?? new AbortController().signal;
+  const written = { write: (text: string) => (stderr += text) };
   const status = await main(program, argv, {
-    stdin: Readable.from(options.stdin === undefined ? [] : [options.stdin]),
+    stdin,
     stdout: Object.assign(sink, { isTTY: options.terminal === true }),
-    stderr: { write: (text) => (stderr += text) },
+    stderr: written,
     env: options.env ?? {},
     cwd: options.cwd ?? '/',
-    signal: options.signal ?? new AbortController().signal,
-    ...(options.prompts === undefined ? {} : { prompts: options.prompts }),
+    signal,
+    prompts: options.prompts ?? promptsOn(() => ({ input: stdin, output: written }), signal),
   });
   const ended = new Promise((resolve) => sink.once('end', resolve));
   sink.end();

@@ -1,5 +1,8 @@
 import { DomainError } from '#libs/core';
 
+const LOG_IN_AGAIN =
+  'Make another one (page /auth/tokens of this instance), and log in with it: remote login';
+
 /** 401: the token that was presented is not good; `reason` says why as far as its holder may know. */
 export function refused(
   reason: 'token_invalid' | 'token_expired' | 'token_revoked' | 'account_disabled' | 'wrong_audience',
@@ -12,12 +15,16 @@ export function refused(
     account_disabled: 'The account of this token is disabled',
     wrong_audience: 'The token is not meant for this service',
   }[reason];
-  return new DomainError('unauthorized', message, { reason, cause });
+  const remedy = reason === 'account_disabled' ? 'Ask an administrator of this instance' : LOG_IN_AGAIN;
+  return new DomainError('unauthorized', message, { reason, remedy, cause });
 }
 
 /** 401: nothing was presented where something is needed. */
 export function credentialsMissing(): DomainError {
-  return new DomainError('unauthorized', 'A token is needed', { reason: 'credentials_missing' });
+  return new DomainError('unauthorized', 'A token is needed', {
+    reason: 'credentials_missing',
+    remedy: 'Log in with one first (remote login); page /auth/tokens of this instance makes them',
+  });
 }
 
 /** 401: a password, where only tokens are taken. Who sends one must not believe that it was accepted. */

@@ -4,6 +4,7 @@ import { DomainError, isServerFault, messageOf } from '#libs/core';
 import type { AuditDesk } from '../audit/index.js';
 import { redactUrl, type Logger } from '../log.js';
 import { failure, type Failure, failureOf, JSON_TYPE } from './envelope.js';
+import { forReaders } from './message-only.js';
 
 /**
  * The one place where errors become answers: always the envelope, never a stack. A client that went away is no error;
@@ -60,7 +61,10 @@ export class ErrorsFilter implements ExceptionFilter {
       reply.header('www-authenticate', 'Bearer realm="scs"');
     if (error instanceof DomainError && error.retryAfter !== undefined)
       reply.header('retry-after', String(error.retryAfter));
-    void reply.status(status).header('content-type', JSON_TYPE).send(body);
+    void reply
+      .status(status)
+      .header('content-type', JSON_TYPE)
+      .send(forReaders({ status, body }, request.headers['user-agent']).body);
   }
 }
 
