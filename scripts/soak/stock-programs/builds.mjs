@@ -41,6 +41,6 @@ export const builds = [
     gone: 'fails.sif',
     only: 'singularity',
   },
-  { stock: 'build --fakeroot from.sif from.def', there: 'from.sif' },
-  { stock: 'exec from.sif cat /made', says: [/^made$/m] },
+  { stock: 'build --fakeroot from.sif from.def', there: 'from.sif', subids: true },
+  { stock: 'exec from.sif cat /made', says: [/^made$/m], subids: true },
 ];

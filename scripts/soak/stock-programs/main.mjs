@@ -35,7 +35,8 @@ try {
       for (const [name, steps] of Object.entries(SUBJECTS)) await scene.play(name, steps);
       lines.push(`${scene.program} ${scene.version}: ${scene.done} steps`);
     }
-    process.stdout.write(`${lines.join(', ')}\n`);
+    const left = process.getuid() === 0 ? '' : ' · without root, --fakeroot is left out';
+    process.stdout.write(`${lines.join(', ')}${left}\n`);
   } finally {
     await world.end();
   }

@@ -9,6 +9,7 @@ import { filled, problemsOf } from './expectations.mjs';
  *   quotes. `{name}` is a value: `{me}` (the account, and its entity), `{home}`, `{site}`, `{arch}`, `{other}` (another architecture), and what steps have kept
  * - `input`: what is typed
  * - `only`: of this program alone
+ * - `subids`: only where this runs as root: in the user namespace of an ordinary user nobody has sub-ids, and without them there is no `--fakeroot`
  * - `until`: it is done again until it does what it should, for something else has to end first
  * - what has to be so afterwards: expectations.mjs
  */
@@ -33,7 +34,9 @@ export class Scene {
 
   /** @throws Error that names the first step that did not do what it should, with what it said */
   async play(subject, steps) {
-    for (const step of steps.filter(({ only = this.program }) => only === this.program)) {
+    const isRoot = process.getuid() === 0;
+    const can = ({ only = this.program, subids = false }) => only === this.program && (isRoot || !subids);
+    for (const step of steps.filter(can)) {
       const look = () => this.#do(step);
       if (step.until === true) await untilNothing('trouble', look, 60_000);
       else await look().then((trouble) => this.#require(subject, trouble));

@@ -55,7 +55,7 @@ export async function makeWorld(folder, programs) {
     async *scenes() {
       for (const { name, version } of programs) {
         const home = make(`homes/${name}`, 0o700, id);
-        if (isRoot) introduce(name, home);
+        introduce({ name, id, home });
         for (const [file, text] of Object.entries(DEFINITIONS))
           give(join(home, file), text.replace('{me}', name));
         await scs('user', 'add', '--email', `${name}@example.org`, '--generate', name);
@@ -84,9 +84,10 @@ function replace(name, text) {
   if (isNew && existsSync(`/etc/${name}`)) mount('--bind', file, `/etc/${name}`);
 }
 
-/** The one ordinary user of this world, with sub-ids: SingularityCE asks the machine where home is. */
-function introduce(name, home) {
-  replace('passwd', `root:x:0:0:root:/root:/bin/sh\n${name}:x:${ORDINARY}:${ORDINARY}::${home}:/bin/sh\n`);
-  replace('group', `root:x:0:\n${name}:x:${ORDINARY}:\n`);
+/** The one ordinary user of this world, with sub-ids where there are any: SingularityCE asks the machine where home is. */
+function introduce({ name, id, home }) {
+  replace('passwd', `root:x:0:0:root:/root:/bin/sh\n${name}:x:${id}:${id}::${home}:/bin/sh\n`);
+  replace('group', `root:x:0:\n${name}:x:${id}:\n`);
+  if (process.getuid() !== 0) return;
   for (const file of ['subuid', 'subgid']) replace(file, `${name}:${FIRST_SUBID}:65536\n`);
 }
