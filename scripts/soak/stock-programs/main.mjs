@@ -2,6 +2,7 @@
 import { builds } from './builds.mjs';
 import { containers } from './containers.mjs';
 import { keys } from './keys.mjs';
+import { keyservers } from './keyservers.mjs';
 import { policy } from './policy.mjs';
 import { pulls } from './pulls.mjs';
 import { pushes } from './pushes.mjs';
@@ -14,6 +15,7 @@ import { makeWorld } from './world.mjs';
 /** In this order: each has what those before it made. */
 const SUBJECTS = {
   remote,
+  keyservers,
   keys,
   signatures,
   pushes,

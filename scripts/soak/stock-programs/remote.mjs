@@ -12,7 +12,7 @@ export const remote = [
     says: [...SERVICES, 'Logged in as: {me} <{me}@example.org>', 'Valid authentication token set'],
   },
   { stock: 'remote list', says: [/^site +{site} +✓/m] },
-  { stock: 'remote get-login-password', says: [/^[\w-]+\.[\w-]+\.[\w-]+\s*$/] },
+  { stock: 'remote get-login-password', says: ['{token}'] },
   // SingularityCE keeps its remotes where `sing` does.
   { sing: 'remote add --no-login site https://{site}', only: 'apptainer' },
   { sing: 'remote login --tokenfile token site', only: 'apptainer' },

@@ -6,7 +6,7 @@ import { filled, problemsOf } from './expectations.mjs';
  * One stock program, somebody who uses it, and an administrator. What they do is in tables of steps; a step says
  *
  * - `stock`, `sing` or `admin`: a command line of the program, of `sing` as the same person, or of `sing` as the administrator. Words with spaces stand in double
- *   quotes. `{name}` is a value: `{me}` (the account, and its entity), `{home}`, `{site}`, `{arch}`, `{other}` (another architecture), and what steps have kept
+ *   quotes. `{name}` is a value: `{me}` (the account, and its entity), `{home}`, `{site}`, `{token}`, `{arch}`, `{other}` (another architecture), and what steps have kept
  * - `input`: what is typed
  * - `only`: of this program alone
  * - `subids`: only where this runs as root: in the user namespace of an ordinary user nobody has sub-ids, and without them there is no `--fakeroot`
@@ -22,14 +22,14 @@ export class Scene {
   /** Steps that were done. */
   done = 0;
 
-  constructor({ program, version, person, administrator, place, site }) {
+  constructor({ program, version, person, administrator, place, site, token }) {
     this.program = program;
     this.version = version;
     this.#person = person;
     this.#administrator = administrator;
     this.#programs = { stock: join(place, program, 'bin', program), sing: join(place, 'scs/bin/sing') };
     const [arch, other] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', 'arm64'];
-    this.#values = { me: program, home: person.home, site, arch, other };
+    this.#values = { me: program, home: person.home, site, token, arch, other };
   }
 
   /** @throws Error that names the first step that did not do what it should, with what it said */
@@ -56,7 +56,11 @@ export class Scene {
     const words = (admin.match(/"[^"]*"|\S+/g) ?? []).map((word) =>
       filled(word.replaceAll('"', ''), this.#values),
     );
-    const { status, stdout, stderr } = await person.run(program, words, step.input);
+    const { status, stdout, stderr } = await person.run(
+      program,
+      words,
+      filled(step.input ?? '', this.#values),
+    );
     const said = `${stdout}${stderr}`;
     for (const [name, pattern] of Object.entries(step.keeps ?? {}))
       this.#values[name] = pattern.exec(said)?.[1];

@@ -59,10 +59,18 @@ export async function makeWorld(folder, programs) {
         for (const [file, text] of Object.entries(DEFINITIONS))
           give(join(home, file), text.replace('{me}', name));
         await scs('user', 'add', '--email', `${name}@example.org`, '--generate', name);
-        const token = await scs('token', 'create', '--user', name, '--scope', SCOPES);
-        give(join(home, 'token'), token.stdout);
+        const { stdout: token } = await scs('token', 'create', '--user', name, '--scope', SCOPES);
+        give(join(home, 'token'), token);
         const person = new Person({ id, home, env: { SSL_CERT_FILE: authority, SING_CA_FILE: authority } });
-        yield new Scene({ program: name, version, person, administrator, place: PLACE, site: SITE });
+        yield new Scene({
+          program: name,
+          version,
+          person,
+          administrator,
+          place: PLACE,
+          site: SITE,
+          token: token.trim(),
+        });
       }
     },
     end: () => instance.supervisor('stop'),
