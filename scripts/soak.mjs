@@ -3,6 +3,8 @@
 // same key, tokens that end and tokens that are none. After each stage the server must still run, no temporary file and no descriptor may
 // stay, and nothing that was acknowledged may be lost. `starts` and `start-kills` are about containers, which are started in every way, in a
 // row and at once (a fifth), or with some process of them killed at any moment: no process, mount, loop device, cgroup or file may stay.
+// `stock-programs` is no bad luck but long: it builds `apptainer` and `singularity` themselves (Go, make, a C compiler; five minutes of processor each, once) and
+// does with each of them, on an instance on port 443, what people do. No tenth of it is done.
 //
 //   npm run build && npm run build:cli && npm run build:native && npm run soak [-- --tenth] [-- --only NAME,NAME]
 //
@@ -21,6 +23,7 @@ import { libraryHangups } from './soak/library-hangups.mjs';
 import { libraryOperations } from './soak/library-operations.mjs';
 import { randomFrom } from './soak/random.mjs';
 import { revocations } from './soak/revocations.mjs';
+import { stockPrograms } from './soak/stock-programs.mjs';
 import { temporaryFolder } from './soak/temporary.mjs';
 import { brokenTokensStage } from './soak/tokens.mjs';
 import { pullKills, pushKills } from './soak/transfer-kills.mjs';
@@ -42,6 +45,7 @@ const STAGES = {
   'library-hangups': libraryHangups,
   starts,
   'start-kills': startKills,
+  'stock-programs': stockPrograms,
 };
 const TIMES = {
   uploads: 1000,
@@ -59,6 +63,7 @@ const TIMES = {
   'library-hangups': 10_000,
   starts: 1000,
   'start-kills': 2000,
+  'stock-programs': 1,
 };
 
 const text = { type: 'string' };
@@ -80,7 +85,7 @@ if (unknown !== undefined)
 
 process.stdout.write(`seed ${seed}\n`);
 for (const name of chosen) {
-  const times = wholeNumber(name, values[name]) ?? Math.ceil(TIMES[name] / (values.tenth ? 10 : 1));
+  const times = wholeNumber(name, values[name]) ?? Math.round(TIMES[name] / (values.tenth ? 10 : 1));
   if (times === 0) continue;
   const folder = await temporaryFolder();
   const begin = performance.now();

@@ -1,16 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { packContext } from '#libs/build';
 import { BuilderClient, HttpClient, LibraryClient } from '#libs/client';
 import { parseDefinition } from '#libs/deffile';
+import { ownInstance } from './instance.mjs';
 import { repeat } from './library.mjs';
 import { commandOf, descriptorsOf, freePort, processesBelow } from './process.mjs';
 import { untilNothing, within } from './until.mjs';
 
-const SUPERVISOR = new URL('../../dist/apps/supervisor/src/main.js', import.meta.url).pathname;
 const WIDTH = 6;
 /** Builds after which every connection that is kept is there: descriptors are compared from then on. */
 const WARM = 12;
@@ -29,13 +27,17 @@ const ENDINGS = {
 
 /** Builds, many of them cancelled at a random moment: each has an end that fits, and nothing of it stays. */
 export async function cancelledBuilds({ times, folder, random }) {
-  const instance = await ownInstance(folder);
+  const port = await freePort();
+  const instance = ownInstance(folder, {
+    SCS_PORT: String(port),
+    SCS_SERVICES: 'auth,library,builder,worker',
+  });
   await instance.supervisor('start');
   const read = (path) => readFileSync(join(instance.home, path), 'utf8');
   const supervisor = JSON.parse(read('endpoint.json')).pid;
   const serverPid = () => JSON.parse(read('run/processes.json')).server?.pid;
   const http = new HttpClient({
-    baseUrl: instance.url,
+    baseUrl: `https://localhost:${port}`,
     token: read('admin.token').trim(),
     ca: read('tls/ca.pem'),
     userAgent: 'soak',
@@ -139,29 +141,4 @@ function foldersOfBuilds(jobs) {
 
 function filesIn(path) {
   return existsSync(path) ? readdirSync(path) : [];
-}
-
-/** An instance as `scripts/up` runs it, with Redis and a worker. */
-async function ownInstance(folder) {
-  if (!existsSync(SUPERVISOR)) throw new Error('Build first: npm run build');
-  const home = join(folder, 'home');
-  mkdirSync(home, { mode: 0o700 });
-  const port = await freePort();
-  const env = {
-    PATH: process.env.PATH,
-    SCS_HOME: home,
-    SCS_PORT: String(port),
-    SCS_SERVICES: 'auth,library,builder,worker',
-  };
-  return {
-    home,
-    url: `https://localhost:${port}`,
-    async supervisor(verb) {
-      const child = spawn(process.execPath, [SUPERVISOR, verb], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-      let said = '';
-      child.stderr.on('data', (text) => (said += text));
-      const [status] = await once(child, 'exit');
-      if (status !== 0) throw new Error(`The instance did not ${verb}: ${said}`);
-    },
-  };
 }

@@ -104,7 +104,8 @@ export function goCrypto(): Promise<string> {
   );
 }
 
-interface GoModule {
+/** A module of the Go module proxy. */
+export interface GoModule {
   readonly path: string;
   readonly version: string;
   /** Hashes as in go.sum, without `h1:`: of the module, and of its go.mod. */
@@ -112,22 +113,27 @@ interface GoModule {
   readonly modSum: string;
 }
 
-/**
- * A program in `cmd/<name>` of a module. It is built from a copy of the module, so that the module's own go.sum vouches for
- * what it needs: the checksum database does not know every old version, and a module proxy of a site may have none.
- */
-function moduleProgram(name: string, { path, version, sum, modSum }: GoModule): Promise<string> {
+/** A program in `cmd/<name>` of a module. */
+function moduleProgram(name: string, module: GoModule): Promise<string> {
   return cachedProgram(
     name,
-    version,
-    `go mod init x
+    module.version,
+    `${copyModule(module)}
+    go build -trimpath -buildvcs=false -o ../${name} ./cmd/${name}
+    cd ..`,
+  );
+}
+
+/**
+ * Lines for bash that copy a module to the folder `source` and go there; another one than the hashes say is refused. What is built from a copy is built
+ * with what the module's own go.sum vouches for: the checksum database does not know every old version, and a module proxy of a site may have none.
+ */
+export function copyModule({ path, version, sum, modSum }: GoModule): string {
+  return `go mod init x
     printf '%s %s h1:%s\\n' ${path} ${version} ${sum} ${path} ${version}/go.mod ${modSum} > go.sum
     folder=$(go mod download -json ${path}@${version} | sed -n 's/^.*"Dir": "\\(.*\\)".*$/\\1/p')
     test -n "$folder"
     cp -r "$folder" source
     chmod -R u+w source
-    cd source
-    go build -trimpath -buildvcs=false -o ../${name} ./cmd/${name}
-    cd ..`,
-  );
+    cd source`;
 }

@@ -24,7 +24,7 @@ struct Helpers {
 
 /// What was opened in the new mount namespace before the session hid its own mount point.
 struct Opened {
-  std::map<size_t, Outcome<Descriptor>> sources;       // by step: host sources, and directories behind handles
+  std::map<size_t, Outcome<Descriptor>> sources;       // by step: host sources, and directories behind handles; of recursive binds, copies with all mounts
   std::map<size_t, Outcome<Descriptor>> fuse;          // by step: /dev/fuse
   std::map<size_t, Outcome<Descriptor>> extractBases;  // by step: where images may be unpacked
   std::map<size_t, Outcome<UnpackedCache>> unpacked;   // by step: where unpacked images are kept

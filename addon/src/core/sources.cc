@@ -7,6 +7,7 @@
 #include "../programs/program.h"
 #include "../squash/share.h"
 #include "launch.h"
+#include "mounting.h"
 
 namespace sing {
 
@@ -65,6 +66,14 @@ Outcome<Descriptor> madeSource(const std::string& parent, const std::string& pat
     start = end + 1;
   }
   return at;
+}
+
+/// Null: it is found in the session or in an image, later.
+std::optional<Outcome<Descriptor>> openSource(const plan::Source& source) {
+  if (source.kind == plan::SourceKind::host) return openHostSource(source.path);
+  if (source.kind == plan::SourceKind::made) return madeSource(source.parent, source.path, source.mode);
+  if (source.kind == plan::SourceKind::handle) return handleSource(source.handle);
+  return std::nullopt;
 }
 
 void openForImage(Opened& opened, size_t index, const plan::MountImage& step) {
@@ -141,10 +150,11 @@ Opened openSources(const plan::LaunchPlan& plan) {
     if (const auto* image = std::get_if<plan::MountImage>(&plan.steps[index])) openForImage(opened, index, *image);
     const auto* bind = std::get_if<plan::Bind>(&plan.steps[index]);
     if (!bind) continue;
-    if (bind->source.kind == plan::SourceKind::host) opened.sources.emplace(index, openHostSource(bind->source.path));
-    if (bind->source.kind == plan::SourceKind::made)
-      opened.sources.emplace(index, madeSource(bind->source.parent, bind->source.path, bind->source.mode));
-    if (bind->source.kind == plan::SourceKind::handle) opened.sources.emplace(index, handleSource(bind->source.handle));
+    auto source = openSource(bind->source);
+    if (!source) continue;
+    // With the session there, a copy of all mounts below its mount point would have it in the place of what the host has there.
+    if (*source && bind->recursive) source = cloneMount((*source)->get(), true);
+    opened.sources.emplace(index, std::move(*source));
   }
   if (plan.namespaces.user) opened.userNamespace = Descriptor(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
   return opened;

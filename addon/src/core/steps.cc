@@ -148,6 +148,7 @@ Outcome<bool> isUnwanted(const StepContext& context, const plan::Bind& step, int
 Status bind(StepContext& context, size_t index, const plan::Bind& step) {
   Outcome<Descriptor> session = Descriptor();
   int source = -1;
+  bool copied = false;
   if (step.source.kind == plan::SourceKind::session) {
     session = openInSession(context.session, step.source.path, O_PATH);
     if (!session && session.fault().error == ENOENT) return {};  // stage_accounts had nothing to write
@@ -162,6 +163,7 @@ Status bind(StepContext& context, size_t index, const plan::Bind& step) {
     if (found == context.opened.sources.end()) return refused("the source was not opened");
     if (!found->second) return found->second.fault();
     source = (*found->second).get();
+    copied = step.recursive;
   }
   auto target = openPlace(context, step.target);
   if (!target && target.fault().error == ENOENT) return Fault{"destination " + step.target.path + " doesn't exist in container", ENOENT};
@@ -172,10 +174,11 @@ Status bind(StepContext& context, size_t index, const plan::Bind& step) {
     say(Level::debug, "Not " + describeStep(step) + ": it is there already, or elsewhere");
     return {};
   }
-  auto copy = cloneMount(source, step.recursive);
+  auto copy = copied ? Outcome<Descriptor>(Descriptor()) : cloneMount(source, step.recursive);
   if (!copy) return copy.fault();
-  SING_TRY(addFlags(copy->get(), step.flags, step.recursive, false));
-  return attach(copy->get(), target->get());
+  const int mount = copied ? source : copy->get();
+  SING_TRY(addFlags(mount, step.flags, step.recursive, false));
+  return attach(mount, target->get());
 }
 
 std::string octal(uint32_t mode) {

@@ -16,8 +16,8 @@
  *     ended, in the last case after the program has written everything.
  *  5. Make every mount of the host `propagation` slave or private, recursively.
  *  6. With the caller's ids still in force, open (`O_PATH`, following links, in the host's view) every `host` source and check every handle
- *     that the steps name: the session hides its own mount point from here on. A source that does not open is remembered; its step fails later,
- *     by its own `onFailure`.
+ *     that the steps name: the session hides its own mount point from here on. Copy the sources of recursive binds with all their mounts: later the
+ *     session would be among those. A source that does not open is remembered; its step fails later, by its own `onFailure`.
  *  7. Take the ids of `namespaces.user.enterAs`, when given (gid, groups, uid in this order), and check that they were taken.
  *  8. Mount the session (`session`), then do `steps` in order.
  *  9. Make `root` the root of the process: `pivot_root(".", ".")`, old root slave, detach it. (`sequence`: per command, see Command.)

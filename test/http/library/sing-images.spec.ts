@@ -25,7 +25,7 @@ describe('sing library, of images', () => {
     await addKey(scene.app, ann.armored, scene.token);
     const says = { labels: { version: '2.16', author: 'Ann' }, helpfile: 'blastn -help' };
     image = await signedBy(await testImage({ says, definition: DEFINITION }), ann);
-    await scene.client.push(PLACE, image, { tags: ['v1', 'stable'] });
+    await scene.client.push(PLACE, image, { tags: ['v1', 'stable'], description: 'BLAST+, as released' });
     await scene.client.push(PLACE, await testImage({ arch: 'arm64' }), { tags: ['bare'], arch: 'arm64' });
   });
   afterAll(() => scene.stop());
@@ -50,6 +50,7 @@ describe('sing library, of images', () => {
     });
     const { stdout } = await scene.ok('show', `library://${PLACE}:${hashOf(image)}`);
     expect(stdout).toContain(`Image:         library://${PLACE}:${hashOf(image)}\n`);
+    expect(stdout).toContain('Description:   BLAST+, as released\n');
     expect(stdout).toMatch(/\nTags: +stable, v1\nArchitecture: +amd64\n/);
     expect(stdout).toContain(`Signed by:     ${key()}\n`);
     expect(stdout).toMatch(new RegExp(`\n\\d+ +1 +good +\\S+ +${key()}\n`));

@@ -215,7 +215,8 @@ export class StockClient {
     bytes: Buffer,
     options: PushOptions = {},
   ): Promise<{ id: string; container: string }> {
-    const made = await this.image(container, hashOf(bytes));
+    const { description = '' } = options;
+    const made = await this.image(container, hashOf(bytes), { description });
     const id = made.body.data.id as string;
     if (made.body.data.uploaded !== true) {
       const started = await this.send('POST', `/v2/imagefile/${id}`, {

@@ -55,6 +55,12 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     );
   });
 
+  it('T045: a bind of what has the place of the session in it shows what the host has there', async () => {
+    const there = await output('ls -A /mnt');
+    expect(await output('sing exec -B /mnt:/new $I ls -A /new')).toBe(there);
+    expect(await output('sing exec -B /:/new $I ls -A /new/mnt')).toBe(there);
+  });
+
   it('T047, T048, T049: binds that cannot be', async () => {
     await expect(refused('sing exec -B /nope $I true', /\/nope/)).resolves.toBeUndefined();
     await expect(

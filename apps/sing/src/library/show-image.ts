@@ -85,9 +85,10 @@ function show(
   signatures: Signatures,
   details: ImageDetails,
 ): void {
-  const { hash, size, arch, tags, encrypted } = image;
+  const { hash, size, arch, tags, encrypted, description } = image;
   fields(out, [
     ['Image', `library://${path.join('/')}:${hash}`],
+    ['Description', description],
     ['Tags', tags.join(', ')],
     ['Architecture', arch ?? ''],
     ['Size', formatSize(size)],
