@@ -1,11 +1,13 @@
 // What the library is asked with few and with many images: records, tags, lists and searches.
 //
 //   npm run build && npm run bench:library-search [-- --sizes N,N] [--rounds N] [--seconds N] [--connections N] [--tags N]
+//     [--only TEXT]
 //
 // For each size a library of its own, which is filled through the document port: ten images in a container, each with a tag, labels
 // and a signer, each container with a description. All servers are processes of their own, asked in interleaved rounds over HTTP, so
 // that encryption hides no difference, by wrk (Debian): closed loop, keep-alive, what is asked for drawn anew for each request.
-// Medians are printed, and for each kind of question what a request takes with most images against fewest = 1 (less is better).
+// With --only those questions alone whose name has the text in it. Medians are printed, and for each kind of question what a request
+// takes with most images against fewest = 1 (less is better).
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '4' },
     tags: { type: 'string', default: '100' },
+    only: { type: 'string', default: '' },
   },
 });
 const sizes = values.sizes.split(',').map(Number);
@@ -67,7 +70,11 @@ const KINDS = [
   { what: 'search: beginning of a hash', of: ({ hash }) => search(`value=${hash.slice(7, 31)}`) },
   { what: 'search: signer', of: ({ signer }) => search(`signer=${signer.slice(-16)}`) },
   { what: 'search: in an entity', of: ({ word }) => search(`value=${word}&entity=admin`) },
-].map((kind, at) => ({ ...kind, at }));
+]
+  .map((kind, at) => ({ ...kind, at }))
+  .filter(({ what }) => what.includes(values.only));
+
+const SETTING = 'setting a tag';
 
 const folder = await temporaryFolder();
 const started = [];
@@ -75,7 +82,7 @@ try {
   const libraries = [];
   for (const size of sizes) libraries.push(await filledLibrary(size));
   for (const kind of KINDS) await compare(kind, libraries);
-  await compareTags(libraries);
+  if (SETTING.includes(values.only)) await compareTags(libraries);
   for (const { size, pid } of libraries)
     report(`memory of the server after all this, ${size} images`, {
       resident: `${residentOf(pid).toFixed(0)} MiB`,
@@ -235,7 +242,7 @@ async function compareTags(libraries) {
     };
   };
   for (const library of libraries) await set(library);
-  tell('setting a tag', libraries, await inRounds(libraries, set));
+  tell(SETTING, libraries, await inRounds(libraries, set));
 }
 
 async function inRounds(runs, measure) {

@@ -88,8 +88,9 @@ export const LIMITS = {
   searchImages: 200,
   /** Images of containers that a search looks at for one answer. */
   searchImagesLooked: 2000,
-  /** What a search looks at for one answer, of each kind; and that many of them at once. */
+  /** What a search looks at for one answer, of each kind; beside it, what it passes over; and that many of both at once. */
   searchCandidates: 1000,
+  searchPassed: 1000,
   searchBatch: 120,
   /** How far words are counted at first, to find the one that fewest have. */
   searchProbe: 64,

@@ -301,6 +301,8 @@ export const LibraryProblemKind = z.enum([
   'tag_stray',
   /** What its file says of itself was not read: it came with an older version. */
   'labels_missing',
+  /** The words by which the search finds an image say neither its architecture nor whether it is signed: they came with an older version. */
+  'terms_unmarked',
   /** What is known of the signatures of an image: nobody has looked, its record says something else, there is no such image. */
   'signatures_missing',
   'signatures_stray',

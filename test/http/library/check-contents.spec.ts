@@ -34,6 +34,24 @@ describeDamaged('a check of what the library keeps', (on) => {
     expect((await on.world.tester.get(`/v1/images/${PLACE}:${on.hash}`)).body.data.id).toBe(on.image.id);
   });
 
+  it('finds words of an image that do not say what it is for, as an older version wrote them, or that say it wrongly', async () => {
+    const file = await testImage({ says: { labels: { topic: 'Fluid dynamics' } } });
+    const { id } = await on.world.tester.push('tester/data/copy', file);
+    const name = `tester/data/copy@${hashOf(file)}`;
+    const change = (slot: number, to: (term: string) => string) =>
+      on.tables.terms.update(`${id}/w${slot}`, (value) => value && { ...value, term: to(value.term) });
+    const { value } = await must(on.tables.terms.get(`${id}/w1`));
+    await expectRepair(
+      async () => {
+        for (const slot of [0, 1]) await change(slot, (term) => term.replace(/ .*/, ''));
+        await change(2, (term) => term.replace('amd64', 'arm64'));
+      },
+      { kind: 'terms_unmarked', name },
+      { kind: 'term_wrong', name, what: 'topic' },
+    );
+    expect((await must(on.tables.terms.get(`${id}/w1`))).value).toEqual(value);
+  });
+
   it('finds a tag of an image that is not there', async () => {
     const tag = { container: on.image.container, arch: 'arm64', tag: 'ghost', image: NOTHING };
     await expectRepair(

@@ -1,9 +1,11 @@
 import { DATABASE, type Database } from '#apps/library/src/database.store';
 import { Tables } from '#apps/library/src/check/tables.store';
+import { ImagesStore } from '#apps/library/src/images/images.store';
 import { LIMITS } from '#apps/library/src/limits';
 import { containerTerms, imageTerms } from '#apps/library/src/search/documents.store';
 import { newObjectId } from '#libs/core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { mongoDatabase, sqliteDatabase } from '../../support/databases.js';
 import { startLibrary, type StockClient, testImage, type World } from './world.js';
 
 const KEY = 'AB12'.repeat(9) + 'CD34';
@@ -112,6 +114,54 @@ describe('a search with many candidates', () => {
     expect(await ask('zither barn')).toEqual(await ask('zithex barn'));
     const { data, more, cut } = await ask('zither', '', world.tester);
     expect([data.container.length, more, cut]).toEqual([LIMITS.searchObjects, true, true]);
+  });
+});
+
+describe.each([
+  // More than are looked at for one page.
+  { name: 'SQLite', open: sqliteDatabase, many: MANY },
+  // More than are read at once: the stand-in takes twenty times as long for a request.
+  { name: 'MongoDB', open: mongoDatabase, many: LIMITS.searchBatch * 2 },
+])('a search for few of very many images, on $name', ({ open, many }) => {
+  let world: World;
+  let id: string;
+  beforeAll(async () => {
+    world = await startLibrary({ open });
+    const says = { labels: { ship: 'flagship' } };
+    const file = await testImage({ arch: 'arm64', says, signedBy: KEY });
+    const pushed = await world.tester.push('tester/fleet/ships', file, { arch: 'arm64' });
+    ({ id } = pushed);
+    const tables = new Tables(world.app.get<Database>(DATABASE));
+    const [image, place] = [await tables.images.get(id), await tables.containers.get(pushed.container)];
+    if (image === undefined || place === undefined) throw new Error('no image');
+    // All of them are found before it.
+    const others = Array.from({ length: many }, () => ({
+      id: newObjectId(),
+      value: { ...image.value, container: NOWHERE, arch: 'amd64', signed: false, signers: [KEY] },
+    }));
+    await tables.images.load(others);
+    await tables.terms.load(
+      others.flatMap((one) => [...imageTerms(one, place)].map(([term, value]) => ({ id: term, value }))),
+    );
+  });
+  afterAll(() => world.stop());
+
+  it.each([
+    [{ value: 'flagship', arch: 'riscv64,arm64' }, true],
+    [{ value: 'flag', signed: 'true' }, true],
+    [{ value: 'flagship', arch: 'arm64', signed: 'true', entity: 'tester' }, true],
+    [{ value: 'flagship', arch: 'riscv64' }, false],
+    [{ value: 'flagship', arch: 'arm64', signed: 'false' }, false],
+    [{ signer: KEY, arch: 'arm64' }, false],
+  ])('passes over all others, and reads none of them: %j', async (query, isFound) => {
+    const read = vi.spyOn(world.app.get(ImagesStore), 'getMany');
+    for (const client of [world.anonymous, world.tester, world.admin]) {
+      const { body } = await client.get(`/v1/search?${new URLSearchParams(query).toString()}`);
+      const found = body.data.image.map((one: { id: string }) => one.id) as string[];
+      expect([found, body.cut, body.more]).toEqual([isFound ? [id] : [], false, false]);
+    }
+    expect(read.mock.calls.flatMap(([ids]) => ids)).toEqual(isFound ? [id, id, id] : []);
+    read.mockRestore();
   });
 });
 

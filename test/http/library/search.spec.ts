@@ -257,6 +257,33 @@ describe.each([
     });
   });
 
+  it('reads an image of an older version, whose words do not say what machine it is for', async () => {
+    const says = { labels: { origin: 'antiquity' } };
+    const { id } = await tester.push('tester/old/ancient', await testImage({ arch: 'arm64', says }), {
+      arch: 'arm64',
+    });
+    const tables = new Tables(world.app.get<Database>(DATABASE));
+    const ids = [`${id}/w0`, `${id}/w1`];
+    for (const term of await tables.terms.getMany(ids)) {
+      const { value } = term;
+      expect(value.term).toMatch(/ arm64 unsigned$/);
+      await tables.terms.put(term.id, { ...value, term: value.term.replace(/ .*/, '') });
+    }
+    const findsIt = async () => {
+      for (const filter of [{ arch: 'arm64' }, { signed: 'false' }, { arch: 'amd64,arm64', signed: 'false' }])
+        expect(await names({ value: 'antiquity', ...filter }, 'image')).toEqual(['ancient']);
+      for (const filter of [{ arch: 'amd64' }, { signed: 'true' }])
+        expect(await names({ value: 'antiquity', ...filter }, 'image')).toEqual([]);
+    };
+    await findsIt();
+    const { problems } = await checked(world, { repair: true });
+    expect(problems.map(({ kind, name, repaired }) => [kind, name.split('@', 1)[0], repaired])).toEqual([
+      ['terms_unmarked', 'tester/old/ancient', true],
+    ]);
+    for (const term of await tables.terms.getMany(ids)) expect(term.value.term).toMatch(/ arm64 unsigned$/);
+    await findsIt();
+  });
+
   it('says of what an older version wrote less, until a check has completed it', async () => {
     const { id, container } = await tester.push(
       'tester/old/veteran',

@@ -1,11 +1,13 @@
 import { isDigest } from '#libs/core';
+import type { Write } from '#libs/documents';
 import type { Label } from '../images/imageDetails.js';
 import { readImageFacts } from '../images/imageFacts.js';
 import type { Image } from '../images/documents.store.js';
 import { hashId } from '../images/documents.store.js';
 import type { ContentsCheck } from './contents.store.js';
 import type { Look } from './look.js';
-import { imageTerms, sameTerm, type Terms } from '../search/documents.store.js';
+import { imageTerms, isUnmarked, sameTerm, type Terms } from '../search/documents.store.js';
+import { readTerm } from '../search/searchTerms.js';
 import type { Container } from '../tree/documents.store.js';
 import { seenTerms } from './objects.store.js';
 import { containerPath } from './paths.js';
@@ -112,16 +114,24 @@ export class ImagesCheck {
       return { differences: this.#heldFast({ ...image, value }, differences) };
     }
     const terms = await byId(tables.terms, wanted.keys());
+    const unmarked: Write[] = [];
     for (const [termId, term] of wanted) {
       const found = terms.get(termId);
       look.sawDocument(found);
       if (sameTerm(found?.value, term)) continue;
+      if (found !== undefined && isUnmarked(found.value, term)) {
+        unmarked.push(write.replace(termId, found.revision, term));
+        continue;
+      }
       const mend = [
         found === undefined ? write.insert(termId, term) : write.replace(termId, found.revision, term),
       ];
       const kind = found === undefined ? 'term_missing' : 'term_wrong';
-      differences.push({ problem: { kind, name, what: term.term }, subject: 'image', mend });
+      differences.push({ problem: { kind, name, what: readTerm(term.term).word }, subject: 'image', mend });
     }
+    // All of an image came with the same version: it is said once.
+    if (unmarked.length > 0)
+      differences.push({ problem: { kind: 'terms_unmarked', name }, subject: 'image', mend: unmarked });
     return { differences: this.#heldFast(image, differences) };
   }
 

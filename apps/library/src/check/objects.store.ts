@@ -10,6 +10,7 @@ import {
   type TermDocument,
   type Terms,
 } from '../search/documents.store.js';
+import { readTerm } from '../search/searchTerms.js';
 import { audienceOf } from '../tree/audiences.js';
 import type { CollectionDocument, ContainerDocument, EntityDocument } from '../tree/documents.store.js';
 import type { Look } from './look.js';
@@ -255,7 +256,7 @@ export class ObjectsCheck {
     look.saw(target?.path, seenTerms(target?.terms));
     if (!isStray(term, target)) return { differences: [] };
     const mend = [tables.terms.write.delete(id, term.revision)];
-    const problem = { kind: 'term_stray', name: target?.path ?? to, what } as const;
+    const problem = { kind: 'term_stray', name: target?.path ?? to, what: readTerm(what).word } as const;
     return { differences: [{ problem, subject: target?.kind ?? 'container', mend }] };
   }
 

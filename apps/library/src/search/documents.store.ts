@@ -4,12 +4,12 @@ import type { Image, ImageDocument } from '../images/documents.store.js';
 import { LIMITS } from '../limits.js';
 import { audienceOf } from '../tree/audiences.js';
 import type { Collection, Container, Entity } from '../tree/documents.store.js';
-import { searchTerms, signerTerms, wordsOf } from './searchTerms.js';
+import { markedTerm, readTerm, searchTerms, signerTerms, wordsOf } from './searchTerms.js';
 
 export type SearchKind = 'entity' | 'collection' | 'container';
 /**
  * What a term is of: an ending of the name of an object; a word of its texts; of a signer the fingerprint backwards; and, of
- * collections and containers, the name of the entity that they lie in, which may be hidden itself.
+ * collections and containers, the name of the entity that they lie in, which may be hidden itself. Those of images are marked.
  */
 export type TermKind = SearchKind | `${SearchKind | 'image'}Text` | 'place' | 'signer';
 
@@ -82,9 +82,13 @@ export function imageTerms(
   const terms = new Map<string, TermDocument>();
   if (!value.uploaded) return terms;
   const shared = { ...placeOf(container.value), target: id };
-  addTexts(terms, shared, 'imageText', imageTexts(value));
-  for (const [slot, term] of signerTerms(value.signers ?? []).entries())
-    terms.set(`${id}/s${slot}`, { ...shared, kind: 'signer', term });
+  // Neither changes once it has its content.
+  const mark = { arch: value.arch ?? '', signed: value.signed };
+  const texts = wordsOf(imageTexts(value), LIMITS.searchImageWords);
+  for (const [slot, word] of texts.entries())
+    terms.set(`${id}/w${slot}`, { ...shared, kind: 'imageText', term: markedTerm(word, mark) });
+  for (const [slot, word] of signerTerms(value.signers ?? []).entries())
+    terms.set(`${id}/s${slot}`, { ...shared, kind: 'signer', term: markedTerm(word, mark) });
   return terms;
 }
 
@@ -97,6 +101,12 @@ export function sameTerm(a: TermDocument | undefined, b: TermDocument): boolean 
     a.target === b.target &&
     a.entity === b.entity
   );
+}
+
+/** Whether a term of an image leads where it should, and lacks only its mark, as an older version wrote it. */
+export function isUnmarked(found: TermDocument, wanted: TermDocument): boolean {
+  const { word, mark } = readTerm(wanted.term);
+  return mark !== undefined && sameTerm(found, { ...wanted, term: word });
 }
 
 /** Every image that one of the stock programs made has these: they say nothing about it. */
@@ -136,11 +146,10 @@ function addName(terms: Map<string, TermDocument>, shared: Shared, kind: SearchK
 function addTexts(
   terms: Map<string, TermDocument>,
   shared: Shared,
-  kind: `${SearchKind | 'image'}Text`,
+  kind: `${SearchKind}Text`,
   texts: readonly string[],
 ): void {
-  const most = kind === 'imageText' ? LIMITS.searchImageWords : LIMITS.searchWords;
-  for (const [slot, term] of wordsOf(texts, most).entries())
+  for (const [slot, term] of wordsOf(texts, LIMITS.searchWords).entries())
     terms.set(`${shared.target}/w${slot}`, { ...shared, kind, term });
 }
 

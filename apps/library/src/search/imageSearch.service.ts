@@ -11,7 +11,8 @@ import { drivingWords, isFirstWay, sourcesOf } from './drivers.js';
 import { walkObjects } from './objectSearch.js';
 import { nextOf, OVER, type Part, type Search } from './search.js';
 import type { KindState, SearchState } from './searchCursors.js';
-import { backwards, hasSigner, matches, Said } from './searchTerms.js';
+import type { SearchQuery } from './searchQuery.js';
+import { backwards, hasSigner, type Mark, matches, Said } from './searchTerms.js';
 import { TermsStore } from './terms.store.js';
 import { type Candidate, candidates, gather, type Source } from './walk.js';
 
@@ -140,7 +141,7 @@ export class ImageSearchService {
     let images = new Map<string, Image>();
     let containers = new Map<string, Container>();
     const gathered = await gather<FoundImage>(
-      candidates(this.terms, sources, scopes, state.place),
+      candidates(this.terms, sources, scopes, state.place, (mark) => isOther(mark, query)),
       state.place,
       {
         load: async (batch) => {
@@ -172,6 +173,12 @@ export class ImageSearchService {
 function isVisible(container: Container, { query, actor }: Search): boolean {
   if (query.private !== undefined && container.value.private !== query.private) return false;
   return mayRead(actor, containerSubject(container)).allowed;
+}
+
+/** Whether what is marked so is none of those that are asked for. The stored image decides about all others. */
+function isOther({ arch, signed }: Mark, query: SearchQuery): boolean {
+  if (query.signed !== undefined && signed !== query.signed) return true;
+  return query.arch !== undefined && !query.arch.includes(arch);
 }
 
 /** Whether an image is one of those that are asked for. */

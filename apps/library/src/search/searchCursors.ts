@@ -7,6 +7,7 @@ const Place = z.object({
   source: z.number(),
   audience: z.string(),
   cursor: z.string().optional(),
+  behind: z.string().optional(),
   term: z.string(),
   id: z.string(),
 });

@@ -5,8 +5,10 @@ import { containerTerms, imageTerms } from './documents.store.js';
 import {
   firstEnding,
   hasSigner,
+  markedTerm,
   matches,
   readSearchText,
+  readTerm,
   Said,
   searchTerms,
   signerTerms,
@@ -76,9 +78,13 @@ describe('search terms', () => {
       ...imageTerms({ id: '1', value }, { value: container }).values(),
     ];
     expect(of({ ...image, labels }).map(({ kind, term }) => [kind, term])).toEqual([
-      ['imageText', 'fluid'],
-      ['imageText', 'dynamics'],
-      ['imageText', 'topic'],
+      ['imageText', 'fluid  signed'],
+      ['imageText', 'dynamics  signed'],
+      ['imageText', 'topic  signed'],
+    ]);
+    const signer = { ...image, arch: 'arm64', signed: false, signers: ['ab12'.repeat(10)] };
+    expect(of(signer).map(({ kind, term }) => [kind, term])).toEqual([
+      ['signer', `${'21ba'.repeat(10)} arm64 unsigned`],
     ]);
     expect(of({ ...image, uploaded: false, labels })).toEqual([]);
     const many = {
@@ -88,6 +94,19 @@ describe('search terms', () => {
     };
     expect(of(many).length).toBeLessThanOrEqual(LIMITS.searchImageWords + LIMITS.searchSigners);
     expect(LIMITS.tagsPerCommit + of(many).length).toBeLessThan(480);
+  });
+
+  it('of an image are taken apart again, and begin with their word', () => {
+    const marks = fc.record({ arch: fc.constantFrom('', '386', 'amd64', 'arm64v8'), signed: fc.boolean() });
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), marks, (text, mark) => {
+        for (const word of wordsOf([text, `some ${text}words`], 100)) {
+          expect(readTerm(markedTerm(word, mark))).toEqual({ word, mark });
+          // As it stands where an older version wrote it.
+          expect(readTerm(word)).toEqual({ word, mark: undefined });
+        }
+      }),
+    );
   });
 });
 

@@ -42,6 +42,28 @@ export function backwards(hex: string): string {
   return hex.toLowerCase().split('').toReversed().join('');
 }
 
+/** What a term of an image says of it behind its word: nothing where an older version wrote it. */
+export interface Mark {
+  /** Empty where it has none. */
+  readonly arch: string;
+  /** It has signatures, whatever they are worth. */
+  readonly signed: boolean;
+}
+
+/**
+ * The term of a word, or of a fingerprint, of an image. The mark stands in the order of the index behind the word (which no blank is
+ * in), so that all images of a word with the same mark lie together, and a search for others passes over them in one step.
+ */
+export function markedTerm(word: string, { arch, signed }: Mark): string {
+  return `${word} ${arch} ${signed ? 'signed' : 'unsigned'}`;
+}
+
+/** A term taken apart. */
+export function readTerm(term: string): { readonly word: string; readonly mark: Mark | undefined } {
+  const [word = '', arch, signed] = term.split(' ');
+  return { word, mark: arch === undefined ? undefined : { arch, signed: signed === 'signed' } };
+}
+
 /** Whether one of the fingerprints is, or ends with, what a search names. @param end lower-case */
 export function hasSigner(fingerprints: readonly string[], end: string): boolean {
   return signerTerms(fingerprints).some((term) => term.startsWith(backwards(end)));

@@ -38,16 +38,26 @@ export class TermsStore {
     this.#terms = database.collection<TermDocument, TermIndex>(TERMS);
   }
 
-  /** Terms of a kind that begin with a word, in their order, page by page. */
+  /**
+   * Terms of a kind that begin with a word, in their order, page by page.
+   * @param behind in place of a cursor: begins behind all that are stored as this term
+   */
   page(
     kind: TermKind,
     word: string,
     scope: Scope,
-    { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+    place: {
+      readonly limit: number;
+      readonly cursor?: string | undefined;
+      readonly behind?: string | undefined;
+    },
   ): Promise<ScanResult<TermDocument>> {
+    const { limit, cursor, behind } = place;
     const { index, equal } = stretchOf(kind, scope);
-    const place = cursor === undefined ? {} : { cursor };
-    return this.#terms.scan(index, { equal, from: word, before: `${word}${LAST}`, limit, ...place });
+    // Nothing begins with a whole term but itself.
+    const from = behind === undefined ? word : `${behind}${LAST}`;
+    const at = cursor === undefined ? {} : { cursor };
+    return this.#terms.scan(index, { equal, from, before: `${word}${LAST}`, limit, ...at });
   }
 
   /** How many terms begin with a word, counted up to a number. */

@@ -99,6 +99,7 @@ const SAID: Readonly<Record<LibraryProblem['kind'], string>> = {
   hash_stray: 'is a hash that leads to',
   tag_stray: 'is a tag of an image that is not there, for',
   labels_missing: 'is not found by its labels: it came with an older version',
+  terms_unmarked: 'is found by words without a mark of its architecture: they came with an older version',
   signatures_missing: 'has signatures that nobody has looked at, as what came with an older version',
   signatures_stray: 'is an image that is not there, or not signed, and has signatures',
   signers_wrong: 'has not the signers that its record names',
