@@ -56,7 +56,7 @@ describe.skipIf(skipContainers())('instances', () => {
       'one',
       'echo $SINGULARITY_NAME $SINGULARITY_INSTANCE $SINGULARITY_CONTAINER; cat /proc/1/comm',
     );
-    expect(joined).toMatchObject({ status: 0, stderr: '', stdout: `one one ${scene.image}\nsinit\n` });
+    expect(joined).toMatchObject({ status: 0, stderr: '', stdout: `image one ${scene.image}\nsinit\n` });
     expect(await owner.run(['instance', 'stop', 'one'])).toEqual({
       status: 0,
       signal: null,

@@ -13,11 +13,12 @@ namespace sing {
 
 namespace {
 
-/// Opens what a bind shows. The trailing dot makes an automounter mount a directory that it has not mounted yet.
+/// Opens what a bind shows. The trailing dot makes an automounter mount a directory that it has not mounted yet; it cannot be said of a file, nor of a directory that
+/// the caller may not enter. Such a directory can be shown all the same: what may be seen of it is decided when somebody looks.
 Outcome<Descriptor> openHostSource(const std::string& path) {
   Descriptor directory(open((path + "/.").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (directory) return directory;
-  if (errno != ENOTDIR) return failed("open " + path);
+  if (errno != ENOTDIR && errno != EACCES) return failed("open " + path);
   Descriptor file(open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!file) return failed("open " + path);
   return file;

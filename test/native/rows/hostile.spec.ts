@@ -263,7 +263,7 @@ describe.skipIf(skipContainers())('rows of hostile images and input', () => {
       "--network '../none'",
     ])
       expect((await sh(`sing exec -n ${words} $S true`)).status).toBe(255);
-    for (const name of ['a b', 'a!', 'a/b', 'a\nb', '', '-a', 'x'.repeat(65)]) {
+    for (const name of ['a b', 'a!', 'a/b', 'a\nb', '-a', 'x'.repeat(65)]) {
       const ended = await sh(`sing exec --hostname "$NAME" $S true`, { env: { NAME: name } });
       expect({ name, status: ended.status }).toEqual({ name, status: 255 });
     }

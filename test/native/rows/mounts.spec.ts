@@ -111,6 +111,48 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
     expect(await output('sing exec -B $W/b:/m,$W/a:/m/sub $I cat /m/file /m/sub/file')).toBe('b\na');
   });
 
+  it('of several binds to one place the first stays: the flag before the variable', async () => {
+    const ended = await sh('sing exec -B $W/b:/m $I cat /m/file', {
+      env: { SINGULARITY_BIND: `${rows.scene.work}/a:/m,${rows.scene.work}/b:/m` },
+    });
+    expect(ended).toMatchObject({ status: 0, stdout: 'b\n' });
+    expect(ended.stderr).toBe(
+      `WARNING: Not binding ${rows.scene.work}/a: ${rows.scene.work}/b is bound to /m already\n`,
+    );
+  });
+
+  it('a mount point below another mount is made there', async () => {
+    const contained = 'sing exec -C -S /scr -B $W/a:/tmp/x/y -B $W/a:$HOME/p/q -B $W/b/file:/var/tmp/one';
+    const files = '/tmp/x/y/file $HOME/p/q/file /var/tmp/one /scr/z/file';
+    expect(await output(`${contained} -B $W/b:/scr/z $I cat ${files}`)).toBe('a\na\nb\nb');
+    await sh('mkdir -p $W/open');
+    expect(
+      await output('sing exec -B $W/open:/m,$W/a:/m/new/one,$W/a/file:/m/two $I cat /m/new/one/file /m/two'),
+    ).toBe('a\na');
+    // The caller sees where it was: an empty directory and an empty file of the caller.
+    expect(await output('cd $W/open && find . -empty | sort')).toBe('./new/one\n./two');
+    await refused(
+      'sing exec -B $W/open:/m:ro,$W/a:/m/other $I true',
+      /\/m\/other doesn't exist in container/,
+    );
+    // A link in a directory of the host leads on in the container, where nothing can be made.
+    await sh('mkdir -p $W/linked; ln -s ../../../etc $W/linked/etc');
+    await refused('sing exec -B $W/linked:/m,$W/a:/m/etc/new-dir $I true', /doesn't exist in container/);
+    expect(existsSync('/etc/new-dir')).toBe(false);
+  });
+
+  it('the working directory does not cover what is bound there', async () => {
+    expect(await output('cd $W/b && sing exec -B $W/a:$W/b $I cat file')).toBe('a');
+    expect(await output('cd /tmp && sing exec -B $W/a:/tmp $I cat file')).toBe('a');
+  });
+
+  it('a directory that the caller may not enter can be bound', async () => {
+    const closed = join(rows.scene.folder, 'closed');
+    mkdirSync(closed, { mode: isRoot ? 0o700 : 0o000 });
+    const ended = await sh('sing exec -B $F/closed:/m $I sh -c "ls /m || echo closed"');
+    expect(ended).toMatchObject({ status: 0, stdout: 'closed\n' });
+  });
+
   it('T058: a target that is a link leads where it leads in the container', async () => {
     const image = rows.scene.image('linked');
     mkdirSync(join(image, 'run'));

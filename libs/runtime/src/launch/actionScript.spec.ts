@@ -109,12 +109,39 @@ describe.each(SHELLS)('action script in %s', (...shell) => {
     ['injected values are evaluated', [], 'B=1', [{ name: 'A', value: '$B-$(echo hi)' }], '1-hi'],
     ['a value of the host is not evaluated', [`A=$HOME \`x\` 'q' "d"`], '', [], `$HOME \`x\` 'q' "d"`],
     ['values keep their newlines', ['A=1\n2'], '', [{ name: 'B', value: 'x' }], '1\n2'],
+    ['an injected nothing is nothing, whatever the host says', ['A=h', 'SINGULARITYENV_A='], '', [], ''],
+    ['a backslash at the end of an injected value stays', [], '', [{ name: 'A', value: 'C:\\' }], 'C:\\'],
+    ['a quote behind a backslash is a quote', [], '', [{ name: 'A', value: 'a\\"b"c' }], 'a"b"c'],
     ['the host is not seen by the scripts', ['B=h'], 'A=${B-clean}; export A', [], 'clean'],
     ['bytes survive', ['A=\xff\xfe'], '', [], '\xff\xfe'],
   ])('%s', (_, host, text, variables, expected) => {
     expect(variable('A', { host, env: { '90-environment.sh': text }, options: { variables } })).toBe(
       expected,
     );
+  });
+
+  it.each(['a $( b', 'a ` b'])(
+    'the value %s, which no shell can read, ends with 255 and its name',
+    (value) => {
+      const options = { variables: [{ name: 'A', value }] };
+      const result = start(shell, ['env'], { options });
+      expect(result).toMatchObject({ status: 255, stdout: '' });
+      expect(result.stderr).toContain(
+        'FATAL:   could not evaluate the value of A (--no-eval takes it as it is)',
+      );
+    },
+  );
+
+  it('a program whose interpreter is missing ends with 255 and a sentence', () => {
+    const file = join(image, 'program');
+    writeFileSync(file, '#!/nope/sh\n', { mode: 0o755 });
+    const result = start(shell, [file, 'x']);
+    expect(result).toMatchObject({ status: 255, stdout: '' });
+    expect(result.stderr).toMatch(new RegExp(`^FATAL: {3}exec ${file}: .*interpreter or loader`, 'm'));
+  });
+
+  it.each([126, 127])('the status %s of a command is its own', (status) => {
+    expect(start(shell, ['sh', '-c', `exit ${status}`])).toMatchObject({ status, stderr: '' });
   });
 
   it('takes injected values literally with --no-eval', () => {
@@ -209,6 +236,13 @@ describe.each(SHELLS)('action script in %s', (...shell) => {
     const options = (path: string): Run => ({ options: { verb: 'shell', shell: path } });
     expect(start(shell, ['-c', 'exit 4'], options('/bin/sh')).status).toBe(4);
     expect(start(shell, ['-c', 'exit 5'], options('/bin/nope')).status).toBe(5);
+  });
+
+  it('shell says which one it is', () => {
+    const wanted: Run = { options: { verb: 'shell', shell: '/bin/sh' }, host: ['SHELL=/bin/zsh'] };
+    expect(start(shell, ['-c', 'echo $SHELL'], wanted).stdout).toBe('/bin/sh\n');
+    const other: Run = { options: { verb: 'shell' }, host: ['SHELL=/bin/zsh'] };
+    expect(start(shell, ['-c', 'echo $SHELL'], other).stdout).toBe('/bin/bash\n');
   });
 
   it('test without a script says so and ends with 0', () => {

@@ -22,7 +22,8 @@ export function actionScript(options: LaunchOptions, environment: ContainerEnvir
     environment.files.length > 0 ? PATH_OF_FILES : '',
     pathChange(environment, evaluate),
     LIBRARIES,
-    host(environment.host),
+    // With files the host's variables are there already, and what a file set to nothing stays so.
+    environment.files.length > 0 ? '' : host(environment),
     `[ "\${PS1-}" = 'Singularity> ' ] || unset PROMPT_COMMAND`,
     'set +aeu',
     'unset __sing_file __sing_folder __sing_injected',
@@ -34,7 +35,10 @@ export function actionScript(options: LaunchOptions, environment: ContainerEnvir
 }
 
 /** Whether an injected value means something else after evaluation, so that only a shell can tell it. */
-export function needsEvaluation(options: LaunchOptions, environment: ContainerEnvironment): boolean {
+export function needsEvaluation(
+  options: Pick<LaunchOptions, 'evaluate'>,
+  environment: ContainerEnvironment,
+): boolean {
   const { prepend, append, replace } = environment.path;
   const values = [
     ...environment.injected.map(({ value }) => value),
@@ -50,13 +54,25 @@ function valueText(value: Bytes, evaluate: boolean): Bytes {
 }
 
 function injection(environment: ContainerEnvironment, evaluate: boolean): Bytes {
+  const { injected, given, files } = environment;
   const assigned = (variables: readonly Variable[]): readonly Bytes[] =>
-    variables.map(({ name, value }) => `export ${name}=${valueText(value, evaluate)}`);
-  const lines = ['__sing_injected=1', ...assigned(environment.injected)];
+    variables.map((variable) => assignment(variable, evaluate));
+  const careful = needsEvaluation({ evaluate }, environment);
+  const lines = ['__sing_injected=1', careful ? EVALUATING : '', ...assigned(injected)];
   // A file sees the host's variables as well; what --env says comes again behind it.
-  if (environment.files.length > 0)
-    lines.push(host(environment.host), variableFilesText(environment.files), ...assigned(environment.given));
+  if (files.length > 0) lines.push(host(environment), variableFilesText(files), ...assigned(given));
+  if (careful) lines.push('trap - EXIT', 'unset __sing_doing');
   return `__sing_inject() {\n${lines.filter((line) => line !== '').join('\n')}\n}`;
+}
+
+/** A shell that cannot read a value or a file ends at once: then its last words are a sentence. */
+const EVALUATING = `trap 'printf "%-8s %s\\n" FATAL: "could not evaluate $__sing_doing: it is no text that a shell can read" >&2; exit 255' EXIT`;
+
+/** What has to be evaluated stands in an `eval` of its own: a quote that is never closed ends there, and not with the script. */
+function assignment({ name, value }: Variable, evaluate: boolean): Bytes {
+  const text = `export ${name}=${valueText(value, evaluate)}`;
+  if (!(evaluate && isActive(value))) return text;
+  return `__sing_doing='the value of ${name} (--no-eval takes it as it is)'\neval ${quoted(text)} || exit`;
 }
 
 /**
@@ -98,8 +114,13 @@ function pathChange(environment: ContainerEnvironment, evaluate: boolean): Bytes
   return lines.join('\n');
 }
 
-/** Host variables come back only where the image did not set them; what the image set to nothing is unset. */
-function host(variables: readonly Variable[]): Bytes {
+/**
+ * Host variables come back only where the image did not set them; what the image set to nothing is unset. What is injected is what it is, an empty value
+ * too.
+ */
+function host(environment: ContainerEnvironment): Bytes {
+  const injected = new Set(environment.injected.map(({ name }) => name));
+  const variables = environment.host.filter(({ name }) => !injected.has(name));
   if (variables.length === 0) return '';
   const lines = variables.map(({ name, value }) => `__sing_host ${name} ${quoted(value)}`);
   return [

@@ -4,6 +4,10 @@ import { quoted } from './shellText.js';
 
 /** The end of the action script: what the verb starts, with the payload's arguments in `"$@"` (runtime contract §2.9). */
 export function verbText(options: LaunchOptions): Bytes {
+  return `${BECOME}\n${verb(options)}`;
+}
+
+function verb(options: LaunchOptions): Bytes {
   const app = options.app === null ? '' : appCheck(options.app);
   switch (options.verb) {
     case 'exec':
@@ -25,6 +29,21 @@ const fail = (level: 'FATAL' | 'ERROR', text: Bytes, status: number): Bytes =>
 
 const info = (options: LaunchOptions, text: Bytes): Bytes =>
   options.messages.level >= 1 ? `printf '%-8s %s\\n' 'INFO:' ${quoted(text)} >&2` : ':';
+
+/**
+ * Becomes a program. A shell whose \`exec\` fails (no interpreter or loader, a program for another machine) says its reason and ends with 126 or 127; the status of
+ * a start that fails is another. Shells but bash end at once, through the trap.
+ */
+const BECOME = `__sing_unable() {
+case $? in 126|127) ${fail('FATAL', '"exec $__sing_program: it is in the image, but cannot be started: its interpreter or loader may be missing"', 255)} ;; esac
+}
+__sing_become() {
+__sing_program=$1
+[ -z "\${BASH_VERSION-}" ] || shopt -s execfail
+trap __sing_unable EXIT
+exec "$@"
+__sing_unable
+}`;
 
 /**
  * The search is done here and not left to the shell's \`exec\`, whose message and status (127) are others. The first word is left alone
@@ -51,14 +70,16 @@ case $__sing_seen in
 esac
 unset __sing_seen __sing_rest __sing_folder ;;
 esac
-exec "$@"`;
+__sing_become "$@"`;
 
 function shellText(options: LaunchOptions): Bytes {
   const wanted = options.shell === null ? null : quoted(options.shell);
   return [
-    wanted === null ? '' : `[ -f ${wanted} ] && [ -x ${wanted} ] && exec ${wanted} "$@"`,
-    '[ -x /bin/bash ] && exec /bin/bash --norc "$@"',
-    '[ -x /bin/sh ] && exec /bin/sh "$@"',
+    wanted === null
+      ? ''
+      : `[ -f ${wanted} ] && [ -x ${wanted} ] && export SHELL=${wanted} && __sing_become ${wanted} "$@"`,
+    '[ -x /bin/bash ] && export SHELL=/bin/bash && __sing_become /bin/bash --norc "$@"',
+    '[ -x /bin/sh ] && export SHELL=/bin/sh && __sing_become /bin/sh "$@"',
     fail('ERROR', quoted('No shell found in container'), 1),
   ]
     .filter((line) => line !== '')
@@ -73,13 +94,13 @@ case $__sing_line in '#!/bin/sh'|'#!/bin/sh '*) return 1 ;; esac
 }`;
 
 const start = (path: Bytes): Bytes =>
-  `if __sing_start ${path}; then exec ${path} "$@"; else . ${path}; exit; fi`;
+  `if __sing_start ${path}; then __sing_become ${path} "$@"; else . ${path}; exit; fi`;
 
 function runText(options: LaunchOptions): Bytes {
   return `${RUN_SCRIPT}
 if [ -x /.singularity.d/runscript ]; then ${start('/.singularity.d/runscript')}
 elif [ -x /singularity ]; then ${start('/singularity')}
-elif [ -x /bin/sh ]; then ${info(options, 'No runscript found in container, executing /bin/sh')}; exec /bin/sh "$@"
+elif [ -x /bin/sh ]; then ${info(options, 'No runscript found in container, executing /bin/sh')}; __sing_become /bin/sh "$@"
 fi
 ${fail('ERROR', quoted('No runscript and no /bin/sh executable found in container, aborting'), 1)}`;
 }

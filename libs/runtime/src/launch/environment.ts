@@ -156,7 +156,7 @@ function ownVariables(
   const image = facts.image.path;
   const both: readonly (readonly [Bytes, Bytes])[] = [
     ['CONTAINER', image],
-    ['NAME', options.instance?.name ?? baseName(image)],
+    ['NAME', baseName(image)],
     ['COMMAND', options.verb],
     ['ENVIRONMENT', '/.singularity.d/env/91-environment.sh'],
     ['BIND', bindNames(options, facts)],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseBinds } from '../options/bindSpec.js';
 import type { Step } from '../plan.js';
 import { base, bindAt, launch, mountAt, planOf, root, targets, warnings } from '../testing/launches.js';
 import type { Change } from '../testing/launches.js';
@@ -87,6 +88,42 @@ describe('mounts', () => {
   ])('the working directory %s is not mounted', (workingDirectory) => {
     const before = targets(planOf({ options: { noMount: ['cwd'] } }));
     expect(targets(planOf({ host: { workingDirectory } }))).toEqual(before);
+  });
+
+  it('the working directory does not cover what the caller binds there', () => {
+    const [bind] = parseBinds('/data:/home/alice/work');
+    const plan = planOf({ options: { binds: bind === undefined ? [] : [bind] } });
+    expect(targets(plan).filter((path) => path === '/home/alice/work')).toHaveLength(1);
+    expect(bindAt(plan, '/home/alice/work').source).toEqual({ kind: 'host', path: '/data' });
+  });
+
+  it('a mount point below an earlier mount is made when the turn of its bind comes, but not for devices or in a writable image', () => {
+    const made = (text: string, change: Change = {}): readonly string[] => {
+      const { steps, root: container } = planOf({
+        ...change,
+        options: { ...change.options, binds: parseBinds(text) },
+      });
+      return steps.flatMap((step, index) => {
+        if (step.kind !== 'prepare_targets' || step.layer !== container) return [];
+        const next = steps[index + 1];
+        return next?.kind === 'bind'
+          ? [`${step.targets.map(({ path }) => path).join()} ${next.target.path}`]
+          : [];
+      });
+    };
+    expect(made('/data:/new')).toEqual([]);
+    expect(made('/data:/home/alice/new')).toEqual(['/home/alice/new /home/alice/new']);
+    expect(made('/data:/m,/data:/m/x/y')).toEqual(['/m/x/y /m/x/y']);
+    expect(made('/data:/tmp/x', { options: { contain: true } })).toEqual(['/tmp/x /tmp/x']);
+    expect(made('/data:/dev/x,/data:/proc/x')).toEqual([]);
+    expect(made('/data:/tmp/x', { options: { writable: 'image' } })).toEqual([]);
+  });
+
+  it('of several binds to one place the first stays, and another source is told', () => {
+    const launched = launch({ options: { binds: parseBinds('/data:/m,/etc:/m/,/data:/m') } });
+    expect(targets(launched.plan).filter((path) => path === '/m')).toHaveLength(1);
+    expect(bindAt(launched.plan, '/m').source).toEqual({ kind: 'host', path: '/data' });
+    expect(warnings(launched)).toEqual(['Not binding /etc: /data is bound to /m already']);
   });
 
   it('--contain has empty home and tmp, a minimal /dev and no working directory', () => {

@@ -178,7 +178,7 @@ export function addScratch(list: MountList, options: LaunchOptions, facts: Facts
 }
 
 /**
- * The binds of the caller.
+ * The binds of the caller. Of several with one destination the first stays: so the command line, which comes first, has its way over the environment.
  * @throws DomainError (status 255) when a source is not there
  */
 export function addUserBinds(
@@ -189,9 +189,20 @@ export function addUserBinds(
   messages: Message[],
 ): void {
   const devices = deviceStyle(options, facts);
+  const taken = new Map<AbsolutePath, HostBind>();
   for (const bind of userBinds(options, facts.workingDirectory)) {
     if (bind.destination === '/')
       throw refusal(`could not bind ${bind.source}: / of the container is no destination`);
+    const earlier = taken.get(bind.destination);
+    if (earlier !== undefined) {
+      if (earlier.source !== bind.source)
+        messages.push({
+          level: 'WARNING',
+          text: `Not binding ${bind.source}: ${earlier.source} is bound to ${bind.destination} already`,
+        });
+      continue;
+    }
+    taken.set(bind.destination, bind);
     if (bind.image !== undefined) {
       addImageBind(list, { ...bind, image: bind.image }, { options, facts, mode, messages });
       continue;
@@ -236,11 +247,12 @@ function addDeviceBind(list: MountList, bind: HostBind, status: FileStatus): boo
   return true;
 }
 
-/** The caller's working directory (runtime contract §2.6). */
+/** The caller's working directory (runtime contract §2.6), unless the caller has bound something else there. */
 export function addWorkingDirectory(list: MountList, options: LaunchOptions, facts: Facts): void {
   const path = facts.workingDirectory;
   if (path === null || options.contain || options.noMount.includes('cwd')) return;
   if (!facts.configuration.userBindControl || NOT_AS_WORKING_DIRECTORY.includes(path)) return;
   if (['/sys', '/proc', '/dev'].some((place) => isWithin(path, place))) return;
+  if (userBinds(options, path).some((bind) => bind.destination === path)) return;
   list.host(path, path, 'directory', 'verbose', [{ kind: 'same_file' }, { kind: 'leads_elsewhere' }]);
 }

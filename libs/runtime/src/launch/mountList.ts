@@ -6,6 +6,7 @@ import type {
   MountFlags,
   OnFailure,
   PreparedTarget,
+  PrepareTargets,
   SessionPath,
   Source,
   Step,
@@ -28,6 +29,9 @@ export interface BindWish {
   readonly unless?: readonly BindUnless[];
 }
 
+/** Here nothing is ever made for a mount: the devices and the kernel's file systems are the host's. */
+const NEVER_MADE_IN: readonly AbsolutePath[] = ['/dev', '/proc', '/sys'];
+
 /** Collects, in order, what is put into the session, what is mounted in the container, and the mount points that this needs. */
 export class MountList {
   /** Steps before the container's root is put together. */
@@ -35,6 +39,26 @@ export class MountList {
   /** Mounts in the container's root. */
   readonly mounts: (Bind | MountFileSystem)[] = [];
   readonly targets: PreparedTarget[] = [];
+  /** Mount points that lie below an earlier mount, by the bind that needs them. */
+  readonly #below = new Map<Step, PreparedTarget>();
+
+  /**
+   * The mounts in the root at `root`. A bind that has to succeed and lies below an earlier mount gets its mount point made there, when its turn comes: in the session's
+   * own directory, or in one of the host with the rights of the caller (runtime contract §1.5).
+   */
+  mountsIn(root: SessionPath): readonly Step[] {
+    return this.mounts.flatMap((step): readonly Step[] => {
+      const target = this.#below.get(step);
+      if (target === undefined) return [step];
+      const making: PrepareTargets = {
+        kind: 'prepare_targets',
+        rootfs: root,
+        layer: root,
+        targets: [target],
+      };
+      return [making, step];
+    });
+  }
 
   directory(path: SessionPath, mode: number): void {
     this.session.push({ kind: 'make_directory', path, mode });
@@ -49,7 +73,7 @@ export class MountList {
   }
 
   bind(wish: BindWish): void {
-    if (wish.prepare !== null) this.#prepare(wish.to, wish.prepare);
+    const below = wish.prepare === null ? null : this.#prepare(wish.to, wish.prepare);
     const step: Bind = {
       kind: 'bind',
       source: wish.source,
@@ -60,6 +84,8 @@ export class MountList {
       unless: wish.unless ?? [],
     };
     this.mounts.push(step);
+    const made = !NEVER_MADE_IN.some((place) => isWithin(wish.to, place));
+    if (below !== null && made && wish.onFailure === 'fatal') this.#below.set(step, below);
   }
 
   /** A bind of the host with the usual flags. */
@@ -93,10 +119,12 @@ export class MountList {
     });
   }
 
-  /** What lies below an earlier mount is hidden by it: its mount points are there already, or nowhere. */
-  #prepare(path: AbsolutePath, as: MountPoint): void {
-    const hidden = this.mounts.some((step) => isWithin(path, step.target.path));
-    if (hidden || path === '/') return;
-    this.targets.push(typeof as === 'string' ? { path, type: as } : { path, ...as });
+  /** What lies below an earlier mount is hidden by it: a mount point for it in the layer would not be seen, and is given back. */
+  #prepare(path: AbsolutePath, as: MountPoint): PreparedTarget | null {
+    if (path === '/') return null;
+    const target: PreparedTarget = typeof as === 'string' ? { path, type: as } : { path, ...as };
+    if (this.mounts.some((step) => isWithin(path, step.target.path))) return target;
+    this.targets.push(target);
+    return null;
   }
 }

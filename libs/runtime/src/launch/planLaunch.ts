@@ -145,8 +145,9 @@ function launchSteps(
     accounts !== null,
     list.session.some((step) => 'path' in step && step.path.startsWith('files/')),
   ];
+  const root = layer === null ? SESSION.rootfs : SESSION.root;
   return {
-    root: layer === null ? SESSION.rootfs : SESSION.root,
+    root,
     steps: [
       directory(SESSION.rootfs),
       ...(files.includes(true) ? [directory('files')] : []),
@@ -155,7 +156,8 @@ function launchSteps(
       ...mergeSteps(layers, mode),
       ...(accounts === null ? [] : [accounts]),
       ...(layer ?? []),
-      ...list.mounts,
+      // A writable image stays as it is: nothing is made for a mount in it.
+      ...(options.writable === 'image' ? list.mounts : list.mountsIn(root)),
     ],
   };
 }

@@ -12,8 +12,8 @@ import { quoted } from './shellText.js';
 export function variableFilesText(files: readonly VariableFile[]): Bytes {
   return files
     .map(
-      ({ content }) =>
-        `__sing_home=$HOME __sing_path=$PATH\nset +eu\nset -a\neval ${quoted(content)}\nset +a\nHOME=$__sing_home`,
+      ({ path, content }) =>
+        `__sing_doing=${quoted(`${path} of --env-file`)}\n__sing_home=$HOME __sing_path=$PATH\nset +eu\nset -a\neval ${quoted(content)}\nset +a\nHOME=$__sing_home`,
     )
     .map((text) => `${text}\n${KEEP_PATH}`)
     .join('\n');

@@ -24,7 +24,8 @@ describe('--bind', () => {
     ['/a:/b', [bind('/a', '/b')]],
     ['a/b:/c/../d/', [bind('a/b', '/d')]],
     ['/a:/b:ro,/c:/d:rw,/e', [bind('/a', '/b', true), bind('/c', '/d'), bind('/e')]],
-    ['/a:/b:ro,rw', [bind('/a', '/b')]],
+    ['/a:/b:ro,rw', [bind('/a', '/b', true)]],
+    [' /a:/b, /c d:/d ,  ', [bind('/a', '/b'), bind('/c d', '/d ')]],
     ['/a:/b,ro', [bind('/a', '/b'), bind('ro')]],
     [String.raw`/t/co\:lon:/mnt`, [bind('/t/co:lon', '/mnt')]],
     ['/a^b', [bind('/a^b')]],
@@ -56,9 +57,10 @@ describe('--bind', () => {
     const element = fc.record({ source: path, destination: path, readOnly: fc.boolean() });
     fc.assert(
       fc.property(fc.array(element, { minLength: 1, maxLength: 5 }), (elements) => {
-        // A backslash before the colon would be an escape of the grammar.
+        // A backslash before the colon would be an escape of the grammar, and a blank in front of an element is none of it.
         const usable = elements.filter(
-          ({ source, destination }) => !source.endsWith('\\') && !destination.endsWith('\\'),
+          ({ source, destination }) =>
+            !source.startsWith(' ') && !source.endsWith('\\') && !destination.endsWith('\\'),
         );
         const text = usable
           .map((one) => `${one.source}:/x${one.destination}:${one.readOnly ? 'ro' : 'rw'}`)
@@ -83,6 +85,7 @@ describe('--bind', () => {
 describe('--mount', () => {
   it.each([
     ['type=bind,src=/tmp,dst=/mnt,ro', [bind('/tmp', '/mnt', true)]],
+    ['src=/a,dst=/b', [bind('/a', '/b')]],
     ['type=bind,"src=/t/a,b",target=/mnt', [bind('/t/a,b', '/mnt')]],
     ['type=bind,"source=/a""q",destination=/m,readonly=false', [bind('/a"q', '/m')]],
     [
@@ -96,7 +99,6 @@ describe('--mount', () => {
 
   it.each([
     ['type=tmpfs,dst=/m', 'mount type must be bind'],
-    ['src=/a,dst=/b', 'mount type must be bind'],
     ['type=bind,src=/a', 'destination is missing'],
     ['type=bind,dst=/a', 'source is missing'],
     ['type=bind,src=/a,dst=b', 'absolute'],

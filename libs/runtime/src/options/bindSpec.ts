@@ -26,12 +26,13 @@ export const MOST_BINDS = 1000;
 
 /**
  * Reads the value of `--bind` (runtime contract §1.5): elements `src[:dst[:opt[,opt…]]]` separated by commas; once an element has three
- * fields the following known options belong to it; `\:` is a colon inside a path. Empty elements are skipped.
+ * fields the following known options belong to it; `\:` is a colon inside a path. Blanks in front of elements do not count, empty elements are skipped. `ro` wins over `rw`.
  * @throws DomainError (status 255) for anything else
  */
 export function parseBinds(text: Bytes): readonly BindRequest[] {
   const elements: { fields: Bytes[]; options: Bytes[] }[] = [];
-  for (const word of text.split(',')) {
+  for (const padded of text.split(',')) {
+    const word = padded.replace(/^[ \t]+/, '');
     const last = elements[elements.length - 1];
     if (last !== undefined && last.fields.length === 3 && isBindOption(word)) {
       last.options.push(word);
@@ -76,7 +77,7 @@ function bindRequest(text: Bytes, fields: readonly Bytes[], options: readonly By
   for (const option of options) {
     if (!isBindOption(option)) throw refusal(`"${option}" is not a valid bind option`);
     const equals = option.indexOf('=');
-    if (equals < 0) readOnly = option === 'ro';
+    if (equals < 0) readOnly ||= option === 'ro';
     else image.set(option.slice(0, equals), option.slice(equals + 1));
   }
   return {
@@ -117,7 +118,7 @@ function checkedDestination(destination: Bytes): AbsolutePath {
 }
 
 /**
- * Reads the value of `--mount`: entries `type=bind,source=…,destination=…[,ro]` separated by newlines, each a line of comma separated values.
+ * Reads the value of `--mount`: entries `[type=bind,]source=…,destination=…[,ro]` separated by newlines, each a line of comma separated values.
  * @throws DomainError (status 255)
  */
 export function parseMounts(text: Bytes): readonly BindRequest[] {
@@ -129,7 +130,7 @@ export function parseMounts(text: Bytes): readonly BindRequest[] {
 function parseMount(line: Bytes): BindRequest {
   const fields = csvFields(line);
   if (fields === null) throw refusal(`wrong mount syntax: quotes do not match in "${line}"`);
-  let type: Bytes | null = null;
+  let type: Bytes = 'bind';
   let source: Bytes | null = null;
   let destination: Bytes | null = null;
   let readOnly = false;
@@ -147,7 +148,7 @@ function parseMount(line: Bytes): BindRequest {
     else if (key === 'bind-propagation') throw refusal('mount option bind-propagation is not supported');
     else throw refusal(`invalid key "${key}" in mount specification "${line}"`);
   }
-  if (type !== 'bind') throw refusal(`mount type must be bind, got "${type ?? ''}" in "${line}"`);
+  if (type !== 'bind') throw refusal(`mount type must be bind, got "${type}" in "${line}"`);
   if (source === null || source === '') throw refusal(`mount source is missing in "${line}"`);
   if (destination === null || destination === '') throw refusal(`mount destination is missing in "${line}"`);
   return { source, destination: checkedDestination(destination), readOnly, ...image.source() };

@@ -102,6 +102,20 @@ describe('launch options', () => {
     ]);
   });
 
+  it.each(['--cwd', '--workdir', '--app', '--hostname', '--shell', '--apply-cgroups', '--add-caps'])(
+    '%s with an empty value is not given',
+    (flag) => {
+      expect(read([`${flag}=`])).toEqual(plainOptions('img', ['true']));
+    },
+  );
+
+  it('lists may have blanks behind their commas', () => {
+    expect(read(['--dns', '1.1.1.1, ::1', '--no-mount', 'home, tmp'])).toMatchObject({
+      nameServers: ['1.1.1.1', '::1'],
+      noMount: ['home', 'tmp'],
+    });
+  });
+
   it('a switch that is not offered may be taken back', () => {
     expect(read(['--nv=false'])).toEqual(plainOptions('img', ['true']));
   });

@@ -1,4 +1,5 @@
 import type { Message } from '../answer.js';
+import { trimBytes } from '../bytes.js';
 import { absolutePath } from '../paths.js';
 import type { AbsolutePath, Bytes, MessageSettings } from '../plan.js';
 import { notOffered, refusal } from '../refusal.js';
@@ -30,13 +31,20 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
   const { verb, values } = command;
   for (const value of values.values()) {
     const { summary, granted, remedy } = value.flag;
-    if (summary === undefined && granted === undefined && value.on) throw notOffered(shownAs(value), remedy);
+    if (summary === undefined && granted === undefined && isAsked(value))
+      throw notOffered(shownAs(value), remedy);
   }
   const on = (name: string): boolean => values.get(name)?.on === true;
   const texts = (name: string): readonly Bytes[] => values.get(name)?.texts ?? [];
-  const text = (name: string): Bytes | null => texts(name).at(-1) ?? null;
+  // As from the environment, an empty value is none: `--cwd "$DIRECTORY"`.
+  const text = (name: string): Bytes | null => texts(name).at(-1) || null;
   const words = (name: string): readonly Bytes[] =>
-    texts(name).flatMap((one) => one.split(',').filter((word) => word !== ''));
+    texts(name).flatMap((one) =>
+      one
+        .split(',')
+        .map(trimBytes)
+        .filter((word) => word !== ''),
+    );
 
   const compat = on('compat');
   const containAll = on('containall') || compat;
@@ -48,7 +56,7 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     words: command.words,
     binds: readBinds(texts('bind'), texts('mount')),
     overlays: parseOverlays(texts('overlay')),
-    home: readHome(text('home')),
+    home: readHome(texts('home').at(-1) ?? null),
     mountHome: !on('no-home'),
     scratch: words('scratch').map((path) => absolute('scratch directory', path)),
     workdir: text('workdir'),
@@ -79,6 +87,11 @@ export function readOptions(command: CommandWords, messages: Message[]): LaunchO
     configuration: command.configuration,
     instance: null,
   };
+}
+
+/** A switch that is on, or a flag with a value that says something. */
+function isAsked({ flag, on, texts }: FlagValue): boolean {
+  return on && (flag.takes === 'nothing' || texts.some((text) => text !== ''));
 }
 
 /** `--nv`, `-o (--overlay)`, `SINGULARITY_NV (--nv)`. */
