@@ -43,7 +43,7 @@ test('a token that is none: how to get one', async () => {
   expect(await printed('GET', '/v1/images/tester/proj/busy:1?arch=amd64', 'x'.repeat(40))).toEqual({
     status: 401,
     message:
-      'The token is not valid here. Make another one (page /auth/tokens of this instance), and log in with it: remote login',
+      'The token is not valid here. Make another one (page /auth/tokens of this instance), and log in with it',
   });
 });
 
@@ -98,6 +98,6 @@ test('others read what helps in a field of its own', async () => {
   const { body } = await world.app.request('/v1/entities', { method: 'POST', body: '{"name":"tester"}' });
   expect(body.error).toMatchObject({
     message: 'A token is needed',
-    remedy: 'Log in with one first (remote login); page /auth/tokens of this instance makes them',
+    remedy: 'Log in with one first; page /auth/tokens of this instance makes them',
   });
 });

@@ -1,7 +1,6 @@
 import { DomainError } from '#libs/core';
 
-const LOG_IN_AGAIN =
-  'Make another one (page /auth/tokens of this instance), and log in with it: remote login';
+const LOG_IN_AGAIN = 'Make another one (page /auth/tokens of this instance), and log in with it';
 
 /** 401: the token that was presented is not good; `reason` says why as far as its holder may know. */
 export function refused(
@@ -23,7 +22,7 @@ export function refused(
 export function credentialsMissing(): DomainError {
   return new DomainError('unauthorized', 'A token is needed', {
     reason: 'credentials_missing',
-    remedy: 'Log in with one first (remote login); page /auth/tokens of this instance makes them',
+    remedy: 'Log in with one first; page /auth/tokens of this instance makes them',
   });
 }
 
