@@ -7,7 +7,7 @@ export const containers = ['hello.sif', 'remote.sif'].flatMap((image) => [
   { stock: `exec ${image} cat /made`, says: [/^made$/m] },
   { stock: `exec ${image} sh -c "exit 7"`, status: 7 },
   { stock: `run ${image} one two`, says: [/^ran with one two$/m] },
-  { stock: `exec --fakeroot ${image} id -u`, says: [/^0$/m], subids: true },
+  { stock: `exec --fakeroot ${image} id -u`, says: [/^0$/m], root: true },
   { stock: `instance start ${image} web`, says: ['instance started successfully'] },
   { stock: 'instance list', says: [/^web +\d+ /m] },
   { stock: 'exec instance://web sh -c "echo $GREETING"', says: [/^hello$/m] },

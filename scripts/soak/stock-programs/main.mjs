@@ -10,6 +10,7 @@ import { endOfRemote, remote } from './remote.mjs';
 import { searches } from './searches.mjs';
 import { signatures } from './signatures.mjs';
 import { theirImages } from './their-images.mjs';
+import { together } from './together.mjs';
 import { makeWorld } from './world.mjs';
 
 /** In this order: each has what those before it made. */
@@ -25,6 +26,7 @@ const SUBJECTS = {
   builds,
   containers,
   theirImages,
+  together,
   endOfRemote,
 };
 
@@ -37,7 +39,7 @@ try {
       for (const [name, steps] of Object.entries(SUBJECTS)) await scene.play(name, steps);
       lines.push(`${scene.program} ${scene.version}: ${scene.done} steps`);
     }
-    const left = process.getuid() === 0 ? '' : ' · without root, --fakeroot is left out';
+    const left = process.getuid() === 0 ? '' : ' · without root, --fakeroot and ext3 are left out';
     process.stdout.write(`${lines.join(', ')}${left}\n`);
   } finally {
     await world.end();

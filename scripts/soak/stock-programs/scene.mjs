@@ -9,7 +9,8 @@ import { filled, problemsOf } from './expectations.mjs';
  *   quotes. `{name}` is a value: `{me}` (the account, and its entity), `{home}`, `{site}`, `{token}`, `{arch}`, `{other}` (another architecture), and what steps have kept
  * - `input`: what is typed
  * - `only`: of this program alone
- * - `subids`: only where this runs as root: in the user namespace of an ordinary user nobody has sub-ids, and without them there is no `--fakeroot`
+ * - `root`: only where root runs this. In the user namespace of an ordinary user nobody has sub-ids, which `--fakeroot` needs, and no program belongs to root, as those
+ *   have to that serve ext3
  * - `until`: it is done again until it does what it should, for something else has to end first
  * - what has to be so afterwards: expectations.mjs
  */
@@ -35,7 +36,7 @@ export class Scene {
   /** @throws Error that names the first step that did not do what it should, with what it said */
   async play(subject, steps) {
     const isRoot = process.getuid() === 0;
-    const can = ({ only = this.program, subids = false }) => only === this.program && (isRoot || !subids);
+    const can = ({ only = this.program, root = false }) => only === this.program && (isRoot || !root);
     for (const step of steps.filter(can)) {
       const look = () => this.#do(step);
       if (step.until === true) await untilNothing('trouble', look, 60_000);

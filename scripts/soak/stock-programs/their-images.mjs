@@ -12,7 +12,7 @@ export const theirImages = [
   { sing: 'exec theirs.sif cat /made', says: [/^made$/m] },
   { sing: 'exec theirs.sif sh -c "echo $GREETING"', says: [/^hello$/m] },
   { sing: 'run theirs.sif one two', says: [/^ran with one two$/m] },
-  { sing: 'exec --fakeroot theirs.sif id -u', says: [/^0$/m], subids: true },
+  { sing: 'exec --fakeroot theirs.sif id -u', says: [/^0$/m], root: true },
   { sing: 'push theirs.sif library://{me}/tools/theirs:1' },
   { stock: 'pull theirs-again.sif library://{me}/tools/theirs:1', same: ['theirs-again.sif', 'theirs.sif'] },
 ];
