@@ -144,6 +144,10 @@ describe.skipIf(skipContainers())('rows of mounts', () => {
   it('the working directory does not cover what is bound there', async () => {
     expect(await output('cd $W/b && sing exec -B $W/a:$W/b $I cat file')).toBe('a');
     expect(await output('cd /tmp && sing exec -B $W/a:/tmp $I cat file')).toBe('a');
+    // One above it hides it: it is mounted again.
+    await sh('mkdir -p $W/open2 $W/open3');
+    for (const above of ['-B $W/open2:$W/b', '-H $W/open3:$W/b'])
+      expect(await output(`cd $W/b/sub && sing exec ${above} $I pwd`)).toBe(join(rows.scene.work, 'b/sub'));
   });
 
   it('a directory that the caller may not enter can be bound', async () => {

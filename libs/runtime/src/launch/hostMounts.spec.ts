@@ -117,6 +117,9 @@ describe('mounts', () => {
     expect(made('/data:/tmp/x', { options: { contain: true } })).toEqual(['/tmp/x /tmp/x']);
     expect(made('/data:/dev/x,/data:/proc/x')).toEqual([]);
     expect(made('/data:/tmp/x', { options: { writable: 'image' } })).toEqual([]);
+    const home = { source: '/data', destination: '/home/alice' };
+    expect(made('', { options: { home } })).toEqual(['/home/alice/work /home/alice/work']);
+    expect(made('/data:/home/alice')).toContain('/home/alice/work /home/alice/work');
   });
 
   it('of several binds to one place the first stays, and another source is told', () => {

@@ -248,11 +248,22 @@ function addDeviceBind(list: MountList, bind: HostBind, status: FileStatus): boo
 }
 
 /** The caller's working directory (runtime contract §2.6), unless the caller has bound something else there. */
-export function addWorkingDirectory(list: MountList, options: LaunchOptions, facts: Facts): void {
+export function addWorkingDirectory(list: MountList, options: LaunchOptions, facts: Facts, home: Home): void {
   const path = facts.workingDirectory;
   if (path === null || options.contain || options.noMount.includes('cwd')) return;
   if (!facts.configuration.userBindControl || NOT_AS_WORKING_DIRECTORY.includes(path)) return;
   if (['/sys', '/proc', '/dev'].some((place) => isWithin(path, place))) return;
-  if (userBinds(options, path).some((bind) => bind.destination === path)) return;
-  list.host(path, path, 'directory', 'verbose', [{ kind: 'same_file' }, { kind: 'leads_elsewhere' }]);
+  const binds = userBinds(options, path);
+  if (binds.some((bind) => bind.destination === path)) return;
+  list.bind({
+    source: { kind: 'host', path },
+    to: path,
+    prepare: 'directory',
+    onFailure: 'verbose',
+    unless: [{ kind: 'same_file' }, { kind: 'leads_elsewhere' }],
+    // What the caller has put above it hides it, and may lack it.
+    makes:
+      (home.given && isWithin(path, home.destination)) ||
+      binds.some((bind) => isWithin(path, bind.destination)),
+  });
 }

@@ -27,6 +27,8 @@ export interface BindWish {
   readonly flags?: MountFlags;
   readonly onFailure: OnFailure;
   readonly unless?: readonly BindUnless[];
+  /** Whether a mount point below an earlier mount is made there; left out: when the bind has to succeed. */
+  readonly makes?: boolean;
 }
 
 /** Here nothing is ever made for a mount: the devices and the kernel's file systems are the host's. */
@@ -43,8 +45,8 @@ export class MountList {
   readonly #below = new Map<Step, PreparedTarget>();
 
   /**
-   * The mounts in the root at `root`. A bind that has to succeed and lies below an earlier mount gets its mount point made there, when its turn comes: in the session's
-   * own directory, or in one of the host with the rights of the caller (runtime contract §1.5).
+   * The mounts in the root at `root`. A bind that makes its mount point and lies below an earlier mount gets it there, when its turn comes: in the session's own
+   * directory, or in one of the host with the rights of the caller (runtime contract §1.5).
    */
   mountsIn(root: SessionPath): readonly Step[] {
     return this.mounts.flatMap((step): readonly Step[] => {
@@ -85,7 +87,7 @@ export class MountList {
     };
     this.mounts.push(step);
     const made = !NEVER_MADE_IN.some((place) => isWithin(wish.to, place));
-    if (below !== null && made && wish.onFailure === 'fatal') this.#below.set(step, below);
+    if (below !== null && made && (wish.makes ?? wish.onFailure === 'fatal')) this.#below.set(step, below);
   }
 
   /** A bind of the host with the usual flags. */

@@ -137,7 +137,7 @@ function launchSteps(
   addScratch(list, options, facts);
   addFiles(list, options, facts, accounts);
   addUserBinds(list, options, facts, mode, messages);
-  addWorkingDirectory(list, options, facts);
+  addWorkingDirectory(list, options, facts, home);
 
   const directory = (path: string): Step => ({ kind: 'make_directory', path, mode: 0o755 });
   const layer = layerOf(options, facts, mode, layers, list.targets, messages);
