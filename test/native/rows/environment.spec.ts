@@ -130,6 +130,13 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
     expect(
       await output('sing exec $I printenv SINGULARITY_CONTAINER SINGULARITY_NAME SINGULARITY_COMMAND'),
     ).toBe(`${rows.scene.sif}\nimage.sif\nexec`);
+    // An image with several names is told by which of them it was called.
+    const link = join(rows.scene.work, 'other.sif');
+    expect(
+      await output(
+        `ln -s $I ${link} && cd $W && sing exec ../work/other.sif printenv SINGULARITY_CONTAINER SINGULARITY_NAME`,
+      ),
+    ).toBe(`${link}\nother.sif`);
   });
 
   it('T111: hostile variables reach the payload, not the runtime', async () => {
