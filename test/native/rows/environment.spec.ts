@@ -119,6 +119,11 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
     );
     expect(ended.stdout).toBe(`later|two words||oneh|/bin:/extra|${rows.scene.user.home}\n`);
     expect((await sh('sing exec --env-file /nope $I true')).status).toBe(255);
+    await sh(`printf 'A=\\n' >$W/empty; echo 'if' >$W/wrong`);
+    expect(await output(`A=h sing exec --env-file $W/empty $I sh -c 'echo "[\${A-unset}]"'`)).toBe('[]');
+    const wrong = await sh('sing exec --env-file $W/wrong $I true');
+    expect(wrong.status).toBe(255);
+    expect(wrong.stderr).toMatch(/^FATAL: {3}could not evaluate \S+\/wrong of --env-file/m);
     expect(
       await output('sing exec $I printenv A', {
         env: { SINGULARITY_ENV_FILE: join(rows.scene.work, 'one') },
