@@ -119,6 +119,11 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
     );
     expect(ended.stdout).toBe(`later|two words||oneh|/bin:/extra|${rows.scene.user.home}\n`);
     expect((await sh('sing exec --env-file /nope $I true')).status).toBe(255);
+    await sh(`printf 'A=\\n' >$W/empty; echo 'if' >$W/wrong`);
+    expect(await output(`A=h sing exec --env-file $W/empty $I sh -c 'echo "[\${A-unset}]"'`)).toBe('[]');
+    const wrong = await sh('sing exec --env-file $W/wrong $I true');
+    expect(wrong.status).toBe(255);
+    expect(wrong.stderr).toMatch(/^FATAL: {3}could not evaluate \S+\/wrong of --env-file/m);
     expect(
       await output('sing exec $I printenv A', {
         env: { SINGULARITY_ENV_FILE: join(rows.scene.work, 'one') },
@@ -130,6 +135,13 @@ describe.skipIf(skipContainers())('rows of the environment', () => {
     expect(
       await output('sing exec $I printenv SINGULARITY_CONTAINER SINGULARITY_NAME SINGULARITY_COMMAND'),
     ).toBe(`${rows.scene.sif}\nimage.sif\nexec`);
+    // An image with several names is told by which of them it was called.
+    const link = join(rows.scene.work, 'other.sif');
+    expect(
+      await output(
+        `ln -s $I ${link} && cd $W && sing exec ../work/other.sif printenv SINGULARITY_CONTAINER SINGULARITY_NAME`,
+      ),
+    ).toBe(`${link}\nother.sif`);
   });
 
   it('T111: hostile variables reach the payload, not the runtime', async () => {

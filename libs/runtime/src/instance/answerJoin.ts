@@ -81,7 +81,7 @@ function planJoin(
       environment,
       configuration,
       workingDirectory,
-      image: { path: instance.image },
+      imagePath: instance.image,
       variableFiles: files,
     },
     { destination: instance.home },

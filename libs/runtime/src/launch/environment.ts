@@ -6,7 +6,7 @@ import type { Environment } from '../options/environmentFlags.js';
 import type { LaunchOptions } from '../options/launchOptions.js';
 import type { Variable } from '../options/variables.js';
 import { baseName } from '../paths.js';
-import type { Bytes } from '../plan.js';
+import type { AbsolutePath, Bytes } from '../plan.js';
 import type { Home } from './home.js';
 import { userBinds } from './binds.js';
 
@@ -80,7 +80,8 @@ export interface EnvironmentFacts extends Pick<
   Facts,
   'environment' | 'configuration' | 'workingDirectory' | 'variableFiles'
 > {
-  readonly image: Pick<Facts['image'], 'path'>;
+  /** The image as it was named: where that is a link, a script of the image may do what its name says. */
+  readonly imagePath: AbsolutePath;
 }
 
 /** Steps 1–3 of runtime contract §2.8. */
@@ -153,7 +154,7 @@ function ownVariables(
   facts: EnvironmentFacts,
   home: Pick<Home, 'destination'>,
 ): readonly Variable[] {
-  const image = facts.image.path;
+  const image = facts.imagePath;
   const both: readonly (readonly [Bytes, Bytes])[] = [
     ['CONTAINER', image],
     ['NAME', baseName(image)],

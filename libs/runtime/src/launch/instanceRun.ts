@@ -2,7 +2,7 @@ import type { Facts } from '../facts.js';
 import { instancePlace } from '../instance/place.js';
 import type { InstanceOptions } from '../options/launchOptions.js';
 import { absolutePath } from '../paths.js';
-import type { Become, Bytes, Instance, Payload } from '../plan.js';
+import type { AbsolutePath, Become, Bytes, Instance, Payload } from '../plan.js';
 import { refusal } from '../refusal.js';
 import type { ContainerEnvironment } from './environment.js';
 import { plainEnvironment } from './environment.js';
@@ -31,8 +31,15 @@ export function instanceFacts(facts: Facts): Facts {
 export function instanceRun(
   instance: InstanceOptions,
   become: Become,
-  { facts, home, mode }: { readonly facts: Facts; readonly home: Home; readonly mode: Mode },
+  launch: {
+    readonly facts: Facts;
+    /** As the caller named it. */
+    readonly imagePath: AbsolutePath;
+    readonly home: Home;
+    readonly mode: Mode;
+  },
 ): Instance {
+  const { facts, imagePath, home, mode } = launch;
   if (!facts.configuration.allowPidNamespace)
     throw refusal(
       'an instance needs a PID namespace of its own, which the configuration forbids ("allow pid ns = no")',
@@ -44,7 +51,7 @@ export function instanceRun(
     become,
     name: instance.name,
     place: instancePlace(facts),
-    image: facts.image.path,
+    image: imagePath,
     home: home.destination,
     mode: mode.kind,
     boot: instance.boot,

@@ -11,6 +11,7 @@ import type {
   Step,
   WorkingDirectory,
 } from '../plan.js';
+import { absolutePath } from '../paths.js';
 import { refusal } from '../refusal.js';
 import { addFiles, stageAccounts } from './accountFiles.js';
 import { debugMessages } from './debugMessages.js';
@@ -59,7 +60,8 @@ export function planLaunch(wanted: LaunchOptions, given: Facts): PlannedLaunch {
   const options = permitted(wanted, facts, messages);
   const mode = chooseMode(options, facts, messages);
   const home = resolveHome(options, facts);
-  const environment = containerEnvironment(options, facts, home, messages);
+  const imagePath = absolutePath(facts.workingDirectory, options.image);
+  const environment = containerEnvironment(options, { ...facts, imagePath }, home, messages);
   warnOfVariableFiles(options, facts.variableFiles, messages);
   const { steps, root } = launchSteps(options, facts, mode, home, messages);
   const become: Become = {
@@ -76,7 +78,10 @@ export function planLaunch(wanted: LaunchOptions, given: Facts): PlannedLaunch {
     steps,
     root,
     credentials: credentials(options, facts, mode),
-    run: options.instance === null ? become : instanceRun(options.instance, become, { facts, home, mode }),
+    run:
+      options.instance === null
+        ? become
+        : instanceRun(options.instance, become, { facts, imagePath, home, mode }),
     inheritDescriptors: options.instance === null,
     dieWithParent: false,
   };
