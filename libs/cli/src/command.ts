@@ -3,7 +3,7 @@ import type { Environment } from './environment.js';
 import type { Messages } from './messages.js';
 import type { Output } from './output.js';
 import type { ProgressMaker } from './progress.js';
-import type { Prompts } from './prompts.js';
+import type { Prompts } from './questions.js';
 
 export interface Positional {
   readonly name: string;

@@ -9,5 +9,6 @@ export * from './output.js';
 export { formatSize } from '#libs/core';
 export * from './progress.js';
 export * from './prompts.js';
+export * from './questions.js';
 export * from './run-program.js';
 export * from './testing/run.js';

@@ -8,7 +8,7 @@ import { LEVELS, Messages } from './messages.js';
 import { Output, type Sink } from './output.js';
 import { completeFlags, parseBoolean, parseFlags } from './parse.js';
 import { noProgress, type ProgressMaker } from './progress.js';
-import { noPrompts, type Prompts } from './prompts.js';
+import { noPrompts, type Prompts } from './questions.js';
 import { find, globalFlags } from './tree.js';
 
 /** The world around one run of a program. Tests pass collectors, `runProgram` passes the process. */

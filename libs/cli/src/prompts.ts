@@ -1,42 +1,4 @@
-import { DomainError, expected } from '#libs/core';
-import { Interrupted } from './failures.js';
-import { PipedLines } from './piped-lines.js';
-
-/** A question, and the flag that answers it, for scripts. */
-interface Question {
-  readonly message: string;
-  readonly flag: string;
-  /**
-   * Where standard input is no terminal, its next line is the answer: for questions that the stock programs ask, too, because
-   * scripts for them pipe the answer in. Other questions leave standard input alone.
-   */
-  readonly fromPipe?: boolean;
-}
-
-/** Questions to the person at the terminal. */
-export interface Prompts {
-  text(question: Question & { readonly initial?: string }): Promise<string>;
-  password(question: Question): Promise<string>;
-  confirm(question: Question): Promise<boolean>;
-  select(
-    question: Question & { readonly options: readonly { value: string; label: string }[] },
-  ): Promise<string>;
-}
-
-/** Asks nobody: every question fails with the flag that would have answered it. */
-export const noPrompts: Prompts = {
-  text: ({ message, flag }) => Promise.reject(unanswered(message, flag)),
-  password: ({ message, flag }) => Promise.reject(unanswered(message, flag)),
-  confirm: ({ message, flag }) => Promise.reject(unanswered(message, flag)),
-  select: ({ message, flag }) => Promise.reject(unanswered(message, flag)),
-};
-
-function unanswered(message: string, flag: string): DomainError {
-  return new DomainError('bad_request', `Cannot ask "${message}": standard input is not a terminal`, {
-    reason: 'not_a_terminal',
-    remedy: `Answer with ${flag}`,
-  });
-}
+import type { Asked, Prompts } from './questions.js';
 
 /**
  * Questions on a terminal, asked on standard error so that standard output stays for results. Without a terminal a line of
@@ -44,99 +6,15 @@ function unanswered(message: string, flag: string): DomainError {
  * @param streams opens the streams; called with the first question
  * @param signal ends the wait for a line
  */
-export function promptsOn(
-  streams: () => { readonly input: Input; readonly output: Output },
-  signal: AbortSignal,
-): Prompts {
-  let lines: PipedLines | undefined;
-  const piped = async ({ message, flag, fromPipe }: Question): Promise<string> => {
-    const { input, output } = streams();
-    if (fromPipe !== true || isTerminal(input)) throw unanswered(message, flag);
-    output.write(`${message}: `);
-    const line = await (lines ??= new PipedLines(input)).next(signal);
-    output.write('\n');
-    if (line === undefined) throw unanswered(message, flag);
-    return line;
-  };
-  const answer = async <T extends string | boolean>(
-    question: Question,
-    ask: (clack: typeof import('@clack/prompts'), common: Common) => Promise<T | symbol>,
-    read: (line: string) => T,
-  ): Promise<T> => {
-    const { message } = question;
-    const { input, output } = streams();
-    if (!isTerminal(input) || !isTerminal(output)) return read(await piped(question));
-    // A terminal that does not say how wide it is (serial lines, some containers) would get one letter a line.
-    if (!output.columns) Object.defineProperty(output, 'columns', { value: 80, writable: true });
-    const given = await ask(await import('@clack/prompts'), { message, input, output });
-    if (typeof given === 'symbol') throw new Interrupted('SIGINT');
-    return given;
-  };
+export function promptsOn(streams: () => Asked, signal: AbortSignal): Prompts {
+  // Most commands ask nothing.
+  let asking: Promise<Prompts> | undefined;
+  const ask = (): Promise<Prompts> =>
+    (asking ??= import('./asking.js').then(({ askingOn }) => askingOn(streams, signal)));
   return {
-    text: (question) =>
-      answer<string>(
-        question,
-        (clack, common) =>
-          clack.text({
-            ...common,
-            ...(question.initial === undefined ? {} : { initialValue: question.initial }),
-          }),
-        (line) => (line === '' ? (question.initial ?? '') : line),
-      ),
-    password: (question) =>
-      answer<string>(
-        question,
-        (clack, common) => clack.password(common),
-        (line) => line,
-      ),
-    confirm: (question) =>
-      answer<boolean>(
-        question,
-        (clack, common) => clack.confirm({ ...common, initialValue: false }),
-        (line) => yesOrNo(line, question.message),
-      ),
-    select: (question) =>
-      answer<string>(
-        question,
-        (clack, common) => clack.select<string>({ ...common, options: [...question.options] }),
-        (line) => numbered(line, question),
-      ),
+    text: async (question) => (await ask()).text(question),
+    password: async (question) => (await ask()).password(question),
+    confirm: async (question) => (await ask()).confirm(question),
+    select: async (question) => (await ask()).select(question),
   };
-}
-
-/** As the stock programs take it: an empty line is a no. */
-function yesOrNo(line: string, message: string): boolean {
-  const word = line.trim().toLowerCase();
-  if (word === 'y' || word === 'yes') return true;
-  if (word === '' || word === 'n' || word === 'no') return false;
-  throw badAnswer('yes or no', message, line);
-}
-
-/** As the stock programs number what there is to choose from: from 0. */
-function numbered(
-  line: string,
-  { message, options }: { readonly message: string; readonly options: readonly { value: string }[] },
-): string {
-  const chosen = /^\d+$/.test(line.trim()) ? options[Number(line)] : undefined;
-  if (chosen !== undefined) return chosen.value;
-  throw badAnswer(`a number from 0 to ${options.length - 1}`, message, line);
-}
-
-function badAnswer(what: string, message: string, line: string): DomainError {
-  return new DomainError('bad_request', expected(what, `the answer to "${message}"`, line), {
-    reason: 'bad_answer',
-  });
-}
-
-type Input = NodeJS.ReadStream | NodeJS.ReadableStream;
-type Output = NodeJS.WriteStream | { write(text: string): unknown };
-
-function isTerminal<T extends object>(stream: T): stream is Extract<T, { readonly isTTY?: boolean }> {
-  return 'isTTY' in stream && stream.isTTY === true;
-}
-
-interface Common {
-  readonly message: string;
-  readonly input: NodeJS.ReadStream;
-  readonly output: NodeJS.WriteStream;
 }
