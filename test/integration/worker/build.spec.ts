@@ -55,7 +55,9 @@ describe('a remote build', () => {
   });
 
   it('that fails says step, line and exit status, and leaves nothing', async () => {
-    const id = await submit(`${BASE}${POST}(sleep 98765 &)\ntrue\nexit 7\n`);
+    // What goes on in the background says its line when it comes to it.
+    const isThere = 'until pidof sleep; do true; done';
+    const id = await submit(`${BASE}${POST}(sleep 98765 &)\n${isThere}\nexit 7\n`);
     const log = await logOf(id);
     expect(log).toContain('while running %post at line 9 of the definition: exit status 7');
     const status = await builds.builder.status(id);
