@@ -7,7 +7,7 @@ export const policy = [
   {
     stock: 'push -U plain.sif library://{me}/tools/unsigned:2',
     status: 255,
-    says: [`${ONLY('pushed to')} not signed (403 Forbidden)`],
+    says: [`${ONLY('pushed to')} not signed. `, '(403 Forbidden)'],
   },
   {
     stock: 'push bob.sif library://{me}/tools/bob:1',
@@ -19,7 +19,7 @@ export const policy = [
   {
     stock: 'pull --disable-cache k.sif library://{me}/tools/unsigned:1',
     status: 255,
-    says: [`${ONLY('pulled from')} not signed (403 Forbidden)`],
+    says: [`${ONLY('pulled from')} not signed. `, '(403 Forbidden)'],
     gone: 'k.sif',
   },
   { stock: 'pull --disable-cache l.sif library://{me}/tools/hello:2', same: ['l.sif', 'hello.sif'] },

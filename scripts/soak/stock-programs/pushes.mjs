@@ -1,5 +1,5 @@
 const NO_ROOM =
-  /The quota of the entity {me} is 2\.0 MiB \(2097152 bytes\), 1\.0 MiB \(\d+ bytes\) are used: 1\.0 MiB \(\d+ bytes\) more do not fit \(507 /;
+  /The quota of the entity {me} is 2\.0 MiB \(2097152 bytes\), 1\.0 MiB \(\d+ bytes\) are used: 1\.0 MiB \(\d+ bytes\) more do not fit\. Delete images of {me} .* \(507 /;
 
 /** What is taken, and in which words the rest is refused. */
 export const pushes = [
@@ -17,7 +17,7 @@ export const pushes = [
   {
     stock: 'push hello.sif library://admin/{me}/theirs:2',
     status: 255,
-    says: ['admin/{me}/theirs belongs to somebody else (403 Forbidden)'],
+    says: ['admin/{me}/theirs belongs to somebody else. Ask an owner of admin; ', '(403 Forbidden)'],
   },
   { admin: 'library set {me} --quota 2M' },
   { stock: 'push hello.sif library://{me}/tools/hello:1,latest', status: 255, says: [NO_ROOM] },

@@ -25,7 +25,7 @@ export const endOfRemote = [
   {
     stock: 'delete --force library://{me}/tools/hello:1',
     status: 255,
-    says: ['A token is needed (401 Unauthorized)'],
+    says: ['A token is needed. ', '(401 Unauthorized)'],
   },
   { stock: 'push hello.sif library://{me}/tools/hello:9', status: 255, says: ['no authentication token'] },
   { stock: 'key push {fingerprint}', status: 2, says: ['unauthorized or missing token'] },
