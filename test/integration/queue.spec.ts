@@ -215,6 +215,17 @@ describe.skipIf(reason)(`the queue${skipped(reason)}`, () => {
     expect(worker.lines.filter((line) => line.startsWith('start'))).toEqual([`start ${job.key} 1`]);
   });
 
+  it('is ready after a restart of Redis when it can do everything again', async () => {
+    const queue = await newQueue();
+    const job = await add(queue);
+    for (let round = 0; round < 10; round += 1) {
+      await redis.kill();
+      await redis.restart();
+      await expect.poll(() => queue.check().then(() => true)).toBe(true);
+      await queue.cancel(job);
+    }
+  });
+
   it('stops a handler whose job another worker has by now', async () => {
     const queue = await newQueue();
     const first = script(redis.url, 'hold');

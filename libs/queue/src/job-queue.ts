@@ -134,9 +134,9 @@ export class JobQueue {
     });
   }
 
-  /** For readiness: resolves when Redis answers. @throws DomainError `unavailable` with a sentence */
-  check(): Promise<void> {
-    return this.#connection.check();
+  /** For readiness: resolves when Redis answers on every connection of this queue. @throws DomainError `unavailable` with a sentence */
+  async check(): Promise<void> {
+    await Promise.all([this.#connection.check(), this.#signals.check()]);
   }
 
   async close(): Promise<void> {
