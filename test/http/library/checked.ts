@@ -65,13 +65,14 @@ export async function requireRepair(
 }
 
 /**
- * Waits until the feed of events ends where it says. The stand-in for MongoDB knows no transactions: there, numbers are given before the
- * feed says so.
+ * Waits until every event has its number, and the feed of events ends where it says. The stand-in for MongoDB knows no transactions: there,
+ * numbers are given before the feed says so.
  */
 export async function feedSettled({ app }: World): Promise<void> {
   const feed = app.get(EventFeed);
   // Not `expect.poll`, which works in a test only: what is right in the end is also asked behind the last test.
   await vi.waitFor(async () => {
+    expect(await feed.waiting(1)).toEqual([]);
     const { head = 0 } = (await feed.feed())?.value ?? {};
     const beyond = { after: head, head: Number.MAX_SAFE_INTEGER, limit: 1 };
     expect((await feed.page({ index: 'bySequence', equal: [] }, beyond)).items).toEqual([]);
