@@ -1,30 +1,23 @@
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DIRECTIVES, parseConfiguration } from '#libs/runtime';
+import { installed } from '../testing/installed.js';
 import { World } from '../testing/world.js';
 import { template, withoutMeaning } from './template.js';
 
-/** The folder of the installation's configuration files, of this test alone. */
-const { etc } = vi.hoisted(() => ({ etc: { folder: '', root: '' } }));
-vi.mock('../installation.js', async (original) => ({
-  ...(await original<typeof import('../installation.js')>()),
-  configurationFolder: () => etc.folder,
-  installation: () => ({ folder: etc.root, version: '0.1.0' }),
-}));
+vi.mock('../installation.js', async () => (await import('../testing/installed.js')).ofTest);
 
 let world: World;
 beforeEach(async () => {
   world = await World.create();
-  etc.root = world.folder;
-  etc.folder = world.path('etc', 'singularity');
+  installed.folder = world.folder;
 });
 afterEach(() => world.close());
 
-const file = () => join(etc.folder, 'singularity.conf');
+const file = () => world.path('etc/singularity/singularity.conf');
 const written = () => readFile(file(), 'utf8');
 const put = async (text: string, mode = 0o644) => {
-  await mkdir(etc.folder, { recursive: true });
+  await mkdir(world.path('etc/singularity'), { recursive: true });
   await writeFile(file(), text);
   await chmod(file(), mode);
 };
@@ -43,7 +36,7 @@ describe('sing config global', () => {
       ]);
     expect(text).toContain('# The home directory of the caller. (yes or no)\nmount home = no\n');
     expect((await stat(file())).mode & 0o777).toBe(0o644);
-    expect(await readdir(etc.folder)).toEqual(['singularity.conf']);
+    expect(await readdir(world.path('etc/singularity'))).toEqual(['singularity.conf']);
   });
 
   it('keeps everything else in a file as it is', async () => {
@@ -140,7 +133,7 @@ describe('sing config global', () => {
 
   it('is for root and the owner of the installation', async () => {
     if (process.getuid?.() !== 0) return;
-    etc.root = '/';
+    installed.folder = '/';
     process.seteuid?.(65534);
     try {
       const ended = await config('--set', 'mount tmp', 'no');

@@ -1,14 +1,10 @@
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SIF_FIXTURES, sifFixture } from '../../../../test/support/sif-fixtures.js';
+import { installed } from '../testing/installed.js';
 import { World } from '../testing/world.js';
 
-/** The folder of the installation's configuration files, of this test alone. */
-const { etc } = vi.hoisted(() => ({ etc: { folder: '' } }));
-vi.mock('../installation.js', async (original) => ({
-  ...(await original<typeof import('../installation.js')>()),
-  configurationFolder: () => etc.folder,
-}));
+vi.mock('../installation.js', async () => (await import('../testing/installed.js')).ofTest);
 
 const A = '1F4F38EC5FDB2A627E9237FEA4E241FB667D1318';
 const PUBLIC = `${SIF_FIXTURES}/keys/test-key-a.pub.asc`;
@@ -16,7 +12,7 @@ const PUBLIC = `${SIF_FIXTURES}/keys/test-key-a.pub.asc`;
 let world: World;
 beforeEach(async () => {
   world = await World.create();
-  etc.folder = world.path('etc', 'singularity');
+  installed.folder = world.folder;
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -31,7 +27,7 @@ describe('the keys that all users trust', () => {
     as(0);
     await world.ok(['key', 'import', '--global', PUBLIC]);
     expect((await stat(ring())).mode & 0o777).toBe(0o644);
-    expect((await stat(etc.folder)).mode & 0o005).toBe(0o005);
+    expect((await stat(world.path('etc/singularity'))).mode & 0o005).toBe(0o005);
     as(1000);
     expect((await world.ok(['key', 'list', '-g'])).stdout).toContain(`(${ring()})`);
     expect(JSON.parse((await world.ok(['key', 'list', '-g', '--json'])).stdout)).toMatchObject({
@@ -82,7 +78,7 @@ describe('the keys that all users trust', () => {
   });
 
   it('are not believed when others may write to the file', async () => {
-    await mkdir(etc.folder, { recursive: true });
+    await mkdir(world.path('etc/singularity'), { recursive: true });
     await writeFile(ring(), '');
     await chmod(ring(), 0o666);
     as(0);

@@ -1,18 +1,14 @@
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { installed } from '../testing/installed.js';
 import { World } from '../testing/world.js';
 
-/** The folder of the installation's configuration files, of this test alone. */
-const { etc } = vi.hoisted(() => ({ etc: { folder: '' } }));
-vi.mock('../installation.js', async (original) => ({
-  ...(await original<typeof import('../installation.js')>()),
-  configurationFolder: () => etc.folder,
-}));
+vi.mock('../installation.js', async () => (await import('../testing/installed.js')).ofTest);
 
 let world: World;
 beforeEach(async () => {
   world = await World.create();
-  etc.folder = world.path('etc', 'singularity');
+  installed.folder = world.folder;
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -26,7 +22,7 @@ const list = async () =>
   (JSON.parse((await world.ok(['remote', 'list', '--json'])).stdout) as { remotes: object[] }).remotes;
 
 async function write(text: string): Promise<void> {
-  await mkdir(etc.folder, { recursive: true });
+  await mkdir(world.path('etc/singularity'), { recursive: true });
   await writeFile(world.path('etc/singularity/remote.yaml'), text, { mode: 0o644 });
 }
 
