@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AuditEntry } from '#libs/contract';
@@ -58,6 +58,15 @@ export function tenLines(title: string, start: () => Promise<World>): void {
       const { stdout } = await me.singOk('build', '--remote', 'hello.sif', definition);
       expect(stdout).toContain('/bin/busybox --install');
       expect(stdout).toMatch(/Build complete: \d+ bytes, sha256\.[0-9a-f]{64}/);
+    });
+
+    it('build --remote --sandbox: a folder of the same, and nothing is left on the way', async () => {
+      const definition = join(CHECKOUT, 'examples/hello.def');
+      await me.ok('mkdir', [me.path('tmp')]);
+      const here = me.with({ TMPDIR: me.path('tmp') });
+      await here.singOk('build', '--remote', '--sandbox', 'box', definition);
+      expect((await me.singOk('run', 'box')).stdout).toContain('Hello from a container');
+      expect(readdirSync(me.path('tmp'))).toEqual([]);
     });
 
     it('sign and verify', async () => {

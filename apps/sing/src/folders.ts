@@ -46,6 +46,26 @@ export async function usableTemporaryFolder(place: Place): Promise<string> {
 }
 
 /**
+ * Stops unless there is a folder that a file can be made in: told before anything is built or fetched, not after.
+ * @throws DomainError `not_found`, `forbidden`
+ */
+export async function requireFolder(folder: string): Promise<void> {
+  const stats = await stat(folder).catch(() => undefined);
+  if (stats?.isDirectory() !== true)
+    throw new DomainError('not_found', `There is no folder ${folder}`, {
+      reason: 'no_such_folder',
+      remedy: `Make it first: mkdir -p ${folder}`,
+    });
+  await access(folder, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    throw new DomainError('forbidden', `You may not make a file in ${folder}`, {
+      reason: 'no_permission',
+      remedy: 'Name a place for the image that you may write to',
+      cause,
+    });
+  });
+}
+
+/**
  * Makes a folder for this person's eyes only: "`~/.singularity` 0700 forced on use" (runtime contract §1.8).
  * @throws DomainError when it belongs to somebody else
  */

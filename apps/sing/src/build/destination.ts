@@ -1,8 +1,8 @@
-import { constants } from 'node:fs';
-import { access, lstat, stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import { DomainError, systemCode } from '#libs/core';
+import { requireFolder } from '../folders.js';
 
 /**
  * The absolute path of an image that will be made, after asking whether it may replace what is there: "existing OUT asks
@@ -30,8 +30,7 @@ export async function localDestination(
       reason: 'is_a_folder',
       remedy: `Name the image in it: ${join(output, 'hello.sif')}`,
     });
-  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force', fromPipe: true })) return path;
-  throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
+  return replacing(path, prompts);
 }
 
 /**
@@ -46,26 +45,11 @@ export async function sandboxDestination(
   await requireFolder(dirname(path));
   const { mayReplace } = await import('#libs/build');
   if (!(await mayReplace(path)) || force) return path;
-  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force', fromPipe: true })) return path;
-  throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
+  return replacing(path, prompts);
 }
 
-/**
- * Stops unless there is a folder that a file can be made in: told before anything is built or fetched, not after.
- * @throws DomainError `not_found`, `forbidden`
- */
-export async function requireFolder(folder: string): Promise<void> {
-  const stats = await stat(folder).catch(() => undefined);
-  if (stats?.isDirectory() !== true)
-    throw new DomainError('not_found', `There is no folder ${folder}`, {
-      reason: 'no_such_folder',
-      remedy: `Make it first: mkdir -p ${folder}`,
-    });
-  await access(folder, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
-    throw new DomainError('forbidden', `You may not make a file in ${folder}`, {
-      reason: 'no_permission',
-      remedy: 'Name a place for the image that you may write to',
-      cause,
-    });
-  });
+/** @throws DomainError `conflict` when it is not to be replaced, and when nobody says so */
+async function replacing(path: string, prompts: Surroundings['prompts']): Promise<string> {
+  if (await prompts.confirm({ message: `Replace ${path}?`, flag: '--force', fromPipe: true })) return path;
+  throw new DomainError('conflict', `${path} stays as it is`, { reason: 'exists' });
 }

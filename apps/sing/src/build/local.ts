@@ -4,9 +4,9 @@ import type { Surroundings } from '#libs/cli';
 import type { BuildLog, ClaimedFolder, PullBase, WorkFolder } from '#libs/build';
 import { DomainError, messageOf } from '#libs/core';
 import type { VerifyResult } from '#libs/signing';
-import { usableTemporaryFolder } from '../folders.js';
 import { refuseBuildSource } from '../image/transport.js';
 import { registryAccess } from '../registry/flags.js';
+import { claimFolder, removeFolder, tellsWhatStays } from './claimed.js';
 import { localDestination, sandboxDestination } from './destination.js';
 import { readSource } from './source.js';
 
@@ -35,12 +35,10 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
     readSource(place, build.source),
     readBuildArguments(place, flags),
   ]);
-  const [{ buildInEnclosure, ClaimedFolder, packContext, placeSandbox, WorkFolder }, { parseDefinition }] =
+  const [{ buildInEnclosure, packContext, placeSandbox, WorkFolder }, { parseDefinition }] =
     await Promise.all([import('#libs/build'), import('#libs/deffile')]);
   const definition = parseDefinition(source.text, { buildArguments });
-  const onStays = (path: string, error: unknown) => place.log.verbose(`${path} stays: ${messageOf(error)}`);
-  const parent = await usableTemporaryFolder(place);
-  const claimed = await ClaimedFolder.claim({ parent, prefix: 'sing-build-', onStays });
+  const claimed = await claimFolder(place, 'sing-build-');
   let keep = flags['no-cleanup'];
   try {
     const workFolder = await WorkFolder.at(join(claimed.path, 'work'));
@@ -71,6 +69,7 @@ export async function buildLocally(place: Surroundings, build: LocalBuild): Prom
     });
     if (flags.sandbox) {
       place.log.info('Creating sandbox directory...');
+      const onStays = tellsWhatStays(place);
       await placeSandbox({ image, destination, log: logOf(place), onStays, signal });
     }
     keep = false;
@@ -174,12 +173,4 @@ async function keepFolder({ log }: Surroundings, folder: ClaimedFolder): Promise
   await rename(folder.path, kept);
   log.info(`The work folder was kept: ${kept}`);
   await folder.remove();
-}
-
-async function removeFolder({ log }: Surroundings, folder: ClaimedFolder): Promise<void> {
-  try {
-    await folder.remove();
-  } catch (error) {
-    log.warning(`The work folder ${folder.path} could not be removed: ${messageOf(error)}`);
-  }
 }

@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Surroundings } from '#libs/cli';
 import { DomainError } from '#libs/core';
-import { usableTemporaryFolder } from '../folders.js';
+import { claimFolder, removeFolder } from './claimed.js';
 import { sandboxDestination } from './destination.js';
 import { buildLocally, type LocalBuild } from './local.js';
 import { buildRemotely, type RemoteBuild } from './remote.js';
@@ -28,13 +27,13 @@ export async function buildRemoteSandbox(
       },
     );
   await sandboxDestination(place, build.output, flags.force);
-  const folder = await mkdtemp(join(await usableTemporaryFolder(place), 'sing-remote-'));
+  const claimed = await claimFolder(place, 'sing-remote-');
   try {
-    const image = join(folder, 'image.sif');
+    const image = join(claimed.path, 'image.sif');
     await buildRemotely(place, { ...build, output: image });
-    // Asked already.
+    // What comes from elsewhere is unpacked in the enclosure of a build alone. It was asked already.
     await buildLocally(place, { ...build, source: image, flags: { ...flags, force: true } });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(place, claimed);
   }
 }

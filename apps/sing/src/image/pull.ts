@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { defineCommand, jsonFlag, printable, UsageError, type Surroundings } from '#libs/cli';
 import { messageOf, refuseExisting } from '#libs/core';
-import { requireFolder } from '../build/destination.js';
+import { requireFolder } from '../folders.js';
 import { registryAccess, registryFlags } from '../registry/flags.js';
 import type { Fetched } from './found-image.js';
 import { archFlag, libraryFlags } from './library.js';

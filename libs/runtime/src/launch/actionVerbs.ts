@@ -31,7 +31,7 @@ const info = (options: LaunchOptions, text: Bytes): Bytes =>
   options.messages.level >= 1 ? `printf '%-8s %s\\n' 'INFO:' ${quoted(text)} >&2` : ':';
 
 /**
- * Becomes a program. A shell whose \`exec\` fails (no interpreter or loader, a program for another machine) says its reason and ends with 126 or 127; the status of
+ * Becomes a program. A shell whose `exec` fails (no interpreter or loader, a program for another machine) says its reason and ends with 126 or 127; the status of
  * a start that fails is another. Shells but bash end at once, through the trap.
  */
 const BECOME = `__sing_unable() {
@@ -46,8 +46,8 @@ __sing_unable
 }`;
 
 /**
- * The search is done here and not left to the shell's \`exec\`, whose message and status (127) are others. The first word is left alone
- * by the loop's own words: only \`"$@"\` reaches the payload.
+ * The search is done here and not left to the shell's `exec`, whose message and status (127) are others. The first word is left alone
+ * by the loop's own words: only `"$@"` reaches the payload.
  */
 const EXEC = `case $1 in
 */*)
