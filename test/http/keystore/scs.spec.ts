@@ -11,6 +11,7 @@ import { WebModule } from '#apps/web/src/web.module';
 import { run, type RunOptions, type RunResult } from '#libs/cli';
 import { readKeys } from '#libs/pgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitForEntries } from '../../support/audit.js';
 import { announce } from '../../support/announce.js';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { addKey, getKeys, newTestKey, type TestKey } from '../../support/pgp-keys.js';
@@ -244,7 +245,6 @@ describe('a check', () => {
       await announce(path('home'), app, admin);
     }
     expect(await getKeys(app, 'check0@example.org')).toHaveLength(1);
-    const { body } = await app.request('/v1/audit?action=key.repair', { token: admin });
-    expect(body.data.length).toBe(2);
+    await waitForEntries(app, admin, 'action=key.repair', 2);
   });
 });

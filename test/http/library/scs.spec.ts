@@ -7,6 +7,7 @@ import { scs } from '#apps/scs/src/program';
 import { WebModule } from '#apps/web/src/web.module';
 import { run, type RunOptions, type RunResult } from '#libs/cli';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitForEntries } from '../../support/audit.js';
 import { announce } from '../../support/announce.js';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -134,9 +135,7 @@ describe('scs library check', () => {
       await announce(path('home'), app, admin);
     }
     expect((await check([])).stdout).toBe(CLEAN());
-    const { body } = await app.request('/v1/audit?action=library.repair', { token: admin });
-    expect(
-      (body.data as { actor: { username: string } | null }[]).map(({ actor }) => actor?.username),
-    ).toEqual([undefined, 'root', 'root']);
+    const entries = await waitForEntries(app, admin, 'action=library.repair', 3);
+    expect(entries.map(({ actor }) => actor?.username)).toEqual([undefined, 'root', 'root']);
   });
 });
