@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { makeImage, skipContainers, type Ended } from '../support/containers.js';
 import { makeSquashfs, runWithFuse, skipFuse } from '../support/fuse.js';
 import { instanceOwner, isRunning, parentOf, type InstanceOwner } from '../support/instances.js';
-import { eventually, processesWith } from '../support/processes.js';
+import { childrenOf, eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 // The server of an instance's image is its own, and lives as long as the instance does.
@@ -72,6 +72,8 @@ describe.skipIf(skipContainers() || skipFuse())('image files of instances', () =
 
   it('kill -9 of the server leaves an instance that is stopped as ever', async () => {
     const pid = await start('one');
+    // The instance ends with a startscript that fails, and one whose shell cannot be read any more does.
+    await eventually('the startscript to be over', () => childrenOf(pid));
     for (const server of servers()) process.kill(server, 'SIGKILL');
     expect((await run(['exec', 'instance://one', 'cat', '/etc/group'])).status).not.toBe(0);
     expect(await run(['instance', 'stop', 'one'])).toMatchObject({ status: 0 });

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
 import { commandWithFuse, ENVIRONMENT, makeSquashfs, skipFuse } from '../support/fuse.js';
-import { eventually, processesWith } from '../support/processes.js';
+import { childrenOf, eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const asUser = process.getuid?.() === 0 ? { uid: ordinaryId(), gid: ordinaryId() } : {};
@@ -76,8 +76,9 @@ describe.skipIf(skipContainers())('processes of a container', () => {
   it('with --pid --no-init a payload that is killed ends the program by the same signal', async () => {
     const child = await startReady(['-p', '--no-init'], 'while :; do sleep 0.05; done');
     // Its child, and not what looks like it: the same test may run elsewhere on this machine.
-    const payload = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
-    process.kill(Number(payload), 'SIGKILL');
+    const [payload, ...others] = childrenOf(child.pid ?? Number.NaN);
+    expect(others).toEqual([]);
+    process.kill(payload ?? Number.NaN, 'SIGKILL');
     expect(await endOf(child)).toEqual([null, 'SIGKILL']);
     await nothingIsLeft();
   });

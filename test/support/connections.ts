@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { childrenOf } from './processes.js';
 
 /** A TCP connection over IPv4 as one of its ends sees it. */
 export interface Connection {
@@ -27,13 +28,7 @@ function portOf(address = ''): number {
 
 /** A process and its descendants. */
 function familyOf(pid: number): number[] {
-  const children = entriesOf(`/proc/${pid}/task`).flatMap((thread) =>
-    textOf(`/proc/${pid}/task/${thread}/children`)
-      .split(' ')
-      .filter((word) => word !== '')
-      .map(Number),
-  );
-  return [pid, ...children.flatMap(familyOf)];
+  return [pid, ...childrenOf(pid).flatMap(familyOf)];
 }
 
 function socketsOf(pid: number): string[] {
@@ -46,7 +41,6 @@ function socketsOf(pid: number): string[] {
 
 // What ends while it is looked at has nothing.
 const entriesOf = (folder: string): string[] => orElse([], () => readdirSync(folder));
-const textOf = (file: string): string => orElse('', () => readFileSync(file, 'latin1'));
 const linkOf = (path: string): string => orElse('', () => readlinkSync(path));
 
 function orElse<T>(otherwise: T, read: () => T): T {

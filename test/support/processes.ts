@@ -21,6 +21,20 @@ export function processesWith(word: string): string[] {
   return found;
 }
 
+/** What a process has started and not awaited yet; nothing for one that is gone. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
+        .split(' ')
+        .filter((word) => word !== '')
+        .map(Number),
+    );
+  } catch {
+    return [];
+  }
+}
+
 /** Waits until `done` says so; the kernel takes things down a moment after a process has ended. @throws Error with what was there at the deadline */
 export async function eventually(what: string, done: () => boolean | readonly unknown[]): Promise<void> {
   const end = Date.now() + DEADLINE;
