@@ -17,9 +17,10 @@ describe('the identity of a process', () => {
   it('is read past a name with spaces and parentheses', async () => {
     const child = spawn('bash', [
       '-c',
-      'exec -a x bash -c "printf \'a) R 1 (\' > /proc/self/comm; read line"',
+      'exec -a x bash -c "printf \'a) R 1 (\' > /proc/self/comm; echo named; read line"',
     ]);
-    await expect.poll(() => readFileSync(`/proc/${child.pid}/comm`, 'latin1')).toBe('a) R 1 (\n');
+    await once(child.stdout, 'data');
+    expect(readFileSync(`/proc/${child.pid}/comm`, 'latin1')).toBe('a) R 1 (\n');
     const found = identify(child.pid ?? 0);
     expect(found?.started).toMatch(/^[0-9a-f-]{36}:\d+$/);
     child.stdin.end();
