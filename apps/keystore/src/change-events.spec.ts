@@ -109,7 +109,7 @@ it('forgets who has gone', async () => {
   await stream.next();
   expect(events.open).toBe(1);
   stream.close();
-  await vi.waitFor(() => expect(events.open).toBe(0));
+  await expect.poll(() => events.open).toBe(0);
 });
 
 it('ends after an hour, so that whoever listens has to ask again', async () => {
@@ -118,7 +118,7 @@ it('ends after an hour, so that whoever listens has to ask again', async () => {
   for (let beat = 1; beat < LIMITS.eventBeats; beat += 1) vi.advanceTimersByTime(LIMITS.heartbeatMs);
   expect(events.open).toBe(1);
   vi.advanceTimersByTime(LIMITS.heartbeatMs);
-  await vi.waitFor(() => expect(events.open).toBe(0));
+  await expect.poll(() => events.open).toBe(0);
   let last = '';
   while (last !== 'undefined') last = await stream.next();
 });

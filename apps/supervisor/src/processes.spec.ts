@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,9 +17,10 @@ describe('the identity of a process', () => {
   it('is read past a name with spaces and parentheses', async () => {
     const child = spawn('bash', [
       '-c',
-      'exec -a x bash -c "printf \'a) R 1 (\' > /proc/self/comm; read line"',
+      'exec -a x bash -c "printf \'a) R 1 (\' > /proc/self/comm; echo named; read line"',
     ]);
-    await once(child, 'spawn');
+    await once(child.stdout, 'data');
+    expect(readFileSync(`/proc/${child.pid}/comm`, 'latin1')).toBe('a) R 1 (\n');
     const found = identify(child.pid ?? 0);
     expect(found?.started).toMatch(/^[0-9a-f-]{36}:\d+$/);
     child.stdin.end();

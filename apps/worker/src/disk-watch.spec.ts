@@ -27,11 +27,18 @@ describe('the watch over the disk of a build', () => {
   it('says nothing while there is room, or about a folder that is not there', async () => {
     const onFull = vi.fn<(why: DiskFull) => void>();
     const { bavail, bsize } = await statfs(tmpdir());
+    const looked = Promise.withResolvers<void>();
+    let looks = 0;
     const watches = [
       DiskWatch.start(tmpdir(), onFull, { diskReserve: (bavail * bsize) / 2, diskInterval: 2 }),
       DiskWatch.start('/nowhere', onFull, { diskReserve: Number.MAX_SAFE_INTEGER, diskInterval: 2 }),
+      // Looks as often as they do, and tells each time.
+      DiskWatch.start(tmpdir(), () => (looks += 1) === 5 && looked.resolve(), {
+        diskReserve: Number.MAX_SAFE_INTEGER,
+        diskInterval: 2,
+      }),
     ];
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await looked.promise;
     for (const watch of watches) watch.stop();
     expect(onFull).not.toHaveBeenCalled();
   });

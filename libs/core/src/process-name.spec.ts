@@ -40,11 +40,9 @@ it('takes a process that has ended for gone before anybody has asked how it ende
   try {
     expect(named(machine, boot, namespace, child, born)).toBe('running');
     // As long as it is a shell it may ask.
-    await expect
-      .poll(() => readFile(`/proc/${parent.pid}/comm`, 'latin1'), { timeout: 5000 })
-      .toBe('sleep\n');
+    await expect.poll(() => readFile(`/proc/${parent.pid}/comm`, 'latin1')).toBe('sleep\n');
     parent.stdin.write('\n');
-    await expect.poll(() => readFile(`/proc/${child}/stat`, 'latin1'), { timeout: 5000 }).toContain(') Z ');
+    await expect.poll(() => readFile(`/proc/${child}/stat`, 'latin1')).toContain(') Z ');
     expect(named(machine, boot, namespace, child, born)).toBe('gone');
   } finally {
     parent.kill('SIGKILL');

@@ -1,6 +1,7 @@
 import { ManualClock } from '#libs/core';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { cpuTime } from '../../../test/support/cpu-time.js';
 import { SIF_FIXTURES } from '../../../test/support/sif-fixtures.js';
 import { clearSign } from './clearSign.js';
 import { looksClearSigned, splitClearSigned } from './clearText.js';
@@ -141,9 +142,8 @@ describe('junk around and inside a clear-signed message', () => {
   it('is bounded in time: a megabyte of blanks takes no second', () => {
     const lines = Buffer.alloc(1024 * 1024 - 2000, ' ');
     const message = Buffer.concat([Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----\n\n'), lines]);
-    const start = performance.now();
-    expect(() => splitClearSigned(message)).toThrow('no signature block');
-    expect(performance.now() - start).toBeLessThan(1000);
+    const time = cpuTime(() => expect(() => splitClearSigned(message)).toThrow('no signature block'));
+    expect(time).toBeLessThan(1000);
   });
 
   it('knows a message by its first line only', () => {

@@ -90,27 +90,37 @@ const METADATA = JSON.stringify({
   type: 'container',
 });
 
-describe('inspect', () => {
+// A program runs for every file that is read in an image: each question is a test of its own, or all of them would take half a minute
+// where others want the processor, too.
+describe.each<[string, string, () => Promise<void>]>([
+  ['a folder', 'root', async () => undefined],
+  ['a squashfs file', 'root.squashfs', async () => void makeSquashfs()],
+  ['a squashfs file that begins with a launch script', 'launched', withLaunchScript],
+  ['an ext3 file', 'root.ext3', async () => makeExt3()],
+  ['a SIF file without metadata', 'image.sif', () => makeSif()],
+  ['a SIF file with an ext3 root', 'image.sif', () => makeSif(undefined, 'ext3')],
+])('inspect of %s', (_name, image, make) => {
+  beforeEach(make);
+
   it.each([
-    ['a folder', 'root', async () => undefined],
-    ['a squashfs file', 'root.squashfs', async () => void makeSquashfs()],
-    ['a squashfs file that begins with a launch script', 'launched', withLaunchScript],
-    ['an ext3 file', 'root.ext3', async () => makeExt3()],
-    ['a SIF file without metadata', 'image.sif', () => makeSif()],
-    ['a SIF file with an ext3 root', 'image.sif', () => makeSif(undefined, 'ext3')],
-  ])('reads %s', async (_name, image, make) => {
-    await make();
-    expect((await world.ok(['inspect', image])).stdout).toBe('org.example.name: hello\n');
-    expect((await world.ok(['inspect', '--runscript', image])).stdout).toBe('#!/bin/sh\necho run\n');
-    expect((await world.ok(['inspect', '-H', image])).stdout).toBe('How to use it\n');
-    expect((await world.ok(['inspect', '-d', image])).stdout).toBe('bootstrap: scratch\n');
+    [[], 'org.example.name: hello\n'],
+    [['--runscript'], '#!/bin/sh\necho run\n'],
+    [['-H'], 'How to use it\n'],
+    [['-d'], 'bootstrap: scratch\n'],
+  ])('reads %j', async (flags, text) => {
+    expect((await world.ok(['inspect', ...flags, image])).stdout).toBe(text);
+  });
+
+  it('reads the environment, as JSON', async () => {
     const { stdout } = await world.ok(['inspect', '--json', '--environment', image]);
     expect(JSON.parse(stdout)).toEqual({
       data: { attributes: { environment: { '/.singularity.d/env/90-environment.sh': 'export A=1' } } },
       type: 'container',
     });
   });
+});
 
+describe('inspect', () => {
   it('prefers the metadata object of a SIF file', async () => {
     await makeSif(METADATA);
     expect((await world.ok(['inspect', 'image.sif'])).stdout).toBe('org.example.name: from the object\n');
@@ -194,19 +204,30 @@ describe('inspect', () => {
     expect([status, stderr]).toEqual([255, expect.stringContaining('The metadata in the image')]);
   });
 
-  it('finds apps in the files of an image', async () => {
-    const scif = world.path('root/scif/apps/tool/scif');
-    await mkdir(join(scif, 'env'), { recursive: true });
-    await writeFile(join(scif, 'runscript'), '#!/bin/sh\ntool\n');
-    await writeFile(join(scif, 'labels.json'), '{"version":"1"}');
-    await writeFile(join(scif, 'env/90-environment.sh'), 'export TOOL=1\n');
-    await mkdir(world.path('root/scif/apps/another'), { recursive: true });
-    makeSquashfs();
-    makeExt3();
-    for (const image of ['root', 'root.squashfs', 'root.ext3']) {
-      expect((await world.ok(['inspect', '--list-apps', image])).stdout).toBe('another\ntool\n');
-      expect((await world.ok(['inspect', '--app', 'tool', image])).stdout).toBe('version: 1\n');
-      expect((await world.ok(['inspect', '--app', 'tool', '-r', image])).stdout).toBe('#!/bin/sh\ntool\n');
+  describe.each<[string, () => void]>([
+    ['root', () => undefined],
+    ['root.squashfs', makeSquashfs],
+    ['root.ext3', makeExt3],
+  ])('finds apps in the files of %s', (image, make) => {
+    beforeEach(async () => {
+      const scif = world.path('root/scif/apps/tool/scif');
+      await mkdir(join(scif, 'env'), { recursive: true });
+      await writeFile(join(scif, 'runscript'), '#!/bin/sh\ntool\n');
+      await writeFile(join(scif, 'labels.json'), '{"version":"1"}');
+      await writeFile(join(scif, 'env/90-environment.sh'), 'export TOOL=1\n');
+      await mkdir(world.path('root/scif/apps/another'), { recursive: true });
+      make();
+    });
+
+    it.each([
+      [['--list-apps'], 'another\ntool\n'],
+      [['--app', 'tool'], 'version: 1\n'],
+      [['--app', 'tool', '-r'], '#!/bin/sh\ntool\n'],
+    ])('with %j', async (flags, text) => {
+      expect((await world.ok(['inspect', ...flags, image])).stdout).toBe(text);
+    });
+
+    it('with --all', async () => {
       expect(JSON.parse((await world.ok(['inspect', '--all', image])).stdout)).toMatchObject({
         data: {
           attributes: {
@@ -217,7 +238,7 @@ describe('inspect', () => {
           },
         },
       });
-    }
+    });
   });
 
   it('prints JSON in the order of the stock program, without what is empty', async () => {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditFilter } from '#libs/contract';
 import type { Documents } from '#libs/documents';
@@ -145,32 +144,13 @@ export function trailSuite(subject: () => TrailSubject): void {
   });
 
   describe('a chainer', () => {
-    it('that is told of a write has it in the chain, signed, within a second', async () => {
+    it('that is told of a write has it in the chain, signed, without being asked', async () => {
       await world.chainer.start();
-      const began = performance.now();
       const write = world.trail.write(tagSet(1));
       world.chainer.note();
       await subject().documents.commit([write]);
-      await expect
-        .poll(async () => (await world.verify()).signedUpTo, { interval: 20, timeout: 5000 })
-        .toBe(1);
-      expect(performance.now() - began).toBeLessThan(1500);
+      await expect.poll(async () => (await world.verify()).signedUpTo).toBe(1);
       await world.chainer.stop();
-    });
-
-    it('signs at most one head a second while something happens, and the last one at the end', async () => {
-      await world.chainer.start();
-      for (let n = 1; n <= 30; n += 1) {
-        await world.trail.record(tagSet(n));
-        world.chainer.note();
-        await delay(50);
-      }
-      await world.chainer.stop();
-      const { heads, signedUpTo, last, problems } = await world.verify();
-      expect(problems).toEqual([]);
-      expect(signedUpTo).toBe(last.sequence);
-      expect(heads).toBeGreaterThanOrEqual(2);
-      expect(heads).toBeLessThanOrEqual(4);
     });
 
     it('goes on when somebody has set the head back, says so, and verification finds nothing that is not so', async () => {

@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DomainError } from '#libs/core';
 import { EventStreams, type OpenStream } from './event-streams.js';
 
@@ -66,11 +66,11 @@ describe('streams of events', () => {
     const quick = await ask('/two');
     const [first] = (await once(quick, 'data')) as [Buffer];
     expect(String(first)).toBe(': beat\n\n');
-    await vi.waitFor(() => expect(streams.open).toBe(1), { timeout: 5000 });
+    await expect.poll(() => streams.open).toBe(1);
     await once(quick, 'data');
     slow.destroy();
     quick.destroy();
-    await vi.waitFor(() => expect(streams.open).toBe(0));
+    await expect.poll(() => streams.open).toBe(0);
   });
 
   it('are so many at once, in all and of one client', async () => {

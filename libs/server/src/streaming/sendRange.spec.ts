@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { STREAM_LIMITS } from './limits.js';
 import { type ByteSource, sendRange } from './sendRange.js';
 import { boundUnsent } from './unsent.js';
@@ -17,10 +17,14 @@ describe('a download', () => {
   /** What was read, as position and length asked for. */
   let reads: { readonly at: number; readonly length: number }[];
   let outcomes: Promise<'sent' | 'cut'>[];
+  let responses: ServerResponse[];
 
   beforeEach(async () => {
+    // Who is quick, and who is slow, is not to depend on what else this machine does.
+    vi.useFakeTimers({ toFake: ['performance'] });
     reads = [];
     outcomes = [];
+    responses = [];
     source = {
       size: file.length,
       read: async (target, at) => {
@@ -30,6 +34,7 @@ describe('a download', () => {
     };
     server = createServer((_request, response) => {
       response.writeHead(200, { 'content-length': file.length });
+      responses.push(response);
       outcomes.push(sendRange(response, source, { start: 0, end: file.length - 1 }));
     });
     server.listen(0, '127.0.0.1');
@@ -38,6 +43,7 @@ describe('a download', () => {
   });
 
   afterEach(() => {
+    vi.useRealTimers();
     server.closeAllConnections();
     server.close();
   });
@@ -54,11 +60,17 @@ describe('a download', () => {
     return { socket, begun: socket.read() as Buffer };
   };
   const furthest = (): number => Math.max(0, ...reads.map(({ at, length }) => at + length));
-  /** Resolves when all have begun and nothing more is read for any: they take nothing, and the system takes nothing for them. */
+  /**
+   * Resolves when all have begun and nothing more is read for any: they take nothing, and the system takes nothing for them. Each has bytes
+   * that wait for that: without them one that had no turn in a while would pass for one that is still.
+   */
   const untilStill = async (begun: number): Promise<void> => {
     await expect.poll(() => outcomes.length).toBe(begun);
     let before = 0;
-    await expect.poll(() => reads.length > 0 && before === (before = reads.length)).toBe(true);
+    const isStill = (): boolean =>
+      before === (before = reads.length) &&
+      responses.every(({ socket }) => (socket?.writableLength ?? 0) > 0);
+    await expect.poll(isStill).toBe(true);
   };
   /** The body of the next answer. @param begun what was taken of it already */
   const next = async (socket: Socket, begun: Buffer = Buffer.alloc(0)): Promise<Buffer> => {
