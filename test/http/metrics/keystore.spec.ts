@@ -9,6 +9,7 @@ import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { askMetrics, Numbers, undocumented, withMetrics } from '../../support/metrics.js';
 import { addKey, newTestKey, type TestKey, withUserId } from '../../support/pgp-keys.js';
 import { TestAuthority } from '../../support/tokens.js';
+import { unhurried } from '../keystore/unhurried.js';
 
 const DAY = 86_400;
 
@@ -21,15 +22,17 @@ describe.each(DATABASES)('metrics of the keystore, on $name', ({ open }) => {
   beforeAll(async () => {
     database = await withMetrics(open);
     const authority = await TestAuthority.make();
-    app = await startApp({
-      modules: [KeystoreModule, authority.module()],
-      env: {
-        SCS_SERVICES: 'keystore',
-        SCS_AUTH_URL: 'https://localhost:1',
-        ...database.env,
-        SCS_KEYSTORE_SEARCHES: '1',
-      },
-    });
+    app = unhurried(
+      await startApp({
+        modules: [KeystoreModule, authority.module()],
+        env: {
+          SCS_SERVICES: 'keystore',
+          SCS_AUTH_URL: 'https://localhost:1',
+          ...database.env,
+          SCS_KEYSTORE_SEARCHES: '1',
+        },
+      }),
+    );
     ann = await authority.token({ username: 'ann' });
     admin = await authority.token({ username: 'root', administrator: true });
     keys = [
