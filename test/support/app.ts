@@ -62,6 +62,9 @@ export interface AppAnswer {
 
 const ATTEMPTS = 10;
 
+/** In settings, in place of a port: one that is free, and another one where somebody was faster. Which it is, the app's `config` says. */
+export const ANY_PORT = 'any port that is free';
+
 /**
  * Starts an app for a test in `test/http`, in this process, on a free port, with a state folder of its own that `stop` removes:
  *
@@ -89,15 +92,21 @@ export async function startApp(options: StartAppOptions): Promise<StartedApp> {
 }
 
 async function startOnce(options: StartAppOptions, home: string): Promise<StartedApp> {
+  const env: Record<string, string> = { SCS_PORT: ANY_PORT, ...options.env };
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== ANY_PORT) continue;
+    const others = Object.values(env);
+    do env[name] = String(await freePort());
+    while (others.includes(env[name]));
+  }
   const config = loadConfig({
     SCS_HOME: home,
-    SCS_PORT: String(await freePort()),
     SCS_LOG_LEVEL: 'debug',
     // Tests ask more often than anybody; those of the rates say otherwise.
     SCS_KEYSTORE_ADDS: '1000000',
     SCS_KEYSTORE_SEARCHES: '1000000',
     SCS_KEYSTORE_GETS: '1000000',
-    ...options.env,
+    ...env,
   });
   prepareHome(config);
   const extra = (await options.prepare?.(config)) ?? [];

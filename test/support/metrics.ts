@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'undici';
-import { freePort, type StartedApp } from './app.js';
+import { ANY_PORT, type StartedApp } from './app.js';
 import type { TestDatabase } from './databases.js';
 
 /** Settings that switch the metrics on, on a free port. */
-export async function metricsOn(): Promise<Record<string, string>> {
-  return { SCS_METRICS_PORT: String(await freePort()) };
-}
+export const METRICS_ON: Readonly<Record<string, string>> = { SCS_METRICS_PORT: ANY_PORT };
+
+/** The port of the metrics of an app that has them. */
+export const metricsPort = ({ config }: StartedApp): number => config.metrics?.port ?? 0;
 
 /** Asks the port of the metrics of an app. */
 export async function askMetrics(
@@ -14,8 +15,7 @@ export async function askMetrics(
   path = '/metrics',
   method = 'GET',
 ): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
-  const { port = 0 } = app.config.metrics ?? {};
-  const answer = await request(`https://localhost:${port}${path}`, {
+  const answer = await request(`https://localhost:${metricsPort(app)}${path}`, {
     method,
     dispatcher: app.dispatcher,
   });
@@ -73,7 +73,7 @@ function ordered(series: string): string {
 /** A database of an app whose metrics are on. */
 export async function withMetrics(open: () => Promise<TestDatabase>): Promise<TestDatabase> {
   const database = await open();
-  return { env: { ...database.env, ...(await metricsOn()) }, stop: () => database.stop() };
+  return { env: { ...database.env, ...METRICS_ON }, stop: () => database.stop() };
 }
 
 /** Names of ours that the guide for operators does not say. */

@@ -12,6 +12,8 @@ import { writeFile } from 'node:fs/promises';
 import { certificate } from './certificate.js';
 import { temporaryFolder } from './temporary.js';
 
+type Pair = Awaited<ReturnType<typeof certificate>>;
+
 /** A request as it arrived. */
 export interface Received {
   readonly path: string;
@@ -41,6 +43,7 @@ export class Receiver {
 
   private constructor(
     private readonly server: Server,
+    private readonly pair: Pair,
     readonly url: string,
     readonly caFile: string,
     private readonly remove: () => Promise<void>,
@@ -51,15 +54,19 @@ export class Receiver {
 
   static async start({ plain = false } = {}): Promise<Receiver> {
     const folder = await temporaryFolder();
-    const { key, cert } = await certificate('localhost');
+    const pair = await certificate('localhost');
     const caFile = join(folder.path, 'ca.pem');
-    await writeFile(caFile, cert);
-    const server = plain ? createPlain() : createTls({ key, cert });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const url = plain ? `http://127.0.0.1:${port}/hook` : `https://localhost:${port}/hook`;
-    return new Receiver(server, url, caFile, () => folder.remove());
+    await writeFile(caFile, pair.cert);
+    const server = plain ? createPlain() : createTls(pair);
+    const url = await listen(server, plain);
+    return new Receiver(server, pair, url, caFile, () => folder.remove());
+  }
+
+  /** Another one, at an address of its own, that whoever trusts this one trusts. */
+  async another(): Promise<Receiver> {
+    const server = createTls(this.pair);
+    const url = await listen(server, false);
+    return new Receiver(server, this.pair, url, this.caFile, async () => undefined);
   }
 
   /** Resolves when there were so many requests, in all; says the last of them. */
@@ -86,4 +93,11 @@ export class Receiver {
     response.on('error', () => undefined);
     await answer(response, one);
   }
+}
+
+async function listen(server: Server, plain: boolean): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return plain ? `http://127.0.0.1:${port}/hook` : `https://localhost:${port}/hook`;
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitForEntries } from '../../support/audit.js';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { sqliteDatabase } from '../../support/databases.js';
+import { nextLook } from './next-look.js';
 import { ProbeModule, World } from './world.js';
 
 /** Auth, and another service that asks it over HTTPS. */
@@ -55,11 +56,8 @@ test('all tokens from before end everywhere, new ones are taken, and it is recor
 
   const { status, body } = await retire();
   expect(status).toBe(200);
-  const answered = performance.now();
-  for (const one of before) {
-    await expect.poll(() => reasons(one), { interval: 20 }).toEqual(['token_invalid', 'token_invalid']);
-    expect(performance.now() - answered).toBeLessThan(1_000);
-  }
+  await nextLook(other);
+  for (const one of before) expect(await reasons(one)).toEqual(['token_invalid', 'token_invalid']);
 
   const renewed = await adminToken();
   expect(renewed).not.toBe(world.admin);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
+import { unhurried } from './unhurried.js';
 
 const CONFIG = { v6Keys: false };
 
@@ -30,11 +31,13 @@ describe.each(DATABASES)('answers that were given before, on $name', ({ name, op
   let authority: TestAuthority;
   let app: StartedApp;
   let token: string;
-  const start = (): Promise<StartedApp> =>
-    startApp({
-      modules: [KeystoreModule, authority.module()],
-      env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
-    });
+  const start = async (): Promise<StartedApp> =>
+    unhurried(
+      await startApp({
+        modules: [KeystoreModule, authority.module()],
+        env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
+      }),
+    );
   beforeAll(async () => {
     database = await open();
     authority = await TestAuthority.make();

@@ -1,27 +1,25 @@
-import { InTime } from '#apps/keystore/src/in-time';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import type { KeyChange } from '#libs/contract';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedApp, startApp } from '../../support/app.js';
 import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { type EventStream, openEvents } from '../../support/event-stream.js';
 import { addKey, newTestKey, type TestKey } from '../../support/pgp-keys.js';
 import { TestAuthority } from '../../support/tokens.js';
+import { unhurried } from './unhurried.js';
 
 describe.each(DATABASES)('the feed of changes on $name', ({ name, open }) => {
   let database: TestDatabase;
   let authority: TestAuthority;
   let app: StartedApp;
   let token: string;
-  const start = async (): Promise<StartedApp> => {
-    const started = await startApp({
-      modules: [KeystoreModule, authority.module()],
-      env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
-    });
-    // How long clients wait is asked elsewhere: of many writers at once the last one may wait longer for the stand-in.
-    vi.spyOn(started.get(InTime), 'answer').mockImplementation((work) => work());
-    return started;
-  };
+  const start = async (): Promise<StartedApp> =>
+    unhurried(
+      await startApp({
+        modules: [KeystoreModule, authority.module()],
+        env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
+      }),
+    );
   beforeAll(async () => {
     database = await open();
     authority = await TestAuthority.make();

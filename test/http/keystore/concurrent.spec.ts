@@ -6,6 +6,7 @@ import { type StartedApp, startApp } from '../../support/app.js';
 import { mongoDatabase, sqliteDatabase, type TestDatabase } from '../../support/databases.js';
 import { addKey, getKeys, newTestKey, userIdsOf, withUserId } from '../../support/pgp-keys.js';
 import { TestAuthority } from '../../support/tokens.js';
+import { unhurried } from './unhurried.js';
 
 const WRITERS = 20;
 
@@ -23,10 +24,12 @@ describe.each([
   beforeAll(async () => {
     database = await open();
     authority = await TestAuthority.make();
-    app = await startApp({
-      modules: [KeystoreModule, authority.module()],
-      env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
-    });
+    app = unhurried(
+      await startApp({
+        modules: [KeystoreModule, authority.module()],
+        env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
+      }),
+    );
     admin = await authority.token({ username: 'root', administrator: true });
     tokens = await Promise.all(
       Array.from({ length: WRITERS }, (_, index) => authority.token({ username: `user${index}` })),

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as openpgp from 'openpgp';
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import { WebModule } from '#apps/web/src/web.module';
+import type { Clock } from '#libs/core';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { TestAuthority } from '../../support/tokens.js';
 
@@ -158,6 +159,7 @@ export async function hkpWorld(
   env: Readonly<Record<string, string>> = {},
   home?: string,
   authority?: TestAuthority,
+  clock?: Clock,
 ): Promise<HkpWorld> {
   const known = authority ?? (await TestAuthority.make());
   const elsewhere = 'https://localhost:1';
@@ -171,6 +173,7 @@ export async function hkpWorld(
       ...env,
     },
     ...(home === undefined ? {} : { home }),
+    ...(clock === undefined ? {} : { clock }),
   });
   const token = await known.token({ username: 'ann', claims: { email: 'ann@example.org' } });
   const add: HkpWorld['add'] = (key, headers = {}) =>

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { DATABASES, type TestDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
+import { unhurried } from './unhurried.js';
 
 const form = (keytext: string) => ({
   method: 'POST',
@@ -73,10 +74,12 @@ describe.each(DATABASES)('the keystore on $name', ({ open }) => {
   beforeAll(async () => {
     database = await open();
     authority = await TestAuthority.make();
-    app = await startApp({
-      modules: [KeystoreModule, authority.module()],
-      env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
-    });
+    app = unhurried(
+      await startApp({
+        modules: [KeystoreModule, authority.module()],
+        env: { SCS_SERVICES: 'keystore', SCS_AUTH_URL: 'https://localhost:1', ...database.env },
+      }),
+    );
     token = await authority.token({ username: 'ann' });
     ann = await newKey('Ann');
   });

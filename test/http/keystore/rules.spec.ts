@@ -12,7 +12,7 @@ import {
   uint,
 } from '../../../libs/pgp/src/testing/maker.js';
 import { readKey } from '../../../libs/pgp/src/packets/key.js';
-import { type AppAnswer, freePort } from '../../support/app.js';
+import { ANY_PORT, type AppAnswer } from '../../support/app.js';
 import { rawRequest } from '../../support/raw-request.js';
 import { type HkpWorld, hkpWorld } from './hkp-world.js';
 
@@ -59,8 +59,8 @@ const annPackets = [
 ];
 const year = [[9, uint(YEAR, 4)]] as const;
 beforeAll(async () => {
-  httpPort = await freePort();
-  world = await hkpWorld({ SCS_NAMES: NAME, SCS_HTTP_PORT: String(httpPort) });
+  world = await hkpWorld({ SCS_NAMES: NAME, SCS_HTTP_PORT: ANY_PORT });
+  httpPort = world.app.config.httpPort ?? 0;
   for (const packets of [
     annPackets,
     [expired.primary, ...expired.userId('Ed Rule', { hashed: [...year] })],

@@ -76,7 +76,7 @@ export async function feedSettled({ app }: World): Promise<void> {
     const { head = 0 } = (await feed.feed())?.value ?? {};
     const beyond = { after: head, head: Number.MAX_SAFE_INTEGER, limit: 1 };
     expect((await feed.page({ index: 'bySequence', equal: [] }, beyond)).items).toEqual([]);
-  });
+  }, 10_000);
 }
 
 /** Documents say the same as each other, and as the blobs, to the byte. Also when the tokens of the test have expired meanwhile. */

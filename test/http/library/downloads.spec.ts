@@ -43,9 +43,8 @@ describe.each(DATABASES)('downloads by day over $name', ({ open }) => {
     await pull(`${path}:latest`);
     await pull(`${path}:latest`, { range: 'bytes=10-' });
     await world.app.request(`/v1/imagefile/${path}:latest`, { method: 'HEAD' });
-    await vi.waitFor(async () =>
-      expect((await days(path)).data.days).toEqual([{ day: TODAY, downloads: 2 }]),
-    );
+    const counted = async () => (await days(path)).data.days as unknown;
+    await expect.poll(counted).toEqual([{ day: TODAY, downloads: 2 }]);
     const { body } = await world.anonymous.get(`/v1/containers/${path}`);
     expect(body.data.downloadCount).toBe(2);
   });

@@ -38,7 +38,7 @@ describe('sing library, what is counted', () => {
       type Days = { downloads: DownloadsAnswer['data']['days']; total: number };
       const { downloads, total } = await scene.json<Days>('downloads', PLACE);
       expect([downloads, total]).toEqual([[{ day: expect.any(String), downloads: 1 }], 1]);
-    });
+    }, 10_000);
     expect((await scene.ok('downloads', PLACE)).stdout).toMatch(/^DAY +DOWNLOADS\n\d{4}-\d\d-\d\d +1\n$/);
     const range = ['--from', '2026-01-01', '--to', '2026-01-31'];
     expect((await scene.ok('downloads', PLACE, ...range)).stderr).toContain(

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { sing } from '#apps/sing/src/program';
 import { Interrupted, main } from '#libs/cli';
 import type { Delivery, LibraryEvent, Webhook } from '#libs/contract';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Receiver } from '../../support/webhook-receiver.js';
 import { type SingLibrary, startSingLibrary } from './sing-library.js';
 import { testImage } from './world.js';
@@ -114,7 +114,7 @@ describe('sing library, what happens', () => {
       const [pinged] = (await scene.json<{ deliveries: Delivery[] }>('webhook', 'ping', 'tester', id))
         .deliveries;
       await receiver.count(1);
-      await vi.waitFor(async () => expect(await deliveries(id)).toMatchObject([{ state: 'delivered' }]));
+      await expect.poll(() => deliveries(id)).toMatchObject([{ state: 'delivered' }]);
       expect((await scene.ok('webhook', 'deliveries', 'tester', id)).stdout).toMatch(
         /\n\S+ +delivered +ping +tester +\S+ \S+ +1 +204\n$/,
       );

@@ -1,6 +1,6 @@
 import { KeystoreModule } from '#apps/keystore/src/keystore.module';
 import type { ImageDetails, LibraryImage, ManagedEntity, SignaturesAnswer } from '#libs/contract';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addKey, newTestKey, type TestKey } from '../../support/pgp-keys.js';
 import { signedBy } from './signed-images.js';
 import { type SingLibrary, startSingLibrary } from './sing-library.js';
@@ -38,7 +38,7 @@ describe('sing library, of images', () => {
 
   it('shows one by its tag and by its hash, with what its signatures are worth', async () => {
     const amd64 = ['--arch', 'amd64'];
-    await vi.waitFor(async () => expect(await shown(`${PLACE}:v1`, ...amd64)).toMatchObject({ due: false }));
+    await expect.poll(() => shown(`${PLACE}:v1`, ...amd64)).toMatchObject({ due: false });
     expect(await shown(`${PLACE}:v1`, ...amd64)).toMatchObject({
       hash: hashOf(image),
       tags: ['stable', 'v1'],

@@ -4,7 +4,7 @@ import type { Delivery, LibraryEvent, Webhook } from '#libs/contract';
 import { ManualClock } from '#libs/core';
 import { DATABASES, type StartedDatabase } from '../../support/databases.js';
 import { TestAuthority } from '../../support/tokens.js';
-import { answering, type Received, Receiver } from '../../support/webhook-receiver.js';
+import { type Received, Receiver } from '../../support/webhook-receiver.js';
 import { startLibrary, type StockClient, type World, type WorldOptions } from './world.js';
 
 /** Quick where nothing but time would pass. */
@@ -72,7 +72,7 @@ export interface Hooked {
   readonly world: World;
   readonly authority: TestAuthority;
   readonly clock: ManualClock;
-  /** It has received nothing when a test begins, and takes everything. */
+  /** One of this test, which takes everything: what webhooks of other tests are still sent goes elsewhere. */
   readonly receiver: Receiver;
   /** An entity of its own, with its owner. */
   readonly newEntity: () => Promise<{ entity: string; owner: StockClient }>;
@@ -88,6 +88,7 @@ export interface Hooked {
 /** Tests over both databases. */
 export function describeHooked(subject: string, tests: (hooked: Hooked) => void): void {
   describe.each(DATABASES)(`${subject} over $name`, ({ name, open }) => {
+    let trusted: Receiver;
     let receiver: Receiver;
     let database: StartedDatabase;
     let authority: TestAuthority;
@@ -95,7 +96,7 @@ export function describeHooked(subject: string, tests: (hooked: Hooked) => void)
     let clock: ManualClock;
     let entities = 0;
     beforeAll(async () => {
-      receiver = await Receiver.start();
+      trusted = await Receiver.start();
       database = await open();
       authority = await TestAuthority.make();
       clock = new ManualClock(new Date().toISOString());
@@ -104,18 +105,17 @@ export function describeHooked(subject: string, tests: (hooked: Hooked) => void)
         authority,
         clock,
         limits: QUICK,
-        env: reaching(receiver),
+        env: reaching(trusted),
       });
     });
     afterAll(async () => {
       await world.stop();
-      await receiver.stop();
+      await trusted.stop();
     });
-    beforeEach(() => {
-      receiver.received.length = 0;
-      receiver.script.length = 0;
-      receiver.usual = answering(204);
+    beforeEach(async () => {
+      receiver = await trusted.another();
     });
+    afterEach(() => receiver.stop());
 
     const newEntity = async (): Promise<{ entity: string; owner: StockClient }> => {
       const entity = `owner${(entities += 1)}`;

@@ -89,7 +89,8 @@ describe('a webhook', () => {
       place: 'tester',
       by: 'tester',
     } as const;
-    for (let part = 0; part < 3; part += 1)
+    // More than are looked at at once. Each is given up by itself, which takes its time on a slow disk.
+    for (let part = 0; part < 2; part += 1)
       await app.get<Database>(DATABASE).commit(
         Array.from({ length: 400 }, (_, index) => {
           const now = new Date(long + part * 400 + index);
@@ -100,7 +101,7 @@ describe('a webhook', () => {
     receiver.usual = answering(500);
     expect((await tester.send('POST', `${hooks}/${hook}/ping`)).status).toBe(200);
     const beyond = async () => (await deliveries.beyond(hook, MOST)).length;
-    await expect.poll(beyond, { timeout: 10_000 }).toBe(0);
+    await expect.poll(beyond, { timeout: 25_000 }).toBe(0);
     receiver.usual = answering(204);
   });
 });

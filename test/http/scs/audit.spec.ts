@@ -49,8 +49,13 @@ beforeAll(async () => {
   await waitForEntries(app, admin, 'service=library', 8);
   await waitForEntries(app, admin, 'service=keystore', 1);
   await vi.waitFor(async () => {
-    const { body } = await app.request('/v1/audit/heads?newest=true&service=library', { token: admin });
-    if (body.data.heads[0]?.sequence !== 8) throw new Error('The last entry is not signed yet');
+    for (const [service, last] of [
+      ['library', 8],
+      ['keystore', 1],
+    ] as const) {
+      const { body } = await app.request(`/v1/audit/heads?newest=true&service=${service}`, { token: admin });
+      if (body.data.heads[0]?.sequence !== last) throw new Error('The last entry is not signed yet');
+    }
   }, 10_000);
 });
 afterAll(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '#libs/config';
-import { freePort, startApp, type StartedApp } from '../../support/app.js';
+import { ANY_PORT, startApp, type StartedApp } from '../../support/app.js';
 import { makeCertificate } from '../../support/certificates.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -15,8 +15,8 @@ describe('SCS_HTTP_PORT', () => {
   let app: StartedApp;
   let port: number;
   beforeAll(async () => {
-    port = await freePort();
-    app = await startApp({ modules: [], env: { ...env, SCS_HTTP_PORT: String(port) } });
+    app = await startApp({ modules: [], env: { ...env, SCS_HTTP_PORT: ANY_PORT } });
+    port = app.config.httpPort ?? 0;
   });
   afterAll(() => app.stop());
 
@@ -117,18 +117,17 @@ describe('Strict-Transport-Security', () => {
     const files = { cert: join(folder.path, 'c.pem'), key: join(folder.path, 'k.pem') };
     await writeFile(files.cert, cert);
     await writeFile(files.key, key);
-    const port = await freePort();
     const app = await startApp({
       modules: [],
       env: {
         ...env,
         SCS_TLS_CERT_FILE: files.cert,
         SCS_TLS_KEY_FILE: files.key,
-        SCS_HTTP_PORT: String(port),
+        SCS_HTTP_PORT: ANY_PORT,
       },
     });
     for (const path of ['/healthz', '/nothing']) expect(await shown(app, path)).toBe('max-age=31536000');
-    const plain = await request(`http://127.0.0.1:${port}/healthz`);
+    const plain = await request(`http://127.0.0.1:${app.config.httpPort}/healthz`);
     expect(plain.headers).not.toHaveProperty('strict-transport-security');
     await plain.body.dump();
     await app.stop();

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '#libs/config';
 import { Readiness } from '#libs/server';
 import { freePort, startApp, type StartedApp } from '../../support/app.js';
-import { askMetrics, metricsOn, Numbers } from '../../support/metrics.js';
+import { askMetrics, METRICS_ON, metricsPort, Numbers } from '../../support/metrics.js';
 import { EXAMPLE_ROUTES, ExampleModule } from './example.js';
 
 const env = { SCS_SERVICES: 'web', ...urls() };
@@ -35,9 +35,12 @@ describe('SCS_METRICS_PORT', () => {
   let app: StartedApp;
   let port: number;
   beforeAll(async () => {
-    const on = await metricsOn();
-    port = Number(on['SCS_METRICS_PORT']);
-    app = await startApp({ modules: [ExampleModule], env: { ...env, ...on }, alsoOpen: EXAMPLE_ROUTES });
+    app = await startApp({
+      modules: [ExampleModule],
+      env: { ...env, ...METRICS_ON },
+      alsoOpen: EXAMPLE_ROUTES,
+    });
+    port = metricsPort(app);
   });
   afterAll(() => app.stop());
 
@@ -62,12 +65,14 @@ describe('SCS_METRICS_PORT', () => {
   });
 
   it('listens where SCS_METRICS_HOST says', async () => {
-    const on = await metricsOn();
-    const other = await startApp({ modules: [], env: { ...env, ...on, SCS_METRICS_HOST: '127.0.0.2' } });
-    expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.2')).toBe('open');
-    expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.1')).toBe('ECONNREFUSED');
+    const other = await startApp({
+      modules: [],
+      env: { ...env, ...METRICS_ON, SCS_METRICS_HOST: '127.0.0.2' },
+    });
+    expect(await refused(metricsPort(other), '127.0.0.2')).toBe('open');
+    expect(await refused(metricsPort(other), '127.0.0.1')).toBe('ECONNREFUSED');
     // And its certificate is good for that address.
-    const answer = await request(`https://127.0.0.2:${on['SCS_METRICS_PORT']}/metrics`, {
+    const answer = await request(`https://127.0.0.2:${metricsPort(other)}/metrics`, {
       dispatcher: other.dispatcher,
     });
     expect([answer.statusCode, await answer.body.text()]).toEqual([200, expect.stringContaining('scs_')]);
@@ -75,11 +80,10 @@ describe('SCS_METRICS_PORT', () => {
   });
 
   it('closes with the process', async () => {
-    const on = await metricsOn();
-    const other = await startApp({ modules: [], env: { ...env, ...on } });
-    expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.1')).toBe('open');
+    const other = await startApp({ modules: [], env: { ...env, ...METRICS_ON } });
+    expect(await refused(metricsPort(other), '127.0.0.1')).toBe('open');
     await other.stop();
-    expect(await refused(Number(on['SCS_METRICS_PORT']), '127.0.0.1')).toBe('ECONNREFUSED');
+    expect(await refused(metricsPort(other), '127.0.0.1')).toBe('ECONNREFUSED');
   });
 
   it('is one port, that of nobody else, and says so when it is taken', async () => {
@@ -106,13 +110,13 @@ describe('SCS_METRICS_PORT', () => {
   });
 
   it('speaks plain HTTP with SCS_INSECURE_HTTP=yes, on loopback alone', async () => {
-    const on = await metricsOn();
-    const plain = { ...env, ...on, SCS_INSECURE_HTTP: 'yes' };
-    expect(() => loadConfig({ ...plain, SCS_METRICS_HOST: '192.0.2.1' })).toThrow(
+    const plain = { ...env, ...METRICS_ON, SCS_INSECURE_HTTP: 'yes' };
+    const elsewhere = { SCS_METRICS_PORT: '9464', SCS_METRICS_HOST: '192.0.2.1' };
+    expect(() => loadConfig({ ...plain, ...elsewhere })).toThrow(
       'Expected a loopback address with SCS_INSECURE_HTTP=yes for SCS_METRICS_HOST',
     );
     const other = await startApp({ modules: [], env: plain });
-    const answer = await request(`http://127.0.0.1:${on['SCS_METRICS_PORT']}/metrics`);
+    const answer = await request(`http://127.0.0.1:${metricsPort(other)}/metrics`);
     expect(answer.statusCode).toBe(200);
     expect(await answer.body.text()).toContain('scs_build_info');
     await other.stop();
@@ -146,8 +150,7 @@ describe('SCS_METRICS_PORT', () => {
   });
 
   it('says what readiness says', async () => {
-    const on = await metricsOn();
-    const other = await startApp({ modules: [], env: { ...env, ...on } });
+    const other = await startApp({ modules: [], env: { ...env, ...METRICS_ON } });
     const readiness = other.get(Readiness);
     readiness.register('good', async () => undefined);
     readiness.register('bad', async () => {

@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock, messageOf } from '#libs/core';
 import { InternalClient } from '#libs/server';
-import { freePort, startApp, type StartAppOptions, type StartedApp } from '../../support/app.js';
+import { startApp, type StartAppOptions, type StartedApp } from '../../support/app.js';
+import { METRICS_ON, metricsPort } from '../../support/metrics.js';
 import { CertificateAuthority, type TestCertificate } from '../../support/certificates.js';
 import { greet } from '../../support/tls-client.js';
 
@@ -94,10 +95,9 @@ describe('certificate files of the site', () => {
 
   it('are taken by the port of the metrics, too', async () => {
     write('.', await authority.issue());
-    const metrics = await freePort();
-    const one = await start({ env: { SCS_METRICS_PORT: String(metrics) } });
+    const one = await start({ env: METRICS_ON });
     const shown = async (): Promise<string> =>
-      (await greet(metrics, { ca: authority.cert })).certificate.serialNumber;
+      (await greet(metricsPort(one), { ca: authority.cert })).certificate.serialNumber;
     const first = await shown();
     expect(first).toBe(await serialShown(one));
     write('.', await authority.issue());

@@ -21,7 +21,8 @@ export function takeRawBodies(fastify: FastifyInstance, limits: BodyLimits = LIM
     if (hasBody(raw)) {
       open.set(raw, { bytes: 0, since: Date.now() });
       raw.once('close', () => open.delete(raw));
-      reply.raw.once('finish', () => limitRest(raw, reply.raw, limits));
+      // Before Node looks whether anybody reads it.
+      reply.raw.prependOnceListener('finish', () => limitRest(raw, reply.raw, limits));
     }
     done();
   });
@@ -55,8 +56,8 @@ function cutIdle(open: Map<IncomingMessage, Progress>, limits: BodyLimits): void
 }
 
 /**
- * Node reads and drops what follows an early answer, so that the client gets to see it; it may not do so for ever.
- * Most clients stop sending when they see an error.
+ * What follows an early answer is read and dropped, so that the client gets to see it; it may not do so for ever. Node would do that by
+ * itself, and tell nobody how much it is. Most clients stop sending when they see an error.
  */
 function limitRest(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): void {
   if (request.complete) return;
@@ -70,6 +71,7 @@ function limitRest(request: IncomingMessage, response: ServerResponse, limits: B
   request.on('data', () => {
     if (socket.bytesRead > limit) cut();
   });
+  request.read(0);
   request.once('close', () => clearTimeout(timer));
   request.once('end', () => clearTimeout(timer));
   if (response.destroyed) cut();
