@@ -9,10 +9,10 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { thingsSpec } from '../../libs/documents/src/testing/things.js';
 import { CertificateAuthority, type TestCertificate } from '../support/certificates.js';
-import { freePort } from '../support/child.js';
 import { startFakeMongo } from '../support/fake-mongo.js';
 import { lackingMongo, type MongoServer, startFerretDb } from '../support/ferretdb.js';
 import { skipped } from '../support/needs.js';
+import { freePort } from '../support/ports.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 /** What openDocuments says to an address; it would look for a server for longer, in case it is just starting. */

@@ -6,10 +6,10 @@ import { loadConfig } from '#libs/config';
 import { messageOf } from '#libs/core';
 import { startApp } from '../support/app.js';
 import { CertificateAuthority } from '../support/certificates.js';
-import { freePort } from '../support/child.js';
 import { startFakeMongo } from '../support/fake-mongo.js';
 import { lackingMongo, type MongoServer, startFerretDb } from '../support/ferretdb.js';
 import { lacking, skipped } from '../support/needs.js';
+import { freePort } from '../support/ports.js';
 import { type RedisOnTls, startRedisOnTls } from '../support/redis-tls.js';
 import { temporaryFolder } from '../support/temporary.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServerMessage } from '#libs/config';
 import { SERVICE_NAMES, type ServiceName } from '#libs/contract';
 import { makeCertificate } from './certificates.js';
-import { freePort } from './child.js';
+import { freePort } from './ports.js';
 import { Recorder } from './recorder.js';
 import { startRedis, type RedisServer } from './redis.js';
 import { temporaryFolder } from './temporary.js';
