@@ -13,6 +13,9 @@ import { CHECKOUT } from './up.js';
 
 const DAY = 24 * 60 * 60 * 1000;
 
+/** Nobody asks a service that has ended, which would have it in no log: the library goes on asking the keystore, and all ask auth. */
+const ASKERS_FIRST: readonly ServiceName[] = ['worker', 'builder', 'library', 'web', 'keystore', 'auth'];
+
 /** A line of a service's log about a request that it answered. */
 interface AccessLine {
   readonly msg: string;
@@ -74,10 +77,11 @@ export class SplitServices {
     return readFileSync(join(this.homeOf('auth'), 'admin.token'), 'utf8').trim();
   }
 
-  /** Ends the processes in order, so that their logs are whole; their folders stay until {@link remove}. */
+  /** Ends the processes in order, so that their logs are whole; their folders stay until {@link stop}. */
   async end(): Promise<void> {
-    for (const { child } of [...this.#running.values()].toReversed()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
+    for (const name of ASKERS_FIRST) {
+      const child = this.#running.get(name)?.child;
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) continue;
       // What was sent to it before is answered, and in its log.
       await this.recorder.settled();
       child.kill('SIGTERM');
