@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCertificate } from '../support/certificates.js';
 import { startRedis } from '../support/redis.js';
-import { freePort } from '../support/child.js';
+import { freePort } from '../support/ports.js';
 import { person, startUp, type UpInstance } from '../support/up.js';
 import { tenLines } from './ten-lines.suite.js';
 

@@ -148,7 +148,11 @@ describe.skipIf(noBrowser)(`the pages of the keystore${skipped(noBrowser)}`, () 
       new Promise((resolve) => addEventListener('pagehide', resolve))`;
     void page.evaluate(submitted).catch(() => undefined);
     await expect
-      .poll(() => page.evaluate("document.querySelector('[role=status]')?.textContent ?? ''"))
+      .poll(() =>
+        page.evaluate(
+          "document.readyState === 'complete' && (document.querySelector('[role=status]')?.textContent ?? '')",
+        ),
+      )
       .toMatch(/^2 keys\./);
     expect(await page.evaluate('document.querySelector("input[name=search]").value')).toBe('Page');
     expect(await text('h2')).toEqual([expect.any(String), 'Gone Page (revoked)']);

@@ -6,13 +6,16 @@ import { loadConfig } from '#libs/config';
 import { messageOf } from '#libs/core';
 import { startApp } from '../support/app.js';
 import { CertificateAuthority } from '../support/certificates.js';
-import { freePort } from '../support/child.js';
 import { startFakeMongo } from '../support/fake-mongo.js';
 import { lackingMongo, type MongoServer, startFerretDb } from '../support/ferretdb.js';
 import { lacking, skipped } from '../support/needs.js';
+import { freePort } from '../support/ports.js';
 import { type RedisOnTls, startRedisOnTls } from '../support/redis-tls.js';
 import { temporaryFolder } from '../support/temporary.js';
 
+const TLS = '&tls=true';
+/** Where nobody answers: that is waited for. Who answers may take their time on a busy machine. */
+const QUICK = `${TLS}&serverSelectionTimeoutMS=700`;
 const reason = lackingMongo() ?? lacking('redis-server');
 
 describe.skipIf(reason)(`a start with a database and a queue that cannot be used${skipped(reason)}`, () => {
@@ -41,7 +44,7 @@ describe.skipIf(reason)(`a start with a database and a queue that cannot be used
     good = {
       SCS_SERVICES: 'auth,builder',
       SCS_LIBRARY_URL: 'https://localhost:1',
-      SCS_DATABASE_URL: mongo.url({ more: '&tls=true&serverSelectionTimeoutMS=700' }),
+      SCS_DATABASE_URL: mongo.url({ more: TLS }),
       SCS_DATABASE_CA_FILE: path('ca.pem'),
       SCS_REDIS_URL: redis.url(),
       SCS_REDIS_CA_FILE: path('ca.pem'),
@@ -67,7 +70,6 @@ describe.skipIf(reason)(`a start with a database and a queue that cannot be used
   const database = (more: string, password?: string): Record<string, string> => ({
     SCS_DATABASE_URL: mongo.url({ more, ...(password === undefined ? {} : { password }) }),
   });
-  const quick = '&tls=true&serverSelectionTimeoutMS=700';
 
   it('works with user, password, TLS and the authority of each', async () => {
     expect(await said()).toBeUndefined();
@@ -86,15 +88,18 @@ describe.skipIf(reason)(`a start with a database and a queue that cannot be used
         /Expected a user and a password in SCS_DATABASE_URL/,
       ],
       [{ SCS_DATABASE_CA_FILE: path('no.pem') }, /a file that can be read for SCS_DATABASE_CA_FILE/],
-      [{ SCS_DATABASE_CA_FILE: otherCa }, /^The certificate of the database .* not trusted/],
-      [database(quick, 'hunter22'), /^The database at .* does not accept the user or the password$/],
+      [
+        { ...database(QUICK), SCS_DATABASE_CA_FILE: otherCa },
+        /^The certificate of the database .* not trusted/,
+      ],
+      [database(TLS, 'hunter22'), /^The database at .* does not accept the user or the password$/],
       [{ SCS_DATABASE_URL: fake.url() }, /^The database at .* does not let this user in: not authorized/],
       [
-        { SCS_DATABASE_URL: `mongodb://a:b@127.0.0.1:1/?x${quick}`.replace('?x&', '?') },
+        { SCS_DATABASE_URL: `mongodb://a:b@127.0.0.1:1/?x${QUICK}`.replace('?x&', '?') },
         /^Nothing listens at/,
       ],
       [
-        { SCS_DATABASE_URL: `mongodb://a:b@no.invalid/?x${quick}`.replace('?x&', '?') },
+        { SCS_DATABASE_URL: `mongodb://a:b@no.invalid/?x${QUICK}`.replace('?x&', '?') },
         /host of the database .* is not known$/,
       ],
       [{ SCS_REDIS_URL: redis.url().replace('rediss:', 'redis:') }, /Expected rediss:\/\/ in SCS_REDIS_URL/],

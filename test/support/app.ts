@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer as createNetServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from 'undici';
 import { loadConfig, prepareHome, type ScsConfig } from '#libs/config';
 import { systemCode, type Clock, type DomainError } from '#libs/core';
+import { freePort } from './ports.js';
 import { Secrets } from './secrets.js';
 import { createLog, createServer, type RunningServer, type ServiceModule } from '#libs/server';
 
@@ -59,6 +59,8 @@ export interface AppAnswer {
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers whose shape they assert
   readonly body: any;
 }
+
+export { freePort };
 
 const ATTEMPTS = 10;
 
@@ -170,16 +172,4 @@ async function send(
   const text = await answer.body.text();
   const json = String(headers['content-type'] ?? '').includes('json') && text !== '';
   return { status, headers, body: json ? JSON.parse(text) : text };
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createNetServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -78,15 +78,3 @@ function isOpen(door: Door): Promise<boolean> {
     socket.once('error', () => resolve(false));
   });
 }
-
-/** A TCP port that is free now. */
-export async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port');
-  return address.port;
-}

@@ -9,16 +9,28 @@ export interface Connection {
 
 const ESTABLISHED = '01';
 
-/** The TCP connections that a process, or anything that it started, has now, as the kernel says. Empty for one that has ended. */
-export function connectionsOf(pid: number): readonly Connection[] {
-  const sockets = new Set(familyOf(pid).flatMap(socketsOf));
+/** One with the inode of the socket at its end. */
+interface OpenConnection extends Connection {
+  readonly inode: string;
+}
+
+/**
+ * All TCP connections of this machine over IPv4, as the kernel says. It goes through a large table for that: whoever looks for
+ * several processes looks for them in one answer.
+ */
+export function openConnections(): readonly OpenConnection[] {
   // Behind the heading: number, local and remote address, state, and in the tenth column the inode.
   const [, ...lines] = readFileSync('/proc/net/tcp', 'latin1').trimEnd().split('\n');
   return lines.flatMap((line) => {
-    const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
-    if (state !== ESTABLISHED || !sockets.has(inode ?? '')) return [];
-    return [{ localPort: portOf(local), remotePort: portOf(remote) }];
+    const [, local, remote, state, , , , , , inode = ''] = line.trim().split(/\s+/);
+    return state === ESTABLISHED ? [{ localPort: portOf(local), remotePort: portOf(remote), inode }] : [];
   });
+}
+
+/** Those of them that a process, or anything that it started, has. Empty for one that has ended. */
+export function connectionsOf(pid: number, open = openConnections()): readonly Connection[] {
+  const sockets = new Set(familyOf(pid).flatMap(socketsOf));
+  return open.filter(({ inode }) => sockets.has(inode));
 }
 
 /** `0100007F:1F90` → 8080. */

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, type ServerProcess, startServer } from './child.js';
+import { type ServerProcess, startServer } from './child.js';
+import { freePort } from './ports.js';
 
 /** Who may enter by name and password: `ann`, `se:cret`. The hash is bcrypt, which is all that this registry takes. */
 export const ANN = { username: 'ann', password: 'se:cret' } as const;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import type { Endpoint } from '#libs/config';
-import { freePort } from './app.js';
+import { freePort } from './ports.js';
 import { temporaryFolder } from './temporary.js';
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));

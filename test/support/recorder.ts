@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import type { TestCertificate } from './certificates.js';
-import { connectionsOf } from './connections.js';
+import { connectionsOf, openConnections } from './connections.js';
 
 /** Whoever is no service: people, their programs, and the test itself. */
 export const PEOPLE = 'people';
@@ -102,10 +102,10 @@ export class Recorder {
   }
 
   /** Looks at all connections of all services. */
-  look(): void {
+  look(open = openConnections()): void {
     const doors = new Set([...this.#doors.values()].map(({ port }) => port));
     for (const [name, { pid, port }] of this.#services)
-      for (const { localPort, remotePort } of connectionsOf(pid))
+      for (const { localPort, remotePort } of connectionsOf(pid, open))
         if (localPort !== port && !doors.has(remotePort)) this.strays.add(`${name} to port ${remotePort}`);
   }
 
@@ -137,11 +137,12 @@ export class Recorder {
   /** Whose connection it is, asked while both ends are there. */
   #identify(socket: TLSSocket): void {
     const { remotePort, localPort } = socket;
+    const open = openConnections();
     const sender = [...this.#services].find(([, { pid }]) =>
-      connectionsOf(pid).some((one) => one.localPort === remotePort && one.remotePort === localPort),
+      connectionsOf(pid, open).some((one) => one.localPort === remotePort && one.remotePort === localPort),
     );
     this.#senders.set(socket, sender?.[0] ?? PEOPLE);
-    this.look();
+    this.look(open);
   }
 
   #record(to: string, request: IncomingMessage, body: Buffer): Recorded {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestCertificate } from './certificates.js';
-import { freePort, startServer } from './child.js';
+import { startServer } from './child.js';
+import { freePort } from './ports.js';
 import { temporaryFolder } from './temporary.js';
 
 /** Users of the server, each with what it may do; all have the same password. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Endpoint } from '#libs/config';
 import { ordinaryId } from './containers.js';
-import { freePort } from './child.js';
+import { freePort } from './ports.js';
 import { type Ended, ok, run, type Running, start } from './run.js';
 import { temporaryFolder } from './temporary.js';
 

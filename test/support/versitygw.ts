@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import type { S3Settings } from '#libs/blobs';
 import { readS3Url, type S3Place } from '#libs/core';
 import { testCache } from './cache.js';
-import { freePort, type ServerProcess, startServer } from './child.js';
+import { type ServerProcess, startServer } from './child.js';
 import { VERSITYGW, versitygw } from './go-tools.js';
 import { lacking } from './needs.js';
+import { freePort } from './ports.js';
 import { temporaryFolder } from './temporary.js';
 
 /** An object store for tests. */

@@ -36,12 +36,22 @@ export class HeadFeed {
 
   /** The heads of entries behind those of the last call, up to `sequence`. */
   async upTo(sequence: number): Promise<readonly TrustedHead[]> {
+    const waiting = await this.#readBeyond(sequence);
+    this.#passed = sequence;
+    const ready = waiting.filter((head) => head.sequence <= sequence);
+    if (ready.length > 0) this.#waiting = waiting.filter((head) => head.sequence > sequence);
+    return ready.toSorted((a, b) => a.sequence - b.sequence);
+  }
+
+  /** Whether there is a head of an entry behind `sequence`. */
+  async goesBeyond(sequence: number): Promise<boolean> {
+    return (await this.#readBeyond(sequence)).some((head) => head.sequence > sequence);
+  }
+
+  async #readBeyond(sequence: number): Promise<TrustedHead[]> {
     this.#waiting ??= await this.#copied();
     while (!this.#ended && this.#seen <= sequence) await this.#read(this.#waiting);
-    this.#passed = sequence;
-    const ready = this.#waiting.filter((head) => head.sequence <= sequence);
-    if (ready.length > 0) this.#waiting = this.#waiting.filter((head) => head.sequence > sequence);
-    return ready.toSorted((a, b) => a.sequence - b.sequence);
+    return this.#waiting;
   }
 
   async #copied(): Promise<TrustedHead[]> {

@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { SignJWT, importJWK } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditEntry } from '#libs/contract';
 import { type Documents, openDocuments, TEMPORARY_DATABASE } from '#libs/documents';
 import { hashOf } from './chain.js';
 import type { ProblemKind } from './problems.js';
 import { type ChainedRecord, entryOf, idOf, orderOf } from './records.js';
 import { newKey, tagSet, TrailWorld } from './testing/trail-world.js';
+import { verifyTrail } from './verify.js';
 
 let documents: Documents;
 let world: TrailWorld;
@@ -52,6 +54,26 @@ describe('verification of an untouched trail', () => {
       last: { sequence: 0 },
       problems: [],
     });
+  });
+
+  it.each([0, 7])('finds nothing in one of %i entries that grows while it is read', async (count) => {
+    await world.happen(count);
+    const source = world.source();
+    let growths = 3;
+    const report = await verifyTrail({
+      ...source,
+      async *entries(after) {
+        const read: AuditEntry[] = [];
+        for await (const entry of source.entries(after)) read.push(entry);
+        // Entries come, and their head is signed, before those are looked at that were read.
+        if (growths > 0) await world.happen(2);
+        growths -= 1;
+        yield* read;
+      },
+    });
+    expect(report.problems).toEqual([]);
+    expect(report.last.sequence).toBeGreaterThanOrEqual(count + 2);
+    expect(report.signedUpTo).toBe(report.last.sequence);
   });
 
   it('takes a last line that was not written to its end as what it is', async () => {

@@ -38,10 +38,16 @@ export async function verifyTrail(source: TrailSource, options: VerifyOptions = 
   const feed = new HeadFeed(source, await source.keys(), options.copies ?? []);
   const walk = new Walk(source.service, feed);
   let fault: Problem | undefined;
-  for await (const entry of source.entries(0)) {
-    fault = await walk.step(entry);
-    if (fault !== undefined) break;
-    if (walk.last.sequence % PROGRESS === 0) options.onProgress?.(walk.last.sequence);
+  for (let isAgain = false; ; isAgain = true) {
+    const from = walk.last.sequence;
+    for await (const entry of source.entries(from)) {
+      fault = await walk.step(entry);
+      if (fault !== undefined) break;
+      if (walk.last.sequence % PROGRESS === 0) options.onProgress?.(walk.last.sequence);
+    }
+    // An instance that runs goes on: of what a head tells that was read after the entries, there may be entries by now.
+    const grows = !isAgain || walk.last.sequence > from;
+    if (fault !== undefined || !grows || !(await feed.goesBeyond(walk.last.sequence))) break;
   }
   fault ??= await walk.end();
   fault ??= await compareLate(source, feed, walk);

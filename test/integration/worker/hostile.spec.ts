@@ -91,7 +91,7 @@ sleep 76543
         stopped ??= builds.restart();
       })
       .catch(() => undefined);
-    await expect.poll(() => stopped, { timeout: 20_000 }).toBeDefined();
+    await expect.poll(() => stopped !== undefined, { timeout: 20_000 }).toBe(true);
     builds = (await stopped) ?? builds;
     // Far from the half minute after which a supervisor kills.
     expect(performance.now() - begin).toBeLessThan(15_000);
