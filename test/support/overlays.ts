@@ -75,15 +75,20 @@ export function mountsOf(folder: string): string[] {
       // It ended, or is not ours to look at.
     }
   }
-  for (const name of readdirSync('/sys/block')) {
+  return [...found, ...loopsOf(folder)];
+}
+
+/** The loop devices that show images in this folder, each as a sentence that begins with its name. */
+export function loopsOf(folder: string): string[] {
+  return readdirSync('/sys/block').flatMap((name) => {
     try {
       const file = readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8');
-      if (file.startsWith(folder)) found.push(`${name} shows ${file.trim()}`);
+      return file.startsWith(folder) ? [`${name} shows ${file.trim()}`] : [];
     } catch {
-      // It is no loop device, or is free.
+      // It is no loop device, or is free, perhaps since a moment.
+      return [];
     }
-  }
-  return found;
+  });
 }
 
 export interface Held {
