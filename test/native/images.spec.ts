@@ -185,8 +185,10 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
     await another();
     expect(left()).toHaveLength(1);
     const said = text(child.stdout);
+    const closed = once(child, 'close');
     child.stdin.end('go\n');
     expect(await said).toBe('in the image\n');
+    await closed;
     expect(left()).toHaveLength(1);
     await another();
     expect(left()).toEqual([]);
