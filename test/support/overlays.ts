@@ -150,18 +150,33 @@ export function executePlan(
   return { status, stderr };
 }
 
-/** The status file of the process of this name that has the image mounted or open; the text is for matching. */
-export function statusOfServer(name: string, image: string): string {
+/** The processes that have this file open, each as its number and its name: who serves an image is there longer than its mount, and writes. */
+export function openersOf(image: string): string[] {
   const { dev, ino } = statSync(image);
-  for (const pid of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
+  const isImage = (path: string): boolean => {
     try {
-      if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== name) continue;
-      const opened = readdirSync(`/proc/${pid}/fd`).map((fd) => statSync(`/proc/${pid}/fd/${fd}`));
-      if (opened.some((file) => file.dev === dev && file.ino === ino))
-        return readFileSync(`/proc/${pid}/status`, 'utf8');
+      const file = statSync(path);
+      return file.dev === dev && file.ino === ino;
     } catch {
-      // It ended, or a descriptor of it is no file.
+      // It is closed, or no file.
+      return false;
     }
-  }
-  throw new Error(`Expected ${name} to serve ${image}, got no such process`);
+  };
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const isOpener =
+        /^\d+$/.test(pid) && readdirSync(`/proc/${pid}/fd`).some((fd) => isImage(`/proc/${pid}/fd/${fd}`));
+      return isOpener ? [`${pid} ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}`] : [];
+    } catch {
+      // It ended.
+      return [];
+    }
+  });
+}
+
+/** The status file of the process of this name that has the image open; the text is for matching. */
+export function statusOfServer(name: string, image: string): string {
+  const found = openersOf(image).find((one) => one.split(' ')[1] === name);
+  if (found === undefined) throw new Error(`Expected ${name} to serve ${image}, got no such process`);
+  return readFileSync(`/proc/${found.split(' ')[0]}/status`, 'utf8');
 }
