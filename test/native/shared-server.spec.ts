@@ -56,8 +56,8 @@ while True:
 
 const ROOT = process.getuid?.() === 0;
 
-/** Seconds without a start that no server of a test sees: how long a busy machine takes from one start to the next is nobody's to say. */
-const LONG = 600;
+/** Seconds: as long as a test may take. How long a busy machine takes from one start to the next is nobody's to say. */
+const LONG = 60;
 
 /** Whose starts share: an ordinary user's have a keeper and a FUSE server, root's a keeper alone, of what the kernel has mounted. */
 const WHOSE = [
