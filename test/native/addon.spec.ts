@@ -170,7 +170,9 @@ describe.skipIf(skipContainers())('the native part in Node', () => {
       await starter.line((line) => line === 'ready');
       await eventually('the container to sleep', () => processesWith(sleep).length > 0);
       await starter.end('SIGKILL');
-      await eventually('the container to end with its starter', () => processesWith(sleep));
+      await expect(
+        eventually('the container to end with its starter', () => processesWith(sleep)),
+      ).resolves.toBeUndefined();
     });
 
     it('a step that fails is reported with its index, path and errno', async () => {
