@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planCommands, startPlan, systemHost, type CommandEnding, type LaunchPlan } from '#libs/runtime';
 import { makeImage, skipContainers } from '../support/containers.js';
 import { eventually, processesWith } from '../support/processes.js';
+import { startScript } from '../support/script.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const ENVIRONMENT = ['PATH=/bin:/usr/bin', 'HOME=/'];
@@ -154,34 +155,24 @@ describe.skipIf(skipContainers())('the native part in Node', () => {
     });
 
     it('kill ends everything before it settles', async () => {
-      const child = startPlan(commands(`echo ready; sleep 1234 & setsid sleep 1234 & sleep 1234`));
+      const sleep = `sleep 1234.${process.pid}`;
+      const child = startPlan(commands(`echo ready; ${sleep} & setsid ${sleep} & ${sleep}`));
       child.stdout.once('data', () => child.kill());
       expect(await child.ended).toMatchObject({ killed: true });
-      expect(processesWith('sleep 1234')).toEqual([]);
+      expect(processesWith(sleep)).toEqual([]);
     });
 
     it('everything is killed when the process that started it is', async () => {
-      const script = `
-        import { startPlan } from '#libs/runtime';
-        import { readFileSync } from 'node:fs';
-        const child = startPlan(JSON.parse(readFileSync(process.argv[1], 'utf8')));
-        child.stdout.pipe(process.stdout);`;
-      writeFileSync(join(folder, 'plan.json'), JSON.stringify(commands('echo ready; sleep 4321')));
-      const hooks = resolve(import.meta.dirname, '../support/typescript-hooks.mjs');
-      const starter = spawnSync(
-        'sh',
-        [
-          '-c',
-          `"$0" --conditions=source --import "$1" --input-type=module -e "$2" "$3" & pid=$!; while ! pgrep -f "sleep 4321" >/dev/null; do kill -0 $pid || exit 1; sleep 0.05; done; kill -9 $pid`,
-          process.execPath,
-          hooks,
-          script,
-          join(folder, 'plan.json'),
-        ],
-        { encoding: 'utf8', timeout: 20_000 },
-      );
-      expect({ status: starter.status, stderr: starter.stderr }).toEqual({ status: 0, stderr: '' });
-      await eventually('the container to end with its starter', () => processesWith('sleep 4321'));
+      // Of a length that nobody else sleeps for: other tests have processes of their own beside.
+      const sleep = `sleep 1235.${process.pid}`;
+      writeFileSync(join(folder, 'plan.json'), JSON.stringify(commands(`echo ready; ${sleep}`)));
+      const starter = startScript('plan.script.ts', [join(folder, 'plan.json')]);
+      await starter.line((line) => line === 'ready');
+      await eventually('the container to sleep', () => processesWith(sleep).length > 0);
+      await starter.end('SIGKILL');
+      await expect(
+        eventually('the container to end with its starter', () => processesWith(sleep)),
+      ).resolves.toBeUndefined();
     });
 
     it('a step that fails is reported with its index, path and errno', async () => {

@@ -27,6 +27,7 @@ import {
 } from '../support/fuse.js';
 import type { FuseDevice } from '../support/fuse.js';
 import { lacking } from '../support/needs.js';
+import { give, loopsOf } from '../support/overlays.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { sifFixture, sifFixtureNames } from '../support/sif-fixtures.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -50,10 +51,15 @@ const REFUSED_IMAGES = new Map([
 describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   let folder = '';
   let remove = async (): Promise<void> => undefined;
+  /** Where images are unpacked for a run: in the usual place those of other tests are, too. */
+  let runs = '';
   const images = new Map<string, string>();
 
   beforeAll(async () => {
     ({ path: folder, remove } = await temporaryFolder());
+    runs = join(folder, 'runs');
+    mkdirSync(runs);
+    give(runs);
     const root = makeImage(folder, {
       'etc/marker': 'in the image\n',
       '.singularity.d/runscript': '#!/bin/sh\necho run\n',
@@ -65,14 +71,8 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
 
   const image = (name: string): string => images.get(name) ?? '';
   const run = (device: FuseDevice, words: readonly string[]): ReturnType<typeof runWithFuse> =>
-    runWithFuse(folder, device, [...serverIdle(folder, 0), ...words]);
-  const leftOvers = (): string[] => [
-    ...processesWith(folder),
-    // As the program names what it unpacks; other tests have folders there, too.
-    ...['/tmp', '/var/tmp'].flatMap((place) =>
-      readdirSync(place).filter((name) => /^sing-[0-9a-f]{32}$/.test(name)),
-    ),
-  ];
+    runWithFuse(folder, device, [...serverIdle(folder, 0), ...words], { SINGULARITY_TMPDIR: runs });
+  const leftOvers = (): string[] => [...processesWith(folder), ...readdirSync(runs)];
   const nothingIsLeft = (): Promise<void> => eventually('nothing of the container to be left', leftOvers);
 
   it.each(['gzip', 'zstd', 'xz', 'lz4', 'lzo'])('a squashfs with %s is served by FUSE', async (name) => {
@@ -150,9 +150,11 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   );
 
   it('without FUSE the image is unpacked for the run into a folder that only its owner can enter, and removed', async () => {
-    const look = 'cat /etc/marker; stat -c "%a %U" /tmp/sing-* /var/tmp/sing-* 2>/dev/null';
+    const look = `cat /etc/marker; stat -c '%a %u %n' ${runs}/*`;
     const ended = await run('closed', ['exec', image('zstd'), 'sh', '-c', look]);
-    expect(ended.stdout).toMatch(/^in the image\n700 /);
+    expect(ended.stdout.replace(/[0-9a-f]{32}$/m, 'NAME')).toBe(
+      `in the image\n700 ${ordinaryId()} ${runs}/sing-NAME\n`,
+    );
     await nothingIsLeft();
   });
 
@@ -160,14 +162,17 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
     const script = 'echo ready; read -r line; cat /etc/marker';
     const words = [...serverIdle(folder, 0), 'exec', image('zstd'), 'sh', '-c', script];
     const [program = '', ...args] = commandWithFuse(folder, 'closed', words);
-    const child = spawn(program, args, { cwd: '/', env: ENVIRONMENT, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(program, args, {
+      cwd: '/',
+      env: { ...ENVIRONMENT, SINGULARITY_TMPDIR: runs },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     expect(String((await once(child.stdout, 'data'))[0])).toBe('ready\n');
     // The name says which process uses it.
     const used = new RegExp(
       `^sing-[0-9a-f]{16}${Number(child.pid).toString(16).padStart(8, '0')}[0-9a-f]{8}$`,
     );
-    const left = (): string[] =>
-      ['/tmp', '/var/tmp'].flatMap((place) => readdirSync(place).filter((name) => used.test(name)));
+    const left = (): string[] => readdirSync(runs).filter((name) => used.test(name));
     expect(left()).toHaveLength(1);
     for (const line of processesWith('sing-image').filter((one) => one.includes(image('zstd'))))
       process.kill(Number(line.split(' ')[0]), 'SIGKILL');
@@ -180,8 +185,10 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
     await another();
     expect(left()).toHaveLength(1);
     const said = text(child.stdout);
+    const closed = once(child, 'close');
     child.stdin.end('go\n');
     expect(await said).toBe('in the image\n');
+    await closed;
     expect(left()).toHaveLength(1);
     await another();
     expect(left()).toEqual([]);
@@ -220,16 +227,10 @@ describe.skipIf(skipContainers() || skipFuse())('image files', () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)('root mounts it by the kernel and leaves no loop device', async () => {
-    const loops = (): string[] =>
-      readdirSync('/sys/block').filter(
-        (name) =>
-          existsSync(`/sys/block/${name}/loop/backing_file`) &&
-          readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').startsWith(folder),
-      );
     const words = ['exec', image('gzip'), 'sh', '-c', 'cat /etc/marker; id -u'];
     const ended = await runSing([...serverIdle(folder, 0), ...words], { as: 'root' });
     expect(ended).toMatchObject({ status: 0, stdout: 'in the image\n0\n' });
-    await eventually('the loop device to be free', loops);
+    await eventually('the loop device to be free', () => loopsOf(folder));
   });
 
   describe('SIF files of other programs', () => {

@@ -4,7 +4,6 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
-  readdirSync,
   rmdirSync,
   statSync,
   symlinkSync,
@@ -15,6 +14,7 @@ import { describe, expect, it } from 'vitest';
 import { makeImage, ordinaryId, PROGRAM, skipContainers } from '../support/containers.js';
 import { makeSquashfs } from '../support/fuse.js';
 import { isRunning, useInstances } from '../support/instances.js';
+import { loopsOf } from '../support/overlays.js';
 import { eventually } from '../support/processes.js';
 
 /** Runs a program as somebody, with other accounts. */
@@ -75,11 +75,7 @@ describe.skipIf(process.getuid?.() !== 0 || skipContainers())('instances of root
   it('from an image file leave no loop device', async () => {
     const file = makeSquashfs(scene.image, join(scene.folder, `file-${scene.number}.sqfs`));
     // Those of this file: other tests have theirs.
-    const loops = (): string[] =>
-      readdirSync('/sys/block').filter((name) => {
-        const backing = `/sys/block/${name}/loop/backing_file`;
-        return existsSync(backing) && readFileSync(backing, 'utf8').startsWith(scene.folder);
-      });
+    const loops = (): string[] => loopsOf(scene.folder);
     expect(await owner.run(['instance', 'start', file, 'one'])).toMatchObject({ status: 0 });
     expect(loops()).toHaveLength(1);
     expect((await owner.run(['exec', 'instance://one', 'cat', '/etc/group'])).stdout).toBe('root:x:0:\n');

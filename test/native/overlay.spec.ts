@@ -23,6 +23,7 @@ import {
   makeExt3,
   makeSif,
   mountsOf,
+  openersOf,
   statusOfServer,
 } from '../support/overlays.js';
 import { eventually, processesWith } from '../support/processes.js';
@@ -346,7 +347,7 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
       const path = layer();
       const held = await holdContainer(folder, ['exec', '-o', path, image], 'echo kept >/f');
       expect(await held.end('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
-      await eventually('nothing to be left', () => mountsOf(folder));
+      await eventually('nothing to be left', () => [...mountsOf(folder), ...openersOf(path)]);
       expect(await exec(['-o', path], image, 'cat /f')).toMatchObject({ stdout: 'kept\n', stderr: '' });
     });
 

@@ -16,7 +16,7 @@ import {
 import { instanceOwner } from '../support/instances.js';
 import { lookThroughProcesses } from '../support/looking.js';
 import { lacking, skipped } from '../support/needs.js';
-import { give, makeExt3, mountsOf, statusOfServer } from '../support/overlays.js';
+import { give, makeExt3, mountsOf, openersOf, statusOfServer } from '../support/overlays.js';
 import { eventually, processesWith } from '../support/processes.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -63,7 +63,12 @@ describe.skipIf(skipContainers() || skipFuse() || missing !== undefined)(
         .toString()
         .replace(/^[^]*Filesystem state: *([^\n]*)\n[^]*$/, '$1');
     const nothingIsLeft = (): Promise<void> =>
-      eventually('nothing of the containers to be left', () => [...mountsOf(layer), ...processesWith(layer)]);
+      eventually('nothing of the containers to be left', () => [
+        ...mountsOf(layer),
+        ...processesWith(layer),
+        // Who serves it names it nowhere.
+        ...openersOf(layer),
+      ]);
     /** The same layer with directories that are root's. */
     const ofRoot = (path: string): string => {
       for (const name of ['upper', 'work'])

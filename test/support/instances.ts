@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { makeImage, ordinaryId, runSing, type Ended, type SingOptions } from './containers.js';
-import { eventually, processesWith } from './processes.js';
+import { eventually } from './processes.js';
 import { temporaryFolder } from './temporary.js';
 
 export interface ListedInstance {
@@ -45,12 +45,11 @@ export function instanceOwner(folder: string, name: string, as: 'user' | 'root' 
     run,
     list,
     async leave() {
-      const names = (await list()).map(({ instance }) => instance);
+      // By their numbers: other test files have instances of the same user and the same names beside.
+      const keepers = (await list()).map(({ pid }) => parentOf(pid)).filter(isKeeper);
       await run(['instance', 'stop', '-a', '-F']);
       await eventually('nothing of the instances to be left', () => [
-        ...names.flatMap((each) =>
-          processesWith(`Singularity instance: ${id === 0 ? 'root' : id} [${each}]`),
-        ),
+        ...keepers.filter(isRunning),
         // A lock that several starts share is no instance.
         ...(existsSync(records) ? readdirSync(records).filter((each) => each !== '+lock') : []),
       ]);
@@ -118,6 +117,15 @@ export function isRunning(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? 'X');
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a process keeps an instance. Who kept one of which only process 1 is left is nobody any more, and its parent somebody else. */
+function isKeeper(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'latin1') === 'sing-instance\n';
   } catch {
     return false;
   }

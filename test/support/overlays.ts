@@ -75,15 +75,20 @@ export function mountsOf(folder: string): string[] {
       // It ended, or is not ours to look at.
     }
   }
-  for (const name of readdirSync('/sys/block')) {
+  return [...found, ...loopsOf(folder)];
+}
+
+/** The loop devices that show images in this folder, each as a sentence that begins with its name. */
+export function loopsOf(folder: string): string[] {
+  return readdirSync('/sys/block').flatMap((name) => {
     try {
       const file = readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8');
-      if (file.startsWith(folder)) found.push(`${name} shows ${file.trim()}`);
+      return file.startsWith(folder) ? [`${name} shows ${file.trim()}`] : [];
     } catch {
-      // It is no loop device, or is free.
+      // It is no loop device, or is free, perhaps since a moment.
+      return [];
     }
-  }
-  return found;
+  });
 }
 
 export interface Held {
@@ -145,18 +150,33 @@ export function executePlan(
   return { status, stderr };
 }
 
-/** The status file of the process of this name that has the image mounted or open; the text is for matching. */
-export function statusOfServer(name: string, image: string): string {
+/** The processes that have this file open, each as its number and its name: who serves an image is there longer than its mount, and writes. */
+export function openersOf(image: string): string[] {
   const { dev, ino } = statSync(image);
-  for (const pid of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
+  const isImage = (path: string): boolean => {
     try {
-      if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() !== name) continue;
-      const opened = readdirSync(`/proc/${pid}/fd`).map((fd) => statSync(`/proc/${pid}/fd/${fd}`));
-      if (opened.some((file) => file.dev === dev && file.ino === ino))
-        return readFileSync(`/proc/${pid}/status`, 'utf8');
+      const file = statSync(path);
+      return file.dev === dev && file.ino === ino;
     } catch {
-      // It ended, or a descriptor of it is no file.
+      // It is closed, or no file.
+      return false;
     }
-  }
-  throw new Error(`Expected ${name} to serve ${image}, got no such process`);
+  };
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const isOpener =
+        /^\d+$/.test(pid) && readdirSync(`/proc/${pid}/fd`).some((fd) => isImage(`/proc/${pid}/fd/${fd}`));
+      return isOpener ? [`${pid} ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}`] : [];
+    } catch {
+      // It ended.
+      return [];
+    }
+  });
+}
+
+/** The status file of the process of this name that has the image open; the text is for matching. */
+export function statusOfServer(name: string, image: string): string {
+  const found = openersOf(image).find((one) => one.split(' ')[1] === name);
+  if (found === undefined) throw new Error(`Expected ${name} to serve ${image}, got no such process`);
+  return readFileSync(`/proc/${found.split(' ')[0]}/status`, 'utf8');
 }

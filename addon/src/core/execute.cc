@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,10 +116,13 @@ class Launcher {
     if (auto entered = enterNamespaces(plan_.namespaces, helpers_.idMaps); !entered) return giveUp("making namespaces", entered.fault());
     if (auto started = startOutside(plan_, helpers_); !started) return giveUp("starting helper processes", started.fault());
     if (auto entered = enterPidNamespace(plan_.namespaces); !entered) return giveUp("making namespaces", entered.fault());
-    return plan_.namespaces.pid || writesToImage(plan_) ? runBelow() : build();
+    return isBelow() ? runBelow() : build();
   }
 
  private:
+  /// Whether another process waits for the one that becomes the container.
+  bool isBelow() const { return plan_.namespaces.pid || writesToImage(plan_); }
+
   /// With a PID namespace: the child goes on as its process 1. With images that are written: as itself, while this process waits for whoever writes to them.
   int runBelow() {
     auto writers = openChannel();
@@ -129,6 +133,7 @@ class Launcher {
     auto channel = openChannel();
     if (!channel) return giveUp("starting the first process", channel.fault());
     const int line = channel->there.get();
+    outside_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
     auto child = forkChild([&]() -> int {
       channel->here.reset();
       // Killed with the process outside. It answers only if it was there after the signal was arranged.
@@ -141,6 +146,7 @@ class Launcher {
     });
     if (!child) return giveUp("starting the first process", child.fault());
     channel->there.reset();
+    outside_.reset();
     const bool armed = static_cast<bool>(receiveMessage(channel->here.get()));
     // The child still has the root of the host, and this process with it.
     if (armed && keeper_) keeper_->noteInit(*child);
@@ -173,12 +179,20 @@ class Launcher {
     opened_ = openSources(plan_);
     if (plan_.namespaces.user && plan_.namespaces.user->enterAs) {
       if (auto taken = takeIdentity(*plan_.namespaces.user->enterAs); !taken) return giveUp("taking the ids of the namespace", taken.fault());
+      if (isBelow() && !diesWithOutside()) return cannotStart;
     }
     if (const int status = makeSession()) return status;
     if (const int status = doSteps()) return status;
     if (const auto* sequence = std::get_if<plan::Sequence>(&plan_.run)) return runSequence(*sequence);
     const auto* instance = std::get_if<plan::Instance>(&plan_.run);
     return becomeContainer(instance ? instance->become : *std::get_if<plan::Become>(&plan_.run));
+  }
+
+  /// A change of ids takes the signal away that was arranged for the end of the parent: again. False when the process outside has ended in between.
+  bool diesWithOutside() const {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    pollfd ended{outside_.get(), POLLIN, 0};
+    return poll(&ended, 1, 0) == 0;
   }
 
   int makeSession() {
@@ -230,7 +244,7 @@ class Launcher {
     writers_.reset();
     for (const int handle : handles_) close(handle);
     if (plan_.inheritDescriptors) return;
-    std::vector<int> kept = {ownShell_.get(), reportDescriptor()};
+    std::vector<int> kept = {ownShell_.get(), outside_.get(), reportDescriptor()};
     if (keeper_) {
       const auto more = keeper_->descriptors();
       kept.insert(kept.end(), more.begin(), more.end());
@@ -242,9 +256,8 @@ class Launcher {
     if (auto entered = enterRoot(false); !entered) return giveUp("entering the container", entered.fault());
     closeOwn();
     if (auto applied = applyCredentials(plan_.credentials); !applied) return giveUp("setting the privileges", applied.fault());
-    // A change of ids took these away.
-    const bool below = plan_.namespaces.pid || writesToImage(plan_);
-    if (below || plan_.dieWithParent) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if ((isBelow() || plan_.dieWithParent) && !diesWithOutside()) return cannotStart;
+    outside_.reset();
     auto directory = enterFirst(become.workingDirectory);
     if (!directory) {
       return giveUp({std::nullopt, "working_directory", become.workingDirectory.back().path, directory.fault()}, "while " + directory.fault().sentence());
@@ -253,7 +266,7 @@ class Launcher {
     if (keeper_) keeper_->runInit([&] { return becomePayload(become.payload, {ownShell_, *directory}); });
     const auto start = [&] { return giveUp(becomePayload(become.payload, {ownShell_, *directory})); };
     if (plan_.namespaces.pid && plan_.namespaces.shim) runAsInit(start);
-    if (below) releaseSignals();
+    if (isBelow()) releaseSignals();
     return start();
   }
 
@@ -265,6 +278,7 @@ class Launcher {
   int runSequence(const plan::Sequence& sequence) {
     // The commands see this process, and as root of the namespace in which it was started they look into it all the same: it has nothing that they have not.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    outside_.reset();
     const bool enters = std::all_of(sequence.commands.begin(), sequence.commands.end(), [](const auto& command) { return command.inContainer; });
     if (enters) {
       if (auto entered = enterRoot(false); !entered) return giveUp("entering the container", entered.fault());
@@ -310,6 +324,8 @@ class Launcher {
   Opened opened_;
   Descriptor session_;
   Descriptor writers_;
+  /// Of the process that waits for this one; empty where there is none.
+  Descriptor outside_;
 };
 
 }  // namespace

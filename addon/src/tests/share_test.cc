@@ -21,8 +21,11 @@ bool exists(const std::string& path) {
 
 ImagePart openPart(const ScratchDirectory& scratch) { return {open((scratch.path() + "/image").c_str(), O_RDONLY | O_CLOEXEC), 0, 4}; }
 
+/// Milliseconds: longer than any machine takes to answer. One who never does is not waited for that long.
+constexpr int patience = 30'000, littlePatience = 200;
+
 ShareRequest requestFor(const ScratchDirectory& scratch, const ImagePart& part, plan::SharedBy by = plan::SharedBy::fuse) {
-  return {.image = {.handle = part.image, .path = "image", .fileSystem = plan::FileSystem::squashfs, .offset = part.offset, .size = part.size}, .by = by, .mountPoint = "/mnt", .folder = scratch.path() + "/sockets", .idleSeconds = 1, .patience = 200};
+  return {.image = {.handle = part.image, .path = "image", .fileSystem = plan::FileSystem::squashfs, .offset = part.offset, .size = part.size}, .by = by, .mountPoint = "/mnt", .folder = scratch.path() + "/sockets", .idleSeconds = 1, .patience = patience};
 }
 
 /// A process that listens as the server of this request, and does `work` with every connection, until it is destroyed.
@@ -54,9 +57,10 @@ class FakeServer {
   pid_t child_;
 };
 
-std::string answerOf(const ScratchDirectory& scratch, const std::function<void(int)>& work, plan::SharedBy by = plan::SharedBy::fuse) {
+std::string answerOf(const ScratchDirectory& scratch, const std::function<void(int)>& work, plan::SharedBy by = plan::SharedBy::fuse, int waits = patience) {
   const auto part = openPart(scratch);
-  const auto request = requestFor(scratch, part, by);
+  auto request = requestFor(scratch, part, by);
+  request.patience = waits;
   const FakeServer server(request, work);
   const auto shared = shareImage(request);
   close(part.image);
@@ -139,7 +143,7 @@ TEST("shared key: another file, another time, another part of it, another way an
 TEST("shared server: one that is silent is not waited for, and loses its name") {
   const ScratchDirectory scratch;
   scratch.make("image", "1234");
-  CHECK_EQUAL(answerOf(scratch, [](int) {}), "wait for the image server: Connection timed out");
+  CHECK_EQUAL(answerOf(scratch, [](int) {}, plan::SharedBy::fuse, littlePatience), "wait for the image server: Connection timed out");
   CHECK(!exists(scratch.path() + "/sockets"));
 }
 
