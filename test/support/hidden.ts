@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe } from 'node:diagnostics_channel';
 import { z } from 'zod';
 import { type Documents, openDocuments } from '#libs/documents';
 import { temporaryFolder } from './temporary.js';
@@ -8,14 +10,16 @@ import { temporaryFolder } from './temporary.js';
 
 const READING = ['get', 'getMany', 'scan', 'keys'] as const;
 type Reader = Record<(typeof READING)[number], (...parameters: unknown[]) => Promise<unknown>>;
-const BACKGROUND = / (?:audit\w*|counters|revocations|eventInbox|webhookLease)$/;
 const REPEATED = 5;
 
 type Opener = Pick<Documents, 'collection'>;
 
-/** What services of this process ask their databases, in order: `get images`, … */
+/** What requests to services of this process ask the databases, in order: `get images`, … */
 export class ReadsSeen {
   readonly #names = new WeakMap<object, string>();
+  /** The request that is watched, in what the server does for it and nowhere else: services read in the background too. */
+  readonly #during = new AsyncLocalStorage<symbol>();
+  #watched = Symbol('nothing');
   #seen: string[] = [];
 
   private constructor() {}
@@ -25,6 +29,7 @@ export class ReadsSeen {
     const folder = await temporaryFolder();
     const probe = await openDocuments(`sqlite:${folder.path}`, { service: 'probe', log: () => undefined });
     const reads = new ReadsSeen();
+    subscribe('http.server.request.start', () => reads.#during.enterWith(reads.#watched));
     reads.#note(
       Object.getPrototypeOf(probe) as Opener,
       Object.getPrototypeOf(probe.collection({ name: 'probe', schema: z.object({}), indexes: {} })) as Reader,
@@ -35,16 +40,16 @@ export class ReadsSeen {
   }
 
   /**
-   * The reads of a request that may be sent more than once. Services read in the background too: what the audit trail and the
-   * feed of revocations ask at their own time is left out, and the fewest reads of several times are told.
+   * The reads of a request that may be sent more than once. What is remembered from one time to the next is not read again: the fewest
+   * reads of several times are told.
    */
   async of(request: () => Promise<unknown>): Promise<readonly string[]> {
     let fewest: readonly string[] | undefined;
     for (let time = 0; time < REPEATED; time += 1) {
+      this.#watched = Symbol('a request');
       this.#seen = [];
       await request();
-      const reads = this.#seen.filter((read) => !BACKGROUND.test(read));
-      if (fewest === undefined || reads.length < fewest.length) fewest = reads;
+      if (fewest === undefined || this.#seen.length < fewest.length) fewest = this.#seen;
     }
     return fewest ?? [];
   }
@@ -56,8 +61,9 @@ export class ReadsSeen {
       names.set(made, spec.name);
       return made as never;
     };
-    const note = (name: string, asked: object): void =>
-      void this.#seen.push(`${name} ${names.get(asked) ?? '?'}`);
+    const note = (name: string, asked: object): void => {
+      if (this.#during.getStore() === this.#watched) this.#seen.push(`${name} ${names.get(asked) ?? '?'}`);
+    };
     for (const name of READING) {
       const original = reader[name];
       reader[name] = function noted(this: object, ...parameters) {
