@@ -181,6 +181,8 @@ export class Recorder {
       path: target,
       headers: { ...withoutHops(headers), ...(carries ? { 'content-length': body.length } : {}) },
     });
+    // Of the rest of a body, when the answer did not wait for it.
+    outgoing.on('error', () => undefined);
     outgoing.end(body);
     const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
     return answer;

@@ -14,8 +14,7 @@ export const LIMITS = {
   bodyIdleTime: 60_000,
   /** How often that is looked at. */
   bodyCheckInterval: 10_000,
-  /** What a client may still send after it was answered, before the connection is cut. */
-  unreadBody: 16 * 1024 * 1024,
+  /** How long a client may go on sending after it was answered, before the connection is cut. */
   unreadBodyTime: 15_000,
   /** A connection that was refused is cut when its client has not hung up after this time. */
   hangUpTime: 1_000,

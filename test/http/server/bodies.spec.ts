@@ -4,12 +4,6 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { takeRawBodies } from '../../../libs/server/src/http/bodies.js';
 
-/** A cut connection may end with an error; that it ends is what counts. */
-const closed = (socket: Socket): Promise<void> =>
-  new Promise((resolve) => {
-    socket.once('close', () => resolve());
-  });
-
 /** What has arrived is worked off. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -18,7 +12,7 @@ describe('a body that nobody reads to its end', () => {
   let fastify: FastifyInstance;
   let port: number;
   let read: number;
-  const limits = { bodyIdleTime: 150, bodyCheckInterval: 20, unreadBody: 100_000, unreadBodyTime: 300 };
+  const limits = { bodyIdleTime: 150, bodyCheckInterval: 20, unreadBodyTime: 300 };
 
   beforeEach(async () => {
     vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
@@ -91,18 +85,10 @@ describe('a body that nobody reads to its end', () => {
     socket.destroy();
   });
 
-  it('may not follow a refusal for ever: neither in size', async () => {
-    const socket = send('/refused', 10_000_000);
+  it('may not follow a refusal for ever', async () => {
+    const socket = send('/refused', 1_000_000_000);
     await once(socket, 'data');
-    socket.write(Buffer.alloc(1_000_000));
-    await closed(socket);
-    expect(socket.bytesWritten).toBeGreaterThan(limits.unreadBody);
-  });
-
-  it('nor in time', async () => {
-    const socket = send('/refused', 10_000);
-    await once(socket, 'data');
-    await timeUntilCut(socket, () => socket.write('x'));
-    expect(socket.bytesWritten).toBeLessThan(limits.unreadBody);
+    const time = await timeUntilCut(socket, () => socket.write(Buffer.alloc(10_000)));
+    expect(Math.abs(time - limits.unreadBodyTime)).toBeLessThanOrEqual(limits.bodyCheckInterval);
   });
 });

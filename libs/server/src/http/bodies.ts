@@ -3,9 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { LIMITS } from '../limits.js';
 
 /** The limits that this file keeps; see LIMITS. */
-export type BodyLimits = Readonly<
-  Record<'bodyIdleTime' | 'bodyCheckInterval' | 'unreadBody' | 'unreadBodyTime', number>
->;
+export type BodyLimits = Readonly<Record<'bodyIdleTime' | 'bodyCheckInterval' | 'unreadBodyTime', number>>;
 
 /**
  * Bodies belong to the handlers: every content type, also none, arrives as the raw stream. This file watches over those that
@@ -21,8 +19,7 @@ export function takeRawBodies(fastify: FastifyInstance, limits: BodyLimits = LIM
     if (hasBody(raw)) {
       open.set(raw, { bytes: 0, since: Date.now() });
       raw.once('close', () => open.delete(raw));
-      // Before Node looks whether anybody reads it.
-      reply.raw.prependOnceListener('finish', () => limitRest(raw, reply.raw, limits));
+      reply.raw.once('finish', () => limitRest(raw, reply.raw, limits));
     }
     done();
   });
@@ -56,22 +53,16 @@ function cutIdle(open: Map<IncomingMessage, Progress>, limits: BodyLimits): void
 }
 
 /**
- * What follows an early answer is read and dropped, so that the client gets to see it; it may not do so for ever. Node would do that by
- * itself, and tell nobody how much it is. Most clients stop sending when they see an error.
+ * Node reads and drops what follows an early answer, so that the client gets to see it: some look for one only when they have sent
+ * everything. It may not do so for ever.
  */
 function limitRest(request: IncomingMessage, response: ServerResponse, limits: BodyLimits): void {
   if (request.complete) return;
-  const { socket } = request;
-  const limit = socket.bytesRead + limits.unreadBody;
   const cut = (): void => {
     clearTimeout(timer);
-    socket.destroy();
+    request.socket.destroy();
   };
   const timer = setTimeout(cut, limits.unreadBodyTime).unref();
-  request.on('data', () => {
-    if (socket.bytesRead > limit) cut();
-  });
-  request.read(0);
   request.once('close', () => clearTimeout(timer));
   request.once('end', () => clearTimeout(timer));
   if (response.destroyed) cut();
