@@ -14,6 +14,13 @@ describe('a pace', () => {
     expect([1, 2, 3, 4].map(() => pace.take('a', 0))).toEqual([0, 0, 0, 100]);
   });
 
+  it('lets as many through at once, whatever part of a millisecond the clock shows', () => {
+    for (let now = 0.1; now < 1e9; now *= 1.7) {
+      const pace = new Pace(1000, 2, () => now);
+      expect([1, 2, 3].map(() => pace.take('a', 0) > 0)).toEqual([false, false, true]);
+    }
+  });
+
   it('holds up by what is too early, never longer than it may', () => {
     let now = 0;
     const pace = new Pace(100, 1, () => now);

@@ -90,7 +90,8 @@ export class Pace {
   take(key: string, mostLate: number): number {
     const now = this.elapsed();
     const due = Math.max(this.#due.get(key) ?? 0, now) + this.interval;
-    const late = due - now - this.interval * this.atOnce;
+    // The rest of a millisecond is nothing to wait for, and may be of the arithmetic alone.
+    const late = Math.floor(due - now - this.interval * this.atOnce);
     if (late > 0 && mostLate === 0) return late;
     const over = Math.max(0, late - mostLate);
     if (!this.#due.has(key)) this.#makeRoom(now);

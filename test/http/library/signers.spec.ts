@@ -158,11 +158,14 @@ describe('the clock', () => {
     try {
       const ann = await newTestKey('Ann');
       await addKey(world.app, ann.armored, world.tester.token ?? '');
-      await world.tester.push(path, await signedImage(ann));
+      const { id } = await world.tester.push(path, await signedImage(ann));
+      // It is looked at when it arrives, and right afterwards: time goes on when both have been.
+      const due = clock.now().getTime() + LIBRARY_LIMITS.badSignatureRetry;
       await vi.waitFor(
-        async () => expect((await shown()).signatures).toMatchObject([{ state: 'bad' }]),
+        async () => expect((await world.app.get(SignaturesStore).get(id))?.value.due).toBe(due),
         WAIT,
       );
+      expect((await shown()).signatures).toMatchObject([{ state: 'bad' }]);
       clock.advance(LIBRARY_LIMITS.badSignatureRetry);
       await vi.waitFor(async () => expect((await shown()).signers).toEqual([ann.fingerprint]), WAIT);
     } finally {
