@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,8 +106,9 @@ Outcome<pid_t> forkChild(const std::function<int()>& work) {
   return child;
 }
 
-Status forkOrphan(const std::function<int()>& work) {
+Status forkOrphan(const std::function<int()>& work, const char* name) {
   auto between = forkChild([&]() -> int {
+    if (name) prctl(PR_SET_NAME, name);
     const pid_t child = fork();
     if (child < 0) return errno > 125 ? 125 : errno;
     return child == 0 ? work() : 0;

@@ -42,8 +42,9 @@ void detachStandardStreams();
 /// Forks a child that runs `work` and ends with the status it returns.
 Outcome<pid_t> forkChild(const std::function<int()>& work);
 
-/// As forkChild, but the process is nobody's child when this returns: the payload must not find it among its own.
-Status forkOrphan(const std::function<int()>& work);
+/// As forkChild, but the process is nobody's child when this returns: the payload must not find it among its own. Then it has its name, too,
+/// if it gets one: whoever looks at the processes of a container that runs is not to take it for a start.
+Status forkOrphan(const std::function<int()>& work, const char* name = nullptr);
 
 /// waitpid until the child has ended; its wait status.
 int waitFor(pid_t child);

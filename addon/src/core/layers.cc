@@ -105,7 +105,7 @@ Status holdLayer(const StepContext& context, const std::string& image) {
   SING_TRY(lockDirectory(work->get(), hostPath(context.plan, image)));
   const Descriptor self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!self) return failed("watch the own process");
-  return forkOrphan([&] { return keepLock(work->get(), self.get()); });
+  return forkOrphan([&] { return keepLock(work->get(), self.get()); }, backgroundName);
 }
 
 }  // namespace

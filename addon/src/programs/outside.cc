@@ -77,10 +77,12 @@ Outcome<OutsideStarter> OutsideStarter::start(const std::vector<int>& kept, cons
   auto channel = openChannel();
   if (!channel) return channel.fault();
   const int there = channel->there.get();
-  SING_TRY(forkOrphan([&] {
-    channel->here.reset();
-    return serve(there, kept, enterAs);
-  }));
+  SING_TRY(forkOrphan(
+      [&] {
+        channel->here.reset();
+        return serve(there, kept, enterAs);
+      },
+      backgroundName));
   return OutsideStarter(std::move(channel->here));
 }
 

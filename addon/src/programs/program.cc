@@ -168,7 +168,7 @@ Outcome<Descriptor> mountByProgram(const ProgramWork& work, const ProgramMount& 
   if (pipe2(ends, O_CLOEXEC) != 0) return failed("open a pipe");
   Descriptor reading(ends[0]), writing(ends[1]);
   const int line = channel->there.get(), errors = writing.get();
-  SING_TRY(forkOrphan([&] { return run(work, line, errors); }));
+  SING_TRY(forkOrphan([&] { return run(work, line, errors); }, backgroundName));
   channel->there.reset();
   writing.reset();
   auto answer = receiveMessage(channel->here.get());

@@ -1,7 +1,6 @@
 #include "background.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "../core/channel.h"
@@ -13,7 +12,6 @@ void leaveCaller(const std::vector<int>& keep) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
-  prctl(PR_SET_NAME, "sing-image");
   closeAllBut(keep);
   detachStandardStreams();
   [[maybe_unused]] const int moved = chdir("/");

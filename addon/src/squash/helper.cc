@@ -83,10 +83,12 @@ Outcome<ImageHelper> ImageHelper::start(const Work& work) {
   const pid_t launch = getpid();
   const Descriptor self(static_cast<int>(syscall(SYS_pidfd_open, launch, 0)));
   if (!self) return failed("watch the own process");
-  SING_TRY(forkOrphan([&] {
-    channel->here.reset();
-    return runHelper(there, self.get(), launch, work);
-  }));
+  SING_TRY(forkOrphan(
+      [&] {
+        channel->here.reset();
+        return runHelper(there, self.get(), launch, work);
+      },
+      backgroundName));
   return ImageHelper(std::move(channel->here), work.serves);
 }
 

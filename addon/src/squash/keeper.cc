@@ -276,7 +276,7 @@ Outcome<Descriptor> startKeeper(const KeeperWork& work, PublishedSocket socket, 
     beginning.mount = std::move(mounts->back());
     beginning.start = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   }
-  SING_TRY(forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder, std::move(beginning)); }));
+  SING_TRY(forkOrphan([&] { return runKeeper(work, socket.listener.get(), socket.inode, folder, std::move(beginning)); }, backgroundName));
   return own;
 }
 
