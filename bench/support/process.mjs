@@ -1,17 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 
-/** A port that was free a moment ago. */
-export function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
+export { freePort } from '../../test/support/ports.ts';
 
 /** Starts a program and waits until `isUp` resolves; a program that ends before says why. */
 export async function startProgram(command, parameters, { env = {}, isUp }) {

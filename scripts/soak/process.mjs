@@ -1,28 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-/** Below the ports that the kernel chooses by itself, and may give to others in the meantime: as test/support/ports.ts. */
-const [FIRST, COUNT, OF_A_PROCESS] = [11_000, 21_000, 64];
-let next = process.pid * OF_A_PROCESS;
-
-/** A TCP port of 127.0.0.1 that is free, and that nobody else is given until it is used. @throws Error when there is none */
-export async function freePort() {
-  for (let tried = 0; tried < COUNT; tried += 1) {
-    const port = FIRST + (next % COUNT);
-    next += 1;
-    if (await isFree(port)) return port;
-  }
-  throw new Error(`Expected a free port between ${FIRST} and ${FIRST + COUNT}`);
-}
-
-function isFree(port) {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
+export { freePort } from '../../test/support/ports.ts';
 
 /** What the descriptors of a process lead to. */
 export function descriptorsOf(pid) {

@@ -60,8 +60,6 @@ export interface AppAnswer {
   readonly body: any;
 }
 
-export { freePort };
-
 const ATTEMPTS = 10;
 
 /** In settings, in place of a port: one that is free, and another one where somebody was faster. Which it is, the app's `config` says. */

@@ -134,6 +134,7 @@ class Launcher {
     if (!channel) return giveUp("starting the first process", channel.fault());
     const int line = channel->there.get();
     outside_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+    if (!outside_) return giveUp("starting the first process", failed("watch the own process"));
     auto child = forkChild([&]() -> int {
       channel->here.reset();
       // Killed with the process outside. It answers only if it was there after the signal was arranged.

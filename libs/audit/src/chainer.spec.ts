@@ -1,25 +1,19 @@
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Documents, openDocuments, TEMPORARY_DATABASE } from '#libs/documents';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TRAIL_LIMITS } from './limits.js';
-import { tagSet, TrailWorld } from './testing/trail-world.js';
+import { temporaryTrails } from './testing/temporary-trails.js';
+import { tagSet, type TrailWorld } from './testing/trail-world.js';
 
 /* How long it takes is told by the time that the chainer itself waits: by the clock on the wall, others on the machine would have a say. */
 describe('a chainer by its own time', () => {
-  let documents: Documents;
   let world: TrailWorld;
-  beforeAll(async () => {
-    documents = await openDocuments(TEMPORARY_DATABASE, { service: 'library' });
-  });
-  afterAll(() => documents.close());
+  temporaryTrails((made) => (world = made));
   beforeEach(async () => {
-    world = await TrailWorld.make(documents);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     await world.chainer.start();
   });
-  afterEach(async () => {
+  afterEach(() => {
     vi.useRealTimers();
-    await world.close();
   });
 
   const signedUpTo = async () => (await world.verify()).signedUpTo;
@@ -32,7 +26,7 @@ describe('a chainer by its own time', () => {
   it('that is told of a write has it in the chain, signed, within a second', async () => {
     const write = world.trail.write(tagSet(1));
     world.chainer.note();
-    await documents.commit([write]);
+    await world.documents.commit([write]);
     expect(await signedUpTo()).toBe(0);
     for (let time = 0; time < 1000; time += 100) await pass(100);
     expect(await signedUpTo()).toBe(1);

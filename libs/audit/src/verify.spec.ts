@@ -1,25 +1,17 @@
 import fc from 'fast-check';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { SignJWT, importJWK } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AuditEntry } from '#libs/contract';
-import { type Documents, openDocuments, TEMPORARY_DATABASE } from '#libs/documents';
 import { hashOf } from './chain.js';
 import type { ProblemKind } from './problems.js';
 import { type ChainedRecord, entryOf, idOf, orderOf } from './records.js';
+import { temporaryTrails } from './testing/temporary-trails.js';
 import { newKey, tagSet, TrailWorld } from './testing/trail-world.js';
 import { verifyTrail } from './verify.js';
 
-let documents: Documents;
 let world: TrailWorld;
-beforeAll(async () => {
-  documents = await openDocuments(TEMPORARY_DATABASE, { service: 'library' });
-});
-afterAll(() => documents.close());
-beforeEach(async () => {
-  world = await TrailWorld.make(documents);
-});
-afterEach(() => world.close());
+temporaryTrails((made) => (world = made));
 
 const digest = (character: string) => ({ digest: `sha256.${character.repeat(64)}` });
 /** What somebody can do who knows how entries are hashed. */
@@ -93,7 +85,7 @@ describe('verification of an untouched trail', () => {
 
   it('reports its progress', async () => {
     for (let n = 0; n < 10; n += 1)
-      await documents.commit(Array.from({ length: 200 }, (_, k) => world.trail.write(tagSet(k))));
+      await world.documents.commit(Array.from({ length: 200 }, (_, k) => world.trail.write(tagSet(k))));
     await world.chainer.settle();
     const seen: number[] = [];
     await world.verify({ onProgress: (entries) => seen.push(entries) });

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TokenVerifier } from '#libs/server';
-import { type AppAnswer, freePort, type StartedApp, startApp } from '../../support/app.js';
+import { type AppAnswer, type StartedApp, startApp } from '../../support/app.js';
 import { sqliteDatabase } from '../../support/databases.js';
 import { temporaryFolder } from '../../support/temporary.js';
+import { freePort } from '../../support/ports.js';
 import { ProbeModule, World } from './world.js';
 
 /** One service in a process of its own; auth comes later, or goes away. */

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { Controller, Get, Headers, Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Anonymous, InternalClient, SelfAuthenticated } from '#libs/server';
-import { freePort, startApp, type StartedApp } from '../../support/app.js';
+import { startApp, type StartedApp } from '../../support/app.js';
 import { CertificateAuthority, type TestCertificate } from '../../support/certificates.js';
 import { temporaryFolder } from '../../support/temporary.js';
+import { freePort } from '../../support/ports.js';
 import { EXAMPLE_ROUTES, ExampleModule } from './example.js';
 
 @Controller()

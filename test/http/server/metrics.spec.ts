@@ -6,8 +6,9 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '#libs/config';
 import { Readiness } from '#libs/server';
-import { freePort, startApp, type StartedApp } from '../../support/app.js';
+import { startApp, type StartedApp } from '../../support/app.js';
 import { askMetrics, METRICS_ON, metricsPort, Numbers } from '../../support/metrics.js';
+import { freePort } from '../../support/ports.js';
 import { EXAMPLE_ROUTES, ExampleModule } from './example.js';
 
 const env = { SCS_SERVICES: 'web', ...urls() };
